@@ -1,0 +1,184 @@
+//! What decoders produce: columns of records, and an account of every line.
+
+use crate::metric::Quantity;
+
+/// A batch of records of one file, in file order, stored by column.
+///
+/// Columns are as long as `steps`, or empty when no record of the batch has
+/// the quantity. A record that lacks a quantity others have holds NaN there and
+/// a zero bit in its mask, so a logged NaN and a missing value stay apart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    steps: Vec<u64>,
+    present: Vec<u16>,
+    columns: [Vec<f64>; Quantity::COUNT],
+}
+
+impl Records {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// True when the batch holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The step of each record.
+    pub fn steps(&self) -> &[u64] {
+        &self.steps
+    }
+
+    /// Adds one record. A quantity that comes twice keeps its last value.
+    pub fn push(&mut self, step: u64, values: &[(Quantity, f64)]) {
+        let row = self.steps.len();
+        self.steps.push(step);
+        let mut present = 0u16;
+        for &(quantity, value) in values {
+            let column = &mut self.columns[quantity.index()];
+            column.resize(row, f64::NAN);
+            if column.len() == row {
+                column.push(value);
+            }
+            if let Some(last) = column.last_mut() {
+                *last = value;
+            }
+            present |= 1 << quantity.index();
+        }
+        self.present.push(present);
+        for column in &mut self.columns {
+            if !column.is_empty() {
+                column.resize(row + 1, f64::NAN);
+            }
+        }
+    }
+
+    /// The value of `quantity` in record `row`: `None` when it was not logged there.
+    pub fn value(&self, row: usize, quantity: Quantity) -> Option<f64> {
+        let mask = self.present.get(row)?;
+        if mask & (1 << quantity.index()) == 0 {
+            return None;
+        }
+        self.columns[quantity.index()].get(row).copied()
+    }
+
+    /// The quantities logged in record `row`, in the order of [`Quantity::ALL`].
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (Quantity, f64)> + '_ {
+        Quantity::ALL
+            .into_iter()
+            .filter_map(move |quantity| Some((quantity, self.value(row, quantity)?)))
+    }
+
+    /// True when some record of the batch has `quantity`.
+    pub fn has(&self, quantity: Quantity) -> bool {
+        !self.columns[quantity.index()].is_empty()
+    }
+
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+        self.present.clear();
+        for column in &mut self.columns {
+            column.clear();
+        }
+    }
+}
+
+/// A line that should have been a record and was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// 1-based line number, or 0 for a document without lines.
+    pub line: u64,
+    /// Why, in a few words.
+    pub reason: String,
+    /// The beginning of the line, with control characters made visible.
+    pub excerpt: String,
+}
+
+/// How many bad lines are kept as examples.
+pub const BAD_LINE_EXAMPLES: usize = 5;
+const EXCERPT_CHARACTERS: usize = 120;
+
+/// Everything a decoder has to say about the bytes it was given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// The records.
+    pub records: Records,
+    /// Lines seen, of any kind.
+    pub lines: u64,
+    /// Lines that hold no metrics and are not expected to (banners, samples).
+    pub ignored: u64,
+    /// Lines that looked like metrics and could not be used.
+    pub skipped: u64,
+    /// The first few skipped lines.
+    pub bad_lines: Vec<BadLine>,
+    /// The planned number of steps, when the log states it.
+    pub total_steps: Option<u64>,
+    /// A name with a better claim to a role appeared after records were already
+    /// decoded with another: the file must be read again from its start.
+    pub remapped: bool,
+}
+
+impl Decoded {
+    /// Counts a skipped line and keeps it as an example when it is among the first.
+    pub fn skip(&mut self, line: u64, reason: &str, content: &[u8]) {
+        self.skipped += 1;
+        if self.bad_lines.len() < BAD_LINE_EXAMPLES {
+            self.bad_lines.push(BadLine {
+                line,
+                reason: reason.to_owned(),
+                excerpt: excerpt(content),
+            });
+        }
+    }
+
+    /// Empties it for the next piece of the file.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.lines = 0;
+        self.ignored = 0;
+        self.skipped = 0;
+        self.bad_lines.clear();
+        self.total_steps = None;
+        self.remapped = false;
+    }
+}
+
+fn excerpt(content: &[u8]) -> String {
+    let head = content.get(..EXCERPT_CHARACTERS * 4).unwrap_or(content);
+    let text: String = String::from_utf8_lossy(head)
+        .chars()
+        .take(EXCERPT_CHARACTERS)
+        .collect();
+    crate::text::printable(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_and_nan_stay_apart() {
+        let mut records = Records::default();
+        records.push(1, &[(Quantity::TrainLoss, 2.0)]);
+        records.push(2, &[(Quantity::GradNorm, 0.5)]);
+        records.push(
+            3,
+            &[
+                (Quantity::TrainLoss, f64::NAN),
+                (Quantity::TrainLoss, f64::INFINITY),
+            ],
+        );
+        records.push(4, &[(Quantity::TrainLoss, f64::NAN)]);
+        assert_eq!(records.steps(), &[1, 2, 3, 4]);
+        assert_eq!(records.value(0, Quantity::TrainLoss), Some(2.0));
+        assert_eq!(records.value(0, Quantity::GradNorm), None);
+        assert_eq!(records.value(1, Quantity::TrainLoss), None);
+        assert_eq!(records.value(1, Quantity::GradNorm), Some(0.5));
+        assert_eq!(records.value(2, Quantity::TrainLoss), Some(f64::INFINITY));
+        assert!(records.value(3, Quantity::TrainLoss).is_some_and(f64::is_nan));
+        assert_eq!(records.value(4, Quantity::TrainLoss), None);
+        assert!(records.has(Quantity::GradNorm) && !records.has(Quantity::Tokens));
+    }
+}

@@ -1,0 +1,3 @@
+//! The `losscast` command.
+
+fn main() {}

@@ -1,0 +1,589 @@
+//! Which logged name means which quantity.
+//!
+//! Every trainer names its metrics differently. This module owns the table of
+//! names, in order of precedence, and nothing else: it never sees a value.
+
+use std::fmt;
+
+/// A quantity that losscast understands. Everything else in a log is listed by
+/// `inspect` and otherwise left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Quantity {
+    /// Training loss, in the unit of the log (nats per token for language models).
+    TrainLoss,
+    /// Loss on held-out data.
+    EvalLoss,
+    /// Learning rate of the optimiser step.
+    LearningRate,
+    /// Global gradient norm before clipping.
+    GradNorm,
+    /// Tokens seen since the start of the run.
+    Tokens,
+    /// Wall-clock time, seconds since the Unix epoch.
+    WallTime,
+    /// Seconds since the run started.
+    Elapsed,
+    /// Seconds that one step took.
+    StepTime,
+    /// Loss scale of mixed-precision training.
+    LossScale,
+    /// Largest attention logit of any head.
+    AttentionLogit,
+    /// Logarithm of the softmax partition function of the output layer.
+    LogPartition,
+    /// Samples seen since the start; stands in for nothing, kept for display.
+    Samples,
+    /// Fractional epoch; the step of last resort.
+    Epoch,
+}
+
+impl Quantity {
+    /// Number of quantities.
+    pub const COUNT: usize = 13;
+
+    /// All quantities, in the order of their discriminants.
+    pub const ALL: [Quantity; Self::COUNT] = [
+        Quantity::TrainLoss,
+        Quantity::EvalLoss,
+        Quantity::LearningRate,
+        Quantity::GradNorm,
+        Quantity::Tokens,
+        Quantity::WallTime,
+        Quantity::Elapsed,
+        Quantity::StepTime,
+        Quantity::LossScale,
+        Quantity::AttentionLogit,
+        Quantity::LogPartition,
+        Quantity::Samples,
+        Quantity::Epoch,
+    ];
+
+    /// Position in [`Quantity::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name shown to the user and used in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Quantity::TrainLoss => "train_loss",
+            Quantity::EvalLoss => "eval_loss",
+            Quantity::LearningRate => "learning_rate",
+            Quantity::GradNorm => "grad_norm",
+            Quantity::Tokens => "tokens",
+            Quantity::WallTime => "wall_time",
+            Quantity::Elapsed => "elapsed_seconds",
+            Quantity::StepTime => "seconds_per_step",
+            Quantity::LossScale => "loss_scale",
+            Quantity::AttentionLogit => "max_attention_logit",
+            Quantity::LogPartition => "log_z",
+            Quantity::Samples => "samples",
+            Quantity::Epoch => "epoch",
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What one column, key or field of a log is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Role {
+    /// The optimiser step.
+    Step,
+    /// The planned number of steps of the whole run.
+    TotalSteps,
+    /// A quantity, after multiplication by `scale` (milliseconds to seconds, say).
+    Value {
+        /// The quantity.
+        quantity: Quantity,
+        /// Factor that brings the logged value to the unit of [`Quantity`].
+        scale: f64,
+    },
+}
+
+impl Role {
+    /// The role of a quantity logged in its own unit.
+    pub const fn of(quantity: Quantity) -> Self {
+        Role::Value { quantity, scale: 1.0 }
+    }
+
+    /// True when two roles compete for the same place, whatever their scale.
+    pub fn same_slot(self, other: Role) -> bool {
+        match (self, other) {
+            (Role::Step, Role::Step) | (Role::TotalSteps, Role::TotalSteps) => true,
+            (Role::Value { quantity: a, .. }, Role::Value { quantity: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+
+    /// The name shown by `inspect`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Step => "step",
+            Role::TotalSteps => "total_steps",
+            Role::Value { quantity, .. } => quantity.name(),
+        }
+    }
+}
+
+const MILLISECONDS: f64 = 1e-3;
+
+/// Names in their canonical spelling (see [`canonical`]), best first. When a
+/// log has several names for one role, the one listed first wins.
+///
+/// Source: the trainers' own source and logs, `formats.md` and `instability.md`
+/// section 4 of the project's design notes.
+const NAMES: &[(Role, &[&str])] = &[
+    (
+        Role::Step,
+        &[
+            "global_step",
+            "train_global_step",
+            "trainer_global_step",
+            "optimizer_step",
+            "update_step",
+            "train_update_step",
+            "num_updates",
+            "num_update",
+            "step",
+            "train_step",
+            "steps",
+            "current_steps",
+            "current_step",
+            "iteration",
+            "training_iteration",
+            "iter",
+            "it",
+            "update",
+            "batch",
+            "num_steps",
+            "n_iter",
+            "time_total_timesteps",
+            "_step",
+        ],
+    ),
+    (
+        Role::TotalSteps,
+        &[
+            "total_steps",
+            "max_steps",
+            "total_iterations",
+            "train_iters",
+            "max_iters",
+            "max_update",
+            "num_training_steps",
+        ],
+    ),
+    (
+        Role::of(Quantity::TrainLoss),
+        &[
+            "lm_loss",
+            "train_lm_loss",
+            "train_ce_loss",
+            "train_crossentropyloss",
+            "train_cross_entropy_loss",
+            "loss_metrics_global_avg_loss",
+            "reduced_train_loss",
+            "train_loss_step",
+            "loss",
+            "train_loss",
+            "training_loss",
+            "train_nll_loss",
+            "nll_loss",
+            "loss_train",
+            "loss_train_total",
+            "learning_loss",
+            "loss_out",
+            "trl",
+            "ce_loss",
+            "ce",
+            "cross_entropy",
+            "step_loss",
+            "average_loss",
+            "avg_loss",
+            "batch_loss",
+            "total_loss",
+            "train_total_loss",
+            "train_samples_train_loss",
+            "train_loss_epoch",
+            "epoch_loss",
+        ],
+    ),
+    (
+        Role::of(Quantity::EvalLoss),
+        &[
+            "eval_loss",
+            "val_loss",
+            "valid_loss",
+            "validation_loss",
+            "validation_lm_loss",
+            "lm_loss_validation",
+            "test_loss",
+            "tel",
+            "loss_val",
+            "loss_eval",
+            "loss_valid",
+            "eval_nll_loss",
+            "valid_nll_loss",
+            "val_lm_loss",
+            "eval_ce_loss",
+            "validation_ce_loss",
+            "heldout_loss",
+            "dev_loss",
+            "val_loss_epoch",
+            "val_bpb",
+            "validation_bpb",
+        ],
+    ),
+    (
+        Role::of(Quantity::LearningRate),
+        &[
+            "learning_rate",
+            "lr",
+            "train_learning_rate",
+            "train_lr",
+            "optim_lr",
+            "optim_learning_rate",
+            "learning_current_learning_rate",
+            "current_learning_rate",
+            "optim_lr_group_0",
+            "lr_group_0",
+            "lr_pg0",
+            "lr_0",
+        ],
+    ),
+    (
+        Role::of(Quantity::GradNorm),
+        &[
+            "grad_norm",
+            "gradient_norm",
+            "train_grad_norm",
+            "train_gradient_norm",
+            "gnorm",
+            "train_gnorm",
+            "total_grad_norm",
+            "optim_total_grad_norm",
+            "optim_grad_norm",
+            "l2_norm_grad_global",
+            "grad_norm_total",
+            "learning_raw_grad_norm",
+            "learning_grad_norm",
+            "global_grad_norm",
+            "grad_norm_step",
+            "norm",
+            "grad",
+        ],
+    ),
+    (
+        Role::of(Quantity::Tokens),
+        &[
+            "tokens",
+            "total_tokens",
+            "tokens_seen",
+            "num_tokens",
+            "consumed_tokens",
+            "train_tokens",
+            "train_total_tokens",
+            "optim_total_tokens",
+            "num_input_tokens_seen",
+            "train_num_tokens",
+            "time_token",
+            "tokens_processed",
+            "trained_tokens",
+        ],
+    ),
+    (
+        Role::of(Quantity::WallTime),
+        &[
+            "_timestamp",
+            "timestamp",
+            "wall_time",
+            "walltime",
+            "created_at",
+            "time",
+            "date",
+            "datetime",
+        ],
+    ),
+    (
+        Role::of(Quantity::Elapsed),
+        &[
+            "_runtime",
+            "runtime",
+            "elapsed",
+            "elapsed_time",
+            "elapsed_seconds",
+            "train_time",
+            "total_time",
+            "time_total_s",
+            "accumulated_submission_time",
+            "wall",
+        ],
+    ),
+    (
+        Role::Value {
+            quantity: Quantity::Elapsed,
+            scale: MILLISECONDS,
+        },
+        &["train_time_ms", "elapsed_ms"],
+    ),
+    (
+        Role::of(Quantity::StepTime),
+        &[
+            "step_time",
+            "iter_time",
+            "seconds_per_step",
+            "iteration_time",
+            "train_step_time",
+            "train_step_timing_in_s",
+            "seconds",
+            "sec_per_step",
+        ],
+    ),
+    (
+        Role::Value {
+            quantity: Quantity::StepTime,
+            scale: MILLISECONDS,
+        },
+        &[
+            "step_time_ms",
+            "iter_time_ms",
+            "dt_ms",
+            "elapsed_time_per_iteration_ms",
+        ],
+    ),
+    (
+        Role::of(Quantity::LossScale),
+        &[
+            "loss_scale",
+            "train_loss_scale",
+            "scale",
+            "grad_scale",
+            "train_samples_loss_scale",
+        ],
+    ),
+    (
+        Role::of(Quantity::AttentionLogit),
+        &[
+            "max_attention_logit",
+            "max_attn_logit",
+            "train_max_attn_logit",
+            "train_max_attention_logit",
+            "attention_max_logit",
+            "attn_max_logit",
+            "learning_max_logits",
+            "attn_logit_max",
+            "attention_logit_max",
+            "attn_max",
+            "max_logit",
+            "max_logits",
+            "qk_max",
+        ],
+    ),
+    (
+        Role::of(Quantity::LogPartition),
+        &[
+            "log_z",
+            "logz",
+            "train_logz",
+            "train_log_z",
+            "output_logz",
+            "output_log_z",
+            "lse",
+            "logsumexp",
+        ],
+    ),
+    (
+        Role::of(Quantity::Samples),
+        &[
+            "consumed_samples",
+            "samples",
+            "samples_count",
+            "samples_seen",
+            "num_samples",
+        ],
+    ),
+    (
+        Role::of(Quantity::Epoch),
+        &["epoch", "epochs", "train_epoch", "progress_or_epoch"],
+    ),
+];
+
+/// Names that look like a loss but are not the objective.
+const NOT_A_LOSS: &[&str] = &[
+    "z_loss", "aux_loss", "kl_loss", "balanc", "router", "best", "delta", "std", "min", "max", "perplex",
+    "scale", "ema", "mtp",
+];
+
+/// Lower case, with every run of separators (`_`, `-`, `/`, `.`, space, brackets) as one `_`.
+///
+/// A leading `_` is kept, because W&B's own counters (`_step`) carry one and rank
+/// below a counter the user logged.
+pub fn canonical(name: &str) -> String {
+    // A W&B web export names its columns "run name - metric".
+    let name = name.rsplit_once(" - ").map_or(name, |(_, metric)| metric);
+    let mut out = String::with_capacity(name.len());
+    for character in name.trim().chars() {
+        if character.is_alphanumeric() {
+            out.extend(character.to_lowercase());
+        } else if !out.ends_with('_') {
+            out.push('_');
+        }
+    }
+    if out.len() > 1 && out.ends_with('_') {
+        out.pop();
+    }
+    out
+}
+
+/// How well a name fits a role: lower is better.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// The role.
+    pub role: Role,
+    /// Rank among the names of that role; 0 is the best.
+    pub rank: u16,
+}
+
+const PATTERN_RANK: u16 = 1000;
+
+/// Names the user declared on the command line; they beat the table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Names {
+    declared: Vec<(String, Role)>,
+}
+
+impl Names {
+    /// Declares that `name` (spelled as in the log) has `role`.
+    pub fn declare(&mut self, name: &str, role: Role) {
+        self.declared.push((canonical(name), role));
+    }
+
+    /// The role of a logged name, or `None` when it has none.
+    pub fn role_of(&self, name: &str) -> Option<Fit> {
+        let canonical = canonical(name);
+        if let Some((_, role)) = self.declared.iter().find(|(declared, _)| *declared == canonical) {
+            return Some(Fit { role: *role, rank: 0 });
+        }
+        for (role, names) in NAMES {
+            if let Some(rank) = names.iter().position(|candidate| *candidate == canonical) {
+                return Some(Fit {
+                    role: *role,
+                    rank: u16::try_from(rank + 1).unwrap_or(PATTERN_RANK),
+                });
+            }
+        }
+        pattern_role(&canonical)
+    }
+
+    /// Gives each role to the best of `names`; the others stay without one.
+    pub fn assign<S: AsRef<str>>(&self, names: &[S]) -> Vec<Option<Role>> {
+        let fits: Vec<Option<Fit>> = names.iter().map(|name| self.role_of(name.as_ref())).collect();
+        fits.iter()
+            .enumerate()
+            .map(|(index, fit)| {
+                let fit = (*fit)?;
+                let beaten = fits.iter().enumerate().any(|(other, rival)| {
+                    rival.is_some_and(|rival| {
+                        rival.role.same_slot(fit.role) && (rival.rank, other) < (fit.rank, index)
+                    })
+                });
+                (!beaten).then_some(fit.role)
+            })
+            .collect()
+    }
+}
+
+/// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
+fn pattern_role(canonical: &str) -> Option<Fit> {
+    let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
+        .iter()
+        .any(|part| canonical.split('_').any(|word| word == *part));
+    let role = if canonical.ends_with("loss") || canonical.ends_with("crossentropy") {
+        if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
+            return None;
+        }
+        Role::of(if held_out {
+            Quantity::EvalLoss
+        } else {
+            Quantity::TrainLoss
+        })
+    } else if canonical.starts_with("lr_") && canonical.ends_with("group0") {
+        Role::of(Quantity::LearningRate)
+    } else {
+        return None;
+    };
+    Some(Fit {
+        role,
+        rank: PATTERN_RANK,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(name: &str) -> Option<&'static str> {
+        Names::default().role_of(name).map(|fit| fit.role.name())
+    }
+
+    #[test]
+    fn spelling_does_not_matter() {
+        for name in ["train/loss", "Train Loss", "train-loss", "TRAIN_LOSS"] {
+            assert_eq!(role(name), Some("train_loss"), "{name}");
+        }
+        assert_eq!(role("wsd-run-7 - train/lm_loss"), Some("train_loss"));
+        assert_eq!(role("optim/LR (group 0)"), Some("learning_rate"));
+        assert_eq!(role("val/c4_loss"), Some("eval_loss"));
+    }
+
+    #[test]
+    fn auxiliary_losses_are_not_the_objective() {
+        for name in [
+            "z_loss",
+            "moe/aux_loss",
+            "load_balancing_loss",
+            "mtp_1 loss",
+            "best_loss",
+        ] {
+            assert_eq!(role(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_better_name_wins_whatever_the_order() {
+        let names = Names::default();
+        let roles = |columns: &[&str]| {
+            names
+                .assign(columns)
+                .iter()
+                .map(|role| role.map_or("-", Role::name))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            roles(&["_step", "train/global_step", "loss"]),
+            "- step train_loss"
+        );
+        assert_eq!(
+            roles(&["train_loss_epoch", "train_loss_step", "step"]),
+            "- train_loss step"
+        );
+        assert_eq!(roles(&["global_step", "loss", "train/loss"]), "step train_loss -");
+    }
+
+    #[test]
+    fn a_declared_name_beats_the_table() {
+        let mut names = Names::default();
+        names.declare("objective/main", Role::of(Quantity::TrainLoss));
+        assert_eq!(
+            names.assign(&["loss", "objective/main"]),
+            vec![None, Some(Role::of(Quantity::TrainLoss))]
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Makes text that came from outside safe to show.
+
+use unicode_width::UnicodeWidthChar;
+
+/// Replaces every control character, so that nothing from a log reaches the
+/// terminal as a command. Tabs become a blank, the rest a visible substitute.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\t' => ' ',
+            '\u{1b}' => '␛',
+            character if is_unsafe(character) => '\u{fffd}',
+            character => character,
+        })
+        .collect()
+}
+
+/// Control characters, and the invisible ones that reorder or hide text.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Columns that `text` takes on a terminal.
+pub fn width(text: &str) -> usize {
+    text.chars().filter_map(UnicodeWidthChar::width).sum()
+}
+
+/// Shortens `text` to `columns`, cutting the middle, where names differ least.
+pub fn shorten(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    if columns == 0 {
+        return String::new();
+    }
+    let tail_columns = (columns - 1) / 2;
+    let head_columns = columns - 1 - tail_columns;
+    let mut head = take_columns(text.chars(), head_columns);
+    let tail: String = take_columns(text.chars().rev(), tail_columns)
+        .chars()
+        .rev()
+        .collect();
+    head.push('…');
+    head.push_str(&tail);
+    head
+}
+
+fn take_columns(characters: impl Iterator<Item = char>, columns: usize) -> String {
+    let mut used = 0;
+    characters
+        .take_while(|character| {
+            used += character.width().unwrap_or(0);
+            used <= columns
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_lose_their_power() {
+        let shown = printable("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\t.");
+        assert!(!shown.chars().any(is_unsafe), "{shown:?}");
+        assert!(shown.starts_with('a') && shown.ends_with("c ."));
+    }
+
+    #[test]
+    fn shortening_keeps_both_ends_and_the_width() {
+        let name = "ann124-0.2_12x768_slimpajama_lr0.001_wsd-linear-0.2_T50000";
+        let short = shorten(name, 20);
+        assert_eq!(width(&short), 20);
+        assert!(short.starts_with("ann124") && short.ends_with("T50000"));
+        assert_eq!(width(&shorten("漢字漢字漢字", 5)), 5);
+        assert_eq!(shorten("abc", 0), "");
+    }
+}
