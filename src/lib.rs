@@ -6,6 +6,9 @@
 //! source -> format -> run -> schedule, law, fit -> forecast, detect -> alert -> ui and commands
 //! ```
 
+pub mod alert;
+pub mod detect;
 pub mod format;
 pub mod metric;
+pub mod snapshot;
 pub mod text;

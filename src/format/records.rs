@@ -63,11 +63,14 @@ impl Records {
         self.columns[quantity.index()].get(row).copied()
     }
 
-    /// The quantities logged in record `row`, in the order of [`Quantity::ALL`].
-    pub fn row(&self, row: usize) -> impl Iterator<Item = (Quantity, f64)> + '_ {
-        Quantity::ALL
-            .into_iter()
-            .filter_map(move |quantity| Some((quantity, self.value(row, quantity)?)))
+    /// Record number `index`; reading past the end yields a record without values.
+    pub fn row(&self, index: usize) -> Row<'_> {
+        Row { records: self, index }
+    }
+
+    /// All records in file order.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.len()).map(|index| self.row(index))
     }
 
     /// True when some record of the batch has `quantity`.
@@ -82,6 +85,30 @@ impl Records {
         for column in &mut self.columns {
             column.clear();
         }
+    }
+}
+
+/// One record of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    records: &'a Records,
+    index: usize,
+}
+
+impl Row<'_> {
+    /// The step of the record.
+    pub fn step(&self) -> u64 {
+        self.records.steps.get(self.index).copied().unwrap_or_default()
+    }
+
+    /// The value of `quantity`: `None` when it was not logged here.
+    pub fn value(&self, quantity: Quantity) -> Option<f64> {
+        self.records.value(self.index, quantity)
+    }
+
+    /// True when the record has `quantity`, whatever its value.
+    pub fn has(&self, quantity: Quantity) -> bool {
+        self.value(quantity).is_some()
     }
 }
 

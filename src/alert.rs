@@ -1,0 +1,126 @@
+//! Alerts: what a detector says, and the bounded log of what was said about a run.
+
+use serde::Serialize;
+
+/// How much an alert should disturb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing to do.
+    Info,
+    /// Look at it.
+    Warning,
+    /// The run is being lost, or is lost.
+    Critical,
+}
+
+impl Severity {
+    /// The word shown to the user.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// One thing noticed in a run. An alert is a function of the records in order:
+/// a finished file raises exactly what a live watcher would have seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Stable identifier of the kind: `non_finite`, `loss_spike`, ...
+    pub kind: &'static str,
+    /// The highest level it has reached.
+    pub severity: Severity,
+    /// Step of the record at which it was raised.
+    pub raised_at_step: u64,
+    /// Earliest step at which the sign was already there.
+    pub first_sign_step: u64,
+    /// Step of the record at which it cleared; `None` while it is open.
+    pub cleared_at_step: Option<u64>,
+    /// The value that raised it.
+    pub value: f64,
+    /// The threshold that it passed.
+    pub threshold: f64,
+    /// A full sentence with the numbers.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+/// How many alerts of one run are kept; older ones are counted.
+pub const ALERTS_KEPT: usize = 256;
+
+/// The alerts of one run, oldest first, at most one open per kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertLog {
+    alerts: Vec<Alert>,
+    dropped: u64,
+}
+
+impl AlertLog {
+    /// Raises an alert, unless one of its kind is open already: that one then
+    /// takes the higher severity and, with it, the newer message.
+    pub fn raise(&mut self, alert: Alert) {
+        if let Some(open) = self.open_mut(alert.kind) {
+            if alert.severity > open.severity {
+                open.severity = alert.severity;
+                open.value = alert.value;
+                open.threshold = alert.threshold;
+                open.message = alert.message;
+                open.remedy = alert.remedy;
+            }
+            return;
+        }
+        if self.alerts.len() >= ALERTS_KEPT {
+            let oldest_closed = self
+                .alerts
+                .iter()
+                .position(|kept| kept.cleared_at_step.is_some())
+                .unwrap_or(0);
+            self.alerts.remove(oldest_closed);
+            self.dropped += 1;
+        }
+        self.alerts.push(alert);
+    }
+
+    /// Closes the open alert of this kind, if any.
+    pub fn clear(&mut self, kind: &str, step: u64) {
+        if let Some(open) = self.open_mut(kind) {
+            open.cleared_at_step = Some(step);
+        }
+    }
+
+    /// Replaces the sentence of the open alert of this kind ("recovered in 90 steps").
+    pub fn reword(&mut self, kind: &str, message: String) {
+        if let Some(open) = self.open_mut(kind) {
+            open.message = message;
+        }
+    }
+
+    /// The open alert of this kind.
+    pub fn open(&self, kind: &str) -> Option<&Alert> {
+        self.alerts
+            .iter()
+            .rev()
+            .find(|alert| alert.kind == kind && alert.cleared_at_step.is_none())
+    }
+
+    fn open_mut(&mut self, kind: &str) -> Option<&mut Alert> {
+        self.alerts
+            .iter_mut()
+            .rev()
+            .find(|alert| alert.kind == kind && alert.cleared_at_step.is_none())
+    }
+
+    /// All alerts kept, oldest first.
+    pub fn all(&self) -> &[Alert] {
+        &self.alerts
+    }
+
+    /// How many alerts were dropped to stay within [`ALERTS_KEPT`].
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}

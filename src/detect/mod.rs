@@ -1,0 +1,30 @@
+//! Detectors: what goes wrong in a run, seen in its records.
+//!
+//! A detector sees the records of one run in order and nothing else: no clock,
+//! no file, no screen. The same records raise the same alerts, live or after
+//! the fact. To add a detector, write one file and add one line to [`detectors`].
+
+use crate::alert::AlertLog;
+use crate::format::records::Row;
+
+/// What a detector may know besides the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Context {
+    /// Planned number of steps, when known.
+    pub total_steps: Option<u64>,
+}
+
+/// Watches the records of one run for one kind of trouble.
+pub trait Detector: Send {
+    /// Takes the next record. Raises, escalates and clears its own alerts.
+    fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog);
+
+    /// The run went back to `step` (a resume, or a restart from a checkpoint): what
+    /// was learned about the level of the metrics may no longer hold.
+    fn rewound(&mut self, step: u64);
+}
+
+/// A fresh set of all detectors, for one run.
+pub fn detectors() -> Vec<Box<dyn Detector>> {
+    vec![]
+}

@@ -1,0 +1,303 @@
+//! What the screen and the reports read: an immutable picture of everything known.
+//!
+//! The engine builds a new [`Snapshot`] when something changed; readers hold it
+//! for as long as they like. Nothing here computes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::alert::Alert;
+use crate::metric::Quantity;
+
+/// Everything known at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows with every change; equal numbers mean equal content.
+    pub revision: u64,
+    /// Seconds since the Unix epoch at which it was taken.
+    pub taken_at: f64,
+    /// The runs, in the order of their ids.
+    pub runs: Vec<Arc<RunView>>,
+    /// Pairs of runs whose order will change.
+    pub crossovers: Vec<Crossover>,
+    /// Files that were asked for, or look like logs, and could not be read as such.
+    pub problems: Vec<Problem>,
+    /// How far the first reading has come; `None` once everything has been read.
+    pub loading: Option<Loading>,
+}
+
+/// Progress of the first reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Loading {
+    /// Log files found so far.
+    pub files: usize,
+    /// Bytes decoded so far.
+    pub bytes_read: u64,
+    /// Bytes known to exist.
+    pub bytes_total: u64,
+}
+
+/// A file that is not shown as a run, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong and what to do, in one sentence.
+    pub message: String,
+}
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Records keep coming.
+    Training,
+    /// The planned end was reached.
+    Finished,
+    /// No record for much longer than usual, before the planned end.
+    Stalled,
+    /// The loss is lost: not finite, or far above where it was.
+    Diverged,
+}
+
+impl State {
+    /// The word shown to the user.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Training => "training",
+            State::Finished => "finished",
+            State::Stalled => "stalled",
+            State::Diverged => "diverged",
+        }
+    }
+}
+
+/// Where the learning rates of the remaining steps come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleSource {
+    /// The log covers the whole run.
+    Logged,
+    /// The user declared it.
+    Declared,
+    /// A known shape fits the logged part.
+    Inferred,
+    /// Nothing is known: the last learning rate is carried on.
+    AssumedConstant,
+}
+
+impl ScheduleSource {
+    /// The word shown to the user.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ScheduleSource::Logged => "logged",
+            ScheduleSource::Declared => "declared",
+            ScheduleSource::Inferred => "inferred",
+            ScheduleSource::AssumedConstant => "assumed-constant",
+        }
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    /// Stable identifier: the path below the folder that was given, unique among the runs.
+    pub id: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Name of the format.
+    pub format: &'static str,
+    /// What it is doing.
+    pub state: State,
+    /// Why `state` is what it is, in a few words.
+    pub state_reason: String,
+    /// Last step seen.
+    pub step: u64,
+    /// Planned number of steps.
+    pub total_steps: Option<u64>,
+    /// Where the planned number comes from ("logged", "declared", ...).
+    pub total_steps_source: &'static str,
+    /// Seconds until the planned end at the recent pace.
+    pub eta_seconds: Option<f64>,
+    /// Recent seconds per step.
+    pub seconds_per_step: Option<f64>,
+    /// Tokens per step, where the log has tokens.
+    pub tokens_per_step: Option<f64>,
+    /// When the newest record was written, seconds since the Unix epoch.
+    pub last_data_at: f64,
+    /// Last learning rate.
+    pub learning_rate: Option<f64>,
+    /// Highest learning rate.
+    pub peak_learning_rate: Option<f64>,
+    /// Where the future learning rates come from.
+    pub schedule_source: ScheduleSource,
+    /// The schedule in words: "cosine to 10% over 5,000 steps".
+    pub schedule: String,
+    /// The losses that the run logs: train, eval, or both.
+    pub losses: Vec<LossView>,
+    /// Which of `losses` stands for the run.
+    pub primary: usize,
+    /// Everything noticed, oldest first.
+    pub alerts: Vec<Alert>,
+    /// Lines that could not be used.
+    pub skipped_lines: u64,
+    /// Pieces the run consists of; more than one after a resume or a restart.
+    pub segments: usize,
+    /// The learning rate and the other signals over the steps.
+    pub signals: Arc<Signals>,
+}
+
+impl RunView {
+    /// The loss that stands for the run.
+    pub fn primary(&self) -> Option<&LossView> {
+        self.losses.get(self.primary).or(self.losses.first())
+    }
+
+    /// The loss of this quantity.
+    pub fn loss(&self, quantity: Quantity) -> Option<&LossView> {
+        self.losses.iter().find(|loss| loss.quantity == quantity)
+    }
+
+    /// Share of the planned steps that is done.
+    pub fn progress(&self) -> Option<f64> {
+        let total = self.total_steps.filter(|total| *total > 0)?;
+        Some((self.step as f64 / total as f64).clamp(0.0, 1.0))
+    }
+
+    /// Alerts that are still open.
+    pub fn open_alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().filter(|alert| alert.cleared_at_step.is_none())
+    }
+}
+
+/// One loss of a run: its curve and its future.
+#[derive(Clone, Debug)]
+pub struct LossView {
+    /// Train or eval loss.
+    pub quantity: Quantity,
+    /// The last logged value, finite or not.
+    pub last: f64,
+    /// Mean of the recent part.
+    pub smoothed: f64,
+    /// Values logged, in all segments that count.
+    pub points: u64,
+    /// The recent part for a sparkline, oldest first.
+    pub sparkline: Vec<f64>,
+    /// Where it will end.
+    pub forecast: Option<Forecast>,
+    /// Why there is no forecast, when there is none.
+    pub forecast_reason: String,
+    /// The law that fits best.
+    pub law: Option<LawView>,
+    /// The curve, for charts.
+    pub curve: Arc<Curve>,
+}
+
+/// The projected final loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Mean of the projected loss at the last step.
+    pub final_loss: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+    /// Level of the interval, 0.8 for 80%.
+    pub level: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+    /// The step it holds for.
+    pub at_step: u64,
+    /// What it rests on, in words.
+    pub basis: String,
+    /// True while the effect of the decay comes from the prior, not from this run.
+    pub prior_based: bool,
+}
+
+/// The parameters of the law, in the units of its paper.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LawView {
+    /// L0, the asymptote at constant learning rate (nats). Weakly identified: never a floor.
+    pub l0: f64,
+    /// A, for S1 in learning rate times steps.
+    pub a: f64,
+    /// alpha, the exponent of S1.
+    pub alpha: f64,
+    /// C, for S2 as in the paper.
+    pub c: f64,
+    /// lambda, the decay of the annealing momentum per step.
+    pub lambda: f64,
+    /// Loss recovered by a full anneal from the peak learning rate (nats).
+    pub full_anneal_drop: f64,
+    /// Standard deviation of the residuals of the fitted points (nats).
+    pub residual_sd: f64,
+}
+
+/// A curve, thinned for charts but with every extreme kept.
+#[derive(Clone, Debug, Default)]
+pub struct Curve {
+    /// Logged points, thinned to buckets, in order of steps.
+    pub points: Vec<CurvePoint>,
+    /// Points that a resume has superseded.
+    pub superseded: Vec<CurvePoint>,
+    /// The fitted law at the steps already seen.
+    pub fitted: Vec<(f64, f64)>,
+    /// The forecast from now to the last step.
+    pub projection: Vec<ProjectionPoint>,
+}
+
+/// A bucket of neighbouring points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Mean step.
+    pub step: f64,
+    /// Mean of the finite values; NaN when there is none.
+    pub mean: f64,
+    /// Smallest finite value.
+    pub min: f64,
+    /// Largest finite value.
+    pub max: f64,
+    /// Values in the bucket.
+    pub count: u32,
+}
+
+/// The forecast at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProjectionPoint {
+    /// The step.
+    pub step: f64,
+    /// Mean of the forecast.
+    pub mean: f64,
+    /// Standard deviation of the forecast.
+    pub sd: f64,
+}
+
+/// What else the run logs over its steps.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Learning rate already used: (step, learning rate), carried to the next entry.
+    pub learning_rate: Vec<(f64, f64)>,
+    /// Learning rate to come, sampled.
+    pub planned_learning_rate: Vec<(f64, f64)>,
+    /// The other quantities.
+    pub others: Vec<(Quantity, Vec<CurvePoint>)>,
+}
+
+/// Two runs whose order will change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Crossover {
+    /// Id of the run with the lower loss now.
+    pub ahead_now: String,
+    /// Id of the run projected to end lower.
+    pub ahead_at_end: String,
+    /// The loss that is compared.
+    pub quantity: Quantity,
+    /// The step at which the projected curves cross; `None` when it lies outside both.
+    pub at_step: Option<u64>,
+    /// Probability that the order at the end is the projected one.
+    pub probability: f64,
+    /// Projected difference at the end (nats), positive.
+    pub gap: f64,
+}
