@@ -10,5 +10,7 @@ pub mod alert;
 pub mod detect;
 pub mod format;
 pub mod metric;
+pub mod run;
+pub mod schedule;
 pub mod snapshot;
 pub mod text;

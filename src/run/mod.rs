@@ -1,0 +1,3 @@
+//! One run: what its log has said so far.
+
+pub mod series;

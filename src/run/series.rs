@@ -1,0 +1,382 @@
+//! One quantity of one run over its steps, in bounded memory.
+//!
+//! Points are gathered into buckets of equally many points. When the buckets are
+//! full, neighbours are merged and every bucket henceforth takes twice as many.
+//! A bucket keeps the smallest and the largest value beside the mean, so that a
+//! spike of a single step is never lost.
+
+use crate::snapshot::CurvePoint;
+
+/// Neighbouring points of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bucket {
+    /// Step of the first point.
+    pub first_step: u64,
+    /// Step of the last point.
+    pub last_step: u64,
+    /// Points, finite or not.
+    pub count: u32,
+    /// Finite points.
+    pub finite: u32,
+    /// Sum of the steps of the finite points, counted from `first_step`.
+    step_sum: f64,
+    /// Sum of the finite values.
+    sum: f64,
+    /// Smallest finite value, or +infinity.
+    pub min: f64,
+    /// Largest finite value, or -infinity.
+    pub max: f64,
+    /// Sum of squared differences of successive finite values.
+    difference_squares: f64,
+    /// Number of such differences.
+    differences: u32,
+}
+
+impl Bucket {
+    fn new(step: u64) -> Self {
+        Bucket {
+            first_step: step,
+            last_step: step,
+            count: 0,
+            finite: 0,
+            step_sum: 0.0,
+            sum: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            difference_squares: 0.0,
+            differences: 0,
+        }
+    }
+
+    /// Mean of the finite values; NaN when there is none.
+    pub fn mean(&self) -> f64 {
+        self.sum / f64::from(self.finite)
+    }
+
+    /// Mean step of the finite values, or the middle of the bucket.
+    pub fn mean_step(&self) -> f64 {
+        if self.finite == 0 {
+            return (self.first_step as f64 + self.last_step as f64) / 2.0;
+        }
+        self.first_step as f64 + self.step_sum / f64::from(self.finite)
+    }
+
+    /// Variance of the noise around the trend, from successive differences
+    /// (von Neumann's estimator: half their mean square).
+    pub fn noise_variance(&self) -> Option<f64> {
+        (self.differences > 0).then(|| self.difference_squares / (2.0 * f64::from(self.differences)))
+    }
+
+    fn merge(&self, later: &Bucket) -> Bucket {
+        let shift = later.first_step.saturating_sub(self.first_step) as f64;
+        Bucket {
+            first_step: self.first_step,
+            last_step: self.last_step.max(later.last_step),
+            count: self.count + later.count,
+            finite: self.finite + later.finite,
+            step_sum: self.step_sum + later.step_sum + shift * f64::from(later.finite),
+            sum: self.sum + later.sum,
+            min: self.min.min(later.min),
+            max: self.max.max(later.max),
+            difference_squares: self.difference_squares + later.difference_squares,
+            differences: self.differences + later.differences,
+        }
+    }
+
+    /// The bucket as a chart wants it.
+    pub fn curve_point(&self) -> CurvePoint {
+        CurvePoint {
+            step: self.mean_step(),
+            mean: self.mean(),
+            min: self.min,
+            max: self.max,
+            count: self.count,
+        }
+    }
+}
+
+/// A bounded series of points in order of their steps.
+#[derive(Clone, Debug)]
+pub struct Series {
+    buckets: Vec<Bucket>,
+    capacity: usize,
+    points_per_bucket: u32,
+    points: u64,
+    last_step: Option<u64>,
+    last_value: f64,
+    last_finite: f64,
+    non_finite: u64,
+    superseded: Vec<Bucket>,
+}
+
+const SUPERSEDED_BUCKETS: usize = 512;
+
+impl Series {
+    /// A series that keeps at most `capacity` buckets (an even number of at least 2).
+    pub fn new(capacity: usize) -> Self {
+        Series {
+            buckets: Vec::new(),
+            capacity: capacity.max(2) & !1,
+            points_per_bucket: 1,
+            points: 0,
+            last_step: None,
+            last_value: f64::NAN,
+            last_finite: f64::NAN,
+            non_finite: 0,
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Adds a point. Steps must not go back; see [`Series::rewind`].
+    pub fn push(&mut self, step: u64, value: f64) {
+        let full = self
+            .buckets
+            .last()
+            .is_none_or(|bucket| bucket.count >= self.points_per_bucket);
+        if full {
+            if self.buckets.len() >= self.capacity {
+                self.halve();
+            }
+            if self
+                .buckets
+                .last()
+                .is_none_or(|bucket| bucket.count >= self.points_per_bucket)
+            {
+                self.buckets.push(Bucket::new(step));
+            }
+        }
+        let Some(bucket) = self.buckets.last_mut() else {
+            return;
+        };
+        bucket.last_step = step;
+        bucket.count += 1;
+        if value.is_finite() {
+            bucket.finite += 1;
+            bucket.sum += value;
+            bucket.step_sum += step.saturating_sub(bucket.first_step) as f64;
+            bucket.min = bucket.min.min(value);
+            bucket.max = bucket.max.max(value);
+            let difference = value - self.last_finite;
+            if difference.is_finite() {
+                bucket.difference_squares += difference * difference;
+                bucket.differences += 1;
+            }
+            self.last_finite = value;
+        } else {
+            self.non_finite += 1;
+        }
+        self.points += 1;
+        self.last_step = Some(step);
+        self.last_value = value;
+    }
+
+    fn halve(&mut self) {
+        halve(&mut self.buckets);
+        self.points_per_bucket = self.points_per_bucket.saturating_mul(2);
+    }
+
+    /// Drops the points from `step` on: a resume has superseded them. A bucket that
+    /// straddles `step` stays whole. The dropped part remains visible through
+    /// [`Series::superseded`].
+    pub fn rewind(&mut self, step: u64) {
+        let keep = self.buckets.partition_point(|bucket| bucket.first_step < step);
+        for bucket in self.buckets.drain(keep..) {
+            self.points = self.points.saturating_sub(u64::from(bucket.count));
+            self.superseded.push(bucket);
+        }
+        while self.superseded.len() > SUPERSEDED_BUCKETS {
+            halve(&mut self.superseded);
+        }
+        // The last kept bucket may be short; it takes further points all the same.
+        self.last_step = self.buckets.last().map(|bucket| bucket.last_step);
+        self.last_finite = f64::NAN;
+        self.last_value = self.buckets.last().map_or(f64::NAN, Bucket::mean);
+    }
+
+    /// The buckets in order of steps.
+    pub fn buckets(&self) -> &[Bucket] {
+        &self.buckets
+    }
+
+    /// Buckets that a resume has superseded.
+    pub fn superseded(&self) -> &[Bucket] {
+        &self.superseded
+    }
+
+    /// Points that count, finite or not.
+    pub fn points(&self) -> u64 {
+        self.points
+    }
+
+    /// Points whose value is not finite.
+    pub fn non_finite(&self) -> u64 {
+        self.non_finite
+    }
+
+    /// Step of the last point.
+    pub fn last_step(&self) -> Option<u64> {
+        self.last_step
+    }
+
+    /// The last value, finite or not.
+    pub fn last_value(&self) -> f64 {
+        self.last_value
+    }
+
+    /// Typical variance of the noise around the trend: the median over the buckets,
+    /// so that spikes do not count. `None` before there are two points.
+    pub fn noise_variance(&self) -> Option<f64> {
+        let mut variances: Vec<f64> = self.buckets.iter().filter_map(Bucket::noise_variance).collect();
+        if variances.is_empty() {
+            return None;
+        }
+        let middle = variances.len() / 2;
+        let (_, median, _) = variances.select_nth_unstable_by(middle, f64::total_cmp);
+        // The median of squared differences of single points is below their mean by
+        // the ratio of a chi-square of one degree; fuller buckets need less.
+        let typical = f64::from(self.points_per_bucket);
+        let bias = if typical < 2.0 {
+            0.455
+        } else {
+            (1.0 - 2.0 / (9.0 * typical)).powi(3)
+        };
+        Some(*median / bias)
+    }
+
+    /// Mean of the last part of the series: at least `least` points and the last
+    /// `share` of all, spikes trimmed. NaN when nothing there is finite.
+    pub fn recent_mean(&self, share: f64, least: u64) -> f64 {
+        let wanted = ((self.points as f64 * share) as u64).max(least);
+        let mut gathered = 0;
+        let mut recent: Vec<(f64, f64)> = Vec::new();
+        for bucket in self.buckets.iter().rev() {
+            if gathered >= wanted {
+                break;
+            }
+            gathered += u64::from(bucket.count);
+            if bucket.finite > 0 {
+                recent.push((bucket.mean(), f64::from(bucket.finite)));
+            }
+        }
+        trimmed_mean(&mut recent)
+    }
+}
+
+/// Weighted mean of the values within six median deviations of their median.
+fn trimmed_mean(values: &mut [(f64, f64)]) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    let center = median(values.iter().map(|(value, _)| *value).collect());
+    let spread = median(values.iter().map(|(value, _)| (value - center).abs()).collect());
+    let limit = if spread > 0.0 {
+        6.0 * 1.4826 * spread
+    } else {
+        f64::INFINITY
+    };
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for (value, count) in values.iter().filter(|(value, _)| (value - center).abs() <= limit) {
+        sum += value * count;
+        weight += count;
+    }
+    sum / weight
+}
+
+/// Median of a non-empty list; NaN for an empty one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+fn halve(buckets: &mut Vec<Bucket>) {
+    *buckets = buckets
+        .chunks(2)
+        .filter_map(|pair| match pair {
+            [one] => Some(*one),
+            [first, second] => Some(first.merge(second)),
+            _ => None,
+        })
+        .collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_one_step_spike_survives_thinning() {
+        let mut series = Series::new(64);
+        for step in 0..100_000u64 {
+            series.push(step, if step == 54_321 { 60.0 } else { 3.0 });
+        }
+        assert!(series.buckets().len() <= 64);
+        let max = series
+            .buckets()
+            .iter()
+            .map(|bucket| bucket.max)
+            .fold(0.0, f64::max);
+        assert_eq!(max, 60.0);
+        assert_eq!(series.points(), 100_000);
+        assert!((series.recent_mean(0.02, 20) - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_resume_supersedes_the_overlap_and_keeps_it_visible() {
+        let mut series = Series::new(64);
+        (0..50).for_each(|step| series.push(step, 2.0));
+        series.rewind(30);
+        assert_eq!(series.last_step(), Some(29));
+        assert_eq!(series.superseded().len(), 20);
+        (30..40).for_each(|step| series.push(step, 1.0));
+        assert_eq!(series.points(), 40);
+        assert_eq!(series.last_step(), Some(39));
+    }
+
+    #[test]
+    fn noise_is_measured_around_the_trend_and_despite_spikes() {
+        let mut series = Series::new(128);
+        let mut state = 1u64;
+        for step in 0..20_000u64 {
+            let uniform = (0..12).map(|_| next(&mut state)).sum::<f64>() - 6.0;
+            let spike = if step % 1000 == 0 { 5.0 } else { 0.0 };
+            series.push(
+                step,
+                3.0 + 5.0 / (1.0 + step as f64 * 0.01) + 0.04 * uniform + spike,
+            );
+        }
+        let sd = series.noise_variance().unwrap().sqrt();
+        assert!((sd - 0.04).abs() < 0.004, "{sd}");
+    }
+
+    fn next(state: &mut u64) -> f64 {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn thinning_loses_no_point_and_no_extreme(
+            values in prop::collection::vec(prop_oneof![9 => -1e3..1e3f64, 1 => Just(f64::NAN)], 1..600),
+        ) {
+            let mut series = Series::new(16);
+            for (step, value) in values.iter().enumerate() {
+                series.push(step as u64, *value);
+            }
+            let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+            prop_assert!(series.buckets().len() <= 16);
+            prop_assert_eq!(series.buckets().iter().map(|bucket| u64::from(bucket.count)).sum::<u64>(), values.len() as u64);
+            prop_assert_eq!(series.non_finite(), (values.len() - finite.len()) as u64);
+            let max = series.buckets().iter().map(|bucket| bucket.max).fold(f64::NEG_INFINITY, f64::max);
+            prop_assert_eq!(max, finite.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            let sum: f64 = series.buckets().iter().filter(|b| b.finite > 0).map(|b| b.mean() * f64::from(b.finite)).sum();
+            prop_assert!((sum - finite.iter().sum::<f64>()).abs() < 1e-6);
+        }
+    }
+}

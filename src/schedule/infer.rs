@@ -1,0 +1,167 @@
+//! Recognises the schedule from the part that has been logged.
+
+use super::shape::{Decay, Schedule, Shape};
+
+/// Largest root mean square deviation, as a share of the peak, at which a shape
+/// counts as recognised. Logs that round the rate stay below it.
+const TOLERANCE: f64 = 4e-3;
+
+/// Least fall of the rate, as a share of the peak, that a decay must show: below it
+/// shapes cannot be told apart.
+const LEAST_FALL: f64 = 0.03;
+
+/// The shape that the logged learning rates follow, if one of the known ones fits
+/// and they have fallen far enough to tell.
+///
+/// `rates` are (step, learning rate) in order; warm-up is left out by the caller.
+/// `total` is the planned number of steps; without it the shape must determine it.
+/// A rate that has not moved is not recognised: it may start to decay any time.
+pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) -> Option<Schedule> {
+    let (last_step, last_rate) = *rates.last()?;
+    if peak <= 0.0 || rates.len() < 8 || 1.0 - last_rate / peak < LEAST_FALL {
+        return None;
+    }
+    let shares: Vec<(f64, f64)> = thin(rates).map(|(step, rate)| (step, rate / peak)).collect();
+    // Where the rate leaves the peak: the start of the decay, if there is a stable phase.
+    let decay_start = shares
+        .iter()
+        .take_while(|(_, share)| *share > 1.0 - 1e-3)
+        .last()
+        .map_or(warm_up, |(step, _)| *step);
+    let stable = decay_start - warm_up > 0.1 * (last_step - warm_up) && decay_start > warm_up * 1.5;
+    let start = if stable { decay_start } else { warm_up };
+    let totals: Vec<f64> = match total {
+        Some(total) if total > start => vec![total],
+        Some(_) => return None,
+        None => candidate_totals(start, last_step),
+    };
+    let decays = [Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot];
+    let mut best: Option<(f64, Schedule)> = None;
+    for decay in decays {
+        // A fall from warm-up on is never 1-sqrt in practice.
+        if !stable && decay == Decay::OneMinusSquareRoot {
+            continue;
+        }
+        for &total in &totals {
+            let Some((deviation, min_ratio)) = fit_min_ratio(&shares, decay, start, total) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(least, _)| deviation < *least) {
+                best = Some((deviation, schedule(stable, decay, min_ratio, start, total)));
+            }
+        }
+    }
+    let (deviation, schedule) = best?;
+    (deviation < TOLERANCE).then_some(schedule)
+}
+
+fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) -> Schedule {
+    // Trainers use round ratios; the logged rates carry rounding.
+    let min_ratio = (min_ratio * 200.0).round() / 200.0;
+    let shape = if stable {
+        Shape::Stable {
+            decay_share: 1.0 - start / total,
+            decay,
+            min_ratio,
+        }
+    } else {
+        Shape::Fall { decay, min_ratio }
+    };
+    Schedule {
+        shape,
+        total_steps: Some(total.round() as u64),
+        warm_up: None,
+        peak: None,
+    }
+}
+
+/// At most 400 of the rates, evenly.
+fn thin(rates: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
+    let stride = rates.len().div_ceil(400).max(1);
+    rates.iter().copied().step_by(stride).chain(rates.last().copied())
+}
+
+fn candidate_totals(start: f64, last_step: f64) -> Vec<f64> {
+    // From "it ends now" to "a tenth is done", close enough that TOLERANCE decides.
+    (0..240)
+        .map(|index| start + (last_step - start) * 1.01f64.powi(index))
+        .collect()
+}
+
+/// The ratio at the end that fits best for a given shape and length, with the root
+/// mean square deviation. The share is linear in the ratio: `r + (1 - r) d`.
+fn fit_min_ratio(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64) -> Option<(f64, f64)> {
+    let probe = |min_ratio: f64| Schedule {
+        shape: Shape::Fall { decay, min_ratio },
+        total_steps: None,
+        warm_up: None,
+        peak: None,
+    };
+    let (zero, one) = (probe(0.0), probe(1.0));
+    let (mut numerator, mut denominator) = (0.0, 0.0);
+    for (step, share) in shares.iter().filter(|(step, _)| *step >= start) {
+        let low = zero.share(*step, start, total);
+        let slope = one.share(*step, start, total) - low;
+        numerator += slope * (share - low);
+        denominator += slope * slope;
+    }
+    if denominator <= 0.0 {
+        return None;
+    }
+    let min_ratio = (numerator / denominator).clamp(0.0, 0.95);
+    let fitted = probe(min_ratio);
+    let mut square = 0.0;
+    for (step, share) in shares {
+        square += (fitted.share(*step, start, total) - share).powi(2);
+    }
+    Some(((square / shares.len() as f64).sqrt(), min_ratio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged(spec: &str, warm_up: f64, total: f64, until: f64) -> Vec<(f64, f64)> {
+        let schedule: Schedule = spec.parse().unwrap();
+        (0..)
+            .map(|index| warm_up + 10.0 * f64::from(index))
+            .take_while(|step| *step <= until)
+            .map(|step| (step, 3e-4 * schedule.share(step, warm_up, total)))
+            .collect()
+    }
+
+    #[test]
+    fn known_shapes_are_recognised_from_a_part() {
+        for (spec, until) in [
+            ("cosine:min=0.1", 2000.0),
+            ("cosine", 1500.0),
+            ("linear:min=0", 1000.0),
+            ("wsd:decay=0.2,shape=linear", 3400.0),
+            ("wsd:decay=0.3,shape=sqrt", 3400.0),
+        ] {
+            let rates = logged(spec, 200.0, 4000.0, until);
+            let inferred = infer(&rates, 3e-4, 200.0, Some(4000.0)).unwrap_or_else(|| panic!("{spec}"));
+            let truth: Schedule = spec.parse().unwrap();
+            for step in [2000.0, 3000.0, 3600.0, 4000.0] {
+                let difference = inferred.share(step, 200.0, 4000.0) - truth.share(step, 200.0, 4000.0);
+                assert!(
+                    difference.abs() < 0.02,
+                    "{spec} at {step}: {difference} ({inferred})"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_length_follows_from_the_shape_late_in_the_run() {
+        let rates = logged("cosine:min=0.1", 300.0, 50_000.0, 45_000.0);
+        let total = infer(&rates, 3e-4, 300.0, None).unwrap().total_steps.unwrap();
+        assert!(total.abs_diff(50_000) < 1_000, "{total}");
+    }
+
+    #[test]
+    fn a_stable_phase_promises_nothing() {
+        let rates = logged("wsd:decay=0.2", 200.0, 4000.0, 3000.0);
+        assert_eq!(infer(&rates, 3e-4, 200.0, Some(4000.0)), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! The learning rate of a whole run: what was logged, and what is to come.
+
+use super::infer::infer;
+use super::{LearningRateCurve, RecordedRates, Schedule};
+use crate::snapshot::ScheduleSource;
+
+/// Treads on which the future is sampled; the law changes by far less than its
+/// misfit between two of them.
+const FUTURE_TREADS: usize = 512;
+
+/// The learning rate of every step from the first to the last.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The learning rates, warm-up counted at the peak. Empty when the run logs none
+    /// and none was declared.
+    pub curve: LearningRateCurve,
+    /// Where those after the last logged step come from.
+    pub source: ScheduleSource,
+    /// The schedule in words.
+    pub description: String,
+    /// The last step, when known.
+    pub total_steps: Option<u64>,
+    /// True when `total_steps` follows from the shape of the schedule alone.
+    pub total_inferred: bool,
+    /// First step after warm-up.
+    pub warm_up_end: u64,
+    /// The learning rates to come, sampled: (step, learning rate).
+    pub future: Vec<(f64, f64)>,
+}
+
+impl Plan {
+    /// Puts together what is known.
+    ///
+    /// `last_step` is the last step seen, `total_steps` the planned number from the
+    /// log or the user. The declared schedule applies to the future only when the
+    /// log has learning rates, else to all steps.
+    pub fn new(
+        recorded: &RecordedRates,
+        declared: Option<&Schedule>,
+        last_step: u64,
+        total_steps: Option<u64>,
+    ) -> Plan {
+        let total_steps = declared.and_then(|schedule| schedule.total_steps).or(total_steps);
+        let warm_up_end = match declared.and_then(|schedule| schedule.warm_up) {
+            Some(warm_up) => warm_up,
+            None => recorded.warm_up_end().unwrap_or(0),
+        };
+        if let (true, Some(schedule)) = (recorded.is_empty(), declared) {
+            return Plan::declared_alone(schedule, last_step, total_steps, warm_up_end);
+        }
+        let mut plan = Plan {
+            curve: recorded.curve(),
+            source: ScheduleSource::AssumedConstant,
+            description: "unknown".to_owned(),
+            total_steps,
+            total_inferred: false,
+            warm_up_end,
+            future: Vec::new(),
+        };
+        let Some(rate) = recorded.last_rate() else {
+            return plan;
+        };
+        let peak = recorded.peak().unwrap_or(rate);
+        let complete = total_steps.is_some_and(|total| last_step + 1 >= total);
+        let inferred = || {
+            let after_warm_up: Vec<(f64, f64)> = recorded
+                .steps_and_rates()
+                .into_iter()
+                .filter(|(step, _)| *step >= warm_up_end as f64)
+                .collect();
+            infer(
+                &after_warm_up,
+                peak,
+                warm_up_end as f64,
+                total_steps.map(|total| total as f64),
+            )
+        };
+        match declared
+            .cloned()
+            .map(|schedule| (schedule, ScheduleSource::Declared))
+        {
+            _ if complete => {
+                plan.source = ScheduleSource::Logged;
+                plan.description =
+                    inferred().map_or_else(|| "logged to the end".to_owned(), |shape| shape.to_string());
+            }
+            Some((schedule, source)) => plan.follow(&schedule, source, last_step, peak),
+            None => match inferred() {
+                Some(schedule) => {
+                    plan.total_inferred = total_steps.is_none();
+                    plan.total_steps = total_steps.or(schedule.total_steps);
+                    let ended = plan.total_steps.is_some_and(|total| last_step + 1 >= total);
+                    let source = if ended {
+                        ScheduleSource::Logged
+                    } else {
+                        ScheduleSource::Inferred
+                    };
+                    plan.follow(&schedule, source, last_step, peak);
+                }
+                None => {
+                    plan.description = "the last learning rate, carried on".to_owned();
+                    if let Some(total) = total_steps.filter(|total| *total > last_step) {
+                        plan.future = vec![(last_step as f64, rate), (total as f64, rate)];
+                    }
+                }
+            },
+        }
+        plan
+    }
+
+    fn declared_alone(schedule: &Schedule, last_step: u64, total_steps: Option<u64>, warm_up: u64) -> Plan {
+        let total = total_steps.unwrap_or(last_step).max(1);
+        let peak = schedule.peak.unwrap_or(1.0);
+        let rate = |step: f64| peak * schedule.share(step, warm_up as f64, total as f64);
+        let mut plan = Plan {
+            curve: LearningRateCurve::default(),
+            source: ScheduleSource::Declared,
+            description: schedule.to_string(),
+            total_steps,
+            total_inferred: false,
+            warm_up_end: warm_up,
+            future: Vec::new(),
+        };
+        let treads = (total as usize).min(8 * FUTURE_TREADS);
+        for index in 0..treads {
+            let width = total as f64 / treads as f64;
+            plan.curve
+                .change(1.0 + index as f64 * width, rate((index as f64 + 0.5) * width));
+        }
+        plan.future = future_treads(last_step, total)
+            .map(|step| (step, rate(step)))
+            .collect();
+        plan
+    }
+
+    fn follow(&mut self, schedule: &Schedule, source: ScheduleSource, last_step: u64, peak: f64) {
+        self.source = source;
+        self.description = schedule.to_string();
+        let Some(total) = self.total_steps.filter(|total| *total > last_step) else {
+            return;
+        };
+        let peak = schedule.peak.unwrap_or(peak);
+        let share = |step: f64| schedule.share(step, self.warm_up_end as f64, total as f64);
+        self.future = future_treads(last_step, total)
+            .map(|step| (step, peak * share(step)))
+            .collect();
+        for (step, rate) in &self.future {
+            self.curve.change(step + 1.0, *rate);
+        }
+    }
+}
+
+fn future_treads(last_step: u64, total: u64) -> impl Iterator<Item = f64> {
+    let steps = total.saturating_sub(last_step);
+    let treads = (steps as usize).clamp(1, FUTURE_TREADS);
+    (0..=treads).map(move |index| last_step as f64 + steps as f64 * index as f64 / treads as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(spec: &str, total: u64, until: u64) -> RecordedRates {
+        let schedule: Schedule = spec.parse().unwrap();
+        let mut rates = RecordedRates::default();
+        for step in 0..=until {
+            let warming = ((step + 1) as f64 / 100.0).min(1.0);
+            rates.push(
+                step,
+                1e-3 * warming * schedule.share(step as f64, 100.0, total as f64),
+            );
+        }
+        rates
+    }
+
+    #[test]
+    fn a_recognised_cosine_is_carried_to_its_end() {
+        let plan = Plan::new(&recorded("cosine:min=0.1", 5000, 2000), None, 2000, Some(5000));
+        assert_eq!(plan.source, ScheduleSource::Inferred);
+        assert!(
+            (plan.curve.rate(5000.0) - 1e-4).abs() < 2e-6,
+            "{}",
+            plan.curve.rate(5000.0)
+        );
+        assert!(
+            plan.description.starts_with("cosine to 10%"),
+            "{}",
+            plan.description
+        );
+    }
+
+    #[test]
+    fn nothing_is_promised_in_a_stable_phase() {
+        let plan = Plan::new(&recorded("wsd", 5000, 2000), None, 2000, Some(5000));
+        assert_eq!(plan.source, ScheduleSource::AssumedConstant);
+        let declared: Schedule = "wsd:decay=0.2".parse().unwrap();
+        let plan = Plan::new(&recorded("wsd", 5000, 2000), Some(&declared), 2000, Some(5000));
+        assert_eq!(plan.source, ScheduleSource::Declared);
+        assert!((plan.curve.rate(4500.0) - 5e-4).abs() < 1e-5);
+        assert!(plan.curve.rate(5000.0) < 1e-5);
+    }
+
+    #[test]
+    fn a_finished_log_is_its_own_schedule() {
+        let plan = Plan::new(&recorded("cosine", 3000, 2999), None, 2999, Some(3000));
+        assert_eq!(plan.source, ScheduleSource::Logged);
+        assert!(plan.future.is_empty());
+    }
+
+    #[test]
+    fn a_declared_schedule_serves_a_log_without_rates() {
+        let declared: Schedule = "linear:total=1000,warmup=100".parse().unwrap();
+        let plan = Plan::new(&RecordedRates::default(), Some(&declared), 400, None);
+        assert_eq!(plan.total_steps, Some(1000));
+        assert!((plan.curve.rate(550.0) - 0.5).abs() < 0.01);
+    }
+}
