@@ -8,7 +8,10 @@
 
 pub mod alert;
 pub mod detect;
+pub mod fit;
+pub mod forecast;
 pub mod format;
+pub mod law;
 pub mod metric;
 pub mod run;
 pub mod schedule;

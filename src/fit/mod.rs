@@ -1,0 +1,34 @@
+//! Fitting the law to a run: points, best fit, posterior.
+//!
+//! Pure numbers: no file, no clock, no screen. The same points give the same fit.
+
+pub mod linear;
+pub mod points;
+pub mod posterior;
+pub mod solver;
+
+use thiserror::Error;
+
+pub use points::FitPoint;
+pub use posterior::Posterior;
+pub use solver::{BestFit, FitOptions, Huber, best_fit};
+
+/// Why no law could be fitted.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum FitError {
+    /// Too little data.
+    #[error("{have} of {want} points after warm-up")]
+    TooFewPoints {
+        /// Points there are.
+        have: usize,
+        /// Points needed.
+        want: usize,
+    },
+    /// The learning rate was zero throughout, or unusable.
+    #[error("no learning rate above zero")]
+    NoLearningRate,
+    /// The solver found no finite parameters.
+    #[error("the law does not fit this curve")]
+    NoSolution,
+}

@@ -1,0 +1,115 @@
+//! Pairs of runs whose order now is not their order at the end.
+
+use std::cmp::Ordering;
+
+use super::normal_distribution;
+use crate::snapshot::{Crossover, LossView, RunView};
+
+/// Differences below this share of the loss are a tie: no seed reproduces closer.
+const TIE_SHARE: f64 = 5e-4;
+
+/// All crossovers among the runs, the surest first. Runs are compared on the loss
+/// that both log, preferring the one that stands for both.
+pub fn crossovers(runs: &[std::sync::Arc<RunView>]) -> Vec<Crossover> {
+    let mut found: Vec<Crossover> = Vec::new();
+    for (index, one) in runs.iter().enumerate() {
+        for other in runs.iter().skip(index + 1) {
+            found.extend(pair(one, other));
+        }
+    }
+    found.sort_by(|one, other| other.probability.total_cmp(&one.probability));
+    found
+}
+
+fn pair(one: &RunView, other: &RunView) -> Option<Crossover> {
+    let primary = one.primary()?;
+    let (one_loss, other_loss) = match other.loss(primary.quantity) {
+        Some(loss) => (primary, loss),
+        None => {
+            let primary = other.primary()?;
+            (one.loss(primary.quantity)?, primary)
+        }
+    };
+    let (one_end, other_end) = (one_loss.forecast.as_ref()?, other_loss.forecast.as_ref()?);
+    // Runs of unlike scales (different data, different units) do not compete.
+    if !comparable(one_loss, other_loss) {
+        return None;
+    }
+    let step = one.step.min(other.step) as f64;
+    let now = value_at(one_loss, step)? - value_at(other_loss, step)?;
+    let end = one_end.final_loss - other_end.final_loss;
+    let tie = TIE_SHARE * one_end.final_loss.abs();
+    if now.abs() < tie || end.abs() < tie || (now > 0.0) == (end > 0.0) {
+        return None;
+    }
+    let sd = one_end.sd.hypot(other_end.sd).max(1e-9);
+    let (ahead_now, ahead_at_end) = if now < 0.0 { (one, other) } else { (other, one) };
+    Some(Crossover {
+        ahead_now: ahead_now.id.clone(),
+        ahead_at_end: ahead_at_end.id.clone(),
+        quantity: one_loss.quantity,
+        at_step: crossing(one_loss, other_loss, step, now),
+        probability: normal_distribution(end.abs() / sd),
+        gap: end.abs(),
+    })
+}
+
+fn comparable(one: &LossView, other: &LossView) -> bool {
+    let (one, other) = (one.smoothed, other.smoothed);
+    one.is_finite() && other.is_finite() && (one - other).abs() < 0.25 * one.abs().max(other.abs())
+}
+
+/// The loss of a run at a step: its own curve where it has been, else its projection.
+fn value_at(loss: &LossView, step: f64) -> Option<f64> {
+    if let Some(first) = loss.curve.projection.first()
+        && step >= first.step
+    {
+        let steps: Vec<(f64, f64)> = loss
+            .curve
+            .projection
+            .iter()
+            .map(|point| (point.step, point.mean))
+            .collect();
+        return interpolate(&steps, step);
+    }
+    interpolate(&loss.curve.fitted, step).or_else(|| loss.smoothed.is_finite().then_some(loss.smoothed))
+}
+
+fn interpolate(points: &[(f64, f64)], step: f64) -> Option<f64> {
+    let after = points.partition_point(|(at, _)| *at < step);
+    let (right_step, right) = *points.get(after).or(points.last())?;
+    let (left_step, left) = *points.get(after.saturating_sub(1))?;
+    if right_step <= left_step {
+        return Some(right);
+    }
+    let share = ((step - left_step) / (right_step - left_step)).clamp(0.0, 1.0);
+    Some(left + share * (right - left))
+}
+
+/// First step after `from` at which the difference changes its sign.
+fn crossing(one: &LossView, other: &LossView, from: f64, now: f64) -> Option<u64> {
+    let end = |loss: &LossView| {
+        loss.forecast
+            .as_ref()
+            .map_or(from, |forecast| forecast.at_step as f64)
+    };
+    let last = end(one).min(end(other));
+    let steps = 400;
+    (1..=steps)
+        .map(|index| from + (last - from) * f64::from(index) / f64::from(steps))
+        .find(|step| {
+            let difference = value_at(one, *step)
+                .zip(value_at(other, *step))
+                .map(|(one, other)| one - other);
+            difference.is_some_and(|difference| difference.total_cmp(&0.0) == opposite(now))
+        })
+        .map(|step| step.round() as u64)
+}
+
+fn opposite(sign: f64) -> Ordering {
+    if sign > 0.0 {
+        Ordering::Less
+    } else {
+        Ordering::Greater
+    }
+}
