@@ -8,12 +8,15 @@
 
 pub mod alert;
 pub mod detect;
+pub mod engine;
 pub mod fit;
 pub mod forecast;
 pub mod format;
 pub mod law;
 pub mod metric;
+pub mod monitor;
 pub mod run;
 pub mod schedule;
 pub mod snapshot;
+pub mod source;
 pub mod text;

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::alert::Alert;
+pub use crate::forecast::{Forecast, ProjectionPoint};
+pub use crate::law::LawView;
 use crate::metric::Quantity;
+pub use crate::run::series::CurvePoint;
+pub use crate::schedule::ScheduleSource;
 
 /// Everything known at one moment.
 #[derive(Clone, Debug, Default)]
@@ -70,32 +74,6 @@ impl State {
             State::Finished => "finished",
             State::Stalled => "stalled",
             State::Diverged => "diverged",
-        }
-    }
-}
-
-/// Where the learning rates of the remaining steps come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ScheduleSource {
-    /// The log covers the whole run.
-    Logged,
-    /// The user declared it.
-    Declared,
-    /// A known shape fits the logged part.
-    Inferred,
-    /// Nothing is known: the last learning rate is carried on.
-    AssumedConstant,
-}
-
-impl ScheduleSource {
-    /// The word shown to the user.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ScheduleSource::Logged => "logged",
-            ScheduleSource::Declared => "declared",
-            ScheduleSource::Inferred => "inferred",
-            ScheduleSource::AssumedConstant => "assumed-constant",
         }
     }
 }
@@ -195,46 +173,6 @@ pub struct LossView {
     pub curve: Arc<Curve>,
 }
 
-/// The projected final loss.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Forecast {
-    /// Mean of the projected loss at the last step.
-    pub final_loss: f64,
-    /// Its standard deviation.
-    pub sd: f64,
-    /// Level of the interval, 0.8 for 80%.
-    pub level: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-    /// The step it holds for.
-    pub at_step: u64,
-    /// What it rests on, in words.
-    pub basis: String,
-    /// True while the effect of the decay comes from the prior, not from this run.
-    pub prior_based: bool,
-}
-
-/// The parameters of the law, in the units of its paper.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LawView {
-    /// L0, the asymptote at constant learning rate (nats). Weakly identified: never a floor.
-    pub l0: f64,
-    /// A, for S1 in learning rate times steps.
-    pub a: f64,
-    /// alpha, the exponent of S1.
-    pub alpha: f64,
-    /// C, for S2 as in the paper.
-    pub c: f64,
-    /// lambda, the decay of the annealing momentum per step.
-    pub lambda: f64,
-    /// Loss recovered by a full anneal from the peak learning rate (nats).
-    pub full_anneal_drop: f64,
-    /// Standard deviation of the residuals of the fitted points (nats).
-    pub residual_sd: f64,
-}
-
 /// A curve, thinned for charts but with every extreme kept.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {
@@ -246,32 +184,6 @@ pub struct Curve {
     pub fitted: Vec<(f64, f64)>,
     /// The forecast from now to the last step.
     pub projection: Vec<ProjectionPoint>,
-}
-
-/// A bucket of neighbouring points.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CurvePoint {
-    /// Mean step.
-    pub step: f64,
-    /// Mean of the finite values; NaN when there is none.
-    pub mean: f64,
-    /// Smallest finite value.
-    pub min: f64,
-    /// Largest finite value.
-    pub max: f64,
-    /// Values in the bucket.
-    pub count: u32,
-}
-
-/// The forecast at one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ProjectionPoint {
-    /// The step.
-    pub step: f64,
-    /// Mean of the forecast.
-    pub mean: f64,
-    /// Standard deviation of the forecast.
-    pub sd: f64,
 }
 
 /// What else the run logs over its steps.

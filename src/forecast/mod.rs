@@ -2,12 +2,41 @@
 //!
 //! Pure numbers: the same task gives the same outcome.
 
-pub mod crossover;
-
 use crate::fit::{BestFit, FitError, FitOptions, FitPoint, Huber, Posterior, best_fit, solver};
-use crate::law::Prior;
-use crate::schedule::Plan;
-use crate::snapshot::{Forecast, LawView, ProjectionPoint, ScheduleSource};
+use crate::law::{LawView, Prior};
+use crate::schedule::{Plan, ScheduleSource};
+
+/// The projected final loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Mean of the projected loss at the last step.
+    pub final_loss: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+    /// Level of the interval, 0.8 for 80%.
+    pub level: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+    /// The step it holds for.
+    pub at_step: u64,
+    /// What it rests on, in words.
+    pub basis: String,
+    /// True while the effect of the decay comes from the prior, not from this run.
+    pub prior_based: bool,
+}
+
+/// The forecast at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProjectionPoint {
+    /// The step.
+    pub step: f64,
+    /// Mean of the forecast.
+    pub mean: f64,
+    /// Standard deviation of the forecast.
+    pub sd: f64,
+}
 
 /// Everything a forecast is made from.
 #[derive(Clone, Debug)]

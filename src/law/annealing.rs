@@ -13,7 +13,6 @@
 //! `drop` is what a full anneal from the first rate recovers.
 
 use crate::schedule::{AnnealingSums, LearningRateCurve};
-use crate::snapshot::LawView;
 
 /// The law with all its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +31,25 @@ pub struct AnnealingLaw {
     pub reference_forward: f64,
     /// The first learning rate, from which annealing is counted.
     pub first_rate: f64,
+}
+
+/// The parameters of the law, in the units of its paper.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LawView {
+    /// L0, the asymptote at constant learning rate (nats). Weakly identified: never a floor.
+    pub l0: f64,
+    /// A, for S1 in learning rate times steps.
+    pub a: f64,
+    /// alpha, the exponent of S1.
+    pub alpha: f64,
+    /// C, for S2 as in the paper.
+    pub c: f64,
+    /// lambda, the decay of the annealing momentum per step.
+    pub lambda: f64,
+    /// Loss recovered by a full anneal from the peak learning rate (nats).
+    pub full_anneal_drop: f64,
+    /// Standard deviation of the residuals of the fitted points (nats).
+    pub residual_sd: f64,
 }
 
 /// What the law needs of the schedule at one step: its two regressors.

@@ -3,5 +3,5 @@
 pub mod annealing;
 pub mod prior;
 
-pub use annealing::AnnealingLaw;
+pub use annealing::{AnnealingLaw, LawView};
 pub use prior::Prior;

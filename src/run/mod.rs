@@ -1,3 +1,335 @@
 //! One run: what its log has said so far.
+//!
+//! A run takes records in file order and keeps them as series in bounded memory.
+//! It knows no file and no clock; times come with the records.
 
+pub mod pace;
 pub mod series;
+
+use std::path::PathBuf;
+
+use crate::alert::{Alert, AlertLog, Severity};
+use crate::detect::{Context, Detector, detectors};
+use crate::format::records::Row;
+use crate::format::{BadLine, Column, Decoded};
+use crate::metric::Quantity;
+use crate::schedule::RecordedRates;
+use pace::Pace;
+use series::Series;
+
+/// Buckets kept for a loss.
+const LOSS_BUCKETS: usize = 2048;
+/// Buckets kept for every other quantity.
+const OTHER_BUCKETS: usize = 512;
+
+/// Quantities that are shown as charts of their own.
+pub const SIGNALS: [Quantity; 4] = [
+    Quantity::GradNorm,
+    Quantity::AttentionLogit,
+    Quantity::LogPartition,
+    Quantity::LossScale,
+];
+
+/// What a file is and how it is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// Stable identifier shown to the user.
+    pub id: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Name of the format.
+    pub format: &'static str,
+}
+
+/// An account of the lines of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineCount {
+    /// Lines read, of any kind.
+    pub lines: u64,
+    /// Lines without metrics.
+    pub ignored: u64,
+    /// Lines that could not be used.
+    pub skipped: u64,
+    /// The first of them.
+    pub bad_lines: Vec<BadLine>,
+}
+
+/// Everything kept of one run.
+pub struct Run {
+    /// What it is.
+    pub identity: Identity,
+    /// The names found in the log and what they were taken for.
+    pub columns: Vec<Column>,
+    /// The account of its lines.
+    pub lines: LineCount,
+    /// Planned number of steps, as the log states it.
+    pub logged_total_steps: Option<u64>,
+    /// Learning rates.
+    pub rates: RecordedRates,
+    /// Alerts raised by the records.
+    pub alerts: AlertLog,
+    /// Step at which each later segment began.
+    pub resumed_at: Vec<u64>,
+    /// Speed and time.
+    pub pace: Pace,
+    series: [Option<Series>; Quantity::COUNT],
+    first_step: Option<u64>,
+    last_step: u64,
+    detectors: Vec<Box<dyn Detector>>,
+    context: Context,
+    restarted: bool,
+}
+
+impl Run {
+    /// A run of which nothing is known yet.
+    pub fn new(identity: Identity) -> Self {
+        Run {
+            identity,
+            columns: Vec::new(),
+            lines: LineCount::default(),
+            logged_total_steps: None,
+            rates: RecordedRates::default(),
+            alerts: AlertLog::default(),
+            resumed_at: Vec::new(),
+            pace: Pace::default(),
+            series: Default::default(),
+            first_step: None,
+            last_step: 0,
+            detectors: detectors(),
+            context: Context::default(),
+            restarted: false,
+        }
+    }
+
+    /// The series of a quantity, once it has a point.
+    pub fn series(&self, quantity: Quantity) -> Option<&Series> {
+        self.series[quantity.index()].as_ref()
+    }
+
+    /// Last step seen.
+    pub fn last_step(&self) -> u64 {
+        self.last_step
+    }
+
+    /// Pieces the run consists of.
+    pub fn segments(&self) -> usize {
+        self.resumed_at.len() + 1
+    }
+
+    /// The file was truncated or replaced. Whether its new content continues the run
+    /// or repeats it shows with its first record.
+    pub fn file_restarted(&mut self) {
+        self.restarted = true;
+    }
+
+    /// Forgets everything: the file will be read again from its start.
+    pub fn forget(&mut self) {
+        *self = Run::new(self.identity.clone());
+    }
+
+    /// Takes the next piece of the log.
+    pub fn apply(&mut self, decoded: &Decoded) {
+        if self.restarted && !decoded.records.is_empty() {
+            self.restarted = false;
+            let first = decoded.records.steps().first().copied().unwrap_or_default();
+            if self.first_step.is_some_and(|known| first <= known) {
+                self.forget();
+            }
+        }
+        self.lines.lines += decoded.lines;
+        self.lines.ignored += decoded.ignored;
+        self.lines.skipped += decoded.skipped;
+        let room = crate::format::records::BAD_LINE_EXAMPLES.saturating_sub(self.lines.bad_lines.len());
+        self.lines
+            .bad_lines
+            .extend(decoded.bad_lines.iter().take(room).cloned());
+        if decoded.total_steps.is_some() {
+            self.logged_total_steps = decoded.total_steps;
+        }
+        self.context.total_steps = self.logged_total_steps;
+        for row in decoded.records.rows() {
+            self.take(row);
+        }
+    }
+
+    fn take(&mut self, row: Row<'_>) {
+        let step = row.step();
+        self.first_step.get_or_insert(step);
+        if self.goes_back(row) {
+            self.rewind(step);
+        }
+        for quantity in Quantity::ALL {
+            let Some(value) = row.value(quantity) else {
+                continue;
+            };
+            match quantity {
+                Quantity::LearningRate => self.rates.push(step, value),
+                Quantity::WallTime => self.pace.wall_time(step, value),
+                Quantity::Elapsed => self.pace.elapsed(step, value),
+                Quantity::StepTime => self.pace.step_time(value),
+                Quantity::Epoch | Quantity::Samples => continue,
+                _ => {}
+            }
+            if matches!(
+                quantity,
+                Quantity::WallTime | Quantity::Elapsed | Quantity::StepTime
+            ) {
+                continue;
+            }
+            let buckets = match quantity {
+                Quantity::TrainLoss | Quantity::EvalLoss => LOSS_BUCKETS,
+                _ => OTHER_BUCKETS,
+            };
+            let series = self.series[quantity.index()].get_or_insert_with(|| Series::new(buckets));
+            if series.last_step().is_some_and(|last| step < last) {
+                series.rewind(step);
+            }
+            series.push(step, value);
+        }
+        self.last_step = self.last_step.max(step);
+        for detector in &mut self.detectors {
+            detector.observe(row, &self.context, &mut self.alerts);
+        }
+    }
+
+    /// True when this record is a resume or a restart: the loss that leads the log
+    /// steps back. Other quantities may be logged late without meaning that.
+    fn goes_back(&self, row: Row<'_>) -> bool {
+        let leading = [Quantity::TrainLoss, Quantity::EvalLoss]
+            .into_iter()
+            .find_map(|quantity| Some((quantity, self.series(quantity)?)));
+        leading.is_some_and(|(quantity, series)| {
+            row.has(quantity) && series.last_step().is_some_and(|last| row.step() < last)
+        })
+    }
+
+    fn rewind(&mut self, step: u64) {
+        for series in self.series.iter_mut().flatten() {
+            series.rewind(step);
+        }
+        self.rates.rewind(step);
+        self.pace.rewind();
+        self.last_step = step;
+        self.resumed_at.push(step);
+        let open: Vec<&'static str> = self
+            .alerts
+            .all()
+            .iter()
+            .filter(|alert| alert.cleared_at_step.is_none())
+            .map(|alert| alert.kind)
+            .collect();
+        for kind in open {
+            self.alerts.clear(kind, step);
+        }
+        for detector in &mut self.detectors {
+            detector.rewound(step);
+        }
+    }
+
+    /// Losses that the run logs, the one that stands for it first: the train loss,
+    /// unless the log has it too seldom to be of use.
+    pub fn losses(&self) -> Vec<Quantity> {
+        let points = |quantity| self.series(quantity).map_or(0, Series::points);
+        let (train, eval) = (points(Quantity::TrainLoss), points(Quantity::EvalLoss));
+        let mut losses = Vec::new();
+        if train > 0 {
+            losses.push(Quantity::TrainLoss);
+        }
+        if eval > 0 {
+            losses.push(Quantity::EvalLoss);
+        }
+        if train < 20 && eval > train {
+            losses.reverse();
+        }
+        losses
+    }
+
+    /// The open alert that says the run is lost, if there is one.
+    pub fn divergence(&self) -> Option<&Alert> {
+        self.alerts.all().iter().rev().find(|alert| {
+            alert.cleared_at_step.is_none()
+                && alert.severity == Severity::Critical
+                && matches!(alert.kind, "non_finite" | "divergence")
+        })
+    }
+
+    /// Tokens per step, where the log counts tokens.
+    pub fn tokens_per_step(&self) -> Option<f64> {
+        let tokens = self.series(Quantity::Tokens)?;
+        let step = tokens.last_step().filter(|step| *step > 0)?;
+        let per_step = tokens.last_value() / step as f64;
+        (per_step.is_finite() && per_step > 0.0).then_some(per_step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> Run {
+        Run::new(Identity {
+            id: "run".to_owned(),
+            path: PathBuf::from("run.jsonl"),
+            format: "jsonl",
+        })
+    }
+
+    fn decoded(steps: impl IntoIterator<Item = u64>) -> Decoded {
+        let mut decoded = Decoded::default();
+        for step in steps {
+            decoded.records.push(
+                step,
+                &[(Quantity::TrainLoss, 3.0), (Quantity::LearningRate, 1e-3)],
+            );
+            if step % 10 == 0 {
+                decoded.records.push(step, &[(Quantity::EvalLoss, 3.1)]);
+            }
+        }
+        decoded
+    }
+
+    #[test]
+    fn a_resume_supersedes_every_series() {
+        let mut run = run();
+        run.apply(&decoded(0..=100));
+        run.apply(&decoded(60..=80));
+        assert_eq!(run.last_step(), 80);
+        assert_eq!(run.segments(), 2);
+        assert_eq!(run.series(Quantity::TrainLoss).unwrap().points(), 81);
+        assert_eq!(run.series(Quantity::EvalLoss).unwrap().points(), 9);
+        assert_eq!(run.series(Quantity::TrainLoss).unwrap().superseded().len(), 41);
+    }
+
+    #[test]
+    fn a_late_evaluation_is_no_resume() {
+        let mut run = run();
+        run.apply(&decoded(0..=100));
+        let mut late = Decoded::default();
+        late.records.push(95, &[(Quantity::EvalLoss, 3.0)]);
+        run.apply(&late);
+        assert_eq!(run.segments(), 1);
+        assert_eq!(run.series(Quantity::TrainLoss).unwrap().points(), 101);
+    }
+
+    #[test]
+    fn a_rewritten_file_replaces_the_run_and_a_rotated_one_continues_it() {
+        let mut rewritten = run();
+        rewritten.apply(&decoded(0..=100));
+        rewritten.file_restarted();
+        rewritten.apply(&decoded(0..=110));
+        assert_eq!((rewritten.segments(), rewritten.last_step()), (1, 110));
+        assert!(
+            rewritten
+                .series(Quantity::TrainLoss)
+                .unwrap()
+                .superseded()
+                .is_empty()
+        );
+
+        let mut rotated = run();
+        rotated.apply(&decoded(0..=100));
+        rotated.file_restarted();
+        rotated.apply(&decoded(101..=110));
+        assert_eq!(rotated.series(Quantity::TrainLoss).unwrap().points(), 111);
+    }
+}

@@ -5,8 +5,6 @@
 //! A bucket keeps the smallest and the largest value beside the mean, so that a
 //! spike of a single step is never lost.
 
-use crate::snapshot::CurvePoint;
-
 /// Neighbouring points of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
@@ -93,6 +91,21 @@ impl Bucket {
             count: self.count,
         }
     }
+}
+
+/// A bucket of neighbouring points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Mean step.
+    pub step: f64,
+    /// Mean of the finite values; NaN when there is none.
+    pub mean: f64,
+    /// Smallest finite value.
+    pub min: f64,
+    /// Largest finite value.
+    pub max: f64,
+    /// Values in the bucket.
+    pub count: u32,
 }
 
 /// A bounded series of points in order of their steps.

@@ -10,6 +10,6 @@ pub mod recorded;
 pub mod shape;
 
 pub use curve::{AnnealingSums, LearningRateCurve};
-pub use plan::Plan;
+pub use plan::{Plan, ScheduleSource};
 pub use recorded::RecordedRates;
 pub use shape::Schedule;

@@ -1,12 +1,39 @@
 //! The learning rate of a whole run: what was logged, and what is to come.
 
+use serde::Serialize;
+
 use super::infer::infer;
 use super::{LearningRateCurve, RecordedRates, Schedule};
-use crate::snapshot::ScheduleSource;
 
 /// Treads on which the future is sampled; the law changes by far less than its
 /// misfit between two of them.
 const FUTURE_TREADS: usize = 512;
+
+/// Where the learning rates of the remaining steps come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleSource {
+    /// The log covers the whole run.
+    Logged,
+    /// The user declared it.
+    Declared,
+    /// A known shape fits the logged part.
+    Inferred,
+    /// Nothing is known: the last learning rate is carried on.
+    AssumedConstant,
+}
+
+impl ScheduleSource {
+    /// The word shown to the user.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ScheduleSource::Logged => "logged",
+            ScheduleSource::Declared => "declared",
+            ScheduleSource::Inferred => "inferred",
+            ScheduleSource::AssumedConstant => "assumed-constant",
+        }
+    }
+}
 
 /// The learning rate of every step from the first to the last.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::normal_distribution;
+use crate::forecast::normal_distribution;
 use crate::snapshot::{Crossover, LossView, RunView};
 
 /// Differences below this share of the loss are a tie: no seed reproduces closer.

@@ -1,0 +1,181 @@
+//! When a loss is fitted again, and with what.
+
+use super::Options;
+use crate::fit::points;
+use crate::forecast::{self, Outcome, Task};
+use crate::metric::Quantity;
+use crate::run::Run;
+use crate::run::series::Series;
+use crate::schedule::{Plan, RecordedRates, Schedule};
+use crate::source::FileKey;
+
+/// Share of new points that makes a forecast stale at once.
+const GROWTH: f64 = 0.02;
+/// Seconds after which any new point does.
+const PATIENCE: f64 = 10.0;
+/// Seconds between two fits of one loss, at least.
+const REST: f64 = 0.5;
+
+/// A fit to be made. Everything is owned: any thread can run it.
+#[derive(Clone, Debug)]
+pub struct FitJob {
+    key: FileKey,
+    quantity: Quantity,
+    generation: u64,
+    points_seen: u64,
+    series: Box<Series>,
+    smoothed: f64,
+    smoothed_sd: f64,
+    last_step: u64,
+    rates: RecordedRates,
+    schedule: Option<Schedule>,
+    total_steps: Option<u64>,
+    level: f64,
+}
+
+/// What came of a job.
+#[derive(Clone, Debug)]
+pub struct FitDone {
+    /// The file.
+    pub key: FileKey,
+    /// The loss.
+    pub quantity: Quantity,
+    /// The state of the run it was made from.
+    pub generation: u64,
+    points_seen: u64,
+    /// The schedule it rests on.
+    pub plan: Plan,
+    /// The forecast and the law.
+    pub outcome: Outcome,
+}
+
+impl FitJob {
+    /// What stands for a fit that could not be made at all.
+    pub fn failed(&self, reason: &str) -> FitDone {
+        FitDone {
+            key: self.key,
+            quantity: self.quantity,
+            generation: self.generation,
+            points_seen: self.points_seen,
+            plan: Plan::new(&RecordedRates::default(), None, self.last_step, self.total_steps),
+            outcome: Outcome {
+                reason: reason.to_owned(),
+                ..Outcome::default()
+            },
+        }
+    }
+
+    /// Makes the fit. Pure; takes milliseconds.
+    pub fn run(self) -> FitDone {
+        let plan = Plan::new(
+            &self.rates,
+            self.schedule.as_ref(),
+            self.last_step,
+            self.total_steps,
+        );
+        let points = points::gather(&self.series, points::first_step(plan.warm_up_end, self.last_step));
+        let outcome = forecast::run(&Task {
+            points,
+            smoothed: self.smoothed,
+            smoothed_sd: self.smoothed_sd,
+            last_step: self.last_step,
+            plan: plan.clone(),
+            level: self.level,
+        });
+        FitDone {
+            key: self.key,
+            quantity: self.quantity,
+            generation: self.generation,
+            points_seen: self.points_seen,
+            plan,
+            outcome,
+        }
+    }
+}
+
+/// The newest fit of one loss of one run.
+#[derive(Clone, Debug)]
+pub(super) struct LossFit {
+    pub quantity: Quantity,
+    pub plan: Option<Plan>,
+    pub outcome: Option<Outcome>,
+    pub in_flight: bool,
+    points: u64,
+    generation: u64,
+    at: f64,
+}
+
+impl LossFit {
+    pub fn new(quantity: Quantity) -> Self {
+        LossFit {
+            quantity,
+            plan: None,
+            outcome: None,
+            in_flight: false,
+            points: 0,
+            generation: 0,
+            at: f64::NEG_INFINITY,
+        }
+    }
+
+    /// A job, when this loss is due for one.
+    pub fn job(
+        &mut self,
+        key: FileKey,
+        run: &Run,
+        generation: u64,
+        options: &Options,
+        caught_up: bool,
+        now: f64,
+    ) -> Option<FitJob> {
+        let series = run.series(self.quantity)?;
+        let points = series.points();
+        if self.in_flight || points == 0 || (points == self.points && generation == self.generation) {
+            return None;
+        }
+        // While the first reading goes on, a forecast of the part read so far would
+        // be thrown away at once.
+        let waited = now - self.at;
+        let grown = points as f64 >= self.points as f64 * (1.0 + GROWTH) || generation != self.generation;
+        if !caught_up || waited < REST || !(grown || waited > PATIENCE) {
+            return None;
+        }
+        self.in_flight = true;
+        let last_step = series.last_step().unwrap_or_default();
+        let recent_points = (points as f64 * RECENT_SHARE).max(RECENT_LEAST as f64);
+        Some(FitJob {
+            key,
+            quantity: self.quantity,
+            generation,
+            points_seen: points,
+            series: Box::new(series.clone()),
+            smoothed: smoothed(series),
+            smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
+            last_step: last_step.max(run.last_step()),
+            rates: run.rates.clone(),
+            schedule: options.schedule.clone(),
+            total_steps: options.total_steps.or(run.logged_total_steps),
+            level: options.level,
+        })
+    }
+
+    pub fn finish(&mut self, done: FitDone, fresh: bool, now: f64) {
+        self.in_flight = false;
+        self.at = now;
+        if fresh {
+            self.points = done.points_seen;
+            self.generation = done.generation;
+            self.plan = Some(done.plan);
+            self.outcome = Some(done.outcome);
+        }
+    }
+}
+
+const RECENT_SHARE: f64 = 0.01;
+const RECENT_LEAST: u64 = 10;
+
+/// The loss now: the mean of the last hundredth of the run.
+pub(super) fn smoothed(series: &Series) -> f64 {
+    let least = RECENT_LEAST.min(series.points() / 8 + 1);
+    series.recent_mean(RECENT_SHARE, least)
+}

@@ -1,0 +1,280 @@
+//! The state machine that joins everything: source events in, fit jobs out, fit
+//! results in, snapshots out. It owns no thread, no file and no clock.
+
+mod crossover;
+mod fitting;
+mod view;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossover::crossovers;
+pub use fitting::{FitDone, FitJob};
+
+use crate::metric::{Names, Quantity};
+use crate::run::Run;
+use crate::schedule::Schedule;
+use crate::snapshot::{Crossover, Loading, Problem, RunView, Snapshot};
+use crate::source::{FileKey, SourceEvent};
+use fitting::LossFit;
+
+/// What the user said about all runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Declared names of metrics.
+    pub names: Names,
+    /// Declared schedule.
+    pub schedule: Option<Schedule>,
+    /// Declared number of steps.
+    pub total_steps: Option<u64>,
+    /// Level of the intervals.
+    pub level: f64,
+    /// The loss that stands for a run, where it has it.
+    pub metric: Option<Quantity>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            names: Names::default(),
+            schedule: None,
+            total_steps: None,
+            level: 0.8,
+            metric: None,
+        }
+    }
+}
+
+/// A run with its fits and its picture.
+struct Entry {
+    run: Run,
+    fits: [LossFit; 2],
+    /// When the file was last changed, seconds since the Unix epoch.
+    modified: f64,
+    /// Grows when the run is forgotten or rewound: older fits are dropped.
+    generation: u64,
+    changed: bool,
+    view: Option<Arc<RunView>>,
+}
+
+/// Joins records, fits and alerts of all runs.
+pub struct Engine {
+    options: Options,
+    entries: BTreeMap<FileKey, Entry>,
+    problems: BTreeMap<PathBuf, String>,
+    loading: Option<Loading>,
+    revision: u64,
+    crossovers: Vec<Crossover>,
+    crossovers_at: u64,
+}
+
+impl Engine {
+    /// An engine without runs.
+    pub fn new(options: Options) -> Self {
+        Engine {
+            options,
+            entries: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            loading: Some(Loading::default()),
+            revision: 0,
+            crossovers: Vec::new(),
+            crossovers_at: 0,
+        }
+    }
+
+    /// Takes in what the source has found. `now` is in seconds since the Unix epoch.
+    pub fn apply(&mut self, event: SourceEvent, now: f64) {
+        self.revision += 1;
+        match event {
+            SourceEvent::Found { key, identity } => {
+                self.problems.remove(&identity.path);
+                match self.entries.get_mut(&key) {
+                    Some(entry) if entry.run.identity.format == identity.format => {
+                        entry.run.identity = identity;
+                        entry.changed = true;
+                    }
+                    _ => {
+                        self.entries.insert(key, Entry::new(Run::new(identity)));
+                    }
+                }
+            }
+            SourceEvent::Columns { key, columns } => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.run.columns = columns;
+                }
+            }
+            SourceEvent::Records {
+                key,
+                decoded,
+                modified,
+            } => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.take(&decoded, modified, now, self.loading.is_none());
+                }
+            }
+            SourceEvent::Restarted { key } => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.run.file_restarted();
+                }
+            }
+            SourceEvent::Reread { key } => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.run.forget();
+                    entry.generation += 1;
+                    entry.changed = true;
+                }
+            }
+            SourceEvent::Problem { path, message } => {
+                self.problems.insert(path, message);
+            }
+            SourceEvent::Solved { path } => {
+                self.problems.remove(&path);
+            }
+            SourceEvent::Loading(loading) => self.loading = Some(loading),
+            SourceEvent::CaughtUp => self.loading = None,
+        }
+    }
+
+    /// The next fit worth making, or `None` when every forecast is fresh enough.
+    pub fn next_job(&mut self, now: f64) -> Option<FitJob> {
+        let caught_up = self.loading.is_none();
+        let options = &self.options;
+        self.entries.iter_mut().find_map(|(key, entry)| {
+            let (run, generation) = (&entry.run, entry.generation);
+            entry
+                .fits
+                .iter_mut()
+                .find_map(|fit| fit.job(*key, run, generation, options, caught_up, now))
+        })
+    }
+
+    /// Takes in a finished fit.
+    pub fn finish(&mut self, done: FitDone, now: f64) {
+        if let Some(entry) = self.entries.get_mut(&done.key)
+            && let Some(fit) = entry.fits.iter_mut().find(|fit| fit.quantity == done.quantity)
+        {
+            let fresh = done.generation == entry.generation;
+            fit.finish(done, fresh, now);
+            entry.changed = true;
+            self.revision += 1;
+        }
+    }
+
+    /// True while a fit is being made.
+    pub fn fitting(&self) -> bool {
+        self.entries
+            .values()
+            .any(|entry| entry.fits.iter().any(|fit| fit.in_flight))
+    }
+
+    /// True once everything that existed at the start has been read.
+    pub fn caught_up(&self) -> bool {
+        self.loading.is_none()
+    }
+
+    /// Grows with every change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The runs, for the account that `inspect` gives.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.entries.values().map(|entry| &entry.run)
+    }
+
+    /// A picture of everything known at `now`.
+    pub fn snapshot(&mut self, now: f64) -> Snapshot {
+        let options = &self.options;
+        let mut any_changed = false;
+        let mut runs: Vec<Arc<RunView>> = Vec::with_capacity(self.entries.len());
+        for entry in self.entries.values_mut() {
+            if entry.run.losses().is_empty() {
+                continue;
+            }
+            let (view, changed) = entry.view(options, now);
+            any_changed |= changed;
+            runs.push(view);
+        }
+        runs.sort_by(|one, other| one.id.cmp(&other.id));
+        if any_changed {
+            self.revision += 1;
+        }
+        if any_changed || self.crossovers_at != self.revision {
+            self.crossovers = crossovers(&runs);
+            self.crossovers_at = self.revision;
+        }
+        Snapshot {
+            revision: self.revision,
+            taken_at: now,
+            runs,
+            crossovers: self.crossovers.clone(),
+            problems: self
+                .problems
+                .iter()
+                .map(|(path, message)| Problem {
+                    path: path.clone(),
+                    message: message.clone(),
+                })
+                .chain(
+                    self.entries
+                        .values()
+                        .filter_map(|entry| view::without_loss(&entry.run)),
+                )
+                .collect(),
+            loading: self.loading,
+        }
+    }
+}
+
+impl Entry {
+    fn new(run: Run) -> Self {
+        Entry {
+            run,
+            fits: [
+                LossFit::new(Quantity::TrainLoss),
+                LossFit::new(Quantity::EvalLoss),
+            ],
+            modified: 0.0,
+            generation: 0,
+            changed: true,
+            view: None,
+        }
+    }
+
+    fn take(&mut self, decoded: &crate::format::Decoded, modified: f64, now: f64, live: bool) {
+        let segments = self.run.segments();
+        self.run.apply(decoded);
+        if self.run.segments() != segments {
+            self.generation += 1;
+        }
+        if live && !decoded.records.is_empty() {
+            self.run.pace.arrived(self.run.last_step(), now);
+        }
+        self.modified = modified;
+        self.changed = true;
+    }
+
+    /// The picture of the run, and whether it differs from the last one.
+    fn view(&mut self, options: &Options, now: f64) -> (Arc<RunView>, bool) {
+        let (state, reason) = view::state(&self.run, &self.fits, options, self.modified, now);
+        if let Some(view) = &self.view
+            && !self.changed
+            && view.state == state
+        {
+            return (Arc::clone(view), false);
+        }
+        self.changed = false;
+        let view = Arc::new(view::build(
+            &self.run,
+            &self.fits,
+            options,
+            self.modified,
+            now,
+            state,
+            reason,
+        ));
+        self.view = Some(Arc::clone(&view));
+        (view, true)
+    }
+}

@@ -1,0 +1,279 @@
+//! The picture of one run, as the screen and the reports see it.
+
+use std::sync::Arc;
+
+use super::Options;
+use super::fitting::{LossFit, smoothed};
+use crate::alert::{Alert, Severity};
+use crate::forecast::Outcome;
+use crate::metric::Quantity;
+use crate::run::series::{Bucket, Series};
+use crate::run::{Run, SIGNALS};
+use crate::schedule::Plan;
+use crate::snapshot::{Curve, LossView, Problem, RunView, ScheduleSource, Signals, State};
+
+/// A run is stalled after this many of its usual intervals between records...
+const STALL_INTERVALS: f64 = 10.0;
+/// ...but not before this many seconds: evaluations and checkpoints take their time.
+const LEAST_STALL_SECONDS: f64 = 300.0;
+/// Silence after which a run without a planned end counts as over.
+const OVER_SECONDS: f64 = 24.0 * 3600.0;
+/// Learning rate, as a share of the peak, below which a schedule has run out.
+const RUN_OUT: f64 = 0.012;
+
+const SPARKLINE_POINTS: usize = 64;
+
+/// Planned number of steps and where it comes from.
+fn total_steps(run: &Run, plan: Option<&Plan>, options: &Options) -> (Option<u64>, &'static str) {
+    let declared = options.total_steps.or(options
+        .schedule
+        .as_ref()
+        .and_then(|schedule| schedule.total_steps));
+    match (
+        declared,
+        run.logged_total_steps,
+        plan.and_then(|plan| plan.total_steps),
+    ) {
+        (Some(total), _, _) => (Some(total), "declared"),
+        (_, Some(total), _) => (Some(total), "logged"),
+        (_, _, Some(total)) => (Some(total), "inferred from the learning rate"),
+        _ => (None, "unknown"),
+    }
+}
+
+fn plan(fits: &[LossFit]) -> Option<&Plan> {
+    fits.iter().find_map(|fit| fit.plan.as_ref())
+}
+
+/// When the newest record was written.
+fn last_data_at(run: &Run, modified: f64, now: f64) -> f64 {
+    run.pace
+        .last_wall_time()
+        .filter(|time| *time <= now + 60.0)
+        .unwrap_or(modified)
+}
+
+/// What the run is doing, and why we think so.
+pub(super) fn state(
+    run: &Run,
+    fits: &[LossFit],
+    options: &Options,
+    modified: f64,
+    now: f64,
+) -> (State, String) {
+    let (total, _) = total_steps(run, plan(fits), options);
+    if let Some(alert) = run.divergence() {
+        return (State::Diverged, alert.message.clone());
+    }
+    let interval = run.pace.steps_between_records();
+    if let Some(total) = total
+        && run.last_step() as f64 + 1.0 + 0.5 * interval >= total as f64
+    {
+        return (
+            State::Finished,
+            format!("reached step {} of {total}", run.last_step()),
+        );
+    }
+    let quiet = now - last_data_at(run, modified, now);
+    let usual = run.pace.seconds_per_step().map_or(0.0, |pace| pace * interval);
+    let limit = LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual);
+    if total.is_none() {
+        let rates = run.rates.last_rate().zip(run.rates.peak());
+        if rates.is_some_and(|(last, peak)| last < RUN_OUT * peak) && run.rates.warm_up_end().is_some() {
+            return (State::Finished, "the learning rate has run out".to_owned());
+        }
+        if quiet > OVER_SECONDS.max(limit) {
+            return (
+                State::Finished,
+                "silent for more than a day, with no planned end".to_owned(),
+            );
+        }
+    }
+    if quiet > limit {
+        let message = format!(
+            "no new step for {}; usually one comes every {}",
+            duration(quiet),
+            duration(usual)
+        );
+        return (State::Stalled, message);
+    }
+    (State::Training, "records keep coming".to_owned())
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "less than a second".to_owned(),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+pub(super) fn build(
+    run: &Run,
+    fits: &[LossFit],
+    options: &Options,
+    modified: f64,
+    now: f64,
+    state: State,
+    state_reason: String,
+) -> RunView {
+    let plan = plan(fits);
+    let (total, total_source) = total_steps(run, plan, options);
+    let losses: Vec<LossView> = run
+        .losses()
+        .into_iter()
+        .filter_map(|quantity| loss_view(run, quantity, fits, state))
+        .collect();
+    let primary = options
+        .metric
+        .and_then(|wanted| losses.iter().position(|loss| loss.quantity == wanted))
+        .unwrap_or(0);
+    let pace = run.pace.seconds_per_step();
+    let remaining = total.map(|total| total.saturating_sub(run.last_step()) as f64);
+    let running = matches!(state, State::Training);
+    let last_data_at = last_data_at(run, modified, now);
+    let mut alerts = run.alerts.all().to_vec();
+    if state == State::Stalled {
+        alerts.push(stall(run, now - last_data_at, &state_reason));
+    }
+    RunView {
+        id: run.identity.id.clone(),
+        path: run.identity.path.clone(),
+        format: run.identity.format,
+        state,
+        state_reason,
+        step: run.last_step(),
+        total_steps: total,
+        total_steps_source: total_source,
+        eta_seconds: remaining
+            .zip(pace)
+            .filter(|_| running)
+            .map(|(steps, pace)| steps * pace),
+        seconds_per_step: pace,
+        tokens_per_step: run.tokens_per_step(),
+        last_data_at,
+        learning_rate: run.rates.last_rate(),
+        peak_learning_rate: run.rates.peak(),
+        schedule_source: plan.map_or(ScheduleSource::AssumedConstant, |plan| plan.source),
+        schedule: plan.map_or_else(String::new, |plan| plan.description.clone()),
+        losses,
+        primary,
+        alerts,
+        skipped_lines: run.lines.skipped,
+        segments: run.segments(),
+        signals: Arc::new(signals(run, plan)),
+    }
+}
+
+fn stall(run: &Run, quiet: f64, message: &str) -> Alert {
+    Alert {
+        kind: "stall",
+        severity: if quiet > 1800.0 {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        },
+        raised_at_step: run.last_step(),
+        first_sign_step: run.last_step(),
+        cleared_at_step: None,
+        value: quiet,
+        threshold: LEAST_STALL_SECONDS,
+        message: format!("At step {}: {message}", run.last_step()),
+        remedy: "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the end of its time limit.",
+    }
+}
+
+fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> Option<LossView> {
+    let series = run.series(quantity)?;
+    let empty = Outcome::default();
+    let fit = fits.iter().find(|fit| fit.quantity == quantity);
+    let outcome = fit.and_then(|fit| fit.outcome.as_ref()).unwrap_or(&empty);
+    let diverged = state == State::Diverged;
+    let forecast = outcome.forecast.clone().filter(|_| !diverged);
+    let forecast_reason = match (&forecast, diverged) {
+        (Some(_), _) => String::new(),
+        (None, true) => "diverged".to_owned(),
+        (None, false) if outcome.reason.is_empty() => "not fitted yet".to_owned(),
+        (None, false) => outcome.reason.clone(),
+    };
+    Some(LossView {
+        quantity,
+        last: series.last_value(),
+        smoothed: smoothed(series),
+        points: series.points(),
+        sparkline: sparkline(series),
+        forecast,
+        forecast_reason,
+        law: outcome.law,
+        curve: Arc::new(Curve {
+            points: series.buckets().iter().map(Bucket::curve_point).collect(),
+            superseded: series.superseded().iter().map(Bucket::curve_point).collect(),
+            fitted: outcome.fitted.clone(),
+            projection: if diverged {
+                Vec::new()
+            } else {
+                outcome.projection.clone()
+            },
+        }),
+    })
+}
+
+/// Means over equal stretches of the last quarter of the run.
+fn sparkline(series: &Series) -> Vec<f64> {
+    let last = series.last_step().unwrap_or_default();
+    let from = last - last / 4;
+    let recent: Vec<&Bucket> = series
+        .buckets()
+        .iter()
+        .filter(|bucket| bucket.last_step >= from && bucket.finite > 0)
+        .collect();
+    let per_point = recent.len().div_ceil(SPARKLINE_POINTS).max(1);
+    recent
+        .chunks(per_point)
+        .map(|chunk| {
+            let weight: f64 = chunk.iter().map(|bucket| f64::from(bucket.finite)).sum();
+            chunk
+                .iter()
+                .map(|bucket| bucket.mean() * f64::from(bucket.finite))
+                .sum::<f64>()
+                / weight
+        })
+        .collect()
+}
+
+fn signals(run: &Run, plan: Option<&Plan>) -> Signals {
+    Signals {
+        learning_rate: run.rates.steps_and_rates(),
+        planned_learning_rate: plan.map_or_else(Vec::new, |plan| plan.future.clone()),
+        others: SIGNALS
+            .into_iter()
+            .filter_map(|quantity| {
+                let buckets = run.series(quantity)?.buckets();
+                Some((quantity, buckets.iter().map(Bucket::curve_point).collect()))
+            })
+            .collect(),
+    }
+}
+
+/// A file whose format was recognised but which has no loss.
+pub(super) fn without_loss(run: &Run) -> Option<Problem> {
+    if !run.losses().is_empty() || run.lines.lines == 0 {
+        return None;
+    }
+    let names: Vec<&str> = run
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .take(12)
+        .collect();
+    Some(Problem {
+        path: run.identity.path.clone(),
+        message: format!(
+            "read as {}, but no loss was found among: {}. Name it with --loss NAME",
+            run.identity.format,
+            crate::text::printable(&names.join(", "))
+        ),
+    })
+}

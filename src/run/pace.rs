@@ -1,0 +1,154 @@
+//! How fast a run goes, from whatever times its log has.
+
+use std::collections::VecDeque;
+
+/// Times below this are no seconds since the Unix epoch but something else.
+const EARLIEST_EPOCH: f64 = 1e9;
+/// Times above this are milliseconds.
+const LATEST_EPOCH_SECONDS: f64 = 1e11;
+const SAMPLES: usize = 128;
+
+/// Steps against time.
+#[derive(Clone, Debug, Default)]
+pub struct Pace {
+    wall: VecDeque<(u64, f64)>,
+    elapsed: VecDeque<(u64, f64)>,
+    arrivals: VecDeque<(u64, f64)>,
+    step_times: VecDeque<f64>,
+    thin: u32,
+}
+
+impl Pace {
+    /// Step `step` was logged at `time`, seconds (or milliseconds) since the Unix epoch.
+    pub fn wall_time(&mut self, step: u64, time: f64) {
+        let seconds = if time > LATEST_EPOCH_SECONDS {
+            time / 1000.0
+        } else {
+            time
+        };
+        if seconds > EARLIEST_EPOCH && seconds.is_finite() {
+            remember(&mut self.wall, step, seconds);
+        } else if seconds.is_finite() && seconds >= 0.0 {
+            self.elapsed(step, seconds);
+        }
+    }
+
+    /// Step `step` was logged `seconds` after the start.
+    pub fn elapsed(&mut self, step: u64, seconds: f64) {
+        if seconds.is_finite() && seconds >= 0.0 {
+            remember(&mut self.elapsed, step, seconds);
+        }
+    }
+
+    /// One step took `seconds`.
+    pub fn step_time(&mut self, seconds: f64) {
+        if seconds.is_finite() && seconds > 0.0 {
+            // Every eighth is enough for a median over a while.
+            self.thin = self.thin.wrapping_add(1);
+            if self.step_times.len() < 8 || self.thin.is_multiple_of(8) {
+                if self.step_times.len() >= SAMPLES {
+                    self.step_times.pop_front();
+                }
+                self.step_times.push_back(seconds);
+            }
+        }
+    }
+
+    /// Step `step` was seen in the file at `time`; used when the log has no times.
+    pub fn arrived(&mut self, step: u64, time: f64) {
+        remember(&mut self.arrivals, step, time);
+    }
+
+    /// The steps went back.
+    pub fn rewind(&mut self) {
+        self.wall.clear();
+        self.elapsed.clear();
+        self.arrivals.clear();
+    }
+
+    /// When the last record was logged, seconds since the Unix epoch, if the log says so.
+    pub fn last_wall_time(&self) -> Option<f64> {
+        self.wall.back().map(|(_, time)| *time)
+    }
+
+    /// Recent seconds per step.
+    pub fn seconds_per_step(&self) -> Option<f64> {
+        [&self.wall, &self.elapsed]
+            .into_iter()
+            .find_map(slope)
+            .or_else(|| {
+                let times: Vec<f64> = self.step_times.iter().copied().collect();
+                (!times.is_empty()).then(|| super::series::median(times))
+            })
+            .or_else(|| slope(&self.arrivals))
+    }
+
+    /// Usual number of steps between records with a time.
+    pub fn steps_between_records(&self) -> f64 {
+        let times = [&self.wall, &self.elapsed, &self.arrivals]
+            .into_iter()
+            .find(|times| times.len() > 1);
+        times.map_or(1.0, |times| match (times.front(), times.back()) {
+            (Some((first, _)), Some((last, _))) => {
+                (last.saturating_sub(*first) as f64 / (times.len() - 1) as f64).max(1.0)
+            }
+            _ => 1.0,
+        })
+    }
+}
+
+fn remember(times: &mut VecDeque<(u64, f64)>, step: u64, time: f64) {
+    if times.back().is_some_and(|(last, _)| *last == step) {
+        times.pop_back();
+    } else if times.len() >= SAMPLES {
+        times.pop_front();
+    }
+    times.push_back((step, time));
+}
+
+/// Seconds per step over the remembered stretch. The median over pairs, so that an
+/// evaluation or a pause of a few records does not count.
+fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+    let paces: Vec<f64> = times
+        .iter()
+        .zip(times.iter().skip(1))
+        .filter(|((from, _), (to, _))| to > from)
+        .map(|((from, start), (to, end))| (end - start) / (to - from) as f64)
+        .filter(|pace| pace.is_finite() && *pace >= 0.0)
+        .collect();
+    if paces.len() < 2 {
+        return None;
+    }
+    let mean = paces.iter().sum::<f64>() / paces.len() as f64;
+    let typical = super::series::median(paces);
+    // Pauses are part of the time to the end, but a single long one is not.
+    let pace = if mean > 2.0 * typical { typical } else { mean };
+    (pace > 0.0).then_some(pace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_long_pause_does_not_slow_the_pace() {
+        let mut pace = Pace::default();
+        for step in 0..100u64 {
+            let pause = if step >= 50 { 3600.0 } else { 0.0 };
+            pace.wall_time(step * 10, 1.7e9 + step as f64 * 5.0 + pause);
+        }
+        assert!((pace.seconds_per_step().unwrap() - 0.5).abs() < 1e-9);
+        assert!((pace.steps_between_records() - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn milliseconds_and_small_numbers_are_told_apart() {
+        let mut pace = Pace::default();
+        pace.wall_time(1, 1.7e12);
+        assert_eq!(pace.last_wall_time(), Some(1.7e9));
+        let mut pace = Pace::default();
+        (0..5).for_each(|step| pace.wall_time(step, 2.0 * step as f64));
+        assert_eq!(pace.last_wall_time(), None);
+        assert_eq!(pace.seconds_per_step(), Some(2.0));
+    }
+}

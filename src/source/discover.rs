@@ -1,0 +1,370 @@
+//! Finds the files that may be logs below the paths that the user gave.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+/// Folders are searched this many levels deep.
+const DEPTH: usize = 12;
+/// At most this many files are looked at.
+const MOST_FILES: usize = 20_000;
+
+/// File name endings that are never logs. Everything else is judged by its content.
+const NEVER_LOGS: &[&str] = &[
+    "py",
+    "pyc",
+    "md",
+    "rst",
+    "yaml",
+    "yml",
+    "toml",
+    "lock",
+    "html",
+    "htm",
+    "css",
+    "js",
+    "ts",
+    "ipynb",
+    "c",
+    "cc",
+    "cpp",
+    "cu",
+    "cuh",
+    "h",
+    "hpp",
+    "rs",
+    "go",
+    "sh",
+    "sbatch",
+    "pt",
+    "pth",
+    "ckpt",
+    "bin",
+    "safetensors",
+    "gguf",
+    "npy",
+    "npz",
+    "pkl",
+    "h5",
+    "hdf5",
+    "msgpack",
+    "parquet",
+    "arrow",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "pdf",
+    "gz",
+    "bz2",
+    "xz",
+    "zip",
+    "tar",
+    "zst",
+    "so",
+    "o",
+    "a",
+    "idx",
+    "model",
+    "spm",
+    "vocab",
+    "exe",
+    "whl",
+    "swp",
+    "pid",
+    "patch",
+    "diff",
+];
+
+/// Folders that hold no logs and may hold very many files.
+const NEVER_FOLDERS: &[&str] = &["node_modules", "__pycache__", "site-packages", "venv", "target"];
+
+/// A file that may be a log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Identifier for the user, unique among the candidates.
+    pub id: String,
+    /// True when the user named this very file.
+    pub named: bool,
+    /// Size in bytes when it was found.
+    pub size: u64,
+    /// Seconds since the Unix epoch at which it was last changed.
+    pub modified: f64,
+}
+
+/// What a search has found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files that may be logs, in the order of their ids.
+    pub candidates: Vec<Candidate>,
+    /// Folders, for the watcher.
+    pub folders: Vec<PathBuf>,
+    /// Paths that cannot be read, and why.
+    pub problems: Vec<(PathBuf, String)>,
+}
+
+/// Searches the given files and folders.
+pub fn discover(roots: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    for root in roots {
+        match std::fs::metadata(root) {
+            Ok(metadata) if metadata.is_dir() => search(root, &mut found),
+            Ok(metadata) => {
+                if let Some(folder) = root.parent() {
+                    let folder = if folder.as_os_str().is_empty() {
+                        Path::new(".")
+                    } else {
+                        folder
+                    };
+                    found.folders.push(folder.to_owned());
+                }
+                let id = root.file_name().map_or_else(
+                    || root.display().to_string(),
+                    |name| name.to_string_lossy().into_owned(),
+                );
+                found
+                    .candidates
+                    .push(candidate(root.clone(), id, true, &metadata));
+            }
+            Err(error) => found.problems.push((root.clone(), explain(&error))),
+        }
+    }
+    drop_older_checkpoints(&mut found.candidates);
+    make_unique(&mut found.candidates);
+    found.candidates.sort_by(|one, other| one.id.cmp(&other.id));
+    found.candidates.dedup_by(|one, other| one.path == other.path);
+    found.folders.sort();
+    found.folders.dedup();
+    found
+}
+
+/// Says what an I/O error means and what to do.
+pub fn explain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "permission denied; make it readable for this user".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn search(root: &Path, found: &mut Found) {
+    let walk = WalkDir::new(root)
+        .max_depth(DEPTH)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !ignored(entry));
+    let mut files = 0;
+    for entry in walk {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(root).to_owned();
+                let message = error.io_error().map_or_else(|| error.to_string(), explain);
+                found.problems.push((path, message));
+                continue;
+            }
+        };
+        if entry.file_type().is_dir() {
+            found.folders.push(entry.into_path());
+            continue;
+        }
+        // A link to a file is followed, unless it leads to a file of the same tree:
+        // "latest" beside the run itself.
+        let Ok(metadata) = std::fs::metadata(entry.path()) else {
+            continue;
+        };
+        if !metadata.is_file() || (entry.path_is_symlink() && leads_into(entry.path(), root)) {
+            continue;
+        }
+        files += 1;
+        if files > MOST_FILES {
+            let message = format!(
+                "more than {MOST_FILES} files; only the first are looked at. Name a folder further down"
+            );
+            found.problems.push((root.to_owned(), message));
+            return;
+        }
+        let id = relative_id(entry.path(), root);
+        found
+            .candidates
+            .push(candidate(entry.path().to_owned(), id, false, &metadata));
+    }
+}
+
+fn leads_into(link: &Path, root: &Path) -> bool {
+    match (link.canonicalize(), root.canonicalize()) {
+        (Ok(target), Ok(root)) => target.starts_with(root),
+        _ => false,
+    }
+}
+
+fn relative_id(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn candidate(path: PathBuf, id: String, named: bool, metadata: &Metadata) -> Candidate {
+    Candidate {
+        path,
+        id,
+        named,
+        size: metadata.len(),
+        modified: super::tail::modified(metadata),
+    }
+}
+
+fn ignored(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    if name.starts_with('.') {
+        return true;
+    }
+    if entry.file_type().is_dir() {
+        return NEVER_FOLDERS.contains(&name.as_ref());
+    }
+    let ending = entry
+        .path()
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str()))
+}
+
+/// Hugging Face writes `trainer_state.json` into every `checkpoint-N` and, at the
+/// end, beside them: each is the whole log so far. Only the newest one counts; it
+/// bears the id of the run's folder, so that the run keeps its identity.
+fn drop_older_checkpoints(candidates: &mut Vec<Candidate>) {
+    let mut newest: HashMap<String, (u64, usize)> = HashMap::new();
+    let mut drop = vec![false; candidates.len()];
+    for index in 0..candidates.len() {
+        let Some((run, number)) = candidates
+            .get(index)
+            .and_then(|candidate| checkpoint(&candidate.id))
+        else {
+            continue;
+        };
+        match newest.get(&run) {
+            Some((best, _)) if *best >= number => drop[index] = true,
+            other => {
+                if let Some((_, older)) = other {
+                    drop[*older] = true;
+                }
+                newest.insert(run.clone(), (number, index));
+            }
+        }
+    }
+    for (run, (_, index)) in newest {
+        if let Some(candidate) = candidates.get_mut(index) {
+            candidate.id = run;
+        }
+    }
+    let mut kept = drop.into_iter();
+    candidates.retain(|_| !kept.next().unwrap_or(false));
+}
+
+/// For `run/checkpoint-500/trainer_state.json`: (`run/trainer_state.json`, 500).
+fn checkpoint(id: &str) -> Option<(String, u64)> {
+    let folder = id.strip_suffix("trainer_state.json")?;
+    let trimmed = folder.trim_end_matches('/');
+    let (run, last) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
+    let Some(number) = last
+        .strip_prefix("checkpoint-")
+        .and_then(|number| number.parse().ok())
+    else {
+        let number = if last == "last-checkpoint" {
+            u64::MAX - 1
+        } else {
+            u64::MAX
+        };
+        let run = if last == "last-checkpoint" { run } else { trimmed };
+        return Some((join(run), number));
+    };
+    Some((join(run), number))
+}
+
+fn join(run: &str) -> String {
+    if run.is_empty() {
+        "trainer_state.json".to_owned()
+    } else {
+        format!("{run}/trainer_state.json")
+    }
+}
+
+/// Two roots may hold files of the same relative path; those get their full path.
+fn make_unique(candidates: &mut [Candidate]) {
+    let mut count: HashMap<String, usize> = HashMap::new();
+    for candidate in candidates.iter() {
+        *count.entry(candidate.id.clone()).or_default() += 1;
+    }
+    for candidate in candidates.iter_mut() {
+        if count.get(&candidate.id).is_some_and(|count| *count > 1) {
+            candidate.id = candidate.path.to_string_lossy().into_owned();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "x").unwrap();
+    }
+
+    #[test]
+    fn logs_are_found_and_the_rest_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            "a/metrics.jsonl",
+            "a/model.safetensors",
+            "b/train.log",
+            "b/.git/x.log",
+            "c/odd-name",
+        ] {
+            touch(&folder.path().join(path));
+        }
+        let found = discover(&[folder.path().to_owned()]);
+        let ids: Vec<&str> = found
+            .candidates
+            .iter()
+            .map(|candidate| candidate.id.as_str())
+            .collect();
+        assert_eq!(ids, ["a/metrics.jsonl", "b/train.log", "c/odd-name"]);
+    }
+
+    #[test]
+    fn only_the_newest_checkpoint_state_is_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            "r/checkpoint-500/trainer_state.json",
+            "r/checkpoint-1000/trainer_state.json",
+        ] {
+            touch(&folder.path().join(path));
+        }
+        let one = |folder: &Path| {
+            let found = discover(&[folder.to_owned()]);
+            assert_eq!(found.candidates.len(), 1, "{found:?}");
+            found.candidates.into_iter().next().unwrap()
+        };
+        let before = one(folder.path());
+        assert!(before.path.ends_with("r/checkpoint-1000/trainer_state.json"));
+        touch(&folder.path().join("r/trainer_state.json"));
+        let after = one(folder.path());
+        assert_eq!(after.path, folder.path().join("r/trainer_state.json"));
+        assert_eq!(before.id, after.id);
+    }
+
+    #[test]
+    fn a_missing_path_says_so() {
+        let found = discover(&[PathBuf::from("/nowhere/at/all")]);
+        assert_eq!(found.problems[0].1, "no such file or folder");
+    }
+}

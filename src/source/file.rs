@@ -1,0 +1,467 @@
+//! One followed file: recognised once it can be, then decoded piece by piece.
+
+use std::io;
+use std::path::Path;
+
+use super::discover::{Candidate, explain};
+use super::reader::{Deaf, Outlet};
+use super::tail::{LONGEST_LINE, Look, Tail, sample};
+use super::{FileKey, SourceEvent};
+use crate::format::{
+    Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, refuse,
+};
+use crate::metric::Names;
+use crate::run::Identity;
+
+/// Bytes read in one turn: enough to be fast, few enough to be fair.
+const TURN_BYTES: usize = 1 << 20;
+/// A last line without its end counts as complete after this many quiet seconds.
+const QUIET_SECONDS: f64 = 10.0;
+/// A document larger than this is not read.
+const LARGEST_DOCUMENT: u64 = 1 << 30;
+/// A document that cannot be parsed may be just being written; after this many
+/// seconds without a change it is a problem.
+const DOCUMENT_PATIENCE: f64 = 5.0;
+
+/// What a turn has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The file has more to read right now.
+    MoreToRead,
+    /// Everything has been read.
+    UpToDate,
+}
+
+/// A file that is followed.
+pub struct Followed {
+    key: FileKey,
+    id: String,
+    named: bool,
+    /// Size when last looked at, for the progress of the first reading.
+    pub size: u64,
+    tail: Tail,
+    reading: Option<Reading>,
+    /// Size at which recognition was last tried in vain.
+    tried_at: Option<u64>,
+    failed: bool,
+}
+
+struct Reading {
+    format: &'static dyn Format,
+    decoder: Decoder,
+    /// Size of the file when its format was recognised.
+    recognised_at: u64,
+    pending: Vec<u8>,
+    lines: u64,
+    columns_told: usize,
+    /// A last line without its end was taken for complete.
+    unfinished_taken: bool,
+    /// The rest of an overlong line is being dropped.
+    discarding: bool,
+    document_done: Option<f64>,
+}
+
+impl Followed {
+    /// Starts to follow a candidate.
+    pub fn new(key: FileKey, candidate: Candidate) -> Self {
+        Followed {
+            key,
+            id: candidate.id,
+            named: candidate.named,
+            size: candidate.size,
+            tail: Tail::new(candidate.path),
+            reading: None,
+            tried_at: None,
+            failed: false,
+        }
+    }
+
+    /// The path that is followed.
+    pub fn path(&self) -> &Path {
+        self.tail.path()
+    }
+
+    /// Bytes read so far.
+    pub fn bytes_read(&self) -> u64 {
+        if self.reading.is_none() && self.tried_at.is_some() {
+            self.size
+        } else {
+            self.tail.position().min(self.size)
+        }
+    }
+
+    /// The run goes on in another file.
+    pub fn follow_instead(&mut self, path: &Path, outlet: &Outlet) -> Result<(), Deaf> {
+        self.tail = Tail::new(path.to_owned());
+        self.tried_at = None;
+        self.reading = None;
+        outlet.send(SourceEvent::Reread { key: self.key })
+    }
+
+    /// Reads and decodes the next piece. `last_word` says that no further turn will
+    /// come, so that nothing may be held back for later.
+    pub fn turn(&mut self, names: &Names, outlet: &Outlet, now: f64, last_word: bool) -> Result<Step, Deaf> {
+        match self.try_turn(names, outlet, now, last_word)? {
+            Ok(step) => {
+                if self.failed {
+                    self.failed = false;
+                    outlet.send(SourceEvent::Solved {
+                        path: self.path().to_owned(),
+                    })?;
+                }
+                Ok(step)
+            }
+            Err(error) => {
+                if !self.failed {
+                    self.failed = true;
+                    self.problem(outlet, explain(&error))?;
+                }
+                Ok(Step::UpToDate)
+            }
+        }
+    }
+
+    fn try_turn(
+        &mut self,
+        names: &Names,
+        outlet: &Outlet,
+        now: f64,
+        last_word: bool,
+    ) -> Result<io::Result<Step>, Deaf> {
+        let look = match self.tail.look() {
+            Ok(look) => look,
+            Err(error) => return Ok(Err(error)),
+        };
+        match look {
+            Look::Gone => return Ok(Ok(Step::UpToDate)),
+            Look::Restarted => self.restart(outlet)?,
+            Look::Same | Look::Grown => {}
+        }
+        if look != Look::Same
+            && let Err(error) = self.recognise(names, outlet, last_word)?
+        {
+            return Ok(Err(error));
+        }
+        let Some(reading) = &mut self.reading else {
+            return Ok(Ok(Step::UpToDate));
+        };
+        let result = match &mut reading.decoder {
+            Decoder::Lines(_) => self.read_lines(outlet, now, look),
+            Decoder::Document(_) => self.read_document(outlet, now, look, last_word),
+        };
+        match result {
+            Ok(step) => Ok(Ok(step)),
+            Err(Failure::Deaf) => Err(Deaf),
+            Err(Failure::Io(error)) => Ok(Err(error)),
+        }
+    }
+
+    fn problem(&self, outlet: &Outlet, message: String) -> Result<(), Deaf> {
+        outlet.send(SourceEvent::Problem {
+            path: self.path().to_owned(),
+            message,
+        })
+    }
+
+    fn restart(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
+        self.tried_at = None;
+        if let Some(reading) = &mut self.reading {
+            reading.pending.clear();
+            reading.lines = 0;
+            reading.discarding = false;
+            reading.unfinished_taken = false;
+            reading.document_done = None;
+            // The new content may be of another kind; the old format is kept if it fits.
+            reading.recognised_at = 0;
+            outlet.send(SourceEvent::Restarted { key: self.key })?;
+        }
+        Ok(())
+    }
+
+    /// Recognises the format, when it is unknown or was judged by very little.
+    fn recognise(&mut self, names: &Names, outlet: &Outlet, last_word: bool) -> Result<io::Result<()>, Deaf> {
+        let size = match std::fs::metadata(self.path()) {
+            Ok(metadata) => metadata.len(),
+            Err(_) => return Ok(Ok(())), // Gone again; the next look will say so.
+        };
+        self.size = size;
+        let due = match (&self.reading, self.tried_at) {
+            (Some(reading), _) => {
+                (reading.recognised_at as usize) < SAMPLE_BYTES && size >= 2 * reading.recognised_at
+            }
+            (None, None) => true,
+            (None, Some(tried)) => last_word || size >= tried + tried / 8 || size < tried,
+        };
+        if !due {
+            return Ok(Ok(()));
+        }
+        let (head, tail) = match sample(self.path(), SAMPLE_BYTES) {
+            Ok(sample) => sample,
+            Err(error) => return Ok(Err(error)),
+        };
+        let sample = Sample {
+            head: &head,
+            tail: &tail,
+        };
+        let refused = refuse(&head);
+        let detected = if refused.is_some() {
+            None
+        } else {
+            detect(&sample, names)
+        };
+        let Some((format, _)) = detected else {
+            if let Some(reading) = &mut self.reading {
+                reading.recognised_at = size.max(1);
+                return Ok(Ok(()));
+            }
+            self.tried_at = Some(size);
+            self.unrecognised(outlet, refused, size)?;
+            return Ok(Ok(()));
+        };
+        if let Some(reading) = &mut self.reading {
+            if reading.format.name() == format.name() {
+                if reading.recognised_at == 0 {
+                    // A rewritten file may have other columns: a new decoder looks afresh.
+                    reading.decoder = format.decoder(&sample, names);
+                    reading.columns_told = 0;
+                }
+                reading.recognised_at = size.max(1);
+                return Ok(Ok(()));
+            }
+            self.tail.start_over();
+            outlet.send(SourceEvent::Reread { key: self.key })?;
+        }
+        outlet.send(SourceEvent::Found {
+            key: self.key,
+            identity: Identity {
+                id: crate::text::printable(&self.id),
+                path: self.path().to_owned(),
+                format: format.name(),
+            },
+        })?;
+        self.reading = Some(Reading {
+            format,
+            decoder: format.decoder(&sample, names),
+            recognised_at: size.max(1),
+            pending: Vec::new(),
+            lines: 0,
+            columns_told: 0,
+            unfinished_taken: false,
+            discarding: false,
+            document_done: None,
+        });
+        // Opens the file again if it was closed by starting over.
+        Ok(self.tail.look().map(|_| ()))
+    }
+
+    fn unrecognised(&self, outlet: &Outlet, refused: Option<&'static str>, size: u64) -> Result<(), Deaf> {
+        let ending = self
+            .path()
+            .extension()
+            .map(|ending| ending.to_string_lossy().to_lowercase());
+        let like_a_log =
+            ending.is_some_and(|ending| ["log", "out", "jsonl", "csv", "tsv"].contains(&ending.as_str()));
+        if !self.named && !like_a_log {
+            return Ok(());
+        }
+        let message = match refused {
+            Some(reason) => format!("not read: {reason}"),
+            None if size == 0 => "empty so far; watching it".to_owned(),
+            None => "no metrics recognised; `losscast inspect` shows what was looked for, --step and --loss name the \
+                     columns of an unusual log"
+                .to_owned(),
+        };
+        self.problem(outlet, message)
+    }
+
+    fn read_lines(&mut self, outlet: &Outlet, now: f64, look: Look) -> Result<Step, Failure> {
+        let Some(Reading {
+            decoder: Decoder::Lines(decoder),
+            pending,
+            lines,
+            unfinished_taken,
+            discarding,
+            columns_told,
+            ..
+        }) = &mut self.reading
+        else {
+            return Ok(Step::UpToDate);
+        };
+        let mut decoded = Decoded::default();
+        let before = pending.len();
+        let mut count = 0;
+        if look != Look::Same {
+            count = self.tail.read(pending, TURN_BYTES).map_err(Failure::Io)?;
+        }
+        if count > 0 && *unfinished_taken {
+            let continued = !matches!(pending.get(before), Some(b'\n' | b'\r'));
+            *unfinished_taken = false;
+            if continued {
+                // The last line was not complete after all, and has been used: read again.
+                pending.clear();
+                *lines = 0;
+                self.tail.start_over();
+                outlet.send(SourceEvent::Reread { key: self.key })?;
+                return Ok(Step::MoreToRead);
+            }
+            // Its line end only closes what was counted already.
+            let end = memchr::memchr(b'\n', pending).map_or(pending.len(), |end| end + 1);
+            pending.drain(..end);
+        }
+        let consumed = split_lines(pending, lines, discarding, decoder.as_mut(), &mut decoded);
+        pending.drain(..consumed);
+        if pending.len() > LONGEST_LINE {
+            decoded.skip(*lines + 1, "longer than 64 MB", pending);
+            decoded.lines += 1;
+            pending.clear();
+            *discarding = true;
+        }
+        let at_end = count < TURN_BYTES;
+        let quiet = now - self.tail.modified() > QUIET_SECONDS;
+        if at_end && !pending.is_empty() && quiet && !*discarding {
+            *lines += 1;
+            decoded.lines += 1;
+            decoder.line(*lines, pending, &mut decoded);
+            pending.clear();
+            *unfinished_taken = true;
+        }
+        if decoded.remapped {
+            pending.clear();
+            *lines = 0;
+            *columns_told = 0;
+            self.tail.start_over();
+            outlet.send(SourceEvent::Reread { key: self.key })?;
+            return Ok(Step::MoreToRead);
+        }
+        let columns = decoder.columns();
+        if columns.len() != *columns_told {
+            *columns_told = columns.len();
+            outlet.send(SourceEvent::Columns {
+                key: self.key,
+                columns,
+            })?;
+        }
+        if decoded.lines > 0 {
+            outlet.send(SourceEvent::Records {
+                key: self.key,
+                decoded: Box::new(decoded),
+                modified: self.tail.modified(),
+            })?;
+        }
+        Ok(if at_end { Step::UpToDate } else { Step::MoreToRead })
+    }
+
+    fn read_document(
+        &mut self,
+        outlet: &Outlet,
+        now: f64,
+        look: Look,
+        last_word: bool,
+    ) -> Result<Step, Failure> {
+        let Some(Reading {
+            decoder: Decoder::Document(decoder),
+            document_done,
+            ..
+        }) = &mut self.reading
+        else {
+            return Ok(Step::UpToDate);
+        };
+        let modified = self.tail.modified();
+        if look == Look::Same && *document_done == Some(modified) {
+            return Ok(Step::UpToDate);
+        }
+        if self.size > LARGEST_DOCUMENT {
+            self.problem(outlet, "a single document of more than 1 GB; not read".to_owned())?;
+            return Ok(Step::UpToDate);
+        }
+        let mut content = Vec::new();
+        self.tail.start_over();
+        self.tail.look().map_err(Failure::Io)?;
+        while self.tail.read(&mut content, 64 << 20).map_err(Failure::Io)? > 0 {}
+        let mut decoded = Decoded::default();
+        match decode_document(decoder.as_mut(), &content, &mut decoded) {
+            Ok(()) => {
+                *document_done = Some(self.tail.modified());
+                let columns = decoder.columns();
+                outlet.send(SourceEvent::Reread { key: self.key })?;
+                outlet.send(SourceEvent::Columns {
+                    key: self.key,
+                    columns,
+                })?;
+                outlet.send(SourceEvent::Records {
+                    key: self.key,
+                    decoded: Box::new(decoded),
+                    modified: self.tail.modified(),
+                })?;
+            }
+            // Probably being rewritten right now: the old content stays until it parses.
+            Err(reason) => {
+                if last_word || now - modified > DOCUMENT_PATIENCE {
+                    *document_done = Some(self.tail.modified());
+                    self.problem(outlet, format!("cannot be read as a whole: {reason}"))?;
+                }
+            }
+        }
+        Ok(Step::UpToDate)
+    }
+}
+
+fn decode_document(
+    decoder: &mut dyn DocumentDecoder,
+    content: &[u8],
+    out: &mut Decoded,
+) -> Result<(), String> {
+    decoder.document(content, out)?;
+    if out.remapped {
+        out.clear();
+        decoder.document(content, out)?;
+    }
+    Ok(())
+}
+
+enum Failure {
+    Deaf,
+    Io(io::Error),
+}
+
+impl From<Deaf> for Failure {
+    fn from(_: Deaf) -> Self {
+        Failure::Deaf
+    }
+}
+
+/// Hands every complete line to the decoder; returns the bytes consumed.
+///
+/// A line ends with a line feed. Progress bars redraw with carriage returns alone,
+/// some scripts for a whole run: once there is one with something behind it, the
+/// part before it is complete as well.
+fn split_lines(
+    bytes: &[u8],
+    lines: &mut u64,
+    discarding: &mut bool,
+    decoder: &mut dyn LineDecoder,
+    out: &mut Decoded,
+) -> usize {
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        let line = bytes.get(start..end).unwrap_or_default();
+        start = end + 1;
+        if std::mem::take(discarding) {
+            continue;
+        }
+        *lines += 1;
+        out.lines += 1;
+        decoder.line(*lines, line.strip_suffix(b"\r").unwrap_or(line), out);
+    }
+    let rest = bytes.get(start..).unwrap_or_default();
+    let before_last = rest.len().saturating_sub(1);
+    if let Some(end) = memchr::memrchr(b'\r', rest.get(..before_last).unwrap_or_default())
+        && !*discarding
+    {
+        *lines += 1;
+        out.lines += 1;
+        decoder.line(*lines, rest.get(..end).unwrap_or_default(), out);
+        start += end + 1;
+    }
+    start
+}

@@ -1,0 +1,187 @@
+//! The thread that reads: finds files, follows them, decodes them, tells the engine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::discover::{Candidate, discover};
+use super::file::{Followed, Step};
+use super::watch::Watch;
+use super::{FileKey, SourceEvent};
+use crate::metric::Names;
+use crate::snapshot::Loading;
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub struct ReaderOptions {
+    /// Files and folders to read.
+    pub roots: Vec<PathBuf>,
+    /// Declared names of metrics.
+    pub names: Names,
+    /// Longest time between two looks at a file.
+    pub poll: Duration,
+    /// Keep following, or stop once everything has been read.
+    pub follow: bool,
+}
+
+/// Folders are searched for new files this often, or less when searching is slow.
+const REDISCOVER: Duration = Duration::from_secs(5);
+/// After a hint, wait this long for the rest of what is being written.
+const SETTLE: Duration = Duration::from_millis(20);
+/// Progress of the first reading is told this often.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// What reaches the thread that owns the engine.
+#[derive(Debug)]
+pub enum Message {
+    /// From the reader.
+    Source(SourceEvent),
+    /// From a fit worker.
+    Fit(Box<crate::engine::FitDone>),
+}
+
+/// The reader gave up because nobody listens any more.
+pub struct Deaf;
+
+/// Where the reader's events go.
+pub struct Outlet(pub SyncSender<Message>);
+
+impl Outlet {
+    /// Hands an event over; waits while the engine is busy.
+    pub fn send(&self, event: SourceEvent) -> Result<(), Deaf> {
+        self.0.send(Message::Source(event)).map_err(|_| Deaf)
+    }
+}
+
+/// Seconds since the Unix epoch.
+pub fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |duration| duration.as_secs_f64())
+}
+
+/// Reads until `stop`, or until everything has been read when not following.
+pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<AtomicBool>) {
+    let mut reader = Reader {
+        options,
+        watch,
+        outlet,
+        files: BTreeMap::new(),
+        next_key: 0,
+        problems: Vec::new(),
+        told: Instant::now(),
+    };
+    // When nobody listens any more there is nothing left to do.
+    drop(reader.run(stop));
+}
+
+struct Reader<'a> {
+    options: &'a ReaderOptions,
+    watch: Watch,
+    outlet: &'a Outlet,
+    files: BTreeMap<String, Followed>,
+    next_key: u32,
+    problems: Vec<PathBuf>,
+    told: Instant,
+}
+
+impl Reader<'_> {
+    fn run(&mut self, stop: &AtomicBool) -> Result<(), Deaf> {
+        let mut rediscover_at = self.discover()?;
+        self.tell(true)?;
+        let mut caught_up = false;
+        while !stop.load(Ordering::Relaxed) {
+            let busy = self.pass(stop, !caught_up)?;
+            if busy {
+                continue;
+            }
+            if !caught_up {
+                caught_up = true;
+                self.outlet.send(SourceEvent::CaughtUp)?;
+            }
+            if !self.options.follow {
+                return Ok(());
+            }
+            if self.watch.wait(self.options.poll) {
+                std::thread::sleep(SETTLE);
+            }
+            if Instant::now() >= rediscover_at {
+                rediscover_at = self.discover()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every file a turn. True when some file has more to read.
+    fn pass(&mut self, stop: &AtomicBool, loading: bool) -> Result<bool, Deaf> {
+        let mut busy = false;
+        let now = now();
+        let last_word = !self.options.follow;
+        for file in self.files.values_mut() {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let step = file.turn(&self.options.names, self.outlet, now, last_word)?;
+            busy |= step == Step::MoreToRead;
+        }
+        if loading {
+            self.tell(false)?;
+        }
+        Ok(busy)
+    }
+
+    fn tell(&mut self, at_once: bool) -> Result<(), Deaf> {
+        if !at_once && self.told.elapsed() < TELL_EVERY {
+            return Ok(());
+        }
+        self.told = Instant::now();
+        self.outlet.send(SourceEvent::Loading(Loading {
+            files: self.files.len(),
+            bytes_read: self.files.values().map(Followed::bytes_read).sum(),
+            bytes_total: self.files.values().map(|file| file.size).sum(),
+        }))
+    }
+
+    /// Searches for files; returns when to search next.
+    fn discover(&mut self) -> Result<Instant, Deaf> {
+        let started = Instant::now();
+        let found = discover(&self.options.roots);
+        if self.options.follow {
+            self.watch.folders(&found.folders);
+        }
+        for path in self.problems.drain(..) {
+            if !found.problems.iter().any(|(still, _)| *still == path) {
+                self.outlet.send(SourceEvent::Solved { path })?;
+            }
+        }
+        for (path, message) in found.problems {
+            self.problems.push(path.clone());
+            self.outlet.send(SourceEvent::Problem { path, message })?;
+        }
+        for candidate in found.candidates {
+            self.take_up(candidate)?;
+        }
+        Ok(Instant::now() + REDISCOVER.max(started.elapsed() * 20))
+    }
+
+    fn take_up(&mut self, candidate: Candidate) -> Result<(), Deaf> {
+        match self.files.get_mut(&candidate.id) {
+            Some(known) if known.path() == candidate.path => {
+                known.size = known.size.max(candidate.size);
+                Ok(())
+            }
+            // A newer file continues the run: a later checkpoint's state.
+            Some(known) => known.follow_instead(&candidate.path, self.outlet),
+            None => {
+                let key = FileKey(self.next_key);
+                self.next_key += 1;
+                self.files
+                    .insert(candidate.id.clone(), Followed::new(key, candidate));
+                Ok(())
+            }
+        }
+    }
+}
