@@ -7,6 +7,8 @@
 //! ```
 
 pub mod alert;
+pub mod cli;
+pub mod commands;
 pub mod detect;
 pub mod engine;
 pub mod fit;
@@ -19,4 +21,5 @@ pub mod run;
 pub mod schedule;
 pub mod snapshot;
 pub mod source;
+pub mod terminal;
 pub mod text;

@@ -1,3 +1,137 @@
-//! The `losscast` command.
+//! The `losscast` command: arguments in, exit code out.
 
-fn main() {}
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use losscast::cli::{Cli, Command, Output, Reading, Screen};
+use losscast::commands::{inspect, replay, report};
+use losscast::engine::Engine;
+use losscast::monitor::{Monitor, read_once};
+use losscast::snapshot::Snapshot;
+use losscast::source::reader::now;
+
+/// Something that was asked for could not be read.
+const UNREADABLE: u8 = 1;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do when standard error is gone as well.
+            let _ = writeln!(io::stderr(), "losscast: {error:#}");
+            ExitCode::from(UNREADABLE)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None if io::stdout().is_terminal() => open(&cli.reading, &cli.screen),
+        None => print_report(&cli.reading, Output::Table),
+        Some(Command::Report { reading, format }) => print_report(&reading, format),
+        Some(Command::Inspect { reading, format }) => print_account(&reading, format),
+        Some(Command::Replay(settings)) => replay::run(&settings).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn open(reading: &Reading, screen: &Screen) -> Result<ExitCode> {
+    start_log(reading)?;
+    for root in reading.reader(true).roots {
+        std::fs::metadata(&root).with_context(|| format!("cannot open {}", root.display()))?;
+    }
+    let monitor = Monitor::start(reading.reader(true), reading.engine()).context("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let options = losscast::terminal::Options {
+        title: title(&reading.reader(true).roots),
+        ascii: screen.ascii,
+        theme: screen.theme.clone(),
+    };
+    runtime.block_on(losscast::terminal::run(options, monitor.snapshots()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn title(roots: &[PathBuf]) -> String {
+    let names: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
+    names.join(" ")
+}
+
+fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
+    let (_, snapshot) = read(reading)?;
+    let mut out = io::stdout().lock();
+    match format {
+        Output::Table => report::table(&snapshot, &mut out)?,
+        Output::Json => report::json(&snapshot, &mut out)?,
+    }
+    Ok(verdict(reading, &snapshot))
+}
+
+fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
+    let (engine, snapshot) = read(reading)?;
+    let mut out = io::stdout().lock();
+    match format {
+        Output::Table => inspect::table(&engine, &snapshot, &mut out)?,
+        Output::Json => inspect::json(&engine, &snapshot, &mut out)?,
+    }
+    Ok(verdict(reading, &snapshot))
+}
+
+fn read(reading: &Reading) -> Result<(Engine, Snapshot)> {
+    start_log(reading)?;
+    let mut engine = read_once(reading.reader(false), reading.engine()).context("cannot start")?;
+    let snapshot = engine.snapshot(now());
+    Ok((engine, snapshot))
+}
+
+/// A file that was named must have become a run; a folder must hold at least one.
+fn verdict(reading: &Reading, snapshot: &Snapshot) -> ExitCode {
+    let unread = |path: &Path| {
+        let problem = snapshot.problems.iter().any(|problem| problem.path == path);
+        let inside = snapshot.runs.iter().any(|run| run.path.starts_with(path));
+        problem || !inside
+    };
+    let roots = reading.reader(false).roots;
+    if roots.iter().any(|root| unread(root)) {
+        for root in roots.iter().filter(|root| unread(root)) {
+            let known = snapshot.problems.iter().find(|problem| problem.path == *root);
+            let message = known.map_or("no log with a loss was found in it", |problem| {
+                problem.message.as_str()
+            });
+            let _ = writeln!(io::stderr(), "losscast: {}: {message}", root.display());
+        }
+        return ExitCode::from(UNREADABLE);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Messages of losscast itself go to a file, never to the screen.
+fn start_log(reading: &Reading) -> Result<()> {
+    let Some(path) = &reading.log_file else {
+        return Ok(());
+    };
+    let file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(Mutex::new(file))
+        .init();
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        kind.or(json) == Some(io::ErrorKind::BrokenPipe)
+    })
+}

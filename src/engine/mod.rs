@@ -52,6 +52,9 @@ struct Entry {
     fits: [LossFit; 2],
     /// When the file was last changed, seconds since the Unix epoch.
     modified: f64,
+    /// When a record was last seen to arrive, seconds since the Unix epoch: fresh
+    /// whatever the clock in the log says.
+    arrived: Option<f64>,
     /// Grows when the run is forgotten or rewound: older fits are dropped.
     generation: u64,
     changed: bool,
@@ -236,6 +239,7 @@ impl Entry {
                 LossFit::new(Quantity::EvalLoss),
             ],
             modified: 0.0,
+            arrived: None,
             generation: 0,
             changed: true,
             view: None,
@@ -250,6 +254,7 @@ impl Entry {
         }
         if live && !decoded.records.is_empty() {
             self.run.pace.arrived(self.run.last_step(), now);
+            self.arrived = Some(now);
         }
         self.modified = modified;
         self.changed = true;
@@ -257,7 +262,8 @@ impl Entry {
 
     /// The picture of the run, and whether it differs from the last one.
     fn view(&mut self, options: &Options, now: f64) -> (Arc<RunView>, bool) {
-        let (state, reason) = view::state(&self.run, &self.fits, options, self.modified, now);
+        let last_data_at = view::last_data_at(&self.run, self.modified, self.arrived, now);
+        let (state, reason) = view::state(&self.run, &self.fits, options, last_data_at, now);
         if let Some(view) = &self.view
             && !self.changed
             && view.state == state
@@ -269,10 +275,9 @@ impl Entry {
             &self.run,
             &self.fits,
             options,
-            self.modified,
+            last_data_at,
             now,
-            state,
-            reason,
+            (state, reason),
         ));
         self.view = Some(Arc::clone(&view));
         (view, true)

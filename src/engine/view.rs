@@ -11,6 +11,7 @@ use crate::run::series::{Bucket, Series};
 use crate::run::{Run, SIGNALS};
 use crate::schedule::Plan;
 use crate::snapshot::{Curve, LossView, Problem, RunView, ScheduleSource, Signals, State};
+use crate::text::duration;
 
 /// A run is stalled after this many of its usual intervals between records...
 const STALL_INTERVALS: f64 = 10.0;
@@ -46,11 +47,13 @@ fn plan(fits: &[LossFit]) -> Option<&Plan> {
 }
 
 /// When the newest record was written.
-fn last_data_at(run: &Run, modified: f64, now: f64) -> f64 {
-    run.pace
+pub(super) fn last_data_at(run: &Run, modified: f64, arrived: Option<f64>, now: f64) -> f64 {
+    let logged = run
+        .pace
         .last_wall_time()
         .filter(|time| *time <= now + 60.0)
-        .unwrap_or(modified)
+        .unwrap_or(modified);
+    arrived.map_or(logged, |arrived| arrived.max(logged))
 }
 
 /// What the run is doing, and why we think so.
@@ -58,7 +61,7 @@ pub(super) fn state(
     run: &Run,
     fits: &[LossFit],
     options: &Options,
-    modified: f64,
+    last_data_at: f64,
     now: f64,
 ) -> (State, String) {
     let (total, _) = total_steps(run, plan(fits), options);
@@ -74,7 +77,7 @@ pub(super) fn state(
             format!("reached step {} of {total}", run.last_step()),
         );
     }
-    let quiet = now - last_data_at(run, modified, now);
+    let quiet = now - last_data_at;
     let usual = run.pace.seconds_per_step().map_or(0.0, |pace| pace * interval);
     let limit = LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual);
     if total.is_none() {
@@ -100,24 +103,13 @@ pub(super) fn state(
     (State::Training, "records keep coming".to_owned())
 }
 
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 1.0 => "less than a second".to_owned(),
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
-        s => format!("{:.0} days", s / 86_400.0),
-    }
-}
-
 pub(super) fn build(
     run: &Run,
     fits: &[LossFit],
     options: &Options,
-    modified: f64,
+    last_data_at: f64,
     now: f64,
-    state: State,
-    state_reason: String,
+    (state, state_reason): (State, String),
 ) -> RunView {
     let plan = plan(fits);
     let (total, total_source) = total_steps(run, plan, options);
@@ -133,7 +125,6 @@ pub(super) fn build(
     let pace = run.pace.seconds_per_step();
     let remaining = total.map(|total| total.saturating_sub(run.last_step()) as f64);
     let running = matches!(state, State::Training);
-    let last_data_at = last_data_at(run, modified, now);
     let mut alerts = run.alerts.all().to_vec();
     if state == State::Stalled {
         alerts.push(stall(run, now - last_data_at, &state_reason));

@@ -72,7 +72,13 @@ impl Pace {
     }
 
     /// Recent seconds per step.
+    ///
+    /// Arrivals that we have watched for a while beat the times in the log, which may
+    /// be those of another clock.
     pub fn seconds_per_step(&self) -> Option<f64> {
+        if self.watched_for_long() {
+            return slope(&self.arrivals);
+        }
         [&self.wall, &self.elapsed]
             .into_iter()
             .find_map(slope)
@@ -81,6 +87,15 @@ impl Pace {
                 (!times.is_empty()).then(|| super::series::median(times))
             })
             .or_else(|| slope(&self.arrivals))
+    }
+
+    fn watched_for_long(&self) -> bool {
+        let seconds = self
+            .arrivals
+            .front()
+            .zip(self.arrivals.back())
+            .map_or(0.0, |((_, first), (_, last))| last - first);
+        self.arrivals.len() >= 16 && seconds > 20.0
     }
 
     /// Usual number of steps between records with a time.

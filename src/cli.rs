@@ -1,0 +1,268 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::Options;
+use crate::metric::{Names, Quantity, Role};
+use crate::schedule::Schedule;
+use crate::source::reader::ReaderOptions;
+
+/// Forecasts where training runs will end, from the logs they already write.
+///
+/// `losscast PATH...` opens a terminal view of all runs below the paths, live.
+/// When standard output is not a terminal it prints the report instead.
+#[derive(Debug, Parser)]
+#[command(
+    name = "losscast",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
+#[command(after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do; without it, the terminal view opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Where and how to read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How the terminal view looks.
+    #[command(flatten)]
+    pub screen: Screen,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all well; 1 something asked for could not be read; 2 wrong usage.";
+
+/// The commands beside the terminal view.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print what is known of every run, once
+    Report {
+        /// Where and how to read.
+        #[command(flatten)]
+        reading: Reading,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        format: Output,
+    },
+    /// Explain what was understood of each file: format, columns, lines, schedule
+    Inspect {
+        /// Where and how to read.
+        #[command(flatten)]
+        reading: Reading,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        format: Output,
+    },
+    /// Write a log again over time, as its trainer would, to see losscast at work
+    Replay(Replay),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Aligned text for people.
+    Table,
+    /// JSON for programs.
+    Json,
+}
+
+/// Where and how to read.
+#[derive(Clone, Debug, Args)]
+pub struct Reading {
+    /// Files or folders; folders are searched, the default is the current one
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// One more folder, as TensorBoard users type it
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub logdir: Vec<PathBuf>,
+    /// Learning-rate schedule of the runs, such as `cosine:total=50000,min=0.1` or `wsd:decay=0.2,shape=sqrt`
+    #[arg(long, value_name = "SPEC")]
+    pub schedule: Option<Schedule>,
+    /// Planned number of steps, where the log does not say
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub total_steps: Option<u64>,
+    /// The loss that stands for a run
+    #[arg(long, value_enum)]
+    pub metric: Option<Metric>,
+    /// Level of the forecast interval
+    #[arg(long, value_name = "SHARE", default_value_t = 0.8, value_parser = level)]
+    pub interval: f64,
+    /// Name of the step in an unusual log
+    #[arg(long, value_name = "NAME")]
+    pub step: Option<String>,
+    /// Name of the train loss in an unusual log
+    #[arg(long, value_name = "NAME")]
+    pub loss: Option<String>,
+    /// Name of the eval loss in an unusual log
+    #[arg(long, value_name = "NAME")]
+    pub eval_loss: Option<String>,
+    /// Name of the learning rate in an unusual log
+    #[arg(long, value_name = "NAME")]
+    pub lr: Option<String>,
+    /// Seconds between two looks at the files where the system sends no events
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
+    pub poll: f64,
+    /// Write a log of losscast itself to this file
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// The losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Metric {
+    /// Training loss.
+    Train,
+    /// Loss on held-out data.
+    Eval,
+}
+
+/// How the terminal view looks.
+#[derive(Clone, Debug, Args)]
+pub struct Screen {
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Colours: dark, light or mono (NO_COLOR means mono)
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+/// Settings of `replay`.
+#[derive(Clone, Debug, Args)]
+pub struct Replay {
+    /// Logs to write again: files, or a folder of them
+    #[arg(value_name = "SRC", required = true)]
+    pub sources: Vec<PathBuf>,
+    /// Folder to write them into; it is created, and existing files are not overwritten
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+    /// How much faster than the run itself: `200x`. Logs without times take one step a second
+    #[arg(long, value_name = "FACTOR", default_value = "100x", value_parser = speed)]
+    pub speed: f64,
+    /// Write this share of each log at once before the clock starts
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub start: f64,
+    /// Stop after this share of each log
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
+    pub until: f64,
+}
+
+impl Reading {
+    /// What the reader needs to know.
+    pub fn reader(&self, follow: bool) -> ReaderOptions {
+        let mut roots: Vec<PathBuf> = self.paths.iter().chain(&self.logdir).cloned().collect();
+        if roots.is_empty() {
+            roots.push(PathBuf::from("."));
+        }
+        ReaderOptions {
+            roots,
+            names: self.names(),
+            poll: Duration::try_from_secs_f64(self.poll).unwrap_or(Duration::from_secs(2)),
+            follow,
+        }
+    }
+
+    /// What the engine needs to know.
+    pub fn engine(&self) -> Options {
+        Options {
+            names: self.names(),
+            schedule: self.schedule.clone(),
+            total_steps: self.total_steps,
+            level: self.interval,
+            metric: self.metric.map(|metric| match metric {
+                Metric::Train => Quantity::TrainLoss,
+                Metric::Eval => Quantity::EvalLoss,
+            }),
+        }
+    }
+
+    fn names(&self) -> Names {
+        let mut names = Names::default();
+        let declared = [
+            (&self.step, Role::Step),
+            (&self.loss, Role::of(Quantity::TrainLoss)),
+            (&self.eval_loss, Role::of(Quantity::EvalLoss)),
+            (&self.lr, Role::of(Quantity::LearningRate)),
+        ];
+        for (name, role) in declared {
+            if let Some(name) = name {
+                names.declare(name, role);
+            }
+        }
+        names
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| format!("`{text}` is not a number"))
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    let level = number(text)?;
+    (level > 0.0 && level < 1.0)
+        .then_some(level)
+        .ok_or_else(|| "must lie between 0 and 1, such as 0.8".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = number(text)?;
+    (0.0..=1.0)
+        .contains(&share)
+        .then_some(share)
+        .ok_or_else(|| "must lie between 0 and 1".to_owned())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = number(text)?;
+    (0.05..=3600.0)
+        .contains(&seconds)
+        .then_some(seconds)
+        .ok_or_else(|| "must lie between 0.05 and 3600".to_owned())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = number(text.strip_suffix('x').unwrap_or(text))?;
+    (speed > 0.0)
+        .then_some(speed)
+        .ok_or_else(|| "must be more than 0, such as 200x".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn paths_need_no_command() {
+        let cli = Cli::parse_from([
+            "losscast",
+            "runs/",
+            "--total-steps",
+            "5000",
+            "--schedule",
+            "wsd:decay=0.2",
+        ]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.reading.paths, [PathBuf::from("runs/")]);
+        let cli = Cli::parse_from(["losscast", "report", "runs/", "--format", "json"]);
+        assert!(matches!(
+            cli.command,
+            Some(Command::Report {
+                format: Output::Json,
+                ..
+            })
+        ));
+    }
+}

@@ -1,0 +1,5 @@
+//! The commands that need no screen.
+
+pub mod inspect;
+pub mod replay;
+pub mod report;

@@ -1,0 +1,301 @@
+//! `losscast report`: everything the screen knows, as text or JSON.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::alert::{Alert, Severity};
+use crate::snapshot::{LossView, Problem, RunView, Snapshot, State};
+use crate::text::{printable, shorten, width};
+
+/// Version of the JSON. Fields are added, never renamed or given another meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Writes the report as JSON.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn json(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+    let report = Report {
+        schema_version: SCHEMA_VERSION,
+        runs: snapshot
+            .runs
+            .iter()
+            .map(|run| run_json(run, snapshot.taken_at))
+            .collect(),
+        crossovers: snapshot
+            .crossovers
+            .iter()
+            .map(|crossover| {
+                json!({
+                    "ahead_now": crossover.ahead_now,
+                    "ahead_at_end": crossover.ahead_at_end,
+                    "metric": crossover.quantity.name(),
+                    "at_step": crossover.at_step,
+                    "probability": finite(crossover.probability),
+                    "gap": finite(crossover.gap),
+                })
+            })
+            .collect(),
+        problems: &snapshot.problems,
+    };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema_version: u32,
+    runs: Vec<Value>,
+    crossovers: Vec<Value>,
+    problems: &'a [Problem],
+}
+
+/// A number for JSON, which has no NaN and no infinity.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+fn run_json(run: &RunView, now: f64) -> Value {
+    let primary = run.primary();
+    let mut value = json!({
+        "id": run.id,
+        "path": run.path,
+        "format": run.format,
+        "state": run.state,
+        "state_reason": run.state_reason,
+        "metric": primary.map(|loss| loss.quantity.name()),
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "total_steps_source": run.total_steps_source,
+        "progress": run.progress(),
+        "eta_seconds": run.eta_seconds.and_then(finite),
+        "seconds_per_step": run.seconds_per_step.and_then(finite),
+        "data_age_seconds": finite((now - run.last_data_at).max(0.0)),
+        "learning_rate": {
+            "last": run.learning_rate.and_then(finite),
+            "peak": run.peak_learning_rate.and_then(finite),
+            "source": run.schedule_source,
+            "schedule": run.schedule,
+        },
+        "warnings": run.alerts.iter().map(warning_json).collect::<Vec<_>>(),
+        "skipped_lines": run.skipped_lines,
+        "segments": run.segments,
+        "losses": run.losses.iter().map(loss_json).collect::<Vec<_>>(),
+    });
+    // The loss that stands for the run is repeated at the top, where scripts look.
+    if let (Some(fields), Some(loss)) = (value.as_object_mut(), primary)
+        && let Value::Object(own) = loss_json(loss)
+    {
+        fields.extend(own.into_iter().filter(|(key, _)| key != "metric"));
+    }
+    value
+}
+
+fn loss_json(loss: &LossView) -> Value {
+    json!({
+        "metric": loss.quantity.name(),
+        "loss": {
+            "last": finite(loss.last),
+            "smoothed": finite(loss.smoothed),
+            "points": loss.points,
+        },
+        "forecast": loss.forecast.as_ref().map(|forecast| json!({
+            "final_loss": finite(forecast.final_loss),
+            "sd": finite(forecast.sd),
+            "interval": {
+                "level": forecast.level,
+                "low": finite(forecast.low),
+                "high": finite(forecast.high),
+            },
+            "at_step": forecast.at_step,
+            "basis": forecast.basis,
+            "prior_based": forecast.prior_based,
+        })),
+        "forecast_reason": (!loss.forecast_reason.is_empty()).then_some(&loss.forecast_reason),
+        "law": loss.law.map(|law| json!({
+            "l0": finite(law.l0),
+            "a": finite(law.a),
+            "alpha": finite(law.alpha),
+            "c": finite(law.c),
+            "lambda": finite(law.lambda),
+            "full_anneal_drop": finite(law.full_anneal_drop),
+            "residual_sd": finite(law.residual_sd),
+        })),
+    })
+}
+
+fn warning_json(alert: &Alert) -> Value {
+    json!({
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "raised_at_step": alert.raised_at_step,
+        "first_sign_step": alert.first_sign_step,
+        "cleared_at_step": alert.cleared_at_step,
+        "value": finite(alert.value),
+        "threshold": finite(alert.threshold),
+        "message": alert.message,
+        "remedy": alert.remedy,
+    })
+}
+
+/// Writes the report as a table, followed by crossovers, open warnings and problems.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn table(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+    if snapshot.runs.is_empty() {
+        writeln!(out, "No runs found.")?;
+    } else {
+        write_rows(out, &rows(snapshot))?;
+    }
+    write_section(out, "Crossovers", crossover_lines(snapshot))?;
+    write_section(out, "Warnings", warning_lines(snapshot))?;
+    let problems = snapshot.problems.iter().map(|problem| {
+        format!(
+            "{}: {}",
+            printable(&problem.path.to_string_lossy()),
+            printable(&problem.message)
+        )
+    });
+    write_section(out, "Not read", problems.collect())
+}
+
+const LONGEST_ID: usize = 48;
+
+fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
+    let header = [
+        "RUN",
+        "STATE",
+        "STEP",
+        "DONE",
+        "ETA",
+        "METRIC",
+        "LOSS",
+        "PROJECTED FINAL",
+        "WARNINGS",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for run in &snapshot.runs {
+        let loss = run.primary();
+        rows.push(vec![
+            shorten(&printable(&run.id), LONGEST_ID),
+            run.state.name().to_owned(),
+            run.step.to_string(),
+            run.progress()
+                .map_or_else(|| "-".to_owned(), |progress| format!("{:.0}%", progress * 100.0)),
+            run.eta_seconds
+                .map_or_else(|| "-".to_owned(), crate::text::duration),
+            loss.map_or_else(String::new, |loss| loss.quantity.name().to_owned()),
+            loss.map_or_else(String::new, |loss| format!("{:.4}", loss.smoothed)),
+            loss.map_or_else(String::new, |loss| projected(run, loss)),
+            open_count(run),
+        ]);
+    }
+    rows
+}
+
+fn projected(run: &RunView, loss: &LossView) -> String {
+    match &loss.forecast {
+        Some(forecast) => {
+            let half = (forecast.high - forecast.low) / 2.0;
+            let mark = if run.state == State::Finished {
+                " final"
+            } else if forecast.prior_based {
+                " prior"
+            } else {
+                ""
+            };
+            format!(
+                "{:.4} ±{half:.4} ({:.0}%){mark}",
+                forecast.final_loss,
+                forecast.level * 100.0
+            )
+        }
+        None => format!("- {}", shorten(&loss.forecast_reason, 48)),
+    }
+}
+
+fn open_count(run: &RunView) -> String {
+    let count = |severity: Severity| {
+        run.open_alerts()
+            .filter(|alert| alert.severity == severity)
+            .count()
+    };
+    let parts: Vec<String> = [Severity::Critical, Severity::Warning]
+        .into_iter()
+        .filter_map(|severity| {
+            let count = count(severity);
+            (count > 0).then(|| format!("{count} {}", severity.name()))
+        })
+        .collect();
+    parts.join(", ")
+}
+
+fn write_rows(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| width(cell))
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, wide)| format!("{cell}{}", " ".repeat(wide.saturating_sub(width(cell)))))
+            .collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
+    snapshot
+        .crossovers
+        .iter()
+        .map(|crossover| {
+            let step = crossover
+                .at_step
+                .map_or_else(String::new, |step| format!(" at about step {step}"));
+            format!(
+                "{} will pass {}{step} and end {:.4} lower (P {:.2}, {})",
+                printable(&crossover.ahead_at_end),
+                printable(&crossover.ahead_now),
+                crossover.gap,
+                crossover.probability,
+                crossover.quantity
+            )
+        })
+        .collect()
+}
+
+fn warning_lines(snapshot: &Snapshot) -> Vec<String> {
+    snapshot
+        .runs
+        .iter()
+        .flat_map(|run| run.open_alerts().map(move |alert| (run, alert)))
+        .filter(|(_, alert)| alert.severity > Severity::Info)
+        .map(|(run, alert)| {
+            format!(
+                "[{}] {}: {}",
+                alert.severity.name(),
+                printable(&run.id),
+                printable(&alert.message)
+            )
+        })
+        .collect()
+}
+
+fn write_section(out: &mut impl Write, title: &str, lines: Vec<String>) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}")?;
+    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+}
