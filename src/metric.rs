@@ -255,6 +255,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "lr_group_0",
             "lr_pg0",
             "lr_0",
+            "lrm",
         ],
     ),
     (
@@ -343,6 +344,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_step_timing_in_s",
             "seconds",
             "sec_per_step",
+            "elapsed_time_per_iteration_s",
         ],
     ),
     (

@@ -7,10 +7,18 @@
 //! To add a format, write one file with a [`Format`] and add one line to
 //! [`FORMATS`].
 
+pub mod delimited;
+mod json_layout;
+pub mod json_lines;
+pub mod number;
 pub mod records;
+pub mod roles;
+pub mod text;
+pub mod trainer_state;
 
 use crate::metric::{Names, Role};
 pub use records::{BadLine, Decoded, Records};
+use text::TextFormat;
 
 /// The parts of a file that recognition looks at.
 ///
@@ -33,6 +41,19 @@ impl<'a> Sample<'a> {
         Sample {
             head: content,
             tail: &[],
+        }
+    }
+
+    /// A small part of the beginning: enough where every line is alike.
+    pub fn beginning(&self) -> Sample<'a> {
+        const ENOUGH: usize = 32 * 1024;
+        let cut = self
+            .head
+            .get(..ENOUGH)
+            .and_then(|head| memchr::memrchr(b'\n', head));
+        match cut {
+            Some(end) => Sample::whole(self.head.get(..end).unwrap_or_default()),
+            None => *self,
         }
     }
 
@@ -64,6 +85,12 @@ pub struct Claim {
 pub trait Format: Sync {
     /// Stable identifier, as in JSON output: `jsonl`, `llm.c`, `trainer_state`.
     fn name(&self) -> &'static str;
+
+    /// True for a format that reads a little of everything: it is asked only when no
+    /// other has found records.
+    fn is_fallback(&self) -> bool {
+        false
+    }
 
     /// Looks at a sample; `None` when it cannot be this format.
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim>;
@@ -112,12 +139,69 @@ pub struct Column {
 }
 
 /// All formats, the most specific first: on equal claims the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[];
+pub const FORMATS: &[&dyn Format] = &[
+    &trainer_state::TrainerState,
+    &json_lines::JsonLines,
+    &delimited::Delimited,
+    &TextFormat {
+        name: "megatron",
+        grammar: |_| Box::new(text::megatron::Megatron),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "torchtitan",
+        grammar: |_| Box::<text::torchtitan::Torchtitan>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "nanochat",
+        grammar: |_| Box::<text::nanochat::Nanochat>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "modded-nanogpt",
+        grammar: |_| Box::new(text::modded_nanogpt::ModdedNanogpt),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "llm.c",
+        grammar: |_| Box::<text::llmc::Llmc>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "huggingface",
+        grammar: |sample| Box::new(text::huggingface::HuggingFace::new(sample)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "nanogpt",
+        grammar: |_| Box::<text::nanogpt::Nanogpt>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "build-nanogpt",
+        grammar: |_| Box::new(text::build_nanogpt::BuildNanogpt),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "key-value",
+        grammar: |_| Box::<text::key_value::KeyValue>::default(),
+        fallback: true,
+    },
+];
+
+/// Records after which a specific format need not fear the fallback.
+const ENOUGH_RECORDS: usize = 2;
 
 /// The format of a file, and how many records of the sample it can read.
 pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Claim)> {
     let mut best: Option<(&'static dyn Format, Claim)> = None;
     for format in FORMATS {
+        // A specific format that reads a few records is right about them.
+        let settled = best.is_some_and(|(_, claim)| claim.certain || claim.records >= ENOUGH_RECORDS);
+        if settled && (format.is_fallback() || best.is_some_and(|(_, claim)| claim.certain)) {
+            break;
+        }
         let Some(claim) = format.claim(sample, names) else {
             continue;
         };
@@ -165,4 +249,94 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
     }
     let zeros = head.iter().take(4096).filter(|byte| **byte == 0).count();
     (zeros * 20 > head.len().min(4096)).then_some("binary data")
+}
+
+/// A whole log, read at once.
+#[derive(Debug)]
+pub struct Whole {
+    /// Name of its format.
+    pub format: &'static str,
+    /// All its records and the account of its lines.
+    pub decoded: Decoded,
+    /// What its names were taken for.
+    pub columns: Vec<Column>,
+}
+
+/// Recognises and reads a whole log that is already in memory.
+///
+/// # Errors
+/// A sentence that says why it is no log.
+pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
+    if let Some(reason) = refuse(content) {
+        return Err(reason.to_owned());
+    }
+    let head = content.get(..SAMPLE_BYTES).unwrap_or(content);
+    let tail_from = content.len().saturating_sub(SAMPLE_BYTES).max(head.len());
+    let sample = Sample {
+        head,
+        tail: content.get(tail_from..).unwrap_or_default(),
+    };
+    let (format, _) = detect(&sample, names).ok_or_else(|| "no metrics recognised".to_owned())?;
+    let mut decoder = format.decoder(&sample, names);
+    loop {
+        let mut decoded = Decoded::default();
+        match &mut decoder {
+            Decoder::Lines(decoder) => {
+                let content = content.strip_suffix(b"\n").unwrap_or(content);
+                for line in content.split(|byte| *byte == b'\n') {
+                    decoded.lines += 1;
+                    decoder.line(
+                        decoded.lines,
+                        line.strip_suffix(b"\r").unwrap_or(line),
+                        &mut decoded,
+                    );
+                }
+            }
+            Decoder::Document(decoder) => decoder.document(content, &mut decoded)?,
+        }
+        if !decoded.remapped {
+            let columns = match &decoder {
+                Decoder::Lines(decoder) => decoder.columns(),
+                Decoder::Document(decoder) => decoder.columns(),
+            };
+            return Ok(Whole {
+                format: format.name(),
+                decoded,
+                columns,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// Whatever a file holds, reading it ends without a panic, for every format.
+        #[test]
+        fn arbitrary_bytes_are_survived(
+            content in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..600),
+                "(step|iter|loss|s|lr|trl|:| |/|\\||[0-9.,eE+-]|nan|\n|\r|\\{|\\}|'|\"){0,120}".prop_map(String::into_bytes),
+            ],
+        ) {
+            let names = Names::default();
+            let sample = Sample::whole(&content);
+            for format in FORMATS {
+                let _ = format.claim(&sample, &names);
+                let mut decoded = Decoded::default();
+                match format.decoder(&sample, &names) {
+                    Decoder::Lines(mut decoder) => {
+                        for (number, line) in content.split(|byte| *byte == b'\n').enumerate() {
+                            decoder.line(number as u64, line, &mut decoded);
+                        }
+                    }
+                    Decoder::Document(mut decoder) => drop(decoder.document(&content, &mut decoded)),
+                }
+            }
+        }
+    }
 }

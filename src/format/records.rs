@@ -32,24 +32,25 @@ impl Records {
 
     /// Adds one record. A quantity that comes twice keeps its last value.
     pub fn push(&mut self, step: u64, values: &[(Quantity, f64)]) {
-        let row = self.steps.len();
-        self.steps.push(step);
+        let mut all = [f64::NAN; Quantity::COUNT];
         let mut present = 0u16;
         for &(quantity, value) in values {
-            let column = &mut self.columns[quantity.index()];
-            column.resize(row, f64::NAN);
-            if column.len() == row {
-                column.push(value);
-            }
-            if let Some(last) = column.last_mut() {
-                *last = value;
-            }
+            all[quantity.index()] = value;
             present |= 1 << quantity.index();
         }
+        self.push_row(step, present, &all);
+    }
+
+    /// Adds one record from all quantities and the mask of those that count.
+    pub(super) fn push_row(&mut self, step: u64, present: u16, values: &[f64; Quantity::COUNT]) {
+        let row = self.steps.len();
+        self.steps.push(step);
         self.present.push(present);
-        for column in &mut self.columns {
-            if !column.is_empty() {
-                column.resize(row + 1, f64::NAN);
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            let logged = present & (1 << index) != 0;
+            if logged || !column.is_empty() {
+                column.resize(row, f64::NAN);
+                column.push(if logged { values[index] } else { f64::NAN });
             }
         }
     }

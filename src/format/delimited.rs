@@ -1,0 +1,326 @@
+//! CSV and its kin: a header, then rows.
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use super::number;
+use super::records::Decoded;
+use super::roles::{Draft, Roles, whole};
+use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
+use crate::metric::{Names, Quantity, Role};
+
+/// The format.
+pub struct Delimited;
+
+impl Format for Delimited {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
+        let sample = &sample.beginning();
+        let header = Header::find(sample, names)?;
+        if !header.roles.has_loss() {
+            return None;
+        }
+        let mut decoder = DelimitedDecoder::new(header);
+        let mut decoded = Decoded::default();
+        for (number, line) in sample.lines().enumerate() {
+            decoder.line(number as u64, line, &mut decoded);
+        }
+        let records = decoded
+            .records
+            .rows()
+            .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
+            .count();
+        // A header alone says enough: the rows will come.
+        Some(Claim {
+            records: records.max(usize::from(decoded.records.is_empty())),
+            certain: false,
+        })
+    }
+
+    fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
+        let header = Header::find(sample, names).unwrap_or_else(|| Header {
+            delimiter: b',',
+            columns: Vec::new(),
+            roles: Roles::new(names, []),
+        });
+        Decoder::Lines(Box::new(DelimitedDecoder::new(header)))
+    }
+}
+
+struct Header {
+    delimiter: u8,
+    columns: Vec<Option<Role>>,
+    roles: Roles,
+}
+
+const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+impl Header {
+    /// The first line that is neither blank nor a comment, when it can be a header.
+    fn find(sample: &Sample, names: &Names) -> Option<Header> {
+        let line = sample.lines().find(|line| {
+            let line = line.trim_ascii();
+            !line.is_empty() && !line.starts_with(b"#")
+        })?;
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        DELIMITERS
+            .into_iter()
+            .filter_map(|delimiter| Header::parse(line, delimiter, names))
+            .max_by_key(|header| header.columns.iter().flatten().count())
+    }
+
+    fn parse(line: &[u8], delimiter: u8, names: &Names) -> Option<Header> {
+        let mut cells = Cells::new(delimiter);
+        let cells = cells.split(line)?;
+        let is_name = |cell: &String| !cell.is_empty() && number::parse(cell).is_none() && cell.len() < 200;
+        if cells.len() < 2 || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
+            return None;
+        }
+        let mut roles = Roles::new(names, cells.iter().map(String::as_str));
+        let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
+        Some(Header {
+            delimiter,
+            columns,
+            roles,
+        })
+    }
+}
+
+struct DelimitedDecoder {
+    header: Header,
+    cells: Cells,
+    header_line: Vec<u8>,
+    last_step: Option<u64>,
+    rows: u64,
+    names: Names,
+}
+
+impl DelimitedDecoder {
+    fn new(header: Header) -> Self {
+        DelimitedDecoder {
+            cells: Cells::new(header.delimiter),
+            names: header.roles.names().clone(),
+            header,
+            header_line: Vec::new(),
+            last_step: None,
+            rows: 0,
+        }
+    }
+
+    /// True when the line is a header: the first one, the same again in a log that
+    /// was appended to, or a new one with further columns.
+    fn is_header(&mut self, line: &[u8]) -> bool {
+        let starts_like_a_name = line
+            .trim_ascii_start()
+            .first()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'_' | 0xef));
+        if !starts_like_a_name {
+            return false;
+        }
+        if line == self.header_line {
+            return true;
+        }
+        let plain = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        match Header::parse(plain, self.header.delimiter, &self.names) {
+            Some(header) if header.roles.has_loss() => {
+                self.header = header;
+                self.header_line = line.to_vec();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn row(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        let Some(cells) = self.cells.split(line) else {
+            return out.skip(number, "a cell without its closing quote", line);
+        };
+        if cells.len() != self.header.columns.len() {
+            let reason = format!(
+                "{} cells where the header has {}",
+                cells.len(),
+                self.header.columns.len()
+            );
+            return out.skip(number, &reason, line);
+        }
+        let mut draft = Draft::default();
+        let mut wrong = None;
+        for (cell, role) in cells.iter().zip(&self.header.columns) {
+            let Some(role) = *role else {
+                continue;
+            };
+            if number::is_missing(cell) {
+                continue;
+            }
+            let is_time = matches!(
+                role,
+                Role::Value {
+                    quantity: Quantity::WallTime | Quantity::Elapsed,
+                    ..
+                }
+            );
+            let time = || number::parse_timestamp(cell).or_else(|| number::parse_clock(cell));
+            match number::parse(cell).or_else(|| if is_time { time() } else { None }) {
+                Some(value) => draft.set(role, value, out),
+                None if is_time => {}
+                None => wrong = Some(format!("`{cell}` is no {}", role.name())),
+            }
+        }
+        if let Some(reason) = wrong {
+            out.skip(number, &reason, line);
+        }
+        if draft.is_empty() {
+            return out.ignored += 1;
+        }
+        self.rows += 1;
+        let has_step = self.header.roles.has(Role::Step);
+        let without_step = || {
+            let epoch = draft.get(Quantity::Epoch).and_then(whole);
+            if has_step {
+                self.last_step
+            } else {
+                epoch.or(Some(self.rows - 1))
+            }
+        };
+        let Some(step) = draft.step.or_else(without_step) else {
+            return out.skip(number, "no step", line);
+        };
+        self.last_step = Some(step);
+        draft.push(step, out);
+    }
+}
+
+impl LineDecoder for DelimitedDecoder {
+    fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.trim_ascii().is_empty() || line.starts_with(b"#") || self.is_header(line) {
+            out.ignored += 1;
+        } else {
+            self.row(number, line, out);
+        }
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        self.header.roles.columns()
+    }
+}
+
+/// Splits a line into its cells, keeping its buffers.
+struct Cells {
+    delimiter: u8,
+    reader: Reader,
+    cells: Vec<String>,
+}
+
+impl Cells {
+    fn new(delimiter: u8) -> Self {
+        Cells {
+            delimiter,
+            reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            cells: Vec::new(),
+        }
+    }
+
+    /// The cells, trimmed; `None` when a quote is left open.
+    fn split(&mut self, line: &[u8]) -> Option<&[String]> {
+        if memchr::memchr(b'"', line).is_none() {
+            let mut count = 0;
+            for cell in line.split(|byte| *byte == self.delimiter) {
+                match self.cells.get_mut(count) {
+                    Some(slot) => {
+                        slot.clear();
+                        slot.push_str(&String::from_utf8_lossy(cell.trim_ascii()));
+                    }
+                    None => self
+                        .cells
+                        .push(String::from_utf8_lossy(cell.trim_ascii()).into_owned()),
+                }
+                count += 1;
+            }
+            self.cells.truncate(count);
+            return Some(&self.cells);
+        }
+        self.split_quoted(line)
+    }
+
+    fn split_quoted(&mut self, line: &[u8]) -> Option<&[String]> {
+        self.reader.reset();
+        let mut bytes = vec![0; line.len() + 1];
+        let mut ends = vec![0; line.len() + 1];
+        let terminated: Vec<u8> = line.iter().copied().chain([b'\n']).collect();
+        let (result, _, _, count) = self.reader.read_record(&terminated, &mut bytes, &mut ends);
+        if result != ReadRecordResult::Record {
+            return None;
+        }
+        let mut start = 0;
+        self.cells.clear();
+        for end in ends.iter().take(count) {
+            let cell = bytes.get(start..*end).unwrap_or_default();
+            self.cells
+                .push(String::from_utf8_lossy(cell.trim_ascii()).into_owned());
+            start = *end;
+        }
+        Some(&self.cells)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::read_all;
+
+    type Row = (u64, Option<f64>, Option<f64>);
+
+    fn rows(content: &str) -> Vec<Row> {
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "csv");
+        let row = |row: crate::format::records::Row| {
+            (
+                row.step(),
+                row.value(Quantity::TrainLoss),
+                row.value(Quantity::EvalLoss),
+            )
+        };
+        read.decoded.records.rows().map(row).collect()
+    }
+
+    #[test]
+    fn sparse_rows_and_missing_cells() {
+        assert_eq!(
+            rows("step,lr,train_loss,val_loss\n0,,,10.9\n50,7e-5,8.1,\n100,NA,nan,None\n")[..2],
+            [(0, None, Some(10.9)), (50, Some(8.1), None)]
+        );
+    }
+
+    #[test]
+    fn other_delimiters_padding_and_quotes() {
+        assert_eq!(rows("step\ttrain loss\n1\t2.5\n"), [(1, Some(2.5), None)]);
+        assert_eq!(
+            rows("   epoch ,  train_loss , val_loss\n  0 , 3.0 , 3.1\n  1 , 2.0 , 2.1\n")[1],
+            (1, Some(2.0), Some(2.1))
+        );
+        assert_eq!(
+            rows(
+                "\"Step\",\"run, one - train/lm_loss\",\"run, one - train/lm_loss__MIN\"\n\"4\",\"12.17\",\"12.17\"\n"
+            ),
+            [(4, Some(12.17), None)]
+        );
+    }
+
+    #[test]
+    fn a_header_in_the_middle_is_no_row() {
+        assert_eq!(
+            rows("step,loss\n1,2\nstep,loss\n2,1\nstep,loss,val_loss\n3,1,4\n").last(),
+            Some(&(3, Some(1.0), Some(4.0)))
+        );
+    }
+
+    #[test]
+    fn torn_rows_are_skipped_and_counted() {
+        let read = read_all(b"step,loss\n1,2\n2\n3,oops\n4,1\n", &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 4]);
+        assert_eq!(read.decoded.skipped, 2);
+    }
+}

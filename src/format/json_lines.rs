@@ -1,0 +1,360 @@
+//! JSON lines with arbitrary keys: one object per line.
+//!
+//! Covers metrics.jsonl of any script, W&B history, LLaMA-Factory, detectron2,
+//! mmengine, Lingua and many more. Python writes `NaN` and `Infinity` bare, which
+//! JSON does not allow: such lines are mended before they are parsed.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::json_layout::{Layouts, Outcome};
+use super::number;
+use super::records::Decoded;
+use super::roles::{Draft, Roles};
+use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
+use crate::metric::{Names, Quantity, Role};
+
+/// The format.
+pub struct JsonLines;
+
+impl Format for JsonLines {
+    fn name(&self) -> &'static str {
+        "jsonl"
+    }
+
+    fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
+        let sample = &sample.beginning();
+        let first = sample.lines().find(|line| !line.trim_ascii().is_empty())?;
+        if !first.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
+        let mut decoder = JsonDecoder::new(sample, names);
+        let mut decoded = Decoded::default();
+        for (number, line) in sample.lines().enumerate() {
+            decoder.line(number as u64, line, &mut decoded);
+        }
+        let records = decoded
+            .records
+            .rows()
+            .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
+            .count();
+        Some(Claim {
+            records,
+            certain: false,
+        })
+    }
+
+    fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
+        Decoder::Lines(Box::new(JsonDecoder::new(sample, names)))
+    }
+}
+
+struct JsonDecoder {
+    roles: Roles,
+    layouts: Layouts,
+    last_step: Option<u64>,
+    rows: u64,
+}
+
+/// Objects nested deeper than this are not looked into.
+const DEPTH: usize = 6;
+
+impl JsonDecoder {
+    fn new(sample: &Sample, names: &Names) -> Self {
+        let mut roles = Roles::new(names, []);
+        for line in sample.lines() {
+            if let Some(Value::Object(fields)) = parse_line(line) {
+                visit(&fields, "", DEPTH, &mut |name, _| {
+                    roles.role(name);
+                });
+            }
+        }
+        let known: Vec<String> = roles.columns().into_iter().map(|column| column.name).collect();
+        JsonDecoder {
+            // Learnt, but not yet used: a better name may still come without a second reading.
+            roles: Roles::new(names, known.iter().map(String::as_str)),
+            layouts: Layouts::default(),
+            last_step: None,
+            rows: 0,
+        }
+    }
+
+    fn slow(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        let Some(value) = parse_line(line) else {
+            return out.skip(number, "not a JSON object", line);
+        };
+        let Value::Object(fields) = value else {
+            return out.ignored += 1;
+        };
+        let mut draft = Draft::default();
+        let mut wrong: Option<String> = None;
+        visit(&fields, "", DEPTH, &mut |name, value| {
+            let Some(role) = self.roles.take(name, out) else {
+                return;
+            };
+            match read(value, role) {
+                Reading::Number(number) => draft.set(role, number, out),
+                Reading::Missing => {}
+                Reading::Unreadable => wrong = Some(format!("`{name}` is not a number")),
+            }
+        });
+        if let Some(reason) = wrong {
+            out.skip(number, &reason, line);
+        }
+        self.finish(&draft, out);
+        self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+    }
+
+    fn finish(&mut self, draft: &Draft, out: &mut Decoded) {
+        if draft.is_empty() {
+            out.ignored += 1;
+            return;
+        }
+        self.rows += 1;
+        let step = draft.step.or(self.last_step).or_else(|| {
+            // A log without steps counts its epochs, or else its rows.
+            let epoch = draft.get(Quantity::Epoch).filter(|epoch| epoch.fract() == 0.0);
+            if self.roles.has(Role::Step) {
+                None
+            } else {
+                epoch.and_then(super::roles::whole).or(Some(self.rows - 1))
+            }
+        });
+        let Some(step) = step else {
+            out.ignored += 1;
+            return;
+        };
+        if self.roles.has(Role::Step) {
+            self.last_step = Some(step);
+        }
+        draft.push(step, out);
+    }
+}
+
+impl LineDecoder for JsonDecoder {
+    fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        let mut draft = Draft::default();
+        match self.layouts.read(line, &mut draft, out) {
+            Outcome::Read => self.finish(&draft, out),
+            Outcome::Unknown => {
+                if line.trim_ascii().is_empty() {
+                    out.ignored += 1;
+                } else {
+                    self.slow(number, line, out);
+                }
+            }
+        }
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        self.roles.columns()
+    }
+}
+
+enum Reading {
+    Number(f64),
+    Missing,
+    Unreadable,
+}
+
+fn read(value: &Value, role: Role) -> Reading {
+    match value {
+        Value::Number(number) => number.as_f64().map_or(Reading::Unreadable, Reading::Number),
+        Value::String(text) if number::is_missing(text) => Reading::Missing,
+        Value::String(text) => {
+            let time = matches!(
+                role,
+                Role::Value {
+                    quantity: Quantity::WallTime | Quantity::Elapsed | Quantity::StepTime,
+                    ..
+                }
+            );
+            let clock = || number::parse_clock(text).or_else(|| number::parse_timestamp(text));
+            match number::parse(text) {
+                Some(number) => Reading::Number(number),
+                None if time => clock().map_or(Reading::Missing, Reading::Number),
+                None => Reading::Unreadable,
+            }
+        }
+        _ => Reading::Missing,
+    }
+}
+
+/// Calls `each` for every value that is not an object, with its path joined by `/`.
+fn visit(
+    fields: &serde_json::Map<String, Value>,
+    prefix: &str,
+    depth: usize,
+    each: &mut dyn FnMut(&str, &Value),
+) {
+    for (name, value) in fields {
+        let path = if prefix.is_empty() {
+            Cow::Borrowed(name.as_str())
+        } else {
+            Cow::Owned(format!("{prefix}/{name}"))
+        };
+        match value {
+            Value::Object(inner) if depth > 0 => visit(inner, &path, depth - 1, each),
+            Value::Array(_) | Value::Object(_) => {}
+            value => each(&path, value),
+        }
+    }
+}
+
+/// Parses one line, mending bare NaN and Infinity when that is what is wrong.
+pub(super) fn parse_line(line: &[u8]) -> Option<Value> {
+    let line = line.trim_ascii();
+    if !line.starts_with(b"{") {
+        return None;
+    }
+    serde_json::from_slice(line)
+        .ok()
+        .or_else(|| serde_json::from_slice(&quote_bare_words(line)).ok())
+        .or_else(|| {
+            // Invalid UTF-8 in one string must not cost the line its numbers.
+            let text = String::from_utf8_lossy(line);
+            serde_json::from_slice(&quote_bare_words(text.as_bytes())).ok()
+        })
+}
+
+/// Puts quotes around `NaN`, `Infinity`, `-Infinity`, `nan`, `inf` outside strings.
+pub(super) fn quote_bare_words(json: &[u8]) -> Vec<u8> {
+    const WORDS: [&[u8]; 8] = [
+        b"-Infinity",
+        b"Infinity",
+        b"-NaN",
+        b"NaN",
+        b"-nan",
+        b"nan",
+        b"-inf",
+        b"inf",
+    ];
+    let mut out = Vec::with_capacity(json.len() + 16);
+    let mut at = 0;
+    let mut in_string = false;
+    while let Some(&byte) = json.get(at) {
+        let rest = json.get(at..).unwrap_or_default();
+        if in_string {
+            if byte == b'\\' {
+                out.extend(rest.iter().take(2));
+                at += 2;
+                continue;
+            }
+            in_string = byte != b'"';
+        } else if byte == b'"' {
+            in_string = true;
+        } else if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
+            out.push(b'"');
+            out.extend_from_slice(word);
+            out.push(b'"');
+            at += word.len();
+            continue;
+        }
+        out.push(byte);
+        at += 1;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::read_all;
+    use proptest::prelude::*;
+
+    fn loss_and_step(content: &str) -> Vec<(u64, Option<f64>)> {
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "jsonl");
+        read.decoded
+            .records
+            .rows()
+            .map(|row| (row.step(), row.value(Quantity::TrainLoss)))
+            .collect()
+    }
+
+    #[test]
+    fn keys_of_many_trainers() {
+        assert_eq!(
+            loss_and_step("{\"step\": 1, \"loss\": 2.5}\n{\"step\": 2, \"loss\": \"2.25\"}\n"),
+            [(1, Some(2.5)), (2, Some(2.25))]
+        );
+        assert_eq!(
+            loss_and_step("{\"global_step\": 7, \"train\": {\"loss\": 3.0}}\n"),
+            [(7, Some(3.0))]
+        );
+        assert_eq!(
+            loss_and_step(
+                "{\"current_steps\": 5, \"total_steps\": 2178, \"loss\": 2.3475, \"lr\": 1.83e-06, \"elapsed_time\": \"0:32:48\"}\n"
+            ),
+            [(5, Some(2.3475))]
+        );
+    }
+
+    #[test]
+    fn bare_nan_is_read_and_text_that_contains_it_is_left_alone() {
+        let rows = loss_and_step(
+            "{\"step\": 1, \"loss\": NaN, \"note\": \"NaN: \\\"inf\"}\n{\"step\": 2, \"loss\": -Infinity}\n",
+        );
+        assert!(rows[0].1.is_some_and(f64::is_nan));
+        assert_eq!(rows[1].1, Some(f64::NEG_INFINITY));
+    }
+
+    #[test]
+    fn a_broken_line_is_counted_and_the_others_are_read() {
+        let read = read_all(b"{\"step\":1,\"loss\":2}\n{\"step\":2,\"lo\n{\"step\":3,\"loss\":\xff}\n{\"step\":4,\"loss\":1,\"s\":\"\xff\"}\n", &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 4]);
+        assert_eq!(read.decoded.skipped, 2);
+        assert_eq!(read.decoded.bad_lines[0].line, 2);
+    }
+
+    #[test]
+    fn a_better_name_that_comes_late_feeds_the_whole_file() {
+        // Far beyond the sample that the roles are first judged by.
+        let mut content = String::new();
+        for step in 0..20_000 {
+            content.push_str(&format!(
+                "{{\"_step\": {}, \"loss\": 2.0, \"padding\": \"{}\"}}\n",
+                step * 3,
+                "x".repeat(30)
+            ));
+        }
+        content.push_str("{\"_step\": 1, \"global_step\": 60000, \"loss\": 2.0}\n");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps().last(), Some(&60_000));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        /// Reading through a learnt layout gives what the parser gives.
+        #[test]
+        fn layouts_change_nothing(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    (0u64..1000, -1e3..1e3f64, 0.0..1e-2f64).prop_map(|(step, loss, lr)| format!("{{\"step\": {step}, \"loss\": {loss:.4}, \"lr\": {lr:e}, \"tag\": \"a,b}}\"}}")),
+                    (0u64..1000, "[a-z\"\\\\,{}: ]{0,8}").prop_map(|(step, tag)| format!("{{\"step\": {step}, \"loss\": NaN, \"lr\": null, \"tag\": {}}}", serde_json::to_string(&tag).unwrap())),
+                    (0u64..1000, -9.0..9.0f64).prop_map(|(step, loss)| format!("{{\"step\":{step},\"eval/loss\":{loss}}}")),
+                    Just("{\"step\": 3, \"loss\": \"2.5\", \"lr\": 1e-3, \"tag\": {\"loss\": 9}}".to_owned()),
+                    "[ -~]{0,40}",
+                ],
+                1..40,
+            )
+        ) {
+            let content = lines.join("\n");
+            let sample = Sample::whole(content.as_bytes());
+            let names = Names::default();
+            let mut fast = JsonDecoder::new(&sample, &names);
+            let mut slow = JsonDecoder::new(&sample, &names);
+            let (mut with, mut without) = (Decoded::default(), Decoded::default());
+            for (number, line) in lines.iter().enumerate() {
+                fast.line(number as u64, line.as_bytes(), &mut with);
+                if line.trim().is_empty() {
+                    without.ignored += 1;
+                } else {
+                    slow.slow(number as u64, line.as_bytes(), &mut without);
+                }
+            }
+            prop_assert_eq!(format!("{with:?}"), format!("{without:?}"));
+        }
+    }
+}

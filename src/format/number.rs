@@ -1,0 +1,135 @@
+//! Every way in which logs spell a number.
+
+/// Reads a number as logs spell it: `nan`, `-inf`, `Infinity`, `"2.31"`, `1,048,576`,
+/// `85.8G`, `12.5%`, `tensor(1.23)`. `None` when it is no number; surrounding blanks
+/// and quotes do not matter.
+pub fn parse(text: &str) -> Option<f64> {
+    let text = text.trim().trim_matches(['"', '\'']).trim();
+    let text = text
+        .strip_prefix("tensor(")
+        .map_or(text, |inner| inner.split([',', ')']).next().unwrap_or(inner));
+    if let Ok(value) = fast_float2::parse::<f64, _>(text) {
+        return Some(value);
+    }
+    let lower = text.strip_suffix('%').unwrap_or(text);
+    let (digits, factor) = match lower.as_bytes().last() {
+        Some(b'K' | b'k') => (lower.get(..lower.len() - 1)?, 1e3),
+        Some(b'M') => (lower.get(..lower.len() - 1)?, 1e6),
+        Some(b'G' | b'B') => (lower.get(..lower.len() - 1)?, 1e9),
+        Some(b'T') => (lower.get(..lower.len() - 1)?, 1e12),
+        _ => (lower, 1.0),
+    };
+    if digits.contains(',') {
+        let plain = thousands(digits)?;
+        return fast_float2::parse::<f64, _>(plain)
+            .ok()
+            .map(|value| value * factor);
+    }
+    fast_float2::parse::<f64, _>(digits)
+        .ok()
+        .map(|value| value * factor)
+}
+
+/// True for the spellings of a value that is not there.
+pub fn is_missing(text: &str) -> bool {
+    let text = text.trim().trim_matches(['"', '\'']);
+    text.is_empty()
+        || ["none", "null", "na", "n/a", "-"]
+            .iter()
+            .any(|missing| text.eq_ignore_ascii_case(missing))
+}
+
+/// Takes the separators out of `1,048,576`; `None` when they do not stand where
+/// thousands do.
+fn thousands(text: &str) -> Option<String> {
+    let (whole, fraction) = text
+        .split_once('.')
+        .map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut groups = whole.split(',');
+    let first = groups.next()?;
+    if first.is_empty() || first.trim_start_matches(['+', '-']).len() > 3 {
+        return None;
+    }
+    let mut plain = first.to_owned();
+    for group in groups {
+        if group.len() != 3 {
+            return None;
+        }
+        plain.push_str(group);
+    }
+    if let Some(fraction) = fraction {
+        plain.push('.');
+        plain.push_str(fraction);
+    }
+    Some(plain)
+}
+
+/// A clock reading such as `0:32:48` or `1 day, 2:03:04`, in seconds.
+pub fn parse_clock(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (days, clock) = match text.split_once(", ") {
+        Some((days, clock)) => (days.split_whitespace().next()?.parse::<f64>().ok()?, clock),
+        None => (0.0, text),
+    };
+    let mut seconds = 0.0;
+    let mut parts = 0;
+    for part in clock.split(':') {
+        seconds = seconds * 60.0 + part.parse::<f64>().ok()?;
+        parts += 1;
+    }
+    (parts == 2 || parts == 3).then_some(days * 86_400.0 + seconds)
+}
+
+/// A point in time with an offset (`2024-01-01T00:00:00Z`), seconds since the epoch.
+pub fn parse_timestamp(text: &str) -> Option<f64> {
+    let timestamp: jiff::Timestamp = text.trim().parse().ok()?;
+    Some(timestamp.as_millisecond() as f64 / 1000.0)
+}
+
+/// A local time without an offset, seconds since an unknown but fixed moment: only
+/// differences mean something.
+pub fn parse_local_time(text: &str) -> Option<f64> {
+    let time: jiff::civil::DateTime = text.trim().replace(',', ".").parse().ok()?;
+    let timestamp = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(timestamp.as_millisecond() as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling() {
+        for (text, value) in [
+            ("3.5", 3.5),
+            ("7.334521E-01", 0.7334521),
+            ("'2.31'", 2.31),
+            (" 1,048,576 ", 1_048_576.0),
+            ("85.8G", 85.8e9),
+            ("113.4k", 113.4e3),
+            ("12.5%", 12.5),
+            ("-inf", f64::NEG_INFINITY),
+            ("Infinity", f64::INFINITY),
+            ("tensor(1.23)", 1.23),
+            ("tensor(1.5, device='cuda:0')", 1.5),
+        ] {
+            assert_eq!(parse(text), Some(value), "{text}");
+        }
+        for text in ["nan", "NaN", "NAN", "-nan", "\"nan\""] {
+            assert!(parse(text).is_some_and(f64::is_nan), "{text}");
+        }
+        for text in ["", "abc", "1,04", "nanms", "1.2.3", "K"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn clocks() {
+        assert_eq!(parse_clock("0:32:48"), Some(1968.0));
+        assert_eq!(parse_clock("9 days, 21:39:23"), Some(855_563.0));
+        assert_eq!(parse_clock("step"), None);
+        let difference = parse_local_time("2026-05-18 16:04:47,456").unwrap()
+            - parse_local_time("2026-05-18 16:04:46,338").unwrap();
+        assert!((difference - 1.118).abs() < 1e-6);
+    }
+}

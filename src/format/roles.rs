@@ -1,0 +1,178 @@
+//! Gives the names of one file their roles, and keeps to it.
+
+use std::collections::HashMap;
+
+use super::{Column, Decoded};
+use crate::metric::{Names, Quantity, Role};
+
+/// Which name of a file feeds which role.
+///
+/// A role is never fed from two names of one file. When a name with a better claim
+/// appears after values were taken from another, the file must be read again:
+/// [`Roles::take`] reports that through `Decoded::remapped` and remembers it.
+#[derive(Clone, Debug)]
+pub struct Roles {
+    names: Names,
+    columns: Vec<Known>,
+    index: HashMap<Box<str>, usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    name: String,
+    role: Option<Role>,
+    claim: Option<(Role, u16)>,
+    used: bool,
+}
+
+impl Roles {
+    /// Roles for a file in which these names are known to occur.
+    pub fn new<'a>(names: &Names, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut roles = Roles {
+            names: names.clone(),
+            columns: Vec::new(),
+            index: HashMap::new(),
+        };
+        for name in known {
+            roles.learn(name);
+        }
+        roles
+    }
+
+    /// The role of a name; learns the name when it is new. The second value is true
+    /// when the file must be read again because of it.
+    pub fn role(&mut self, name: &str) -> (Option<Role>, bool) {
+        if let Some(known) = self
+            .index
+            .get(name)
+            .and_then(|index| self.columns.get_mut(*index))
+        {
+            known.used = true;
+            return (known.role, false);
+        }
+        self.learn(name)
+    }
+
+    /// The role of a name, for a record that goes to `out`.
+    pub fn take(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
+        let (role, remapped) = self.role(name);
+        out.remapped |= remapped;
+        role
+    }
+
+    /// The names that were declared for this file.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// True when some name of the file has this role.
+    pub fn has(&self, role: Role) -> bool {
+        self.columns
+            .iter()
+            .any(|column| column.role.is_some_and(|taken| taken.same_slot(role)))
+    }
+
+    /// True when some name of the file is a loss.
+    pub fn has_loss(&self) -> bool {
+        self.has(Role::of(Quantity::TrainLoss)) || self.has(Role::of(Quantity::EvalLoss))
+    }
+
+    /// All names seen, for `inspect`.
+    pub fn columns(&self) -> Vec<Column> {
+        self.columns
+            .iter()
+            .map(|known| Column {
+                name: known.name.clone(),
+                role: known.role,
+            })
+            .collect()
+    }
+
+    fn learn(&mut self, name: &str) -> (Option<Role>, bool) {
+        /// A file of arbitrary keys must not fill the memory with names.
+        const MOST_NAMES: usize = 4096;
+        if self.columns.len() >= MOST_NAMES {
+            return (None, false);
+        }
+        let claim = self.names.role_of(name).map(|fit| (fit.role, fit.rank));
+        let mut role = claim.map(|(role, _)| role);
+        let mut remapped = false;
+        if let Some((wanted, rank)) = claim
+            && let Some(holder) = self
+                .columns
+                .iter_mut()
+                .find(|known| known.role.is_some_and(|held| held.same_slot(wanted)))
+        {
+            if holder.claim.is_some_and(|(_, held)| held <= rank) {
+                role = None;
+            } else {
+                remapped = holder.used;
+                holder.role = None;
+            }
+        }
+        self.index.insert(name.into(), self.columns.len());
+        self.columns.push(Known {
+            name: name.to_owned(),
+            role,
+            claim,
+            used: false,
+        });
+        (role, remapped)
+    }
+}
+
+/// The values of one record while it is being put together.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// The step, if the record has one.
+    pub step: Option<u64>,
+    values: [f64; Quantity::COUNT],
+    present: u16,
+}
+
+impl Draft {
+    /// Sets what a role stands for.
+    pub fn set(&mut self, role: Role, value: f64, out: &mut Decoded) {
+        match role {
+            Role::Step => self.step = whole(value),
+            Role::TotalSteps => out.total_steps = whole(value).filter(|total| *total > 0).or(out.total_steps),
+            Role::Value { quantity, scale } => self.put(quantity, value * scale),
+        }
+    }
+
+    /// Sets a quantity in its own unit.
+    pub fn put(&mut self, quantity: Quantity, value: f64) {
+        self.values[quantity.index()] = value;
+        self.present |= 1 << quantity.index();
+    }
+
+    /// The value of a quantity, if set.
+    pub fn get(&self, quantity: Quantity) -> Option<f64> {
+        (self.present & (1 << quantity.index()) != 0).then(|| self.values[quantity.index()])
+    }
+
+    /// True when a quantity was set.
+    pub fn has(&self, quantity: Quantity) -> bool {
+        self.get(quantity).is_some()
+    }
+
+    /// True when a loss was set.
+    pub fn has_loss(&self) -> bool {
+        self.has(Quantity::TrainLoss) || self.has(Quantity::EvalLoss)
+    }
+
+    /// True when nothing but perhaps a step was set.
+    pub fn is_empty(&self) -> bool {
+        self.present == 0
+    }
+
+    /// Adds the record at `step`.
+    pub fn push(&self, step: u64, out: &mut Decoded) {
+        out.records.push_row(step, self.present, &self.values);
+    }
+}
+
+/// A number that counts something, as steps do.
+pub fn whole(value: f64) -> Option<u64> {
+    (value.is_finite() && (0.0..9e15).contains(&value)).then(|| value.round() as u64)
+}

@@ -1,0 +1,99 @@
+//! Megatron-LM and its descendants (Megatron-DeepSpeed, GPT-NeoX, Megatron Bridge):
+//! `iteration 10/ 2000 | lm loss: 2.557783E+00 | grad norm: 0.154 |`.
+//!
+//! A loss that is not a number is not printed at all: the line then becomes a record
+//! without a loss, which the detectors know how to read.
+
+use super::{Fields, Grammar, Match};
+use crate::format::number;
+use crate::format::roles::whole;
+
+/// The grammar.
+#[derive(Debug, Default)]
+pub struct Megatron;
+
+impl Grammar for Megatron {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some(at) = memchr::memmem::find(line.as_bytes(), b"iteration ") else {
+            return Match::No;
+        };
+        if memchr::memchr(b'|', line.as_bytes()).is_none() {
+            return Match::No;
+        }
+        let rest = line.get(at + "iteration ".len()..).unwrap_or_default();
+        if line
+            .get(..at)
+            .is_some_and(|before| before.trim_end().ends_with("validation loss at"))
+        {
+            return validation(rest, fields);
+        }
+        let first = rest.split('|').next().unwrap_or_default();
+        let Some((step, total)) = first.split_once('/') else {
+            return Match::No;
+        };
+        let (Ok(step), total) = (step.trim().parse(), total.trim().parse().ok()) else {
+            return Match::No;
+        };
+        fields.step = Some(step);
+        fields.total = total;
+        // GPT-NeoX puts a cell before the iteration.
+        fields.values.extend(line.split('|').filter_map(cell));
+        Match::Record
+    }
+}
+
+/// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`
+fn validation<'a>(rest: &'a str, fields: &mut Fields<'a>) -> Match {
+    let mut cells = rest.split('|');
+    let step = cells
+        .next()
+        .and_then(|step| number::parse(step.split_whitespace().next()?))
+        .and_then(whole);
+    let value = cells.find_map(|text| cell(text).filter(|(name, _)| name.ends_with("loss value")));
+    match (step, value) {
+        (Some(step), Some((_, value))) => {
+            fields.step = Some(step);
+            fields.values.push(("validation loss", value));
+            Match::Record
+        }
+        _ => Match::No,
+    }
+}
+
+/// `name: value`, or `name value` as in 2020.
+fn cell(text: &str) -> Option<(&str, f64)> {
+    let text = text.trim();
+    let (name, value) = text.rsplit_once(':').or_else(|| text.rsplit_once(' '))?;
+    let value = number::parse(value.trim())?;
+    let name = name.trim();
+    (!name.is_empty() && !name.contains('/')).then_some((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn lines_of_several_generations() {
+        let content = " [2025-09-05 16:09:51] iteration       10/    2000 | consumed samples:         1280 | elapsed time per iteration (ms): 10720.6 | learning rate: 2.999833E-05 | global batch size:   128 | lm loss: 2.557783E+00 | loss scale: 1.0 | grad norm: 0.154 | number of skipped iterations:   0 |\n\
+             ------\n validation loss at iteration 10 | lm loss value: 8.123456E+00 | lm loss PPL: 3.37E+03 | \n\
+             [default7]: iteration    31215/  115311 | consumed tokens:  97834074112 | elapsed time per iteration (s): 105.90 | lm loss: NAN | grad norm: nan |\n\
+              iteration    31216/  115311 | learning rate: 6.676E-06 | loss scale: 1.0 | grad norm: 0.7 |\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "megatron");
+        let records = &read.decoded.records;
+        assert_eq!(records.steps(), [10, 10, 31215, 31216]);
+        assert_eq!(records.value(0, Quantity::TrainLoss), Some(2.557783));
+        assert!(
+            records
+                .value(0, Quantity::StepTime)
+                .is_some_and(|time| (time - 10.7206).abs() < 1e-9)
+        );
+        assert_eq!(records.value(1, Quantity::EvalLoss), Some(8.123456));
+        assert!(records.value(2, Quantity::TrainLoss).is_some_and(f64::is_nan));
+        assert_eq!(records.value(2, Quantity::Tokens), Some(97_834_074_112.0));
+        assert_eq!(records.value(3, Quantity::TrainLoss), None);
+        assert_eq!(read.decoded.total_steps, Some(115_311));
+    }
+}

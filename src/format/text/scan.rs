@@ -1,0 +1,334 @@
+//! Finds named numbers in a line: `loss 3.2`, `lr: 1e-4`, `grad norm=0.3`, `step 5/100`.
+
+use std::collections::HashMap;
+
+use crate::format::number;
+use crate::metric::{Fit, Names};
+
+/// A number in a line and the words before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Named<'a> {
+    /// The words directly before the number, at most three, without its separator.
+    pub words: &'a str,
+    /// The number.
+    pub value: f64,
+    /// For `5/100`: the 100.
+    pub of: Option<u64>,
+    /// What follows the number without a blank: `ms`, `%`, `s`, or nothing.
+    pub unit: &'a str,
+}
+
+/// Calls `each` for every number that has words before it, from left to right.
+pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    let mut words_from = 0;
+    while at < bytes.len() {
+        let boundary = at == 0 || bytes.get(at - 1).is_some_and(|before| is_separator(*before));
+        if !boundary || !may_start_number(bytes.get(at..).unwrap_or_default()) {
+            at += 1;
+            continue;
+        }
+        let length = token_length(bytes.get(at..).unwrap_or_default());
+        let token = line.get(at..at + length).unwrap_or_default();
+        let Some((value, used)) = leading_number(token) else {
+            at += length.max(1);
+            continue;
+        };
+        let words = words_before(line, words_from, at);
+        let (of, of_length) = slash(line.get(at + used..).unwrap_or_default());
+        let end = at + used + of_length;
+        let unit_length = bytes
+            .get(end..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'%')
+            .count();
+        if !words.is_empty() {
+            each(Named {
+                words,
+                value,
+                of,
+                unit: line.get(end..end + unit_length).unwrap_or_default(),
+            });
+        }
+        at = end + unit_length;
+        words_from = at;
+    }
+}
+
+/// Finds the name of a number among the words before it.
+#[derive(Debug, Default)]
+pub struct NameFinder {
+    names: Names,
+    known: HashMap<Box<str>, Found>,
+}
+
+/// A name found among words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// Where the name starts.
+    start: usize,
+    /// Its role and rank in the table of names, if it has one.
+    pub fit: Option<Fit>,
+}
+
+impl NameFinder {
+    /// The name that ends `words`: the longest that has a role, else the last word.
+    pub fn find<'a>(&mut self, words: &'a str) -> (&'a str, Option<Fit>) {
+        /// Prose must not fill the memory.
+        const MOST_WORDS: usize = 4096;
+        let found = match self.known.get(words) {
+            Some(found) => *found,
+            None => {
+                let found = self.judge(words);
+                if self.known.len() >= MOST_WORDS {
+                    self.known.clear();
+                }
+                self.known.insert(words.into(), found);
+                found
+            }
+        };
+        (words.get(found.start..).unwrap_or(words), found.fit)
+    }
+
+    fn judge(&self, words: &str) -> Found {
+        for name in suffixes(words) {
+            if let Some(fit) = self.names.role_of(name) {
+                return Found {
+                    start: words.len() - name.len(),
+                    fit: Some(fit),
+                };
+            }
+        }
+        let last = suffixes(words).last().unwrap_or(words);
+        Found {
+            start: words.len() - last.len(),
+            fit: None,
+        }
+    }
+}
+
+/// The last one, two and three words of `words`, longest first: names are judged
+/// by the longest that means something.
+pub fn suffixes(words: &str) -> impl Iterator<Item = &str> {
+    let starts = std::iter::once(0).chain(words.match_indices(' ').map(|(index, _)| index + 1));
+    starts
+        .filter_map(move |start| words.get(start..))
+        .filter(|name| !name.is_empty())
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'\t' | b':' | b'=' | b'(' | b'[' | b'\'' | b'"' | b'|' | b','
+    )
+}
+
+fn may_start_number(rest: &[u8]) -> bool {
+    match rest {
+        [b'0'..=b'9', ..] => true,
+        [b'+' | b'-' | b'.', b'0'..=b'9' | b'.', ..] => true,
+        [b'-', b'n' | b'N' | b'i' | b'I', ..] => true,
+        [b'n' | b'N', b'a' | b'A', b'n' | b'N', ..] => true,
+        [b'i' | b'I', b'n' | b'N', b'f' | b'F', ..] => true,
+        _ => false,
+    }
+}
+
+fn token_length(rest: &[u8]) -> usize {
+    rest.iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b',')))
+        .unwrap_or(rest.len())
+}
+
+/// The number that a token starts with and its length. Letters directly behind it
+/// are a unit, unless they make it something else altogether (`3rd`, `nanms`).
+fn leading_number(token: &str) -> Option<(f64, usize)> {
+    let word = token.trim_start_matches(['+', '-']);
+    if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        let letters = word.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let length = token.len() - word.len() + letters;
+        let whole = ["nan", "inf", "infinity"].iter().any(|name| {
+            word.get(..letters)
+                .is_some_and(|word| word.eq_ignore_ascii_case(name))
+        });
+        let ends = !word
+            .as_bytes()
+            .get(letters)
+            .is_some_and(u8::is_ascii_alphanumeric);
+        return (whole && ends).then(|| Some((number::parse(token.get(..length)?)?, length)))?;
+    }
+    // Thousands separators: `1,048,576`, but not the comma of a list.
+    let grouped = token
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.'))
+        .count();
+    let grouped = token.get(..grouped)?.trim_end_matches([',', '.']);
+    if grouped.contains(',')
+        && let Some(value) = number::parse(grouped)
+    {
+        return Some((value, grouped.len()));
+    }
+    let (value, length) = fast_float2::parse_partial::<f64, _>(token.as_bytes()).ok()?;
+    // A version (1.2.3), an address or a date is no number.
+    let next = token.as_bytes().get(length).copied();
+    let odd = match next {
+        Some(b'.') => token.as_bytes().get(length + 1).is_some_and(u8::is_ascii_digit),
+        Some(b'-' | b'+') => true,
+        _ => false,
+    };
+    let (value, length) = match next {
+        Some(suffix @ (b'K' | b'M' | b'G' | b'B' | b'T' | b'k'))
+            if !token
+                .as_bytes()
+                .get(length + 1)
+                .is_some_and(u8::is_ascii_alphanumeric) =>
+        {
+            (
+                number::parse(&format!("{value}{}", char::from(suffix)))?,
+                length + 1,
+            )
+        }
+        _ => (value, length),
+    };
+    (!odd).then_some((value, length))
+}
+
+/// `/ 100` behind a number.
+fn slash(rest: &str) -> (Option<u64>, usize) {
+    let trimmed = rest.trim_start_matches(' ');
+    let Some(after) = trimmed.strip_prefix('/') else {
+        return (None, 0);
+    };
+    let digits_at = after.len() - after.trim_start_matches(' ').len();
+    let digits = after.get(digits_at..).unwrap_or_default();
+    let length = digits
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || *byte == b',')
+        .count();
+    let text = digits.get(..length).unwrap_or_default().trim_end_matches(',');
+    let total = text.replace(',', "").parse().ok();
+    match total {
+        Some(total) => (
+            Some(total),
+            rest.len() - trimmed.len() + 1 + digits_at + text.len(),
+        ),
+        None => (None, 0),
+    }
+}
+
+/// The words that end where the number's separator begins.
+fn words_before(line: &str, from: usize, number: usize) -> &str {
+    let before = line.get(from..number).unwrap_or_default();
+    let before = before.trim_end_matches([' ', '\t', '\'', '"']);
+    let before = before
+        .strip_suffix([':', '='])
+        .unwrap_or(before)
+        .trim_end_matches([' ', '\t', '\'', '"']);
+    let mut start = before.len();
+    let mut blanks = 0;
+    for (index, byte) in before.bytes().enumerate().rev() {
+        match byte {
+            // `INFO - step`: a lone dash separates.
+            b'-' if index > 0 && before.get(index - 1..index + 2) == Some(" - ") => break,
+            b' ' => {
+                blanks += 1;
+                let double = index > 0 && before.as_bytes().get(index - 1) == Some(&b' ');
+                if blanks == 3 || double {
+                    break;
+                }
+            }
+            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'.' | b'-' | b'@') => {
+                start = index
+            }
+            // A closing bracket belongs to names such as `time (ms)`.
+            b')' | b'(' => start = index,
+            _ => break,
+        }
+    }
+    before
+        .get(start..)
+        .unwrap_or_default()
+        .trim_start_matches(['-', '/', '.', ' '])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(line: &str) -> Vec<(String, f64)> {
+        let mut found = Vec::new();
+        named_numbers(line, |named| found.push((named.words.to_owned(), named.value)));
+        found
+    }
+
+    fn pair(name: &str, value: f64) -> (String, f64) {
+        (name.to_owned(), value)
+    }
+
+    #[test]
+    fn separators_of_all_kinds() {
+        assert_eq!(
+            found("iter 10: loss 9.4251, time 425.11ms, mfu 38.12%"),
+            [
+                pair("iter", 10.0),
+                pair("loss", 9.4251),
+                pair("time", 425.11),
+                pair("mfu", 38.12)
+            ]
+        );
+        assert_eq!(
+            found("step: 14  loss:  3.24405  grad_norm:  0.8319  tps: 7,282")[..4],
+            [
+                pair("step", 14.0),
+                pair("loss", 3.24405),
+                pair("grad_norm", 0.8319),
+                pair("tps", 7282.0)
+            ]
+        );
+        let cells = found("| learning rate: 2.999833E-05 | lm loss: 2.557783E+00 | grad norm: nan |");
+        assert_eq!(
+            cells[..2],
+            [pair("learning rate", 2.999833e-5), pair("lm loss", 2.557783)]
+        );
+        assert!(cells[2].0 == "grad norm" && cells[2].1.is_nan());
+    }
+
+    #[test]
+    fn totals_units_and_what_is_no_number() {
+        let mut named = Vec::new();
+        named_numbers(
+            "iteration       10/    2000 | dt: 639.21ms | v1.2.3 | loss 2.5",
+            |found| named.push(found),
+        );
+        assert_eq!(
+            (named[0].words, named[0].value, named[0].of),
+            ("iteration", 10.0, Some(2000))
+        );
+        assert_eq!((named[1].words, named[1].unit), ("dt", "ms"));
+        assert_eq!(named.last().map(|last| last.words), Some("loss"));
+        assert_eq!(
+            found("step:0/6000 val_loss:10.8258 train_time:195ms step_avg:nanms").len(),
+            3
+        );
+    }
+
+    #[test]
+    fn nothing_panics_on_odd_text() {
+        for line in [
+            "",
+            "é 1",
+            "loss: é3",
+            "a/",
+            "1/",
+            "loss=-",
+            "nan",
+            "((((1",
+            "x: .",
+            "é=1 ü: 2/ 3",
+        ] {
+            found(line);
+        }
+    }
+}

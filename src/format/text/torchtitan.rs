@@ -1,0 +1,60 @@
+//! torchtitan: `step: 14  loss:  3.24405  grad_norm:  0.8319  memory: ..  tps: 7,282`.
+
+use super::scan::{NameFinder, named_numbers};
+use super::{Fields, Grammar, Match};
+use crate::format::roles::whole;
+
+/// The grammar.
+#[derive(Debug, Default)]
+pub struct Torchtitan {
+    names: NameFinder,
+}
+
+impl Grammar for Torchtitan {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let has = |part: &str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
+        if has("total steps ") && has("Training starts at step") {
+            named_numbers(line, |named| {
+                if named.words.ends_with("total steps") {
+                    fields.total = whole(named.value);
+                }
+            });
+            return Match::Notice;
+        }
+        if !has("step:") || !has("loss:") || !(has("tps:") || has("memory:")) {
+            return Match::No;
+        }
+        let validation = has("validate step:");
+        named_numbers(line, |named| match self.names.find(named.words).0 {
+            "step" => fields.step = whole(named.value),
+            "loss" if validation => fields.values.push(("validation loss", named.value)),
+            name => fields.values.push((name, named.value)),
+        });
+        if fields.step.is_some() {
+            Match::Record
+        } else {
+            Match::No
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn colours_and_rank_labels() {
+        let content = "[titan] 2026-05-18 16:04:40,000 - root - INFO - Training starts at step 1, with local batch size 8, total steps 10000 (warmup 200)\n\
+            [rank0]:[titan] 2026-05-18 16:04:46,338 - root - INFO - \x1b[31mstep: 14  \x1b[32mloss:  3.24405  \x1b[33mgrad_norm:  0.8319  memory:  9.46GiB(64.99%)  tps: 7,282  mfu: N/A\n\
+            [titan] 2026-05-18 16:04:47,456 - root - INFO - validate step: 14  loss:  3.1234  memory: 9GiB tps: 1,000\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "torchtitan");
+        assert_eq!(read.decoded.total_steps, Some(10_000));
+        let records = &read.decoded.records;
+        assert_eq!(records.steps(), [14, 14]);
+        assert_eq!(records.value(0, Quantity::TrainLoss), Some(3.24405));
+        assert_eq!(records.value(0, Quantity::GradNorm), Some(0.8319));
+        assert_eq!(records.value(1, Quantity::EvalLoss), Some(3.1234));
+    }
+}
