@@ -4,6 +4,14 @@
 //! no file, no screen. The same records raise the same alerts, live or after
 //! the fact. To add a detector, write one file and add one line to [`detectors`].
 
+pub mod divergence;
+pub mod gradient_surge;
+pub mod logits;
+pub mod loss_scale;
+pub mod loss_spike;
+pub mod non_finite;
+pub mod robust;
+
 use crate::alert::AlertLog;
 use crate::format::records::Row;
 
@@ -26,5 +34,12 @@ pub trait Detector: Send {
 
 /// A fresh set of all detectors, for one run.
 pub fn detectors() -> Vec<Box<dyn Detector>> {
-    vec![]
+    vec![
+        Box::<non_finite::NonFinite>::default(),
+        Box::<loss_spike::LossSpike>::default(),
+        Box::<divergence::Divergence>::default(),
+        Box::<gradient_surge::GradientSurge>::default(),
+        Box::<logits::Logits>::default(),
+        Box::<loss_scale::LossScale>::default(),
+    ]
 }

@@ -133,6 +133,11 @@ fn entries(dict: &str) -> impl Iterator<Item = (&str, f64)> {
 /// `120/1000 [02:00<14:40, ...` of a progress bar: steps done and planned.
 fn progress(line: &str) -> Option<Bar> {
     let bar = memchr::memmem::rfind(line.as_bytes(), b"| ")?;
+    // The bar of training has no description, those of data preparation do.
+    let before = line.get(..line.find('%')?)?.trim_start();
+    if before.is_empty() || !before.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let counts = line.get(bar + 2..)?.trim_start();
     let (done, rest) = counts.split_once('/')?;
     let (total, after) = rest.split_once(' ')?;

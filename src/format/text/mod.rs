@@ -90,7 +90,8 @@ impl Format for TextFormat {
         let steps: Vec<u64> = decoded
             .records
             .rows()
-            .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
+            // A loss that is not a number is left out by some trainers, from the first line on.
+            .filter(|row| !self.fallback || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
             .map(|row| row.step())
             .collect();
         let records = steps.len();

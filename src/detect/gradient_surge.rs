@@ -1,0 +1,201 @@
+//! Gradient surges: a norm far above its level, or growing exponentially.
+//!
+//! A norm that doubles is normal in half of all healthy runs. What is not (measured
+//! false alarms per 10,000 points): ten times the trailing median with a robust z of
+//! the log above 8, at once in a log of every step (0), in two of three records
+//! otherwise (0.05); two rises in a row of 1.5 times each, four times in all, with z
+//! above 6 in a log of every step (0); a log-linear growth over 20 points that doubles
+//! in fewer than 10, with R squared above 0.8 and four times in all (0.2). Clears when
+//! the norm has been below three times its median for 20 points.
+
+use super::robust::{Cadence, WINDOW, Window, line};
+use super::{Context, Detector};
+use crate::alert::{Alert, AlertLog, Severity};
+use crate::format::records::Row;
+use crate::metric::Quantity;
+
+const KIND: &str = "gradient_surge";
+const FAR_ABOVE: f64 = 10.0;
+const FAR_Z: f64 = 8.0;
+const RISES_TOTAL: f64 = 4.0;
+const RISE_EACH: f64 = 1.5;
+const RISES_Z: f64 = 6.0;
+const FLOOR: f64 = 0.05;
+const HISTORY: usize = 60;
+const QUIET_AFTER_REWIND: u32 = 60;
+const GROWTH_POINTS: usize = 20;
+const DOUBLING_POINTS: f64 = 10.0;
+const EXPLOSION: f64 = 1e3;
+const CALM: f64 = 3.0;
+const CALM_POINTS: u32 = 20;
+const REMEDY: &str = "A loss spike may follow within 1 to 8 steps: clip at 1.0 or lower, look at the batch, consider a lower \
+                      learning rate.";
+
+/// The detector.
+#[derive(Debug, Default)]
+pub struct GradientSurge {
+    window: Window,
+    cadence: Cadence,
+    quiet: u32,
+    before: [f64; 2],
+    far_above: [bool; 2],
+    open: Option<f64>,
+    calm: u32,
+    frozen: usize,
+}
+
+impl Detector for GradientSurge {
+    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+        let gradient = row
+            .value(Quantity::GradNorm)
+            .filter(|gradient| gradient.is_finite() && *gradient > 0.0);
+        let Some(gradient) = gradient else {
+            return;
+        };
+        let step = row.step();
+        if self.cadence.changed(step) && self.open.is_none() {
+            self.window.clear();
+        }
+        self.quiet = self.quiet.saturating_sub(1);
+        self.watch(step, gradient, alerts);
+        self.before = [self.before[1], gradient];
+        // While a surge is open its values are no baseline, for one window at most.
+        if self.open.is_none() || self.frozen >= WINDOW {
+            self.window.push(gradient);
+        } else {
+            self.frozen += 1;
+        }
+    }
+
+    fn rewound(&mut self, _step: u64) {
+        *self = GradientSurge {
+            quiet: QUIET_AFTER_REWIND,
+            ..GradientSurge::default()
+        };
+    }
+}
+
+impl GradientSurge {
+    fn watch(&mut self, step: u64, gradient: f64, alerts: &mut AlertLog) {
+        if let Some(median) = self.open {
+            self.calm = if gradient < CALM * median {
+                self.calm + 1
+            } else {
+                0
+            };
+            if self.calm >= CALM_POINTS || self.frozen >= WINDOW {
+                alerts.clear(KIND, step);
+                self.open = None;
+                if self.frozen >= WINDOW {
+                    self.window.clear();
+                }
+            } else if gradient > EXPLOSION * median {
+                self.raise(
+                    step,
+                    gradient,
+                    median,
+                    Severity::Critical,
+                    "and keeps growing",
+                    alerts,
+                );
+            }
+            return;
+        }
+        // The smallest value is at most the median and at most the value two before.
+        if self.window.len() < HISTORY || self.quiet > 0 || gradient < RISES_TOTAL * self.window.min() {
+            self.far_above = [self.far_above[1], false];
+            return;
+        }
+        let Some(level) = self.window.log_level() else {
+            return;
+        };
+        let z = level.z(gradient.ln(), FLOOR);
+        let median = level.median.exp();
+        let every_step = self.cadence.stride() == 1;
+        let far = gradient > FAR_ABOVE * median && z > FAR_Z;
+        let repeated = far && self.far_above.contains(&true);
+        self.far_above = [self.far_above[1], far];
+        let [before_last, last] = self.before;
+        let rises = every_step
+            && z > RISES_Z
+            && last >= RISE_EACH * before_last
+            && gradient >= RISE_EACH * last
+            && gradient >= RISES_TOTAL * before_last;
+        if gradient > EXPLOSION * median && far {
+            self.raise(
+                step,
+                gradient,
+                median,
+                Severity::Critical,
+                "in one record",
+                alerts,
+            );
+        } else if (far && every_step) || repeated || rises {
+            self.raise(
+                step,
+                gradient,
+                median,
+                Severity::Warning,
+                "within a few records",
+                alerts,
+            );
+        } else if self.grows_exponentially(gradient) {
+            self.raise(
+                step,
+                gradient,
+                median,
+                Severity::Warning,
+                "and doubles every few records",
+                alerts,
+            );
+        }
+    }
+
+    fn grows_exponentially(&self, gradient: f64) -> bool {
+        let logs: Vec<f64> = self
+            .window
+            .last(GROWTH_POINTS - 1)
+            .chain([gradient])
+            .map(f64::ln)
+            .collect();
+        let total = logs
+            .last()
+            .zip(logs.first())
+            .map_or(0.0, |(last, first)| last - first);
+        let fit = line(logs.iter().enumerate().map(|(index, log)| (index as f64, *log)));
+        total >= RISES_TOTAL.ln()
+            && fit.is_some_and(|fit| {
+                fit.r_squared > 0.8 && fit.slope > std::f64::consts::LN_2 / DOUBLING_POINTS
+            })
+    }
+
+    fn raise(
+        &mut self,
+        step: u64,
+        gradient: f64,
+        median: f64,
+        severity: Severity,
+        how: &str,
+        alerts: &mut AlertLog,
+    ) {
+        self.open = Some(median);
+        self.calm = 0;
+        if alerts.open(KIND).is_none() {
+            self.frozen = 0;
+        }
+        alerts.raise(Alert {
+            kind: KIND,
+            severity,
+            raised_at_step: step,
+            first_sign_step: step,
+            cleared_at_step: None,
+            value: gradient,
+            threshold: FAR_ABOVE * median,
+            message: format!(
+                "Gradient norm rose to {gradient:.3} at step {step}, {:.1} times its median of {median:.3}, {how}",
+                gradient / median
+            ),
+            remedy: REMEDY,
+        });
+    }
+}

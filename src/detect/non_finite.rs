@@ -1,0 +1,179 @@
+//! Values that are not numbers, spelled out or hidden.
+//!
+//! NaN hides: Megatron leaves the loss field out, Hugging Face prints a loss of 0.0
+//! beside a gradient norm of nan (instability study, section 0.5). A loss that is
+//! lost twice in a row is critical. A gradient norm that is not finite while the loss
+//! is fine is a skipped step: a warning when repeated, and nothing at all in a run
+//! with a loss scale, whose job is to find overflows.
+
+use super::{Context, Detector};
+use crate::alert::{Alert, AlertLog, Severity};
+use crate::format::records::Row;
+use crate::metric::Quantity;
+
+const KIND: &str = "non_finite";
+const GRADIENT_KIND: &str = "non_finite_gradient";
+/// Records with a loss before a missing one means anything.
+const USUAL_RECORDS: u32 = 5;
+/// Finite values after which the trouble is over.
+const CLEAR_AFTER: u32 = 20;
+const REMEDY: &str = "The weights are very likely lost: restart from the last checkpoint before that step with a lower learning \
+                      rate or bf16, and look at the data of the step before.";
+const GRADIENT_REMEDY: &str = "The optimiser skips such steps or is about to be poisoned: look at the loss scale, clip the \
+                               gradient, lower the learning rate.";
+
+/// The detector.
+#[derive(Debug, Default)]
+pub struct NonFinite {
+    /// Train records with a loss so far, while none lacked it.
+    with_loss: u32,
+    positive: bool,
+    last_good: Option<u64>,
+    first_bad: Option<u64>,
+    bad: u32,
+    good: u32,
+    bad_gradients: u32,
+    good_gradients: u32,
+    has_loss_scale: bool,
+}
+
+/// What is wrong with the loss of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    NotFinite(f64),
+    Missing,
+    Zero,
+}
+
+impl Detector for NonFinite {
+    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+        self.has_loss_scale |= row.has(Quantity::LossScale);
+        let train = row.value(Quantity::TrainLoss);
+        let gradient = row.value(Quantity::GradNorm);
+        let eval = row.value(Quantity::EvalLoss);
+        let fault = self.fault(row, train, gradient, eval);
+        match fault {
+            Some(fault) => self.bad_loss(row.step(), fault, alerts),
+            None if train.or(eval).is_some() => self.good_loss(row.step(), train, alerts),
+            None => {}
+        }
+        if let Some(gradient) = gradient {
+            self.watch_gradient(row.step(), gradient, fault.is_some(), alerts);
+        }
+    }
+
+    fn rewound(&mut self, _step: u64) {
+        self.bad = 0;
+        self.first_bad = None;
+        self.bad_gradients = 0;
+    }
+}
+
+impl NonFinite {
+    fn fault(
+        &self,
+        row: Row<'_>,
+        train: Option<f64>,
+        gradient: Option<f64>,
+        eval: Option<f64>,
+    ) -> Option<Fault> {
+        let bad_gradient = gradient.is_some_and(|gradient| !gradient.is_finite());
+        match (train, eval) {
+            (Some(loss), _) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
+            (Some(0.0), _) if bad_gradient || self.positive => Some(Fault::Zero),
+            (Some(_), _) => None,
+            (None, Some(loss)) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
+            (None, Some(_)) => None,
+            // A train record that has all but the loss which all before it had.
+            (None, None) => {
+                let train_record = gradient.is_some() && row.has(Quantity::LearningRate);
+                (train_record && self.with_loss >= USUAL_RECORDS).then_some(Fault::Missing)
+            }
+        }
+    }
+
+    fn good_loss(&mut self, step: u64, train: Option<f64>, alerts: &mut AlertLog) {
+        if let Some(loss) = train {
+            self.with_loss = self.with_loss.saturating_add(1);
+            self.positive |= loss > 0.0;
+            self.last_good = Some(step);
+        }
+        self.bad = 0;
+        self.good += 1;
+        if self.good >= CLEAR_AFTER && self.first_bad.is_some() {
+            self.first_bad = None;
+            alerts.clear(KIND, step);
+        }
+    }
+
+    fn bad_loss(&mut self, step: u64, fault: Fault, alerts: &mut AlertLog) {
+        self.good = 0;
+        self.bad += 1;
+        let since = *self.first_bad.get_or_insert(step);
+        // A single missing field may be a torn line, a single zero a rounded value.
+        let certain = matches!(fault, Fault::NotFinite(_));
+        if self.bad < 2 && !certain {
+            return;
+        }
+        let what = match fault {
+            Fault::NotFinite(value) if value.is_nan() => "is NaN".to_owned(),
+            Fault::NotFinite(_) => "is infinite".to_owned(),
+            Fault::Missing => "is missing from its records, which is how a NaN is printed here,".to_owned(),
+            Fault::Zero => "is exactly 0, which is how a NaN is printed here,".to_owned(),
+        };
+        let good = self
+            .last_good
+            .map_or_else(String::new, |step| format!("; last good step {step}"));
+        alerts.raise(Alert {
+            kind: KIND,
+            severity: if self.bad >= 2 {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
+            raised_at_step: step,
+            first_sign_step: since,
+            cleared_at_step: None,
+            value: if let Fault::NotFinite(value) = fault {
+                value
+            } else {
+                0.0
+            },
+            threshold: f64::INFINITY,
+            message: format!("Loss {what} since step {since}{good}"),
+            remedy: REMEDY,
+        });
+    }
+
+    fn watch_gradient(&mut self, step: u64, gradient: f64, loss_is_bad: bool, alerts: &mut AlertLog) {
+        if gradient.is_finite() {
+            self.bad_gradients = 0;
+            self.good_gradients += 1;
+            if self.good_gradients == CLEAR_AFTER {
+                alerts.clear(GRADIENT_KIND, step);
+            }
+            return;
+        }
+        self.good_gradients = 0;
+        self.bad_gradients += 1;
+        if loss_is_bad || self.has_loss_scale {
+            return;
+        }
+        let word = if gradient.is_nan() { "NaN" } else { "infinite" };
+        alerts.raise(Alert {
+            kind: GRADIENT_KIND,
+            severity: if self.bad_gradients >= 2 {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
+            raised_at_step: step,
+            first_sign_step: step,
+            cleared_at_step: None,
+            value: gradient,
+            threshold: f64::INFINITY,
+            message: format!("Gradient norm is {word} at step {step} while the loss is finite"),
+            remedy: GRADIENT_REMEDY,
+        });
+    }
+}

@@ -1,0 +1,211 @@
+//! Trailing windows and robust statistics for the detectors.
+
+/// Points of the trailing window (instability study, section 3.1).
+pub const WINDOW: usize = 100;
+
+/// The last values, with their smallest at hand. Pushing costs a few nanoseconds;
+/// medians are computed only when a cheap test against the smallest value passes.
+#[derive(Clone, Debug)]
+pub struct Window {
+    values: Vec<f64>,
+    next: usize,
+    min: f64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window {
+            values: Vec::with_capacity(WINDOW),
+            next: 0,
+            min: f64::INFINITY,
+        }
+    }
+}
+
+impl Window {
+    /// Takes in a finite value; the oldest leaves when the window is full.
+    pub fn push(&mut self, value: f64) {
+        if self.values.len() < WINDOW {
+            self.values.push(value);
+            self.min = self.min.min(value);
+            return;
+        }
+        let Some(slot) = self.values.get_mut(self.next) else {
+            return;
+        };
+        let leaving = std::mem::replace(slot, value);
+        self.next = (self.next + 1) % WINDOW;
+        if leaving <= self.min {
+            self.min = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        } else {
+            self.min = self.min.min(value);
+        }
+    }
+
+    /// Values in the window.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True when nothing was taken in.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The smallest value: never above the median, so it makes a sound cheap test.
+    pub fn min(&self) -> f64 {
+        self.min
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Window::default();
+    }
+
+    /// Median and scaled median absolute deviation of the values.
+    pub fn level(&self) -> Level {
+        Level::of(self.values.clone())
+    }
+
+    /// The same for the logarithms; `None` unless all values are positive.
+    pub fn log_level(&self) -> Option<Level> {
+        (self.min > 0.0).then(|| Level::of(self.values.iter().map(|value| value.ln()).collect()))
+    }
+
+    /// The last `count` values, oldest first.
+    pub fn last(&self, count: usize) -> impl Iterator<Item = f64> + '_ {
+        let length = self.values.len();
+        let count = count.min(length);
+        (length - count..length)
+            .filter_map(move |index| self.values.get((self.next + index) % length.max(1)).copied())
+    }
+}
+
+/// Where values lie and how far they spread, unmoved by outliers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Median.
+    pub median: f64,
+    /// 1.4826 times the median absolute deviation: the standard deviation if normal.
+    pub spread: f64,
+}
+
+impl Level {
+    fn of(mut values: Vec<f64>) -> Level {
+        let center = middle(&mut values);
+        for value in &mut values {
+            *value = (*value - center).abs();
+        }
+        Level {
+            median: center,
+            spread: 1.4826 * middle(&mut values),
+        }
+    }
+
+    /// How many spreads `value` lies above the median; the spread is at least `floor`.
+    pub fn z(&self, value: f64, floor: f64) -> f64 {
+        (value - self.median) / self.spread.max(floor)
+    }
+}
+
+/// Median; reorders the values. NaN for none.
+pub fn middle(values: &mut [f64]) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    let index = values.len() / 2;
+    *values.select_nth_unstable_by(index, f64::total_cmp).1
+}
+
+/// A straight line through points by least squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Line {
+    /// Value at x = 0.
+    pub intercept: f64,
+    /// Rise per unit of x.
+    pub slope: f64,
+    /// Share of the variance that the line explains.
+    pub r_squared: f64,
+}
+
+/// Fits a line; `None` for fewer than three points or without spread in x.
+pub fn line(points: impl Iterator<Item = (f64, f64)> + Clone) -> Option<Line> {
+    let count = points.clone().count() as f64;
+    if count < 3.0 {
+        return None;
+    }
+    let mean_x = points.clone().map(|(x, _)| x).sum::<f64>() / count;
+    let mean_y = points.clone().map(|(_, y)| y).sum::<f64>() / count;
+    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+    for (x, y) in points {
+        xx += (x - mean_x) * (x - mean_x);
+        xy += (x - mean_x) * (y - mean_y);
+        yy += (y - mean_y) * (y - mean_y);
+    }
+    if xx <= 0.0 || yy <= 0.0 {
+        return None;
+    }
+    let slope = xy / xx;
+    Some(Line {
+        intercept: mean_y - slope * mean_x,
+        slope,
+        r_squared: xy * xy / (xx * yy),
+    })
+}
+
+/// Notices when the distance between logged steps changes by more than three times:
+/// statistics of single steps and of every hundredth do not mix.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cadence {
+    last_step: Option<u64>,
+    stride: u64,
+}
+
+impl Cadence {
+    /// Takes the step of the next point; true when the baseline must start anew.
+    pub fn changed(&mut self, step: u64) -> bool {
+        let Some(last) = self.last_step.replace(step) else {
+            return false;
+        };
+        let stride = step.saturating_sub(last);
+        if stride == 0 {
+            return false;
+        }
+        let known = std::mem::replace(&mut self.stride, stride);
+        known > 0 && (stride > 3 * known || known > 3 * stride)
+    }
+
+    /// Steps between the last two points.
+    pub fn stride(&self) -> u64 {
+        self.stride
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_knows_its_smallest_value_and_its_level() {
+        let mut window = Window::default();
+        let mut all = Vec::new();
+        for index in 0..437u32 {
+            let value = f64::from(index * 7919 % 101) + 1.0;
+            window.push(value);
+            all.push(value);
+            let tail = &all[all.len().saturating_sub(WINDOW)..];
+            assert_eq!(window.min(), tail.iter().copied().fold(f64::INFINITY, f64::min));
+            assert_eq!(window.last(3).last(), Some(value));
+        }
+        let mut tail = all[all.len() - WINDOW..].to_vec();
+        assert_eq!(window.level().median, middle(&mut tail));
+    }
+
+    #[test]
+    fn a_change_of_cadence_is_noticed_once() {
+        let mut cadence = Cadence::default();
+        let steps = (0..100u64).chain((200..1000).step_by(100));
+        let changes: Vec<u64> = steps.filter(|step| cadence.changed(*step)).collect();
+        assert_eq!(changes, [200]);
+    }
+}
