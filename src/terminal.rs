@@ -1,22 +1,212 @@
-//! The terminal.
-use crate::snapshot::Snapshot;
+//! The terminal: takes it over, gives it back whatever happens, and runs the loop of
+//! keys, snapshots and signals.
+
+use std::io::{self, Stdout, Write};
 use std::sync::Arc;
-/// Options.
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use crossterm::event::{Event, EventStream, KeyEventKind};
+use crossterm::{cursor, execute, terminal};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::snapshot::Snapshot;
+use crate::ui::app::{App, Effect};
+use crate::ui::keys::{self, Action};
+use crate::ui::theme::{DARK, MONO, Symbols, Theme};
+
+/// How the screen is to look.
 pub struct Options {
-    /// Title.
+    /// What is watched, for the title.
     pub title: String,
-    /// Ascii.
+    /// ASCII characters only.
     pub ascii: bool,
-    /// Theme.
+    /// Name of the theme; `None` for the default.
     pub theme: Option<String>,
 }
-/// Runs.
+
+/// New data is drawn at most this often; keys are answered at once.
+const FRAME: Duration = Duration::from_millis(100);
+/// Ages on the screen are brought up to date this often.
+const CLOCK: Duration = Duration::from_secs(5);
+
+/// Shows snapshots until the user quits.
 ///
 /// # Errors
-/// Never.
-pub async fn run(
-    _options: Options,
-    _snapshots: tokio::sync::watch::Receiver<Arc<Snapshot>>,
-) -> anyhow::Result<()> {
+/// When the terminal cannot be used.
+pub async fn run(options: Options, mut snapshots: watch::Receiver<Arc<Snapshot>>) -> Result<()> {
+    let mut app = App::new(
+        options.title,
+        theme(options.theme.as_deref())?,
+        symbols(options.ascii),
+    );
+    let _guard = Guard::take().context("cannot use the terminal")?;
+    let mut screen = Terminal::new(CrosstermBackend::new(io::stdout())).context("cannot use the terminal")?;
+    let mut keys = EventStream::new();
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
+    let mut clock = interval(CLOCK);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut snapshot = snapshots.borrow_and_update().clone();
+    let mut draw_at = Some(Instant::now());
+    let mut drawn = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => return Ok(()),
+            _ = hang_up.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = continued.recv() => {
+                Guard::enter()?;
+                screen.clear()?;
+                draw_at = Some(Instant::now());
+            }
+            event = keys.next() => {
+                let Some(event) = event else { return Ok(()) };
+                let shown = shown(&app, &snapshot);
+                match handle(&mut app, event.context("cannot read keys")?, &shown) {
+                    Some(Effect::Quit) => return Ok(()),
+                    Some(Effect::Suspend) => suspend()?,
+                    Some(Effect::Redraw) => { screen.clear()?; draw_at = Some(Instant::now()); }
+                    Some(Effect::Draw) => draw_at = Some(Instant::now()),
+                    None => {}
+                }
+            }
+            () = sleep_until(draw_at.unwrap_or(drawn)), if draw_at.is_some() => {
+                draw_at = None;
+                drawn = Instant::now();
+                let shown = shown(&app, &snapshot);
+                draw(&mut screen, &mut app, &shown)?;
+            }
+            changed = snapshots.changed() => {
+                changed.context("the reader has stopped; see --log-file")?;
+                snapshot = snapshots.borrow_and_update().clone();
+                if app.frozen.is_none() {
+                    draw_at = Some(draw_at.unwrap_or(drawn + FRAME).max(drawn + FRAME).min(Instant::now() + FRAME));
+                }
+            }
+            _ = clock.tick() => {
+                // Ages are part of the picture only while something is training.
+                let live = snapshot.runs.iter().any(|run| run.state == crate::snapshot::State::Training);
+                if live && app.frozen.is_none() {
+                    snapshot = Arc::new(Snapshot { taken_at: crate::source::reader::now(), ..Snapshot::clone(&snapshot) });
+                    draw_at = Some(Instant::now());
+                }
+            }
+        }
+    }
+}
+
+/// The snapshot that is on the screen.
+fn shown(app: &App, newest: &Arc<Snapshot>) -> Arc<Snapshot> {
+    app.frozen.clone().unwrap_or_else(|| Arc::clone(newest))
+}
+
+fn handle(app: &mut App, event: Event, snapshot: &Arc<Snapshot>) -> Option<Effect> {
+    match event {
+        Event::Resize(..) => Some(Effect::Draw),
+        Event::Key(key) if key.kind != KeyEventKind::Release => {
+            let action = keys::action(key);
+            if app.typing.is_some() && action != Some(Action::Quit)
+                || (app.typing.is_some() && key.code == crossterm::event::KeyCode::Char('q'))
+            {
+                app.type_filter(key.code);
+                return Some(Effect::Draw);
+            }
+            action.map(|action| app.update(action, snapshot))
+        }
+        _ => None,
+    }
+}
+
+fn draw(screen: &mut Terminal<CrosstermBackend<Stdout>>, app: &mut App, snapshot: &Snapshot) -> Result<()> {
+    execute!(io::stdout(), terminal::BeginSynchronizedUpdate)?;
+    app.page = screen.size()?.height.saturating_sub(4).max(1);
+    screen.draw(|frame| crate::ui::draw(app, snapshot, frame))?;
+    execute!(io::stdout(), terminal::EndSynchronizedUpdate)?;
     Ok(())
+}
+
+fn theme(name: Option<&str>) -> Result<&'static Theme> {
+    match name {
+        Some(name) => Theme::named(name)
+            .with_context(|| format!("unknown theme `{name}`; there are dark, light and mono")),
+        None if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) => Ok(&MONO),
+        None => Ok(&DARK),
+    }
+}
+
+/// Braille where the terminal speaks UTF-8.
+fn symbols(ascii: bool) -> Symbols {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let unicode = locale.is_some_and(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"));
+    if ascii || !unicode {
+        Symbols::Ascii
+    } else {
+        Symbols::Braille
+    }
+}
+
+const SIGCONT: i32 = nix::sys::signal::Signal::SIGCONT as i32;
+
+/// Gives the terminal back and stops, as ctrl-z does to any program. The loop takes
+/// the terminal again when it is continued.
+fn suspend() -> Result<()> {
+    Guard::leave()?;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), nix::sys::signal::Signal::SIGTSTP)
+        .context("cannot suspend")?;
+    Ok(())
+}
+
+/// Holds the terminal; dropping it gives the terminal back.
+struct Guard;
+
+impl Guard {
+    fn take() -> io::Result<Guard> {
+        Self::enter()?;
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            // A worker that panics is reported as a failed fit; only the thread that
+            // owns the screen may give it back.
+            if std::thread::current().name() == Some("main") {
+                let _ = Guard::leave();
+                before(panic);
+            } else {
+                tracing::error!("{panic}");
+            }
+        }));
+        Ok(Guard)
+    }
+
+    fn enter() -> io::Result<()> {
+        terminal::enable_raw_mode()?;
+        execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)
+    }
+
+    fn leave() -> io::Result<()> {
+        let shown = execute!(
+            io::stdout(),
+            terminal::EndSynchronizedUpdate,
+            terminal::LeaveAlternateScreen,
+            cursor::Show
+        );
+        let raw = terminal::disable_raw_mode();
+        io::stdout().flush()?;
+        shown.and(raw)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = Guard::leave();
+    }
 }

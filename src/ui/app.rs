@@ -1,0 +1,557 @@
+//! What the user has chosen to see. Pure: an action and a snapshot in, a new state out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::filter::Filter;
+use super::keys::{Action, VIEWS, View};
+use super::plot::smooth::WIDTHS;
+use super::theme::{Symbols, Theme};
+use crate::alert::Alert;
+use crate::metric::Quantity;
+use crate::snapshot::{LossView, RunView, Snapshot};
+
+/// What the horizontal axis shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XAxis {
+    /// Optimiser steps.
+    Step,
+    /// Tokens seen.
+    Tokens,
+    /// Time since the start at the recent pace.
+    Time,
+}
+
+/// Columns by which runs can be sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// Name.
+    Name,
+    /// Present loss.
+    Loss,
+    /// Projected final loss.
+    Projected,
+    /// Progress.
+    Progress,
+    /// Open alerts.
+    Alerts,
+}
+
+const SORTS: [SortBy; 5] = [
+    SortBy::Name,
+    SortBy::Projected,
+    SortBy::Loss,
+    SortBy::Progress,
+    SortBy::Alerts,
+];
+
+impl SortBy {
+    /// The word in the header.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SortBy::Name => "name",
+            SortBy::Loss => "loss",
+            SortBy::Projected => "projection",
+            SortBy::Progress => "progress",
+            SortBy::Alerts => "alerts",
+        }
+    }
+}
+
+/// Levels of the forecast band.
+pub const LEVELS: [f64; 3] = [0.5, 0.8, 0.95];
+
+/// What the caller must do beyond drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Draw, if something changed.
+    Draw,
+    /// End the program.
+    Quit,
+    /// Stop until continued.
+    Suspend,
+    /// Clear the screen and draw everything.
+    Redraw,
+}
+
+/// The chosen view of the data.
+pub struct App {
+    /// What the user asked to watch, for the title.
+    pub title: String,
+    /// The screen shown.
+    pub view: View,
+    history: Vec<View>,
+    /// Help is shown over it.
+    pub help: bool,
+    /// First line of the help.
+    pub help_scroll: u16,
+    /// Id of the selected run.
+    pub selected: Option<String>,
+    /// Selected line of the alerts and of the files.
+    pub line: usize,
+    /// Ids of marked runs.
+    pub marked: HashSet<String>,
+    /// Id of the baseline.
+    pub baseline: Option<String>,
+    /// Order of the runs.
+    pub sort: SortBy,
+    /// Reversed order.
+    pub reversed: bool,
+    /// The filter that holds.
+    pub filter: Filter,
+    /// The filter being typed.
+    pub typing: Option<String>,
+    /// Logarithmic vertical axis.
+    pub log_y: bool,
+    /// Logarithmic horizontal axis.
+    pub log_x: bool,
+    /// The horizontal axis.
+    pub x_axis: XAxis,
+    /// Index into the smoothing widths.
+    pub smoothing: usize,
+    /// Raw points are shown.
+    pub raw: bool,
+    /// Visible part of the horizontal axis, as shares of all.
+    pub window: (f64, f64),
+    /// Value cursor, as a share of all.
+    pub cursor: Option<f64>,
+    /// All values are in range, spikes included.
+    pub full_range: bool,
+    /// Forecasts are shown.
+    pub forecast: bool,
+    /// Index into the levels of the band.
+    pub level: usize,
+    /// The loss wanted, where a run has it.
+    pub metric: Option<Quantity>,
+    /// The display stands still.
+    pub frozen: Option<Arc<Snapshot>>,
+    /// Acknowledged alerts: run, kind, step.
+    pub acknowledged: HashSet<(String, &'static str, u64)>,
+    /// Symbols of charts.
+    pub symbols: Symbols,
+    /// Colours.
+    pub theme: &'static Theme,
+    /// Lines on the screen, for paging.
+    pub page: u16,
+    /// A word about the last action.
+    pub notice: String,
+}
+
+impl App {
+    /// The state in which the program starts.
+    pub fn new(title: String, theme: &'static Theme, symbols: Symbols) -> Self {
+        App {
+            title,
+            view: View::Overview,
+            history: Vec::new(),
+            help: false,
+            help_scroll: 0,
+            selected: None,
+            line: 0,
+            marked: HashSet::new(),
+            baseline: None,
+            sort: SortBy::Name,
+            reversed: false,
+            filter: Filter::default(),
+            typing: None,
+            log_y: false,
+            log_x: false,
+            x_axis: XAxis::Step,
+            smoothing: 3,
+            raw: true,
+            window: (0.0, 1.0),
+            cursor: None,
+            full_range: false,
+            forecast: true,
+            level: 1,
+            metric: None,
+            frozen: None,
+            acknowledged: HashSet::new(),
+            symbols,
+            theme,
+            page: 20,
+            notice: String::new(),
+        }
+    }
+
+    /// The loss of a run that is shown.
+    pub fn loss<'a>(&self, run: &'a RunView) -> Option<&'a LossView> {
+        self.metric
+            .and_then(|wanted| run.loss(wanted))
+            .or_else(|| run.primary())
+    }
+
+    /// Width of the smoothing as a share of the run.
+    pub fn smoothing_width(&self) -> f64 {
+        WIDTHS.get(self.smoothing).copied().unwrap_or(0.0)
+    }
+
+    /// The runs that pass the filter, in order.
+    pub fn shown<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Arc<RunView>> {
+        let mut runs: Vec<&Arc<RunView>> = snapshot
+            .runs
+            .iter()
+            .filter(|run| self.filter.accepts(run))
+            .collect();
+        let loss = |run: &RunView| {
+            self.loss(run)
+                .map_or(f64::INFINITY, |loss| nan_last(loss.smoothed))
+        };
+        let projected = |run: &RunView| {
+            let forecast = self.loss(run).and_then(|loss| loss.forecast.as_ref());
+            forecast.map_or(f64::INFINITY, |forecast| nan_last(forecast.final_loss))
+        };
+        match self.sort {
+            SortBy::Name => {}
+            SortBy::Loss => runs.sort_by(|one, other| loss(one).total_cmp(&loss(other))),
+            SortBy::Projected => runs.sort_by(|one, other| projected(one).total_cmp(&projected(other))),
+            SortBy::Progress => {
+                runs.sort_by(|one, other| {
+                    other
+                        .progress()
+                        .unwrap_or(-1.0)
+                        .total_cmp(&one.progress().unwrap_or(-1.0))
+                });
+            }
+            SortBy::Alerts => runs.sort_by_key(|run| std::cmp::Reverse(worst(run))),
+        }
+        if self.reversed {
+            runs.reverse();
+        }
+        runs
+    }
+
+    /// Position of the selected run among those shown.
+    pub fn selected_index(&self, shown: &[&Arc<RunView>]) -> usize {
+        let position = self
+            .selected
+            .as_ref()
+            .and_then(|id| shown.iter().position(|run| run.id == *id));
+        position.unwrap_or(0).min(shown.len().saturating_sub(1))
+    }
+
+    /// The selected run.
+    pub fn selected_run<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Arc<RunView>> {
+        let shown = self.shown(snapshot);
+        shown.get(self.selected_index(&shown)).copied()
+    }
+
+    /// The runs that are compared: the marked ones, else the selected and its neighbours.
+    pub fn compared<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Arc<RunView>> {
+        const MOST: usize = 12;
+        let shown = self.shown(snapshot);
+        let marked: Vec<&Arc<RunView>> = shown
+            .iter()
+            .filter(|run| self.marked.contains(&run.id))
+            .copied()
+            .take(MOST)
+            .collect();
+        if !marked.is_empty() {
+            return marked;
+        }
+        let start = self.selected_index(&shown).saturating_sub(MOST / 2);
+        shown.into_iter().skip(start).take(MOST).collect()
+    }
+
+    /// All alerts, those that need attention first.
+    pub fn alerts<'a>(&self, snapshot: &'a Snapshot) -> Vec<(&'a Arc<RunView>, &'a Alert)> {
+        let mut alerts: Vec<(&Arc<RunView>, &Alert)> = self
+            .shown(snapshot)
+            .into_iter()
+            .flat_map(|run| run.alerts.iter().map(move |alert| (run, alert)))
+            .collect();
+        alerts.sort_by_key(|(run, alert)| {
+            let open = alert.cleared_at_step.is_none() && !self.is_acknowledged(run, alert);
+            (
+                !open,
+                std::cmp::Reverse(alert.severity),
+                std::cmp::Reverse(alert.raised_at_step),
+            )
+        });
+        alerts
+    }
+
+    /// True when the user has seen this alert and said so.
+    pub fn is_acknowledged(&self, run: &RunView, alert: &Alert) -> bool {
+        self.acknowledged
+            .contains(&(run.id.clone(), alert.kind, alert.raised_at_step))
+    }
+
+    /// Takes an action.
+    pub fn update(&mut self, action: Action, snapshot: &Arc<Snapshot>) -> Effect {
+        self.notice.clear();
+        match action {
+            Action::Quit => return Effect::Quit,
+            Action::Suspend => return Effect::Suspend,
+            Action::Redraw => return Effect::Redraw,
+            Action::Help => self.help = !self.help,
+            Action::Back => self.back(),
+            Action::Open => self.open(snapshot),
+            Action::View(view) => self.go(view),
+            Action::NextView => self.turn(1),
+            Action::PreviousView => self.turn(-1),
+            Action::Move(by) => self.move_by(by as isize, snapshot),
+            Action::Page(halves) => self.move_by(
+                halves as isize * isize::from(self.page as i16 / 2).max(1),
+                snapshot,
+            ),
+            Action::First => self.move_by(isize::MIN / 2, snapshot),
+            Action::Last => self.move_by(isize::MAX / 2, snapshot),
+            Action::Mark => self.mark(snapshot),
+            Action::MarkAll => self.marked = self.shown(snapshot).iter().map(|run| run.id.clone()).collect(),
+            Action::UnmarkAll => self.marked.clear(),
+            Action::Baseline => {
+                let id = self.selected_run(snapshot).map(|run| run.id.clone());
+                self.baseline = if self.baseline == id { None } else { id };
+            }
+            Action::Sort => {
+                let at = SORTS.iter().position(|sort| *sort == self.sort).unwrap_or(0);
+                self.sort = SORTS.get((at + 1) % SORTS.len()).copied().unwrap_or(SortBy::Name);
+                self.notice = format!("sorted by {}", self.sort.name());
+            }
+            Action::Reverse => self.reversed = !self.reversed,
+            Action::Filter => self.typing = Some(self.filter.text().to_owned()),
+            Action::Freeze => {
+                self.frozen = if self.frozen.is_some() {
+                    None
+                } else {
+                    Some(Arc::clone(snapshot))
+                };
+            }
+            Action::Acknowledge => self.acknowledge(snapshot),
+            Action::Metric => {
+                let next = match self.metric {
+                    Some(Quantity::EvalLoss) => Quantity::TrainLoss,
+                    _ => Quantity::EvalLoss,
+                };
+                self.metric = Some(next);
+                self.notice = format!("showing {next} where it is logged");
+            }
+            Action::Symbols => self.symbols = self.symbols.next(),
+            Action::Theme => self.theme = self.theme.next(),
+            chart => self.update_chart(chart, snapshot),
+        }
+        Effect::Draw
+    }
+
+    fn update_chart(&mut self, action: Action, snapshot: &Snapshot) {
+        match action {
+            Action::LogY => self.log_y = !self.log_y,
+            Action::LogX => self.log_x = !self.log_x,
+            Action::XAxis => {
+                self.x_axis = match self.x_axis {
+                    XAxis::Step => XAxis::Tokens,
+                    XAxis::Tokens => XAxis::Time,
+                    XAxis::Time => XAxis::Step,
+                };
+            }
+            Action::Smooth(by) => {
+                let wanted = self.smoothing as i64 + i64::from(by);
+                self.smoothing = wanted.clamp(0, WIDTHS.len() as i64 - 1) as usize;
+                self.notice = format!("smoothing over {}% of the run", self.smoothing_width() * 100.0);
+            }
+            Action::Raw => self.raw = !self.raw,
+            Action::Outliers => self.full_range = !self.full_range,
+            Action::Forecast => self.forecast = !self.forecast,
+            Action::Interval => {
+                self.level = (self.level + 1) % LEVELS.len();
+                let level = LEVELS.get(self.level).copied().unwrap_or(0.8);
+                self.notice = format!("{:.0}% interval", level * 100.0);
+            }
+            Action::Zoom(by) => self.zoom(by),
+            Action::Pan(by) => {
+                let (from, to) = self.window;
+                let shift = (f64::from(by) * 0.2 * (to - from)).clamp(-from, 1.0 - to);
+                self.window = (from + shift, to + shift);
+            }
+            Action::Fit => self.window = (0.0, 1.0),
+            Action::Cursor(by) => {
+                let (from, to) = self.window;
+                let at = self.cursor.unwrap_or((from + to) / 2.0) + f64::from(by) * (to - from) / 200.0;
+                self.cursor = Some(at.clamp(from, to));
+            }
+            Action::CursorOff => self.cursor = None,
+            Action::Event(by) => self.to_event(by, snapshot),
+            _ => {}
+        }
+    }
+
+    fn zoom(&mut self, by: i32) {
+        let (from, to) = self.window;
+        let center = self
+            .cursor
+            .filter(|at| *at >= from && *at <= to)
+            .unwrap_or((from + to) / 2.0);
+        let factor = if by > 0 { 0.7 } else { 1.0 / 0.7 };
+        let half = ((to - from) * factor / 2.0).clamp(0.002, 0.5);
+        let from = (center - half).clamp(0.0, 1.0 - 2.0 * half);
+        self.window = (from, from + 2.0 * half);
+    }
+
+    /// Moves the cursor to the next or previous alert or resume of the selected run.
+    fn to_event(&mut self, by: i32, snapshot: &Snapshot) {
+        let Some(run) = self.selected_run(snapshot) else {
+            return;
+        };
+        let last = super::chart::last_step(run, self.loss(run)).max(1.0);
+        let mut steps: Vec<f64> = run
+            .alerts
+            .iter()
+            .map(|alert| alert.raised_at_step as f64 / last)
+            .collect();
+        steps.sort_by(f64::total_cmp);
+        let at = self.cursor.unwrap_or(if by > 0 { -1.0 } else { 2.0 });
+        let next = if by > 0 {
+            steps.iter().find(|step| **step > at + 1e-9)
+        } else {
+            steps.iter().rev().find(|step| **step < at - 1e-9)
+        };
+        match next {
+            Some(step) => self.cursor = Some(step.clamp(0.0, 1.0)),
+            None => self.notice = "no further event".to_owned(),
+        }
+    }
+
+    fn go(&mut self, view: View) {
+        if view != self.view {
+            self.history.push(self.view);
+            self.view = view;
+            self.line = 0;
+        }
+        self.help = false;
+    }
+
+    fn turn(&mut self, by: i32) {
+        let at = VIEWS.iter().position(|(view, _)| *view == self.view).unwrap_or(0) as i32;
+        let next = (at + by).rem_euclid(VIEWS.len() as i32) as usize;
+        if let Some((view, _)) = VIEWS.get(next) {
+            self.view = *view;
+            self.line = 0;
+        }
+    }
+
+    fn back(&mut self) {
+        if self.help {
+            self.help = false;
+        } else if self.cursor.is_some() && self.view != View::Overview {
+            self.cursor = None;
+        } else if let Some(view) = self.history.pop() {
+            self.view = view;
+        } else if self.view != View::Overview {
+            self.view = View::Overview;
+        } else if !self.filter.is_empty() {
+            self.filter = Filter::default();
+        }
+    }
+
+    fn open(&mut self, snapshot: &Snapshot) {
+        match self.view {
+            View::Overview | View::Compare => self.go(View::Detail),
+            View::Alerts => {
+                let alerts = self.alerts(snapshot);
+                if let Some((run, alert)) = alerts.get(self.line) {
+                    let last = super::chart::last_step(run, self.loss(run)).max(1.0);
+                    let at = alert.raised_at_step as f64 / last;
+                    self.selected = Some(run.id.clone());
+                    self.cursor = Some(at.clamp(0.0, 1.0));
+                    self.go(View::Detail);
+                }
+            }
+            View::Detail | View::Files => {}
+        }
+    }
+
+    fn move_by(&mut self, by: isize, snapshot: &Snapshot) {
+        if self.help {
+            self.help_scroll = (isize::from(self.help_scroll as i16))
+                .saturating_add(by)
+                .clamp(0, 60) as u16;
+            return;
+        }
+        let step = |at: usize, count: usize| {
+            let last = count.saturating_sub(1);
+            (at as isize).saturating_add(by).clamp(0, last as isize) as usize
+        };
+        match self.view {
+            View::Alerts => self.line = step(self.line, self.alerts(snapshot).len()),
+            View::Files => self.line = step(self.line, snapshot.problems.len()),
+            View::Overview | View::Detail | View::Compare => {
+                let shown = self.shown(snapshot);
+                let at = step(self.selected_index(&shown), shown.len());
+                self.selected = shown.get(at).map(|run| run.id.clone());
+            }
+        }
+    }
+
+    fn mark(&mut self, snapshot: &Snapshot) {
+        let Some(id) = self.selected_run(snapshot).map(|run| run.id.clone()) else {
+            return;
+        };
+        if !self.marked.remove(&id) {
+            self.marked.insert(id);
+        }
+        if self.view == View::Overview {
+            self.move_by(1, snapshot);
+        }
+    }
+
+    fn acknowledge(&mut self, snapshot: &Snapshot) {
+        if self.view == View::Alerts {
+            let alerts = self.alerts(snapshot);
+            if let Some((run, alert)) = alerts.get(self.line) {
+                self.acknowledged
+                    .insert((run.id.clone(), alert.kind, alert.raised_at_step));
+            }
+        } else if let Some(run) = self.selected_run(snapshot) {
+            let seen = run
+                .alerts
+                .iter()
+                .map(|alert| (run.id.clone(), alert.kind, alert.raised_at_step));
+            self.acknowledged.extend(seen);
+            self.notice = format!("alerts of {} acknowledged", crate::text::printable(&run.id));
+        }
+    }
+
+    /// A key while the filter is being typed: `None` when it ends the typing.
+    pub fn type_filter(&mut self, key: crossterm::event::KeyCode) {
+        use crossterm::event::KeyCode;
+        let Some(text) = &mut self.typing else {
+            return;
+        };
+        match key {
+            KeyCode::Char(character) => text.push(character),
+            KeyCode::Backspace => {
+                text.pop();
+            }
+            KeyCode::Esc => {
+                self.typing = None;
+                return;
+            }
+            KeyCode::Enter => {
+                match text.parse() {
+                    Ok(filter) => self.filter = filter,
+                    Err(error) => self.notice = error,
+                }
+                self.typing = None;
+                return;
+            }
+            _ => {}
+        }
+        // A filter that is not finished keeps the last good view.
+        if let Ok(filter) = text.parse() {
+            self.filter = filter;
+        }
+    }
+}
+
+fn nan_last(value: f64) -> f64 {
+    if value.is_nan() { f64::INFINITY } else { value }
+}
+
+/// The worst open alert of a run, for sorting.
+fn worst(run: &RunView) -> usize {
+    run.open_alerts()
+        .map(|alert| alert.severity as usize + 1)
+        .max()
+        .unwrap_or(0)
+}

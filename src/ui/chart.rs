@@ -1,0 +1,158 @@
+//! From runs to plots: what the detail view and the comparison have in common.
+
+use ratatui::style::{Color, Style};
+
+use super::app::{App, LEVELS, XAxis};
+use super::plot::axis::Axis;
+use super::plot::smooth::smooth;
+use super::plot::{Layer, Mark};
+use super::theme::Theme;
+use crate::forecast::normal_quantile;
+use crate::snapshot::{CurvePoint, LossView, RunView};
+
+/// The last step that a chart of this run must show.
+pub fn last_step(run: &RunView, loss: Option<&LossView>) -> f64 {
+    let planned = run.total_steps.map_or(0.0, |total| total as f64);
+    let projected = loss
+        .and_then(|loss| loss.curve.projection.last())
+        .map_or(0.0, |point| point.step);
+    (run.step as f64)
+        .max(projected)
+        .max(if projected > 0.0 { planned } else { 0.0 })
+}
+
+/// Factor from steps to what the horizontal axis shows, and its unit. Falls back to
+/// steps where a run cannot say.
+pub fn x_scale(app: &App, run: &RunView) -> (f64, &'static str) {
+    match app.x_axis {
+        XAxis::Tokens => run
+            .tokens_per_step
+            .map_or((1.0, "step"), |tokens| (tokens, "tokens")),
+        XAxis::Time => run
+            .seconds_per_step
+            .map_or((1.0, "step"), |seconds| (seconds / 3600.0, "hours")),
+        XAxis::Step => (1.0, "step"),
+    }
+}
+
+/// The part of the horizontal axis that is visible.
+pub fn x_window(app: &App, from: f64, to: f64) -> Axis {
+    let all = Axis::new(if app.log_x { from.max(to * 1e-3) } else { from }, to, app.log_x);
+    Axis::new(all.value(app.window.0), all.value(app.window.1), app.log_x)
+}
+
+/// The value cursor on the axis.
+pub fn cursor_at(app: &App, from: f64, to: f64) -> Option<f64> {
+    app.cursor.map(|share| from + share * (to - from))
+}
+
+/// The smoothed curve of a loss, in steps.
+pub fn smoothed(app: &App, loss: &LossView) -> Vec<(f64, f64)> {
+    let points = &loss.curve.points;
+    let span = points
+        .last()
+        .zip(points.first())
+        .map_or(0.0, |(last, first)| last.step - first.step);
+    smooth(points, app.smoothing_width() * span)
+}
+
+/// The raw points as columns from their smallest to their largest value.
+pub fn raw(points: &[CurvePoint], scale: f64, color: Color) -> Layer {
+    let columns = points
+        .iter()
+        .filter(|point| point.min.is_finite() && point.max.is_finite())
+        .map(|point| (point.step * scale, point.min, point.max))
+        .collect();
+    Layer::Range {
+        points: columns,
+        color,
+    }
+}
+
+/// A line in the scale of the axis.
+pub fn line(points: &[(f64, f64)], scale: f64, color: Color, dotted: bool) -> Layer {
+    let points = points
+        .iter()
+        .map(|(step, value)| (step * scale, *value))
+        .collect();
+    Layer::Line {
+        points,
+        color,
+        dotted,
+    }
+}
+
+/// The forecast: the outer band, the inner one, and the mean.
+pub fn forecast(
+    app: &App,
+    loss: &LossView,
+    scale: f64,
+    color: Color,
+    theme: &Theme,
+    bands: bool,
+) -> Vec<Layer> {
+    let projection = &loss.curve.projection;
+    if !app.forecast || projection.is_empty() {
+        return Vec::new();
+    }
+    let mut layers = Vec::new();
+    let outer = LEVELS.get(app.level).copied().unwrap_or(0.8);
+    if bands {
+        let z = normal_quantile(0.5 + outer / 2.0);
+        let points = projection
+            .iter()
+            .map(|point| {
+                (
+                    point.step * scale,
+                    point.mean - z * point.sd,
+                    point.mean + z * point.sd,
+                )
+            })
+            .collect();
+        layers.push(Layer::Band {
+            points,
+            color: theme.band,
+        });
+    }
+    let mean: Vec<(f64, f64)> = projection.iter().map(|point| (point.step, point.mean)).collect();
+    layers.push(line(&mean, scale, color, !bands));
+    layers
+}
+
+/// The alerts of a run as marks.
+pub fn marks(run: &RunView, scale: f64, theme: &Theme) -> Vec<Mark> {
+    run.alerts
+        .iter()
+        .map(|alert| Mark {
+            x: alert.raised_at_step as f64 * scale,
+            symbol: if alert.cleared_at_step.is_some() {
+                '·'
+            } else {
+                '!'
+            },
+            style: theme.severity(alert.severity),
+        })
+        .collect()
+}
+
+/// Value of a curve nearest to a step.
+pub fn nearest(points: &[(f64, f64)], step: f64) -> Option<(f64, f64)> {
+    let after = points.partition_point(|(at, _)| *at < step);
+    let candidates = [after.checked_sub(1), Some(after)];
+    candidates
+        .into_iter()
+        .flatten()
+        .filter_map(|index| points.get(index).copied())
+        .min_by(|one, other| (one.0 - step).abs().total_cmp(&(other.0 - step).abs()))
+}
+
+/// The half width of the chosen interval of a forecast.
+pub fn half_width(app: &App, sd: f64) -> f64 {
+    let level = LEVELS.get(app.level).copied().unwrap_or(0.8);
+    normal_quantile(0.5 + level / 2.0) * sd
+}
+
+/// A style with this foreground.
+pub fn colored(color: Color) -> Style {
+    Style::new().fg(color)
+}

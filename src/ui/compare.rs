@@ -1,0 +1,252 @@
+//! Several runs on one axis, with what separates them.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::app::App;
+use super::overview::Names;
+use super::plot::Plot;
+use super::plot::axis::Axis;
+use super::{chart, format};
+use crate::snapshot::{LossView, RunView, Snapshot};
+use crate::text::width;
+
+struct Compared<'a> {
+    run: &'a RunView,
+    loss: &'a LossView,
+    smoothed: Vec<(f64, f64)>,
+    scale: f64,
+}
+
+/// Draws the comparison.
+pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
+    let runs: Vec<Compared> = app
+        .compared(snapshot)
+        .into_iter()
+        .filter_map(|run| {
+            let loss = app.loss(run)?;
+            Some(Compared {
+                run,
+                loss,
+                smoothed: chart::smoothed(app, loss),
+                scale: chart::x_scale(app, run).0,
+            })
+        })
+        .collect();
+    if runs.is_empty() {
+        let text = "Nothing to compare. Mark runs with Space in the overview.";
+        return frame.render_widget(Paragraph::new(text).style(app.theme.dimmed()).centered(), area);
+    }
+    let crossings = crossing_lines(app, snapshot, &runs);
+    let rows = (runs.len() as u16 + 1).min(area.height / 2);
+    let crossing_rows = (crossings.len() as u16).min(area.height / 5);
+    let [plot, table, below] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(rows),
+        Constraint::Length(crossing_rows),
+    ])
+    .areas(area);
+    draw_plot(app, &runs, frame, plot);
+    frame.render_widget(Paragraph::new(table_lines(app, snapshot, &runs)), table);
+    frame.render_widget(Paragraph::new(crossings), below);
+}
+
+fn draw_plot(app: &App, runs: &[Compared], frame: &mut Frame, area: Rect) {
+    let last = runs
+        .iter()
+        .map(|one| chart::last_step(one.run, Some(one.loss)) * one.scale)
+        .fold(1.0, f64::max);
+    let unit = runs.first().map_or("step", |one| chart::x_scale(app, one.run).1);
+    let mut layers = Vec::new();
+    let mut labels = Vec::new();
+    for (index, one) in runs.iter().enumerate() {
+        let color = app.theme.series(index);
+        layers.push(chart::line(&one.smoothed, one.scale, color, false));
+        layers.extend(chart::forecast(app, one.loss, one.scale, color, app.theme, false));
+        let end = one
+            .loss
+            .forecast
+            .as_ref()
+            .map_or(one.loss.smoothed, |forecast| forecast.final_loss);
+        labels.push((end, marker(index).to_string(), color));
+    }
+    let now = runs
+        .iter()
+        .map(|one| one.run.step as f64 * one.scale)
+        .fold(0.0, f64::max);
+    let title = runs
+        .first()
+        .map_or_else(String::new, |one| one.loss.quantity.to_string());
+    Plot {
+        x: chart::x_window(app, 0.0, last),
+        y: range(app, runs, last),
+        log_y: app.log_y,
+        full_range: app.full_range,
+        layers: &layers,
+        now: (now < last).then_some(now),
+        cursor: chart::cursor_at(app, 0.0, last),
+        marks: &[],
+        labels: &labels,
+        title: &title,
+        x_labels: true,
+        x_unit: unit,
+    }
+    .render(area, frame.buffer_mut(), app.theme, app.symbols);
+}
+
+/// Where the curves differ: without the steep first twentieth.
+fn range(app: &App, runs: &[Compared], last: f64) -> Option<Axis> {
+    if app.full_range {
+        return None;
+    }
+    let window = chart::x_window(app, 0.0, last);
+    let from = if app.window.0 <= 0.0 {
+        0.08 * last
+    } else {
+        window.min
+    };
+    let mut values: Vec<f64> = Vec::new();
+    for one in runs {
+        let visible = |step: f64| step * one.scale >= from && step * one.scale <= window.max;
+        values.extend(
+            one.smoothed
+                .iter()
+                .filter(|(step, _)| visible(*step))
+                .map(|(_, value)| *value),
+        );
+        if app.forecast {
+            values.extend(
+                one.loss
+                    .curve
+                    .projection
+                    .iter()
+                    .filter(|point| visible(point.step))
+                    .map(|point| point.mean),
+            );
+        }
+    }
+    values.retain(|value| value.is_finite());
+    if values.len() < 8 {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let low = values.first().copied()?;
+    let high = values.get(values.len() - 1 - values.len() / 50).copied()?;
+    let margin = 0.05 * (high - low);
+    Some(Axis::new(low - margin, high + margin, app.log_y))
+}
+
+/// The letter that stands for a run at the end of its line and in the table.
+fn marker(index: usize) -> char {
+    char::from(b'A' + (index % 26) as u8)
+}
+
+fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'static>> {
+    let names = Names::of(snapshot);
+    let base = runs
+        .iter()
+        .find(|one| app.baseline.as_deref() == Some(one.run.id.as_str()))
+        .or(runs.first());
+    let common = runs.iter().map(|one| one.run.step).min().unwrap_or(0);
+    let at = |one: &Compared| chart::nearest(&one.smoothed, common as f64).map(|(_, value)| value);
+    let end = |one: &Compared| one.loss.forecast.as_ref().map(|forecast| forecast.final_loss);
+    let title = format!(
+        "  {:<30} {:>8} {:>10} {:>10} {:>17} {:>10}",
+        "RUN",
+        "PEAK LR",
+        format!("AT {}", format::short(common as f64)),
+        "DIFF",
+        "PROJECTED",
+        "DIFF"
+    );
+    let mut lines = vec![Line::styled(
+        title,
+        app.theme.dimmed().add_modifier(Modifier::BOLD),
+    )];
+    for (index, one) in runs.iter().enumerate() {
+        let difference = |own: Option<f64>, base: Option<f64>| {
+            own.zip(base)
+                .map_or_else(|| "-".to_owned(), |(own, base)| format::difference(own - base))
+        };
+        let is_base = base.is_some_and(|base| base.run.id == one.run.id);
+        let delta = |own, base| {
+            if is_base {
+                ".".to_owned()
+            } else {
+                difference(own, base)
+            }
+        };
+        let name = names.short(&one.run.id, 30);
+        let projected = one.loss.forecast.as_ref().map_or_else(
+            || "-".to_owned(),
+            |forecast| {
+                format!(
+                    "{} {}",
+                    format::loss(forecast.final_loss),
+                    format::half_width(chart::half_width(app, forecast.sd))
+                )
+            },
+        );
+        let text = format!(
+            "{}{} {:>8} {:>10} {:>10} {:>17} {:>10}",
+            name,
+            " ".repeat(30usize.saturating_sub(width(&name))),
+            one.run
+                .peak_learning_rate
+                .map_or_else(|| "-".to_owned(), format::short),
+            at(one).map_or_else(|| "-".to_owned(), format::loss),
+            delta(at(one), base.and_then(at)),
+            projected,
+            delta(end(one), base.and_then(end)),
+        );
+        let selected = app.selected.as_deref() == Some(one.run.id.as_str());
+        let line = Line::from(vec![
+            Span::styled(
+                format!("{} ", marker(index)),
+                Style::new()
+                    .fg(app.theme.series(index))
+                    .add_modifier(Modifier::BOLD),
+            ),
+            Span::raw(text),
+        ]);
+        lines.push(if selected {
+            line.style(app.theme.selected)
+        } else {
+            line
+        });
+    }
+    lines
+}
+
+fn crossing_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'static>> {
+    let names = Names::of(snapshot);
+    let compared = |id: &str| runs.iter().position(|one| one.run.id == id);
+    snapshot
+        .crossovers
+        .iter()
+        .filter_map(|crossover| {
+            let (ahead, behind) = (
+                compared(&crossover.ahead_at_end)?,
+                compared(&crossover.ahead_now)?,
+            );
+            let step = crossover.at_step.map_or_else(
+                || "before the end".to_owned(),
+                |step| format!("near step {}", format::count(step)),
+            );
+            Some(Line::styled(
+                format!(
+                    "x {} {} passes {} {} {step}, P {:.2}",
+                    marker(ahead),
+                    names.short(&crossover.ahead_at_end, 28),
+                    marker(behind),
+                    names.short(&crossover.ahead_now, 28),
+                    crossover.probability
+                ),
+                Style::new().fg(app.theme.forecast),
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,523 @@
+//! One run: its curve, its forecast, its learning rate, its law and its troubles.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::app::App;
+use super::plot::{Layer, Plot};
+use super::{chart, format};
+use crate::metric::Quantity;
+use crate::snapshot::{LossView, RunView, Snapshot};
+use crate::text::{printable, shorten};
+
+/// Draws the detail view of the selected run.
+pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
+    let Some(run) = app.selected_run(snapshot) else {
+        return super::overview::draw(app, snapshot, frame, area);
+    };
+    let side = if area.width >= 130 { 46 } else { 0 };
+    let facts = if side == 0 { 4 } else { 0 };
+    let [head, body, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Fill(1),
+        Constraint::Length(facts),
+    ])
+    .areas(area);
+    frame.render_widget(
+        Paragraph::new(head_lines(app, run, usize::from(head.width))),
+        head,
+    );
+    let [main, panel] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]).areas(body);
+    draw_charts(app, run, frame, main);
+    if side > 0 {
+        let panel = Rect {
+            x: panel.x + 2,
+            width: panel.width.saturating_sub(2),
+            ..panel
+        };
+        frame.render_widget(
+            Paragraph::new(panel_lines(app, run)).wrap(Wrap { trim: false }),
+            panel,
+        );
+    } else {
+        frame.render_widget(
+            Paragraph::new(foot_lines(app, run, usize::from(foot.width))),
+            foot,
+        );
+    }
+}
+
+/// Where the run is and where it will end.
+fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
+    let theme = app.theme;
+    let loss = app.loss(run);
+    let total = run
+        .total_steps
+        .map_or_else(String::new, |total| format!("/{}", format::count(total)));
+    let done = run.progress().map_or_else(String::new, |progress| {
+        format!(" ({:.0}%)", (progress * 100.0).floor())
+    });
+    let eta = run.eta_seconds.map_or_else(String::new, |eta| {
+        format!("  eta {}", format::brief_duration(eta))
+    });
+    let position = format!("  step {}{total}{done}{eta}", format::count(run.step));
+    let name = shorten(&printable(&run.id), columns.saturating_sub(position.len() + 14));
+    let first = Line::from(vec![
+        Span::styled(name, theme.title()),
+        Span::raw("  "),
+        Span::styled(run.state.name(), theme.state(run.state)),
+        Span::raw(position),
+    ]);
+    let Some(loss) = loss else {
+        return vec![first];
+    };
+    let mut second = vec![
+        Span::styled(format!("{} ", loss.quantity), theme.dimmed()),
+        Span::styled(
+            format::loss(loss.smoothed),
+            Style::new().add_modifier(Modifier::BOLD),
+        ),
+        Span::styled(format!("  last {}", format::loss(loss.last)), theme.dimmed()),
+    ];
+    match &loss.forecast {
+        Some(forecast) => {
+            let half = chart::half_width(app, forecast.sd);
+            second.push(Span::styled("  projected ", theme.dimmed()));
+            second.push(Span::styled(
+                format!(
+                    "{} {}",
+                    format::loss(forecast.final_loss),
+                    format::half_width(half)
+                ),
+                Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD),
+            ));
+            let prior = if forecast.prior_based {
+                " (prior-based)"
+            } else {
+                ""
+            };
+            second.push(Span::styled(
+                format!(
+                    " [{}, {}]{prior}",
+                    format::loss(forecast.final_loss - half),
+                    format::loss(forecast.final_loss + half)
+                ),
+                theme.dimmed(),
+            ));
+        }
+        None => second.push(Span::styled(
+            format!("  no forecast: {}", loss.forecast_reason),
+            theme.dimmed(),
+        )),
+    }
+    vec![first, Line::from(second)]
+}
+
+/// The loss above, the learning rate below, and the other signals where there is room.
+fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
+    let signals: Vec<&(Quantity, Vec<crate::snapshot::CurvePoint>)> = run.signals.others.iter().collect();
+    let rate_height = if area.height >= 14 {
+        (area.height / 6).clamp(4, 9)
+    } else {
+        0
+    };
+    let signal_height = if area.height >= 34 { 6u16 } else { 0 };
+    let shown = if signal_height > 0 {
+        signals.len().min(3) as u16
+    } else {
+        0
+    };
+    let mut constraints = vec![Constraint::Fill(1)];
+    constraints.extend((0..shown).map(|_| Constraint::Length(signal_height)));
+    constraints.push(Constraint::Length(rate_height));
+    let areas = Layout::vertical(constraints).split(area);
+    let loss_has_labels = rate_height == 0;
+    if let Some(area) = areas.first() {
+        draw_loss(app, run, frame, *area, loss_has_labels);
+    }
+    for (area, (quantity, points)) in areas.iter().skip(1).zip(signals).take(usize::from(shown)) {
+        draw_signal(app, run, *quantity, points, frame, *area);
+    }
+    if rate_height > 0
+        && let Some(area) = areas.last()
+    {
+        draw_rate(app, run, frame, *area);
+    }
+}
+
+/// The loss chart alone, as the overview shows it.
+pub fn draw_chart(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
+    draw_loss(app, run, frame, area, true);
+}
+
+fn range(app: &App, run: &RunView) -> (f64, f64, &'static str) {
+    let (scale, unit) = chart::x_scale(app, run);
+    (scale, chart::last_step(run, app.loss(run)) * scale, unit)
+}
+
+fn draw_loss(app: &App, run: &RunView, frame: &mut Frame, area: Rect, x_labels: bool) {
+    let theme = app.theme;
+    let Some(loss) = app.loss(run) else {
+        return;
+    };
+    let (scale, last, unit) = range(app, run);
+    let smoothed = chart::smoothed(app, loss);
+    let mut layers: Vec<Layer> = Vec::new();
+    if app.raw {
+        layers.push(chart::raw(&loss.curve.superseded, scale, theme.dim));
+        layers.push(chart::raw(&loss.curve.points, scale, theme.raw));
+    }
+    layers.extend(chart::forecast(app, loss, scale, theme.forecast, theme, true));
+    layers.push(chart::line(&smoothed, scale, theme.accent, false));
+    if app.forecast {
+        layers.push(chart::line(&loss.curve.fitted, scale, theme.fitted, true));
+    }
+    let mut labels = Vec::new();
+    if let Some(forecast) = loss
+        .forecast
+        .as_ref()
+        .filter(|_| app.forecast && !loss.curve.projection.is_empty())
+    {
+        let half = chart::half_width(app, forecast.sd);
+        let text = format!(
+            "{} {}",
+            format::loss(forecast.final_loss),
+            format::half_width(half)
+        );
+        labels.push((forecast.final_loss, text, theme.forecast));
+    }
+    let title = format!("{}{}", loss.quantity, if app.log_y { " (log)" } else { "" });
+    Plot {
+        x: chart::x_window(app, 0.0, last),
+        y: robust_range(app, loss, scale, last),
+        log_y: app.log_y,
+        full_range: app.full_range,
+        layers: &layers,
+        now: (!loss.curve.projection.is_empty()).then_some(run.step as f64 * scale),
+        cursor: chart::cursor_at(app, 0.0, last),
+        marks: &chart::marks(run, scale, theme),
+        labels: &labels,
+        title: &title,
+        x_labels,
+        x_unit: unit,
+    }
+    .render(area, frame.buffer_mut(), theme, app.symbols);
+}
+
+/// The first steps of a run are so high that the rest would be flat: unless all was
+/// asked for, the range is that of the smoothed curve after them, and of the forecast.
+fn robust_range(app: &App, loss: &LossView, scale: f64, last: f64) -> Option<super::plot::axis::Axis> {
+    if app.full_range {
+        return None;
+    }
+    let window = chart::x_window(app, 0.0, last);
+    let smoothed = chart::smoothed(app, loss);
+    let skip = if app.window.0 <= 0.0 { 0.04 * last } else { 0.0 };
+    let visible = |step: f64| step * scale >= window.min.max(skip) && step * scale <= window.max;
+    let mut values: Vec<f64> = smoothed
+        .iter()
+        .filter(|(step, _)| visible(*step))
+        .map(|(_, value)| *value)
+        .collect();
+    if values.len() < 8 {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let top = values.get(values.len() - 1 - values.len() / 100).copied()?;
+    let mut bottom = values.first().copied()?;
+    if app.forecast {
+        for point in loss.curve.projection.iter().filter(|point| visible(point.step)) {
+            bottom = bottom.min(point.mean - chart::half_width(app, point.sd));
+        }
+    }
+    let noise = raw_spread(loss, &visible);
+    let margin = 0.06 * (top - bottom) + 1.5 * noise;
+    Some(super::plot::axis::Axis::new(
+        bottom - margin,
+        top + margin,
+        app.log_y,
+    ))
+}
+
+/// Typical half width of the raw points around their mean.
+fn raw_spread(loss: &LossView, visible: &dyn Fn(f64) -> bool) -> f64 {
+    let mut spreads: Vec<f64> = loss
+        .curve
+        .points
+        .iter()
+        .filter(|point| visible(point.step) && point.max.is_finite() && point.min.is_finite())
+        .map(|point| (point.max - point.min) / 2.0)
+        .collect();
+    if spreads.is_empty() {
+        return 0.0;
+    }
+    let middle = spreads.len() / 2;
+    *spreads.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+fn draw_signal(
+    app: &App,
+    run: &RunView,
+    quantity: Quantity,
+    points: &[crate::snapshot::CurvePoint],
+    frame: &mut Frame,
+    area: Rect,
+) {
+    let theme = app.theme;
+    let (scale, last, unit) = range(app, run);
+    let means: Vec<(f64, f64)> = points
+        .iter()
+        .filter(|point| point.mean.is_finite())
+        .map(|point| (point.step, point.mean))
+        .collect();
+    let layers = [
+        chart::raw(points, scale, theme.raw),
+        chart::line(&means, scale, theme.fitted, false),
+    ];
+    let title = points.last().map_or_else(
+        || quantity.to_string(),
+        |point| format!("{quantity} {}", format::short(point.mean)),
+    );
+    Plot {
+        x: chart::x_window(app, 0.0, last),
+        y: None,
+        log_y: app.log_y,
+        full_range: app.full_range,
+        layers: &layers,
+        now: None,
+        cursor: chart::cursor_at(app, 0.0, last),
+        marks: &[],
+        labels: &[],
+        title: &title,
+        x_labels: false,
+        x_unit: unit,
+    }
+    .render(area, frame.buffer_mut(), theme, app.symbols);
+}
+
+fn draw_rate(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
+    let theme = app.theme;
+    let (scale, last, unit) = range(app, run);
+    let scaled = |points: &[(f64, f64)]| {
+        points
+            .iter()
+            .map(|(step, rate)| (step * scale, *rate))
+            .collect::<Vec<_>>()
+    };
+    let layers = [
+        Layer::Steps {
+            points: scaled(&run.signals.learning_rate),
+            color: theme.good,
+        },
+        chart::line(&run.signals.planned_learning_rate, scale, theme.forecast, true),
+    ];
+    let peak = run.peak_learning_rate.unwrap_or(0.0);
+    let title = match run.learning_rate {
+        Some(_) => format!("learning rate: {} ({})", run.schedule, run.schedule_source.name()),
+        None => "no learning rate in the log: declare the schedule with --schedule".to_owned(),
+    };
+    Plot {
+        x: chart::x_window(app, 0.0, last),
+        y: (peak > 0.0).then(|| super::plot::axis::Axis::new(0.0, peak * 1.15, false)),
+        log_y: false,
+        full_range: true,
+        layers: &layers,
+        now: None,
+        cursor: chart::cursor_at(app, 0.0, last),
+        marks: &[],
+        labels: &[],
+        title: &title,
+        x_labels: true,
+        x_unit: unit,
+    }
+    .render(area, frame.buffer_mut(), theme, app.symbols);
+}
+
+/// What the cursor points at.
+fn cursor_line(app: &App, run: &RunView) -> Option<String> {
+    let loss = app.loss(run)?;
+    let last = chart::last_step(run, Some(loss));
+    let step = chart::cursor_at(app, 0.0, last)?;
+    if step > run.step as f64 {
+        let projection: Vec<(f64, f64)> = loss
+            .curve
+            .projection
+            .iter()
+            .map(|point| (point.step, point.mean))
+            .collect();
+        let (at, value) = chart::nearest(&projection, step)?;
+        return Some(format!(
+            "cursor {}: projected {}",
+            format::count(at as u64),
+            format::loss(value)
+        ));
+    }
+    let smoothed = chart::smoothed(app, loss);
+    let (at, value) = chart::nearest(&smoothed, step)?;
+    let points: Vec<(f64, f64)> = loss
+        .curve
+        .points
+        .iter()
+        .map(|point| (point.step, point.mean))
+        .collect();
+    let raw = chart::nearest(&points, at).map_or(f64::NAN, |(_, raw)| raw);
+    let rates = &run.signals.learning_rate;
+    let rate = rates
+        .get(rates.partition_point(|(from, _)| *from <= at).saturating_sub(1))
+        .map(|(_, rate)| *rate);
+    let rate = rate.map_or_else(String::new, |rate| format!("  lr {rate:.2e}"));
+    Some(format!(
+        "cursor {}: loss {} raw {}{rate}",
+        format::count(at as u64),
+        format::loss(value),
+        format::loss(raw)
+    ))
+}
+
+fn law_text(loss: &LossView) -> Option<String> {
+    let law = loss.law?;
+    Some(format!(
+        "L0 {:.3}  A {:.3}  α {:.3}  C {:.3}  λ {:.4}  full anneal {:.3}  residual sd {:.4}",
+        law.l0, law.a, law.alpha, law.c, law.lambda, law.full_anneal_drop, law.residual_sd
+    ))
+}
+
+/// The facts under the chart on a narrow screen.
+fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
+    let theme = app.theme;
+    let cut = |text: String| shorten(&printable(&text), columns);
+    let mut lines = Vec::new();
+    if let Some(cursor) = cursor_line(app, run) {
+        lines.push(Line::styled(cut(cursor), Style::new().fg(theme.accent)));
+    }
+    for alert in run
+        .open_alerts()
+        .filter(|alert| !app.is_acknowledged(run, alert))
+        .take(2)
+    {
+        lines.push(Line::styled(
+            cut(format!("! {}", alert.message)),
+            theme.severity(alert.severity),
+        ));
+    }
+    if let Some(loss) = app.loss(run) {
+        if let Some(law) = law_text(loss) {
+            lines.push(Line::styled(cut(format!("law {law}")), theme.dimmed()));
+        }
+        if let Some(forecast) = &loss.forecast {
+            lines.push(Line::styled(cut(forecast.basis.clone()), theme.dimmed()));
+        }
+    }
+    lines.truncate(4);
+    lines
+}
+
+/// The facts beside the chart on a wide screen.
+fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
+    let theme = app.theme;
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut section = |title: &str, body: Vec<Line<'static>>| {
+        if !body.is_empty() {
+            lines.push(Line::styled(title.to_owned(), theme.title()));
+            lines.extend(body);
+            lines.push(Line::raw(""));
+        }
+    };
+    let fact = |name: &str, value: String| {
+        Line::from(vec![
+            Span::styled(format!("{name:<13}"), theme.dimmed()),
+            Span::raw(printable(&value)),
+        ])
+    };
+    if let Some(cursor) = cursor_line(app, run) {
+        section("Cursor", vec![Line::raw(cursor)]);
+    }
+    if let Some(loss) = app.loss(run) {
+        section("Forecast", forecast_facts(app, run, loss, &fact));
+        if let Some(law) = loss.law {
+            section(
+                "Law",
+                vec![
+                    fact("L0", format!("{:.4}  (no floor)", law.l0)),
+                    fact("A", format!("{:.4}", law.a)),
+                    fact("alpha", format!("{:.4}", law.alpha)),
+                    fact("C", format!("{:.4}", law.c)),
+                    fact(
+                        "lambda",
+                        format!(
+                            "{:.5}  (memory {:.0} steps)",
+                            law.lambda,
+                            1.0 / (1.0 - law.lambda).max(1e-9)
+                        ),
+                    ),
+                    fact("full anneal", format!("{:.4} lower", law.full_anneal_drop)),
+                    fact("residual sd", format!("{:.4}", law.residual_sd)),
+                ],
+            );
+        }
+    }
+    let mut alerts = Vec::new();
+    for alert in run.open_alerts().filter(|alert| !app.is_acknowledged(run, alert)) {
+        alerts.push(Line::styled(
+            printable(&alert.message),
+            theme.severity(alert.severity),
+        ));
+        alerts.push(Line::styled(alert.remedy.to_owned(), theme.dimmed()));
+    }
+    section("Alerts", alerts);
+    section(
+        "Run",
+        vec![
+            fact("format", run.format.to_owned()),
+            fact("state", run.state_reason.clone()),
+            fact(
+                "total steps",
+                format!(
+                    "{} ({})",
+                    run.total_steps
+                        .map_or_else(|| "unknown".to_owned(), format::count),
+                    run.total_steps_source
+                ),
+            ),
+            fact(
+                "schedule",
+                format!("{} ({})", run.schedule, run.schedule_source.name()),
+            ),
+            fact("segments", run.segments.to_string()),
+            fact("skipped", format!("{} lines", run.skipped_lines)),
+        ],
+    );
+    lines
+}
+
+fn forecast_facts(
+    app: &App,
+    run: &RunView,
+    loss: &LossView,
+    fact: &dyn Fn(&str, String) -> Line<'static>,
+) -> Vec<Line<'static>> {
+    let Some(forecast) = &loss.forecast else {
+        return vec![Line::raw(printable(&loss.forecast_reason))];
+    };
+    let half = chart::half_width(app, forecast.sd);
+    let mut lines = vec![
+        fact(
+            "final",
+            format!(
+                "{} {}",
+                format::loss(forecast.final_loss),
+                format::half_width(half)
+            ),
+        ),
+        fact("at step", format::count(forecast.at_step)),
+        fact("still to fall", format::loss(loss.smoothed - forecast.final_loss)),
+    ];
+    if let Some(eta) = run.eta_seconds {
+        lines.push(fact("in", crate::text::duration(eta)));
+    }
+    lines.push(fact("rests on", forecast.basis.clone()));
+    lines
+}

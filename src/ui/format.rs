@@ -1,0 +1,112 @@
+//! How numbers look on the screen.
+
+/// A loss: four decimals where they fit.
+pub fn loss(value: f64) -> String {
+    match value {
+        value if value.is_nan() => "NaN".to_owned(),
+        value if value.is_infinite() => if value > 0.0 { "inf" } else { "-inf" }.to_owned(),
+        value if value.abs() >= 1e5 => format!("{value:.2e}"),
+        value if value.abs() >= 100.0 => format!("{value:.1}"),
+        value if value.abs() >= 10.0 => format!("{value:.3}"),
+        value => format!("{value:.4}"),
+    }
+}
+
+/// Half the width of an interval, with as many digits as mean something: `±.014`.
+pub fn half_width(value: f64) -> String {
+    if !value.is_finite() {
+        return "±?".to_owned();
+    }
+    let text = match value {
+        value if value >= 1.0 => format!("{value:.1}"),
+        value if value >= 0.1 => format!("{value:.2}"),
+        value if value >= 0.01 => format!("{value:.3}"),
+        value => format!("{value:.4}"),
+    };
+    format!("±{}", text.strip_prefix('0').unwrap_or(&text))
+}
+
+/// A difference with its sign.
+pub fn difference(value: f64) -> String {
+    if value.is_finite() {
+        format!("{value:+.4}")
+    } else {
+        "-".to_owned()
+    }
+}
+
+/// A whole number with separators: `31,240`.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number in at most five characters: `31.2k`, `8.2B`, `0.003`.
+pub fn short(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let magnitude = value.abs();
+    let scaled = |factor: f64, unit: &str| {
+        let text = format!("{:.1}", value / factor);
+        format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
+    };
+    match magnitude {
+        0.0 => "0".to_owned(),
+        m if m >= 1e12 => scaled(1e12, "T"),
+        m if m >= 1e9 => scaled(1e9, "B"),
+        m if m >= 1e6 => scaled(1e6, "M"),
+        m if m >= 1e4 => scaled(1e3, "k"),
+        m if m >= 100.0 => format!("{value:.0}"),
+        m if m >= 1.0 => trim(format!("{value:.2}")),
+        m if m >= 0.01 => trim(format!("{value:.3}")),
+        _ => format!("{value:.1e}"),
+    }
+}
+
+fn trim(text: String) -> String {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// A duration in one unit, for narrow columns: `14m`, `2h10`, `3d`.
+pub fn brief_duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "-".to_owned();
+    }
+    let seconds = seconds.min(1e12) as u64;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h{:02}", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d{}h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_meaning_and_their_width() {
+        assert_eq!(loss(2.84121), "2.8412");
+        assert_eq!(loss(f64::NAN), "NaN");
+        assert_eq!(half_width(0.0142), "±.014");
+        assert_eq!(count(31_240), "31,240");
+        assert_eq!(count(7), "7");
+        assert_eq!(short(31_240.0), "31.2k");
+        assert_eq!(short(8.2e9), "8.2B");
+        assert_eq!(short(3e-4), "3.0e-4");
+        assert_eq!(brief_duration(7_800.0), "2h10");
+    }
+}

@@ -1,0 +1,158 @@
+//! The screen. It reads a snapshot and the user's choices, and draws; it computes
+//! nothing about runs.
+//!
+//! One screen is one file. To add one, write it and add a line to [`draw`] and to
+//! the views of the key table.
+
+pub mod alerts;
+pub mod app;
+pub mod chart;
+pub mod compare;
+pub mod detail;
+pub mod files;
+pub mod filter;
+pub mod format;
+pub mod help;
+pub mod keys;
+pub mod overview;
+pub mod plot;
+pub mod theme;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::snapshot::{Snapshot, State};
+use crate::text::{printable, shorten, width};
+use app::App;
+use keys::{VIEWS, View};
+
+/// Draws the whole screen.
+pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame) {
+    let area = frame.area();
+    if area.width < 20 || area.height < 5 {
+        return frame.render_widget(Paragraph::new("too small"), area);
+    }
+    let [head, body, foot] =
+        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+    frame.render_widget(Paragraph::new(head_line(app, snapshot, head)), head);
+    match app.view {
+        View::Overview => overview::draw(app, snapshot, frame, body),
+        View::Detail => detail::draw(app, snapshot, frame, body),
+        View::Compare => compare::draw(app, snapshot, frame, body),
+        View::Alerts => alerts::draw(app, snapshot, frame, body),
+        View::Files => files::draw(app, snapshot, frame, body),
+    }
+    frame.render_widget(Paragraph::new(foot_line(app, foot)), foot);
+    if app.help {
+        help::draw(app, frame, body);
+    }
+}
+
+fn head_line(app: &App, snapshot: &Snapshot, area: Rect) -> Line<'static> {
+    let theme = app.theme;
+    let mut spans = vec![
+        Span::styled(
+            " losscast ",
+            Style::new()
+                .fg(theme.accent)
+                .add_modifier(Modifier::BOLD | Modifier::REVERSED),
+        ),
+        Span::raw(format!(
+            " {} ",
+            shorten(&printable(&app.title), usize::from(area.width) / 4)
+        )),
+    ];
+    let states = [State::Training, State::Finished, State::Stalled, State::Diverged];
+    for state in states {
+        let count = snapshot.runs.iter().filter(|run| run.state == state).count();
+        if count > 0 {
+            spans.push(Span::styled(
+                format!(" {count} {}", state.name()),
+                theme.state(state),
+            ));
+        }
+    }
+    let mut right = Vec::new();
+    if let Some(loading) = snapshot.loading {
+        let share = if loading.bytes_total > 0 {
+            loading.bytes_read as f64 / loading.bytes_total as f64
+        } else {
+            0.0
+        };
+        right.push(format!(
+            "reading {} files {:.0}%",
+            loading.files,
+            share.min(1.0) * 100.0
+        ));
+    }
+    if app.frozen.is_some() {
+        right.push("FROZEN".to_owned());
+    }
+    let training = snapshot.runs.iter().filter(|run| run.state == State::Training);
+    if let Some(newest) = training.map(|run| run.last_data_at).max_by(f64::total_cmp) {
+        right.push(format!(
+            "newest {} ago",
+            format::brief_duration((snapshot.taken_at - newest).max(0.0))
+        ));
+    }
+    if app.sort != app::SortBy::Name {
+        right.push(format!(
+            "sort {}{}",
+            app.sort.name(),
+            if app.reversed { " reversed" } else { "" }
+        ));
+    }
+    let right = format!("{} ", right.join("  "));
+    let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    let gap = usize::from(area.width).saturating_sub(used + width(&right));
+    if gap > 0 {
+        spans.push(Span::raw(" ".repeat(gap)));
+        spans.push(Span::styled(right, theme.dimmed()));
+    }
+    Line::from(spans)
+}
+
+fn foot_line(app: &App, area: Rect) -> Line<'static> {
+    let theme = app.theme;
+    if let Some(text) = &app.typing {
+        return Line::from(vec![
+            Span::styled(" filter ", theme.title()),
+            Span::raw(format!("{}_", printable(text))),
+            Span::styled("   Enter keep  Esc leave", theme.dimmed()),
+        ]);
+    }
+    let mut spans = Vec::new();
+    for (index, (view, name)) in VIEWS.iter().enumerate() {
+        let style = if *view == app.view {
+            theme.title().add_modifier(Modifier::UNDERLINED)
+        } else {
+            theme.dimmed()
+        };
+        spans.push(Span::styled(format!(" {}", index + 1), theme.dimmed()));
+        spans.push(Span::styled(format!(" {name}"), style));
+    }
+    let hints = if !app.notice.is_empty() {
+        app.notice.clone()
+    } else if !app.filter.is_empty() {
+        format!("filter: {}  (Esc clears)", printable(app.filter.text()))
+    } else {
+        match app.view {
+            View::Overview => "Enter open  Space mark  / filter  s sort  ? help  q quit",
+            View::Detail => "+- zoom  ←→ cursor  [] smooth  v eval  ? help  q quit",
+            View::Compare => "+- zoom  b baseline  y log  ? help  q quit",
+            View::Alerts => "Enter go to step  A acknowledge  ? help  q quit",
+            View::Files => "j k move  ? help  q quit",
+        }
+        .to_owned()
+    };
+    let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    let room = usize::from(area.width).saturating_sub(used + 3);
+    let hints = shorten(&hints, room);
+    let gap = usize::from(area.width).saturating_sub(used + width(&hints) + 1);
+    spans.push(Span::raw(" ".repeat(gap)));
+    spans.push(Span::styled(hints, theme.dimmed()));
+    Line::from(spans)
+}

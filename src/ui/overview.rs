@@ -1,0 +1,501 @@
+//! The home screen: every run in a line, and the selected one as a chart.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::app::App;
+use super::{chart, detail, format};
+use crate::alert::Severity;
+use crate::snapshot::{LossView, RunView, Snapshot, State};
+use crate::text::{printable, shorten, width};
+
+/// A column: title, width, whether its text is right-aligned, and how badly it is needed.
+struct Column {
+    title: &'static str,
+    width: usize,
+    right: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Mark,
+    Name,
+    State,
+    Progress,
+    Eta,
+    Loss,
+    Trend,
+    Projected,
+    Baseline,
+    Alerts,
+}
+
+/// Lines that the chart under the table needs to be worth its place.
+const LEAST_CHART: u16 = 8;
+
+/// Draws the overview.
+pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
+    let shown = app.shown(snapshot);
+    if shown.is_empty() {
+        return draw_empty(app, snapshot, frame, area);
+    }
+    let table = (shown.len() as u16).saturating_add(1);
+    let notices = notices(app, snapshot, usize::from(area.width));
+    let notice_lines = (notices.len() as u16).min(if area.height > 30 { 6 } else { 2 });
+    let room = area.height.saturating_sub(notice_lines);
+    let with_chart = room >= LEAST_CHART + 6;
+    let table = if with_chart {
+        table.min(room - LEAST_CHART)
+    } else {
+        table.min(room)
+    };
+    let [notice_area, table_area, chart_area] = Layout::vertical([
+        Constraint::Length(notice_lines),
+        Constraint::Length(table),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    frame.render_widget(Paragraph::new(notices), notice_area);
+    draw_table(app, snapshot, &shown, frame, table_area);
+    if with_chart
+        && chart_area.height >= LEAST_CHART - 1
+        && let Some(run) = app.selected_run(snapshot)
+    {
+        let [rule, chart] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(chart_area);
+        draw_rule(app, run, frame, rule);
+        detail::draw_chart(app, run, frame, chart);
+    }
+}
+
+fn draw_rule(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
+    let (horizontal, ..) = app.symbols.rules();
+    let name = shorten(&printable(&run.id), usize::from(area.width) / 2);
+    let basis = app
+        .loss(run)
+        .and_then(|loss| loss.forecast.as_ref())
+        .map_or("", |forecast| forecast.basis.as_str());
+    let head = format!("{horizontal}{horizontal} {name} ");
+    let room = usize::from(area.width).saturating_sub(width(&head) + 4);
+    let basis = if basis.is_empty() {
+        String::new()
+    } else {
+        format!(" {} ", shorten(basis, room.saturating_sub(2)))
+    };
+    let fill = usize::from(area.width).saturating_sub(width(&head) + width(&basis) + 2);
+    let line = Line::from(vec![
+        Span::styled(head, app.theme.title()),
+        Span::styled(horizontal.to_string().repeat(fill), app.theme.dimmed()),
+        Span::styled(basis, app.theme.dimmed()),
+        Span::styled(horizontal.to_string().repeat(2), app.theme.dimmed()),
+    ]);
+    frame.render_widget(Paragraph::new(line), area);
+}
+
+fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
+    let text = if !snapshot.runs.is_empty() {
+        format!(
+            "No run passes the filter `{}`. Esc clears it.",
+            printable(app.filter.text())
+        )
+    } else if snapshot.loading.is_some() {
+        "Reading...".to_owned()
+    } else {
+        format!(
+            "No logs with a loss found in {} yet; watching.{}",
+            printable(&app.title),
+            if snapshot.problems.is_empty() {
+                ""
+            } else {
+                " Press 5 to see what was not understood."
+            }
+        )
+    };
+    let [_, middle] = Layout::vertical([Constraint::Percentage(40), Constraint::Fill(1)]).areas(area);
+    frame.render_widget(Paragraph::new(text).centered().style(app.theme.dimmed()), middle);
+}
+
+/// Crossovers and the worst alerts, a line each.
+fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
+    let prefixes = Names::of(snapshot);
+    let mut lines = Vec::new();
+    for (run, alert) in app.alerts(snapshot) {
+        if alert.cleared_at_step.is_some()
+            || alert.severity < Severity::Warning
+            || app.is_acknowledged(run, alert)
+        {
+            continue;
+        }
+        let name = prefixes.short(&run.id, 24);
+        let style = app.theme.severity(alert.severity);
+        let mark = if alert.severity == Severity::Critical {
+            "!! "
+        } else {
+            "!  "
+        };
+        lines.push(Line::from(vec![
+            Span::styled(mark, style),
+            Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
+            Span::styled(
+                shorten(
+                    &printable(&alert.message),
+                    columns.saturating_sub(width(&name) + 5),
+                ),
+                style,
+            ),
+        ]));
+    }
+    let crossovers = snapshot
+        .crossovers
+        .iter()
+        .filter(|crossover| crossover.probability >= 0.6)
+        .map(|crossover| {
+            let step = crossover
+                .at_step
+                .map_or_else(String::new, |step| format!(" near step {}", format::count(step)));
+            Line::from(vec![
+                Span::styled("x  ", Style::new().fg(app.theme.forecast)),
+                Span::styled(
+                    prefixes.short(&crossover.ahead_at_end, 24),
+                    Style::new().add_modifier(Modifier::BOLD),
+                ),
+                Span::raw(format!(
+                    " passes {}{step}, ends {:.3} lower, P {:.2}",
+                    prefixes.short(&crossover.ahead_now, 24),
+                    crossover.gap,
+                    crossover.probability
+                )),
+            ])
+        });
+    // A crossover is what only this screen knows: it is shown beside any number of alerts.
+    let crossovers: Vec<Line> = crossovers.take(3).collect();
+    let alerts_shown = lines.len().min(if crossovers.is_empty() { 2 } else { 1 });
+    let rest = lines.split_off(alerts_shown);
+    lines.into_iter().chain(crossovers).chain(rest).take(6).collect()
+}
+
+fn columns(total: usize, baseline: bool) -> Vec<Column> {
+    let column = |title, width, right, kind| Column {
+        title,
+        width,
+        right,
+        kind,
+    };
+    let mut columns = vec![
+        column("", 2, false, Kind::Mark),
+        column("RUN", 0, false, Kind::Name),
+        column("S", 1, false, Kind::State),
+        column("PROGRESS", 14, false, Kind::Progress),
+        column("ETA", 6, true, Kind::Eta),
+        column("LOSS", 7, true, Kind::Loss),
+        column("TREND", 14, false, Kind::Trend),
+        column("PROJECTED FINAL", 17, false, Kind::Projected),
+        column("VS BASE", 8, true, Kind::Baseline),
+        column("!", 4, false, Kind::Alerts),
+    ];
+    if !baseline {
+        columns.retain(|column| column.kind != Kind::Baseline);
+    }
+    // What goes first when there is no room; run, loss, projection and alerts stay.
+    for kind in [Kind::Baseline, Kind::Trend, Kind::Eta, Kind::Progress] {
+        let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
+        if total.saturating_sub(fixed) >= 20 {
+            break;
+        }
+        columns.retain(|column| column.kind != kind);
+    }
+    let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
+    for column in &mut columns {
+        match column.kind {
+            Kind::Name => column.width = total.saturating_sub(fixed).clamp(6, 46),
+            Kind::Trend if total > 140 => column.width = 24,
+            _ => {}
+        }
+    }
+    columns
+}
+
+fn draw_table(
+    app: &App,
+    snapshot: &Snapshot,
+    shown: &[&std::sync::Arc<RunView>],
+    frame: &mut Frame,
+    area: Rect,
+) {
+    let columns = columns(usize::from(area.width), app.baseline.is_some());
+    let names = Names::of(snapshot);
+    let selected = app.selected_index(shown);
+    let rows = usize::from(area.height.saturating_sub(1));
+    let first = (selected + 1)
+        .saturating_sub(rows)
+        .max(selected.saturating_sub(rows / 2))
+        .min(shown.len().saturating_sub(rows));
+    let titles = columns
+        .iter()
+        .map(|column| fit(column.title, column))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let mut lines = vec![Line::styled(
+        titles,
+        app.theme.dimmed().add_modifier(Modifier::BOLD),
+    )];
+    for (index, run) in shown.iter().enumerate().skip(first).take(rows) {
+        let mut spans = Vec::new();
+        for column in &columns {
+            let (text, style) = cell(app, snapshot, run, column, &names);
+            spans.push(Span::styled(fit(&text, column), style));
+            spans.push(Span::raw(" "));
+        }
+        let line = Line::from(spans);
+        lines.push(if index == selected {
+            line.style(app.theme.selected)
+        } else {
+            line
+        });
+    }
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Pads or cuts a text to the width of its column.
+fn fit(text: &str, column: &Column) -> String {
+    let text = shorten(text, column.width);
+    let pad = " ".repeat(column.width.saturating_sub(width(&text)));
+    if column.right {
+        format!("{pad}{text}")
+    } else {
+        format!("{text}{pad}")
+    }
+}
+
+fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &Names) -> (String, Style) {
+    let theme = app.theme;
+    let loss = app.loss(run);
+    let plain = Style::new().fg(theme.text);
+    match column.kind {
+        Kind::Mark => {
+            let mark = if app.marked.contains(&run.id) { '*' } else { ' ' };
+            let base = if app.baseline.as_deref() == Some(run.id.as_str()) {
+                'B'
+            } else {
+                ' '
+            };
+            (format!("{mark}{base}"), Style::new().fg(theme.accent))
+        }
+        Kind::Name => (names.short(&run.id, column.width), plain),
+        Kind::State => (state_letter(run.state).to_owned(), theme.state(run.state)),
+        Kind::Progress => (
+            progress(app, run, column.width),
+            if run.state == State::Training {
+                plain
+            } else {
+                theme.dimmed()
+            },
+        ),
+        Kind::Eta => (
+            run.eta_seconds
+                .map_or_else(|| "-".to_owned(), format::brief_duration),
+            theme.dimmed(),
+        ),
+        Kind::Loss => (
+            loss.map_or_else(String::new, |loss| format::loss(loss.smoothed)),
+            plain.add_modifier(Modifier::BOLD),
+        ),
+        Kind::Trend => (
+            loss.map_or_else(String::new, |loss| trend(app, loss, column.width)),
+            Style::new().fg(theme.accent),
+        ),
+        Kind::Projected => projected(app, run, loss),
+        Kind::Baseline => (versus_baseline(app, snapshot, run, loss), plain),
+        Kind::Alerts => alerts(app, run),
+    }
+}
+
+fn state_letter(state: State) -> &'static str {
+    match state {
+        State::Training => "R",
+        State::Finished => "D",
+        State::Stalled => "S",
+        State::Diverged => "X",
+    }
+}
+
+fn progress(app: &App, run: &RunView, columns: usize) -> String {
+    let (done, todo) = app.symbols.bar();
+    let Some(progress) = run.progress() else {
+        return format!("step {}", format::short(run.step as f64));
+    };
+    let bar = columns.saturating_sub(5);
+    let filled = (progress * bar as f64).round() as usize;
+    let line: String = std::iter::repeat_n(done, filled)
+        .chain(std::iter::repeat_n(todo, bar - filled.min(bar)))
+        .collect();
+    format!("{line}{:>4.0}%", (progress * 100.0).floor())
+}
+
+fn trend(app: &App, loss: &LossView, columns: usize) -> String {
+    let values = &loss.sparkline;
+    let finite = || values.iter().copied().filter(|value| value.is_finite());
+    let (low, high) = (
+        finite().fold(f64::INFINITY, f64::min),
+        finite().fold(f64::NEG_INFINITY, f64::max),
+    );
+    let levels = app.symbols.levels();
+    (0..columns.min(values.len()))
+        .map(|column| {
+            let from = column * values.len() / columns.min(values.len());
+            let to = ((column + 1) * values.len() / columns.min(values.len())).max(from + 1);
+            let part = values.get(from..to).unwrap_or_default();
+            let mean = part.iter().sum::<f64>() / part.len().max(1) as f64;
+            let height = if high > low {
+                (mean - low) / (high - low)
+            } else {
+                0.0
+            };
+            let level = (height * (levels.len() - 1) as f64)
+                .round()
+                .clamp(0.0, (levels.len() - 1) as f64);
+            levels.get(level as usize).copied().unwrap_or(' ')
+        })
+        .collect()
+}
+
+fn projected(app: &App, run: &RunView, loss: Option<&LossView>) -> (String, Style) {
+    let theme = app.theme;
+    let Some(loss) = loss else {
+        return (String::new(), Style::new());
+    };
+    let Some(forecast) = &loss.forecast else {
+        let word = match loss.forecast_reason.as_str() {
+            reason if reason.contains("--total-steps") => "no planned end",
+            reason if reason.contains("points after") => "early",
+            reason => reason,
+        };
+        return (
+            word.to_owned(),
+            if run.state == State::Diverged {
+                theme.state(State::Diverged)
+            } else {
+                theme.dimmed()
+            },
+        );
+    };
+    if run.state == State::Finished {
+        return (
+            format!("{} final", format::loss(forecast.final_loss)),
+            theme.dimmed(),
+        );
+    }
+    let half = chart::half_width(app, forecast.sd);
+    let prior = if forecast.prior_based { " ~" } else { "" };
+    (
+        format!(
+            "{} {}{prior}",
+            format::loss(forecast.final_loss),
+            format::half_width(half)
+        ),
+        Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD),
+    )
+}
+
+fn versus_baseline(app: &App, snapshot: &Snapshot, run: &RunView, loss: Option<&LossView>) -> String {
+    let baseline = app
+        .baseline
+        .as_ref()
+        .and_then(|id| snapshot.runs.iter().find(|run| run.id == *id));
+    let end = |loss: Option<&LossView>| loss?.forecast.as_ref().map(|forecast| forecast.final_loss);
+    let Some(base) = baseline else {
+        return String::new();
+    };
+    if base.id == run.id {
+        return ".".to_owned();
+    }
+    end(loss)
+        .zip(end(app.loss(base)))
+        .map_or_else(|| "-".to_owned(), |(own, base)| format::difference(own - base))
+}
+
+fn alerts(app: &App, run: &RunView) -> (String, Style) {
+    let open: Vec<Severity> = run
+        .open_alerts()
+        .filter(|alert| !app.is_acknowledged(run, alert) && alert.severity > Severity::Info)
+        .map(|alert| alert.severity)
+        .collect();
+    match open.iter().max() {
+        Some(worst) => (format!("!{}", open.len()), app.theme.severity(*worst)),
+        None => (String::new(), Style::new()),
+    }
+}
+
+/// Shortens ids by what all of them have in common.
+pub struct Names {
+    prefix: usize,
+    suffix: usize,
+}
+
+impl Names {
+    /// Finds what the ids of all runs share, up to a separator.
+    pub fn of(snapshot: &Snapshot) -> Names {
+        let mut ids = snapshot.runs.iter().map(|run| run.id.as_str());
+        let none = Names { prefix: 0, suffix: 0 };
+        let Some(first) = ids.next() else {
+            return none;
+        };
+        let (mut prefix, mut suffix) = (first.len(), first.len());
+        let mut others = 0;
+        for id in ids {
+            others += 1;
+            prefix = prefix.min(
+                first
+                    .bytes()
+                    .zip(id.bytes())
+                    .take_while(|(one, other)| one == other)
+                    .count(),
+            );
+            suffix = suffix.min(
+                first
+                    .bytes()
+                    .rev()
+                    .zip(id.bytes().rev())
+                    .take_while(|(one, other)| one == other)
+                    .count(),
+            );
+        }
+        if others == 0 {
+            return none;
+        }
+        // Cut at a separator only: half a word helps nobody.
+        let head = first
+            .get(..prefix)
+            .and_then(|head| head.rfind(['/', '_', '-']))
+            .map_or(0, |at| at + 1);
+        let tail = first
+            .get(first.len() - suffix..)
+            .and_then(|tail| tail.find(['/', '.']))
+            .map_or(0, |at| suffix - at);
+        let shortest = snapshot.runs.iter().map(|run| run.id.len()).min().unwrap_or(0);
+        if head + tail < shortest {
+            Names {
+                prefix: head,
+                suffix: tail,
+            }
+        } else {
+            none
+        }
+    }
+
+    /// The part of an id that tells it apart, at most `columns` wide.
+    pub fn short(&self, id: &str, columns: usize) -> String {
+        let end = id.len().saturating_sub(self.suffix);
+        shorten(
+            &printable(
+                id.get(self.prefix..end)
+                    .filter(|rest| !rest.is_empty())
+                    .unwrap_or(id),
+            ),
+            columns,
+        )
+    }
+}

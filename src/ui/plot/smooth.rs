@@ -1,0 +1,106 @@
+//! Smoothing that does not lag: a triangular kernel centred on each point.
+
+use crate::snapshot::CurvePoint;
+
+/// Widths of the kernel as a share of the run, narrowest first.
+pub const WIDTHS: [f64; 8] = [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16];
+
+/// The curve smoothed over `width` steps: two passes of a centred moving mean, each
+/// weighted by the number of points. Points without a finite value are left out.
+pub fn smooth(points: &[CurvePoint], width: f64) -> Vec<(f64, f64)> {
+    let finite: Vec<(f64, f64, f64)> = points
+        .iter()
+        .filter(|point| point.mean.is_finite())
+        .map(|point| (point.step, point.mean, f64::from(point.count.max(1))))
+        .collect();
+    let once = moving_mean(&finite, width / 4.0);
+    let again: Vec<(f64, f64, f64)> = finite
+        .iter()
+        .zip(&once)
+        .map(|((step, _, weight), mean)| (*step, *mean, *weight))
+        .collect();
+    let twice = moving_mean(&again, width / 4.0);
+    finite
+        .iter()
+        .zip(twice)
+        .map(|((step, ..), mean)| (*step, mean))
+        .collect()
+}
+
+/// Weighted mean of the points within `reach` of each, but of as many on either
+/// side: at the ends the mean must not lean to the inside.
+fn moving_mean(points: &[(f64, f64, f64)], reach: f64) -> Vec<f64> {
+    let mut sums = Vec::with_capacity(points.len() + 1);
+    sums.push((0.0, 0.0));
+    let mut total = (0.0, 0.0);
+    for (_, value, weight) in points {
+        total = (total.0 + value * weight, total.1 + weight);
+        sums.push(total);
+    }
+    let (mut low, mut high) = (0, 0);
+    (0..points.len())
+        .map(|index| {
+            let at = |index: usize| points.get(index).map_or(f64::INFINITY, |point| point.0);
+            while at(low) < at(index) - reach {
+                low += 1;
+            }
+            while high < points.len() && at(high) <= at(index) + reach {
+                high += 1;
+            }
+            let side = (index - low.min(index)).min(high.saturating_sub(index + 1));
+            let (from, to) = (index - side, index + side + 1);
+            let (start, end) = (sums.get(from), sums.get(to));
+            match (start, end) {
+                (Some(start), Some(end)) if end.1 > start.1 => (end.0 - start.0) / (end.1 - start.1),
+                _ => points.get(index).map_or(f64::NAN, |point| point.1),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(values: impl IntoIterator<Item = f64>) -> Vec<CurvePoint> {
+        values
+            .into_iter()
+            .enumerate()
+            .map(|(step, value)| CurvePoint {
+                step: step as f64,
+                mean: value,
+                min: value,
+                max: value,
+                count: 1,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_straight_line_stays_where_it_is() {
+        let line = points((0..200).map(|step| 3.0 - 0.01 * f64::from(step)));
+        for ((_, smoothed), point) in smooth(&line, 40.0).iter().zip(&line) {
+            assert!((smoothed - point.mean).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn noise_shrinks_and_gaps_are_left_out() {
+        let noisy = points((0..400).map(|step| {
+            if step == 100 {
+                f64::NAN
+            } else {
+                3.0 + if step % 2 == 0 { 0.1 } else { -0.1 }
+            }
+        }));
+        let smoothed = smooth(&noisy, 80.0);
+        assert_eq!(smoothed.len(), 399);
+        assert!(
+            smoothed
+                .iter()
+                .skip(50)
+                .take(300)
+                .all(|(_, value)| (value - 3.0).abs() < 0.02)
+        );
+    }
+}
