@@ -26,6 +26,9 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "-".to_owned();
     }
+    if (0.0..0.95).contains(&seconds) {
+        return format!("{seconds:.1}s");
+    }
     let seconds = seconds.clamp(0.0, 1e12).round() as u64;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {

@@ -1,27 +1,47 @@
 //! Pairs of runs whose order now is not their order at the end.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use crate::forecast::normal_distribution;
-use crate::snapshot::{Crossover, LossView, RunView};
+use crate::snapshot::{Crossover, LossView, RunView, State};
 
 /// Differences below this share of the loss are a tie: no seed reproduces closer.
 const TIE_SHARE: f64 = 5e-4;
 
 /// All crossovers among the runs, the surest first. Runs are compared on the loss
 /// that both log, preferring the one that stands for both.
+///
+/// Runs in one folder belong together, and so do runs that have a folder each.
 pub fn crossovers(runs: &[std::sync::Arc<RunView>]) -> Vec<Crossover> {
     let mut found: Vec<Crossover> = Vec::new();
+    let mut in_folder: HashMap<&str, usize> = HashMap::new();
+    for run in runs {
+        *in_folder.entry(folder(run)).or_default() += 1;
+    }
+    let shared = |run: &RunView| in_folder.get(folder(run)).is_some_and(|count| *count > 1);
     for (index, one) in runs.iter().enumerate() {
         for other in runs.iter().skip(index + 1) {
-            found.extend(pair(one, other));
+            let related = folder(one) == folder(other) || (!shared(one) && !shared(other));
+            if related {
+                found.extend(pair(one, other));
+            }
         }
     }
     found.sort_by(|one, other| other.probability.total_cmp(&one.probability));
     found
 }
 
+fn folder(run: &RunView) -> &str {
+    run.id.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 fn pair(one: &RunView, other: &RunView) -> Option<Crossover> {
+    // Of two runs that are over, neither can pass the other any more.
+    let over = |run: &RunView| run.state == State::Finished;
+    if over(one) && over(other) {
+        return None;
+    }
     let primary = one.primary()?;
     let (one_loss, other_loss) = match other.loss(primary.quantity) {
         Some(loss) => (primary, loss),

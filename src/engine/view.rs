@@ -19,8 +19,6 @@ const STALL_INTERVALS: f64 = 10.0;
 const LEAST_STALL_SECONDS: f64 = 300.0;
 /// Silence after which a run without a planned end counts as over.
 const OVER_SECONDS: f64 = 24.0 * 3600.0;
-/// Learning rate, as a share of the peak, below which a schedule has run out.
-const RUN_OUT: f64 = 0.012;
 
 const SPARKLINE_POINTS: usize = 64;
 
@@ -81,8 +79,7 @@ pub(super) fn state(
     let usual = run.pace.seconds_per_step().map_or(0.0, |pace| pace * interval);
     let limit = LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual);
     if total.is_none() {
-        let rates = run.rates.last_rate().zip(run.rates.peak());
-        if rates.is_some_and(|(last, peak)| last < RUN_OUT * peak) && run.rates.warm_up_end().is_some() {
+        if run.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
         }
         if quiet > OVER_SECONDS.max(limit) {
@@ -127,7 +124,7 @@ pub(super) fn build(
     let running = matches!(state, State::Training);
     let mut alerts = run.alerts.all().to_vec();
     if state == State::Stalled {
-        alerts.push(stall(run, now - last_data_at, &state_reason));
+        alerts.push(stall(run, now - last_data_at, total.is_some(), &state_reason));
     }
     RunView {
         id: run.identity.id.clone(),
@@ -158,10 +155,10 @@ pub(super) fn build(
     }
 }
 
-fn stall(run: &Run, quiet: f64, message: &str) -> Alert {
+fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
     Alert {
         kind: "stall",
-        severity: if quiet > 1800.0 {
+        severity: if quiet > 1800.0 && end_is_known {
             Severity::Critical
         } else {
             Severity::Warning

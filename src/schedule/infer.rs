@@ -6,6 +6,9 @@ use super::shape::{Decay, Schedule, Shape};
 /// counts as recognised. Logs that round the rate stay below it.
 const TOLERANCE: f64 = 4e-3;
 
+/// Ratios that trainers end at, tried when the length must follow from the shape.
+const USUAL_RATIOS: [f64; 3] = [0.0, 0.1, 0.01];
+
 /// Least fall of the rate, as a share of the peak, that a decay must show: below it
 /// shapes cannot be told apart.
 const LEAST_FALL: f64 = 0.03;
@@ -23,31 +26,39 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
     }
     let shares: Vec<(f64, f64)> = thin(rates).map(|(step, rate)| (step, rate / peak)).collect();
     // Where the rate leaves the peak: the start of the decay, if there is a stable phase.
-    let decay_start = shares
+    let decay_start = rates
         .iter()
-        .take_while(|(_, share)| *share > 1.0 - 1e-3)
+        .take_while(|(_, rate)| *rate > peak * (1.0 - 1e-3))
         .last()
         .map_or(warm_up, |(step, _)| *step);
-    let stable = decay_start - warm_up > 0.1 * (last_step - warm_up) && decay_start > warm_up * 1.5;
-    let start = if stable { decay_start } else { warm_up };
-    let totals: Vec<f64> = match total {
-        Some(total) if total > start => vec![total],
-        Some(_) => return None,
-        None => candidate_totals(start, last_step),
+    let first_step = rates.first().map_or(warm_up, |(step, _)| *step);
+    let stable = decay_start - first_step > 0.1 * (last_step - first_step);
+    // A log that begins late may hide a warm-up that ended where it begins.
+    let starts = if stable {
+        vec![decay_start]
+    } else {
+        vec![warm_up, first_step]
     };
-    let decays = [Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot];
     let mut best: Option<(f64, Schedule)> = None;
-    for decay in decays {
-        // A fall from warm-up on is never 1-sqrt in practice.
-        if !stable && decay == Decay::OneMinusSquareRoot {
-            continue;
-        }
-        for &total in &totals {
-            let Some((deviation, min_ratio)) = fit_min_ratio(&shares, decay, start, total) else {
+    for start in starts {
+        for decay in [Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot] {
+            // A fall from warm-up on is never 1-sqrt in practice.
+            if !stable && decay == Decay::OneMinusSquareRoot {
                 continue;
-            };
-            if best.as_ref().is_none_or(|(least, _)| deviation < *least) {
-                best = Some((deviation, schedule(stable, decay, min_ratio, start, total)));
+            }
+            for (given, total) in totals(total, start, last_step) {
+                let ratios: &[f64] = match (given, decay) {
+                    (true, _) => &[],
+                    // Along a straight line any length goes with some ratio: assume zero.
+                    (false, Decay::Linear) => &[0.0],
+                    (false, _) => &USUAL_RATIOS,
+                };
+                let Some((deviation, min_ratio)) = fit_min_ratio(&shares, decay, start, total, ratios) else {
+                    continue;
+                };
+                if best.as_ref().is_none_or(|(least, _)| deviation < *least) {
+                    best = Some((deviation, schedule(stable, decay, min_ratio, start, total)));
+                }
             }
         }
     }
@@ -70,33 +81,60 @@ fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) 
     Schedule {
         shape,
         total_steps: Some(total.round() as u64),
-        warm_up: None,
+        warm_up: (!stable).then_some(start.round() as u64),
         peak: None,
     }
 }
 
-/// At most 400 of the rates, evenly.
+/// At most 160 of the rates, evenly.
 fn thin(rates: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
-    let stride = rates.len().div_ceil(400).max(1);
+    let stride = rates.len().div_ceil(160).max(1);
     rates.iter().copied().step_by(stride).chain(rates.last().copied())
 }
 
-fn candidate_totals(start: f64, last_step: f64) -> Vec<f64> {
-    // From "it ends now" to "a tenth is done", close enough that TOLERANCE decides.
-    (0..240)
-        .map(|index| start + (last_step - start) * 1.01f64.powi(index))
-        .collect()
+/// Lengths to try, and whether they are given.
+fn totals(given: Option<f64>, start: f64, last_step: f64) -> Vec<(bool, f64)> {
+    match given {
+        Some(total) if total > start => vec![(true, total)],
+        Some(_) => Vec::new(),
+        // From "it ends now" to "a tenth is done", close enough that TOLERANCE decides.
+        None => (0..240)
+            .map(|index| (false, start + (last_step - start) * 1.01f64.powi(index)))
+            .collect(),
+    }
 }
 
 /// The ratio at the end that fits best for a given shape and length, with the root
 /// mean square deviation. The share is linear in the ratio: `r + (1 - r) d`.
-fn fit_min_ratio(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64) -> Option<(f64, f64)> {
+///
+/// With `ratios` given, the best of those; else any.
+fn fit_min_ratio(
+    shares: &[(f64, f64)],
+    decay: Decay,
+    start: f64,
+    total: f64,
+    ratios: &[f64],
+) -> Option<(f64, f64)> {
     let probe = |min_ratio: f64| Schedule {
         shape: Shape::Fall { decay, min_ratio },
         total_steps: None,
         warm_up: None,
         peak: None,
     };
+    let deviation = |min_ratio: f64| {
+        let fitted = probe(min_ratio);
+        let square: f64 = shares
+            .iter()
+            .map(|(step, share)| (fitted.share(*step, start, total) - share).powi(2))
+            .sum();
+        ((square / shares.len() as f64).sqrt(), min_ratio)
+    };
+    if !ratios.is_empty() {
+        return ratios
+            .iter()
+            .map(|ratio| deviation(*ratio))
+            .min_by(|one, other| one.0.total_cmp(&other.0));
+    }
     let (zero, one) = (probe(0.0), probe(1.0));
     let (mut numerator, mut denominator) = (0.0, 0.0);
     for (step, share) in shares.iter().filter(|(step, _)| *step >= start) {
@@ -105,16 +143,7 @@ fn fit_min_ratio(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64) ->
         numerator += slope * (share - low);
         denominator += slope * slope;
     }
-    if denominator <= 0.0 {
-        return None;
-    }
-    let min_ratio = (numerator / denominator).clamp(0.0, 0.95);
-    let fitted = probe(min_ratio);
-    let mut square = 0.0;
-    for (step, share) in shares {
-        square += (fitted.share(*step, start, total) - share).powi(2);
-    }
-    Some(((square / shares.len() as f64).sqrt(), min_ratio))
+    (denominator > 0.0).then(|| deviation((numerator / denominator).clamp(0.0, 0.95)))
 }
 
 #[cfg(test)]

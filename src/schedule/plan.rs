@@ -90,11 +90,8 @@ impl Plan {
         let peak = recorded.peak().unwrap_or(rate);
         let complete = total_steps.is_some_and(|total| last_step + 1 >= total);
         let inferred = || {
-            let after_warm_up: Vec<(f64, f64)> = recorded
-                .steps_and_rates()
-                .into_iter()
-                .filter(|(step, _)| *step >= warm_up_end as f64)
-                .collect();
+            let mut after_warm_up = held(recorded.steps_and_rates());
+            after_warm_up.retain(|(step, _)| *step >= warm_up_end as f64);
             infer(
                 &after_warm_up,
                 peak,
@@ -123,6 +120,12 @@ impl Plan {
                         ScheduleSource::Inferred
                     };
                     plan.follow(&schedule, source, last_step, peak);
+                }
+                None if total_steps.is_none() && recorded.has_run_out() => {
+                    plan.source = ScheduleSource::Logged;
+                    plan.description = "logged until it ran out".to_owned();
+                    plan.total_steps = Some(last_step + 1);
+                    plan.total_inferred = true;
                 }
                 None => {
                     plan.description = "the last learning rate, carried on".to_owned();
@@ -167,7 +170,8 @@ impl Plan {
             return;
         };
         let peak = schedule.peak.unwrap_or(peak);
-        let share = |step: f64| schedule.share(step, self.warm_up_end as f64, total as f64);
+        let warm_up = schedule.warm_up.unwrap_or(self.warm_up_end) as f64;
+        let share = |step: f64| schedule.share(step, warm_up, total as f64);
         self.future = future_treads(last_step, total)
             .map(|step| (step, peak * share(step)))
             .collect();
@@ -175,6 +179,26 @@ impl Plan {
             self.curve.change(step + 1.0, *rate);
         }
     }
+}
+
+/// Adds the end of every stretch on which the rate was held: a stable phase is a
+/// single change, however long.
+fn held(rates: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let gaps = rates
+        .windows(2)
+        .filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0));
+    let stride = gaps.filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min);
+    let mut points = Vec::with_capacity(rates.len() * 2);
+    for pair in rates.windows(2) {
+        if let [(step, rate), (next, _)] = pair {
+            points.push((*step, *rate));
+            if next - step > 1.5 * stride {
+                points.push((next - stride, *rate));
+            }
+        }
+    }
+    points.extend(rates.last());
+    points
 }
 
 fn future_treads(last_step: u64, total: u64) -> impl Iterator<Item = f64> {
@@ -214,6 +238,18 @@ mod tests {
             "{}",
             plan.description
         );
+    }
+
+    #[test]
+    fn a_run_without_a_stated_end_is_over_when_its_rate_has_run_out() {
+        for spec in ["wsd:decay=0.2", "linear"] {
+            let plan = Plan::new(&recorded(spec, 5000, 5000), None, 5000, None);
+            assert!(
+                plan.total_steps.is_some_and(|total| total.abs_diff(5000) < 30),
+                "{spec}: {plan:?}"
+            );
+            assert_eq!(plan.source, ScheduleSource::Logged, "{spec}");
+        }
     }
 
     #[test]

@@ -137,6 +137,17 @@ impl RecordedRates {
         }
     }
 
+    /// True when the rate, after warm-up, has fallen to almost nothing.
+    pub fn has_run_out(&self) -> bool {
+        /// Share of the peak at which no schedule has anything left to do.
+        const RUN_OUT: f64 = 0.012;
+        let spent = self
+            .last_rate()
+            .zip(self.peak())
+            .is_some_and(|(last, peak)| last < RUN_OUT * peak);
+        spent && self.warm_up_end().is_some()
+    }
+
     /// True when no learning rate was logged.
     pub fn is_empty(&self) -> bool {
         self.treads.is_empty()

@@ -371,7 +371,7 @@ impl App {
                 self.cursor = Some(at.clamp(from, to));
             }
             Action::CursorOff => self.cursor = None,
-            Action::Event(by) => self.to_event(by, snapshot),
+            Action::Event(by) => self.seek_event(by, snapshot),
             _ => {}
         }
     }
@@ -389,7 +389,7 @@ impl App {
     }
 
     /// Moves the cursor to the next or previous alert or resume of the selected run.
-    fn to_event(&mut self, by: i32, snapshot: &Snapshot) {
+    fn seek_event(&mut self, by: i32, snapshot: &Snapshot) {
         let Some(run) = self.selected_run(snapshot) else {
             return;
         };

@@ -126,14 +126,14 @@ fn is_separator(byte: u8) -> bool {
 }
 
 fn may_start_number(rest: &[u8]) -> bool {
-    match rest {
-        [b'0'..=b'9', ..] => true,
-        [b'+' | b'-' | b'.', b'0'..=b'9' | b'.', ..] => true,
-        [b'-', b'n' | b'N' | b'i' | b'I', ..] => true,
-        [b'n' | b'N', b'a' | b'A', b'n' | b'N', ..] => true,
-        [b'i' | b'I', b'n' | b'N', b'f' | b'F', ..] => true,
-        _ => false,
-    }
+    matches!(
+        rest,
+        [b'0'..=b'9', ..]
+            | [b'+' | b'-' | b'.', b'0'..=b'9' | b'.', ..]
+            | [b'-', b'n' | b'N' | b'i' | b'I', ..]
+            | [b'n' | b'N', b'a' | b'A', b'n' | b'N', ..]
+            | [b'i' | b'I', b'n' | b'N', b'f' | b'F', ..]
+    )
 }
 
 fn token_length(rest: &[u8]) -> usize {

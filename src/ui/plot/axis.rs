@@ -19,7 +19,7 @@ impl Axis {
         } else {
             (0.0, 1.0)
         };
-        let log = log && max > 0.0;
+        let log = log && max > 1e-300;
         if log {
             min = min.max(max * 1e-9).max(f64::MIN_POSITIVE);
         }
