@@ -107,6 +107,16 @@ impl Row<'_> {
         self.records.value(self.index, quantity)
     }
 
+    /// The quantities logged here and their values, in the order of [`Quantity::ALL`].
+    pub fn values(&self) -> impl Iterator<Item = (Quantity, f64)> + '_ {
+        let mut left = self.records.present.get(self.index).copied().unwrap_or_default();
+        std::iter::from_fn(move || {
+            let quantity = *Quantity::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some((quantity, self.value(quantity)?))
+        })
+    }
+
     /// True when the record has `quantity`, whatever its value.
     pub fn has(&self, quantity: Quantity) -> bool {
         self.value(quantity).is_some()

@@ -158,10 +158,7 @@ impl Run {
         if self.goes_back(row) {
             self.rewind(step);
         }
-        for quantity in Quantity::ALL {
-            let Some(value) = row.value(quantity) else {
-                continue;
-            };
+        for (quantity, value) in row.values() {
             match quantity {
                 Quantity::LearningRate => self.rates.push(step, value),
                 Quantity::WallTime => self.pace.wall_time(step, value),

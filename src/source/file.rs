@@ -13,8 +13,8 @@ use crate::format::{
 use crate::metric::Names;
 use crate::run::Identity;
 
-/// Bytes read in one turn: enough to be fast, few enough to be fair.
-const TURN_BYTES: usize = 1 << 20;
+/// Bytes read in one turn: few enough to be fair and to stay in the cache.
+const TURN_BYTES: usize = 1 << 18;
 /// A last line without its end counts as complete after this many quiet seconds.
 const QUIET_SECONDS: f64 = 10.0;
 /// A document larger than this is not read.
