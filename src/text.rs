@@ -64,6 +64,18 @@ pub fn shorten(text: &str, columns: usize) -> String {
     head
 }
 
+/// Shortens a sentence to `columns`, cutting its end.
+pub fn clip(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut head = take_columns(text.chars(), columns.saturating_sub(1));
+    if columns > 0 {
+        head.push('…');
+    }
+    head
+}
+
 fn take_columns(characters: impl Iterator<Item = char>, columns: usize) -> String {
     let mut used = 0;
     characters

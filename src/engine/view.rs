@@ -17,6 +17,8 @@ use crate::text::duration;
 const STALL_INTERVALS: f64 = 10.0;
 /// ...but not before this many seconds: evaluations and checkpoints take their time.
 const LEAST_STALL_SECONDS: f64 = 300.0;
+/// ...nor before this many when the log does not tell how fast the run goes.
+const STALL_SECONDS_WITHOUT_PACE: f64 = 1800.0;
 /// Silence after which a run without a planned end counts as over.
 const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
@@ -76,8 +78,10 @@ pub(super) fn state(
         );
     }
     let quiet = now - last_data_at;
-    let usual = run.pace.seconds_per_step().map_or(0.0, |pace| pace * interval);
-    let limit = LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual);
+    let usual = run.pace.seconds_per_step().map(|pace| pace * interval);
+    let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
+        LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
+    });
     if total.is_none() {
         if run.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
@@ -90,11 +94,15 @@ pub(super) fn state(
         }
     }
     if quiet > limit {
-        let message = format!(
-            "no new step for {}; usually one comes every {}",
-            duration(quiet),
-            duration(usual)
-        );
+        let ended = if total.is_none() {
+            "; it may have ended, its planned length is unknown"
+        } else {
+            ""
+        };
+        let usually = usual.map_or_else(String::new, |usual| {
+            format!(", usually every {}", duration(usual))
+        });
+        let message = format!("no new record for {}{usually}{ended}", duration(quiet));
         return (State::Stalled, message);
     }
     (State::Training, "records keep coming".to_owned())

@@ -218,7 +218,8 @@ pub(super) fn parse_line(line: &[u8]) -> Option<Value> {
         })
 }
 
-/// Puts quotes around `NaN`, `Infinity`, `-Infinity`, `nan`, `inf` outside strings.
+/// Makes JSON of what other writers call JSON: puts quotes around `NaN`, `Infinity`, `-Infinity`, `nan`, `inf`
+/// outside strings, and blanks in the place of raw control characters inside them.
 pub(super) fn quote_bare_words(json: &[u8]) -> Vec<u8> {
     const WORDS: [&[u8]; 8] = [
         b"-Infinity",
@@ -242,6 +243,12 @@ pub(super) fn quote_bare_words(json: &[u8]) -> Vec<u8> {
                 continue;
             }
             in_string = byte != b'"';
+            // A raw control character is not JSON either; it must not cost the line.
+            if byte.is_ascii_control() {
+                out.push(b' ');
+                at += 1;
+                continue;
+            }
         } else if byte == b'"' {
             in_string = true;
         } else if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {

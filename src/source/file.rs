@@ -137,7 +137,8 @@ impl Followed {
             Look::Restarted => self.restart(outlet)?,
             Look::Same | Look::Grown => {}
         }
-        if look != Look::Same
+        let unseen = self.reading.is_none() && self.tried_at.is_none();
+        if (look != Look::Same || unseen)
             && let Err(error) = self.recognise(names, outlet, last_word)?
         {
             return Ok(Err(error));

@@ -10,7 +10,7 @@ use super::app::App;
 use super::format;
 use super::overview::Names;
 use crate::snapshot::Snapshot;
-use crate::text::{printable, shorten, width};
+use crate::text::{clip, printable, width};
 
 /// Draws the list and the selected alert in full.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -54,7 +54,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             let room = columns.saturating_sub(width(&head));
             let line = Line::from(vec![
                 Span::styled(head, style),
-                Span::styled(shorten(&printable(&alert.message), room), style),
+                Span::styled(clip(&printable(&alert.message), room), style),
             ]);
             if index == selected {
                 line.style(app.theme.selected)

@@ -157,7 +157,7 @@ impl App {
             log_y: false,
             log_x: false,
             x_axis: XAxis::Step,
-            smoothing: 3,
+            smoothing: 4,
             raw: true,
             window: (0.0, 1.0),
             cursor: None,
@@ -249,8 +249,19 @@ impl App {
         if !marked.is_empty() {
             return marked;
         }
-        let start = self.selected_index(&shown).saturating_sub(MOST / 2);
-        shown.into_iter().skip(start).take(MOST).collect()
+        // Without marks: the runs beside the selected one, as far as they are alike.
+        let Some(selected) = shown.get(self.selected_index(&shown)).copied() else {
+            return Vec::new();
+        };
+        let folder = |run: &RunView| run.id.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let alone = shown.iter().filter(|run| folder(run) == folder(selected)).count() == 1;
+        let level = |run: &RunView| self.loss(run).map_or(f64::NAN, |loss| loss.smoothed);
+        let alike = |run: &RunView| (level(run) / level(selected) - 1.0).abs() < 0.25;
+        shown
+            .into_iter()
+            .filter(|run| run.id == selected.id || (alike(run) && (alone || folder(run) == folder(selected))))
+            .take(MOST)
+            .collect()
     }
 
     /// All alerts, those that need attention first.

@@ -11,7 +11,7 @@ use super::plot::{Layer, Plot};
 use super::{chart, format};
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot};
-use crate::text::{printable, shorten};
+use crate::text::{clip, printable, shorten};
 
 /// Draws the detail view of the selected run.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -380,7 +380,7 @@ fn cursor_line(app: &App, run: &RunView) -> Option<String> {
 fn law_text(loss: &LossView) -> Option<String> {
     let law = loss.law?;
     Some(format!(
-        "L0 {:.3}  A {:.3}  α {:.3}  C {:.3}  λ {:.4}  full anneal {:.3}  residual sd {:.4}",
+        "L0 {:.3} A {:.3} α {:.3} C {:.3} λ {:.4}  full anneal {:.3}  residual {:.4}",
         law.l0, law.a, law.alpha, law.c, law.lambda, law.full_anneal_drop, law.residual_sd
     ))
 }
@@ -388,7 +388,7 @@ fn law_text(loss: &LossView) -> Option<String> {
 /// The facts under the chart on a narrow screen.
 fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
     let theme = app.theme;
-    let cut = |text: String| shorten(&printable(&text), columns);
+    let cut = |text: String| clip(&printable(&text), columns);
     let mut lines = Vec::new();
     if let Some(cursor) = cursor_line(app, run) {
         lines.push(Line::styled(cut(cursor), Style::new().fg(theme.accent)));

@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::app::App;
 use super::format;
 use crate::snapshot::Snapshot;
-use crate::text::{printable, shorten, width};
+use crate::text::{clip, printable, shorten, width};
 
 /// Draws the list.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -20,7 +20,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         let line = Line::from(vec![
             Span::styled(path, app.theme.title()),
             Span::raw("  "),
-            Span::raw(shorten(&printable(&problem.message), room)),
+            Span::raw(clip(&printable(&problem.message), room)),
         ]);
         lines.push(if index == app.line {
             line.style(app.theme.selected)

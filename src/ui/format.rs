@@ -89,7 +89,8 @@ pub fn brief_duration(seconds: f64) -> String {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),
         3600..86_400 => format!("{}h{:02}", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{}d{}h", seconds / 86_400, seconds / 3600 % 24),
+        86_400..8_640_000 => format!("{}d{}h", seconds / 86_400, seconds / 3600 % 24),
+        _ => format!("{}d", seconds / 86_400),
     }
 }
 

@@ -25,7 +25,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::snapshot::{Snapshot, State};
-use crate::text::{printable, shorten, width};
+use crate::text::{clip, printable, shorten, width};
 use app::App;
 use keys::{VIEWS, View};
 
@@ -140,17 +140,17 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
         format!("filter: {}  (Esc clears)", printable(app.filter.text()))
     } else {
         match app.view {
-            View::Overview => "Enter open  Space mark  / filter  s sort  ? help  q quit",
-            View::Detail => "+- zoom  ←→ cursor  [] smooth  v eval  ? help  q quit",
-            View::Compare => "+- zoom  b baseline  y log  ? help  q quit",
-            View::Alerts => "Enter go to step  A acknowledge  ? help  q quit",
-            View::Files => "j k move  ? help  q quit",
+            View::Overview => "? help  q quit  Enter open  Space mark  / filter",
+            View::Detail => "? help  Esc back  +- zoom  ←→ cursor  [] smooth",
+            View::Compare => "? help  Esc back  +- zoom  b baseline",
+            View::Alerts => "? help  Enter go to step  A acknowledge",
+            View::Files => "? help  Esc back",
         }
         .to_owned()
     };
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(used + 3);
-    let hints = shorten(&hints, room);
+    let hints = clip(&hints, room);
     let gap = usize::from(area.width).saturating_sub(used + width(&hints) + 1);
     spans.push(Span::raw(" ".repeat(gap)));
     spans.push(Span::styled(hints, theme.dimmed()));

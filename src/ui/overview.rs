@@ -10,7 +10,7 @@ use super::app::App;
 use super::{chart, detail, format};
 use crate::alert::Severity;
 use crate::snapshot::{LossView, RunView, Snapshot, State};
-use crate::text::{printable, shorten, width};
+use crate::text::{clip, printable, shorten, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
 struct Column {
@@ -83,7 +83,7 @@ fn draw_rule(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
     let basis = if basis.is_empty() {
         String::new()
     } else {
-        format!(" {} ", shorten(basis, room.saturating_sub(2)))
+        format!(" {} ", clip(basis, room.saturating_sub(2)))
     };
     let fill = usize::from(area.width).saturating_sub(width(&head) + width(&basis) + 2);
     let line = Line::from(vec![
@@ -140,7 +140,7 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
             Span::styled(mark, style),
             Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
             Span::styled(
-                shorten(
+                clip(
                     &printable(&alert.message),
                     columns.saturating_sub(width(&name) + 5),
                 ),
@@ -202,7 +202,7 @@ fn columns(total: usize, baseline: bool) -> Vec<Column> {
     // What goes first when there is no room; run, loss, projection and alerts stay.
     for kind in [Kind::Baseline, Kind::Trend, Kind::Eta, Kind::Progress] {
         let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
-        if total.saturating_sub(fixed) >= 20 {
+        if total.saturating_sub(fixed) >= 26 {
             break;
         }
         columns.retain(|column| column.kind != kind);

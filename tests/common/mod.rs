@@ -23,5 +23,13 @@ pub fn manifest(path: &std::path::Path) -> Vec<std::collections::HashMap<String,
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines().map(|line| line.split('\t'));
     let header: Vec<&str> = lines.next().unwrap().collect();
-    lines.map(|row| header.iter().map(|name| (*name).to_owned()).zip(row.map(str::to_owned)).collect()).collect()
+    lines
+        .map(|row| {
+            header
+                .iter()
+                .map(|name| (*name).to_owned())
+                .zip(row.map(str::to_owned))
+                .collect()
+        })
+        .collect()
 }

@@ -1,8 +1,8 @@
 //! Megatron-LM and its descendants (Megatron-DeepSpeed, GPT-NeoX, Megatron Bridge):
 //! `iteration 10/ 2000 | lm loss: 2.557783E+00 | grad norm: 0.154 |`.
 //!
-//! A loss that is not a number is not printed at all: the line then becomes a record
-//! without a loss, which the detectors know how to read.
+//! A loss that is not a number is not printed at all. A complete line without one, in
+//! which no iteration was skipped, is therefore a record whose loss is NaN.
 
 use super::{Fields, Grammar, Match};
 use crate::format::number;
@@ -38,8 +38,25 @@ impl Grammar for Megatron {
         fields.total = total;
         // GPT-NeoX puts a cell before the iteration.
         fields.values.extend(line.split('|').filter_map(cell));
+        if line.trim_end().ends_with('|') && loss_was_left_out(&fields.values) {
+            fields.values.push(("lm loss", f64::NAN));
+        }
         Match::Record
     }
+}
+
+/// True for a train line that prints all but its loss. Where every iteration since the
+/// last line was skipped there is no loss to print, and that is the loss scale's business.
+fn loss_was_left_out(values: &[(&str, f64)]) -> bool {
+    let value = |wanted: &str| {
+        values
+            .iter()
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, value)| *value)
+    };
+    value("learning rate").is_some()
+        && !values.iter().any(|(name, _)| name.ends_with("loss"))
+        && value("number of skipped iterations").is_some_and(|skipped| skipped == 0.0)
 }
 
 /// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`
@@ -79,11 +96,12 @@ mod tests {
         let content = " [2025-09-05 16:09:51] iteration       10/    2000 | consumed samples:         1280 | elapsed time per iteration (ms): 10720.6 | learning rate: 2.999833E-05 | global batch size:   128 | lm loss: 2.557783E+00 | loss scale: 1.0 | grad norm: 0.154 | number of skipped iterations:   0 |\n\
              ------\n validation loss at iteration 10 | lm loss value: 8.123456E+00 | lm loss PPL: 3.37E+03 | \n\
              [default7]: iteration    31215/  115311 | consumed tokens:  97834074112 | elapsed time per iteration (s): 105.90 | lm loss: NAN | grad norm: nan |\n\
-              iteration    31216/  115311 | learning rate: 6.676E-06 | loss scale: 1.0 | grad norm: 0.7 |\n";
+              iteration    31216/  115311 | learning rate: 6.676E-06 | loss scale: 1.0 | grad norm: 0.7 | number of skipped iterations:   0 |\n\
+              iteration    31217/  115311 | learning rate: 6.676E-06 | loss scale: 1.0 | number of skipped iterations:   1 |\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.format, "megatron");
         let records = &read.decoded.records;
-        assert_eq!(records.steps(), [10, 10, 31215, 31216]);
+        assert_eq!(records.steps(), [10, 10, 31215, 31216, 31217]);
         assert_eq!(records.value(0, Quantity::TrainLoss), Some(2.557783));
         assert!(
             records
@@ -93,7 +111,8 @@ mod tests {
         assert_eq!(records.value(1, Quantity::EvalLoss), Some(8.123456));
         assert!(records.value(2, Quantity::TrainLoss).is_some_and(f64::is_nan));
         assert_eq!(records.value(2, Quantity::Tokens), Some(97_834_074_112.0));
-        assert_eq!(records.value(3, Quantity::TrainLoss), None);
+        assert!(records.value(3, Quantity::TrainLoss).is_some_and(f64::is_nan));
+        assert_eq!(records.value(4, Quantity::TrainLoss), None);
         assert_eq!(read.decoded.total_steps, Some(115_311));
     }
 }

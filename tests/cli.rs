@@ -1,0 +1,258 @@
+//! The command line as a user and a script meet it.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use serde_json::Value;
+
+fn losscast() -> Command {
+    let mut command = Command::cargo_bin("losscast").unwrap();
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn report(path: &Path) -> Value {
+    let output = losscast()
+        .arg("report")
+        .arg(path)
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn find<'a>(report: &'a Value, id: &str) -> &'a Value {
+    report["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|run| run["id"] == id)
+        .unwrap_or_else(|| panic!("no run {id}"))
+}
+
+#[test]
+fn the_json_of_the_report_keeps_its_contract() {
+    let report = report(Path::new("sample_logs"));
+    assert_eq!(report["schema_version"], 1);
+    let runs = report["runs"].as_array().unwrap();
+    assert!(runs.len() >= 12, "{} runs", runs.len());
+    for run in runs {
+        for key in [
+            "id",
+            "path",
+            "format",
+            "state",
+            "metric",
+            "step",
+            "total_steps",
+            "progress",
+            "eta_seconds",
+            "data_age_seconds",
+            "loss",
+            "learning_rate",
+            "forecast",
+            "forecast_reason",
+            "law",
+            "warnings",
+            "skipped_lines",
+            "segments",
+        ] {
+            assert!(run.get(key).is_some(), "{} lacks {key}", run["id"]);
+        }
+        assert!(
+            run["forecast"].is_null() != run["forecast_reason"].is_null(),
+            "{}",
+            run["id"]
+        );
+    }
+    let cosine = find(&report, "slimpajama-124m/cosine-lr1e-3.csv");
+    assert_eq!(cosine["learning_rate"]["source"], "inferred");
+    let forecast = &cosine["forecast"];
+    let final_loss = forecast["final_loss"].as_f64().unwrap();
+    assert_eq!(forecast["interval"]["level"], 0.8);
+    assert!(forecast["interval"]["low"].as_f64().unwrap() < final_loss);
+    // What the run really came to (mean train loss of its last 2,000 steps, not bundled): 3.08.
+    assert!((final_loss - 3.08).abs() < 0.08, "{final_loss}");
+    let diverged = find(&report, "llm.c-gpt2-124m-nan/train.log");
+    assert_eq!(diverged["state"], "diverged");
+    assert!(diverged["loss"]["last"].is_null() && diverged["forecast"].is_null());
+    assert_eq!(diverged["warnings"][0]["kind"], "non_finite");
+    let crossovers = report["crossovers"].as_array().unwrap();
+    assert!(crossovers.iter().any(|crossover| {
+        crossover["ahead_now"] == "slimpajama-124m/cosine-lr1e-3.csv"
+            && crossover["ahead_at_end"] == "slimpajama-124m/wsd-lr1e-3.csv"
+            && crossover["at_step"]
+                .as_u64()
+                .is_some_and(|step| (21_450..25_000).contains(&step))
+    }));
+}
+
+#[test]
+fn ids_are_stable_across_calls() {
+    let ids = || {
+        report(Path::new("sample_logs"))["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|run| run["id"].to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(), ids());
+}
+
+#[test]
+fn without_a_terminal_the_report_is_printed() {
+    losscast()
+        .arg("sample_logs")
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("PROJECTED FINAL").and(predicate::str::contains("Crossovers")));
+}
+
+#[test]
+fn bad_input_is_named_and_never_stops_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
+    write("empty.log", b"");
+    write("binary.log", &[0u8, 159, 146, 150].repeat(4000));
+    write("prose.log", b"Nothing to see here.\nReally.\n");
+    write(
+        "no-loss.jsonl",
+        b"{\"step\": 1, \"accuracy\": 0.5}\n{\"step\": 2, \"accuracy\": 0.6}\n",
+    );
+    write("half.json", b"{\"log_history\": [{\"step\": 1, ");
+    let mut long = b"{\"step\": 1, \"loss\": 2.5, \"note\": \"".to_vec();
+    long.extend(std::iter::repeat_n(b'x', 10 << 20));
+    long.extend(b"\"}\n{\"step\": 2, \"loss\": 2.4}\n");
+    write("long.jsonl", &long);
+    write("escape.jsonl", b"{\"step\": 1, \"loss\": 2.5, \"\x1b[2J\": 1}\n\x1b]0;owned\x07\n{\"step\": 2, \"loss\": NaN}\n{\"step\": 3, \"loss\": 2.25, \"t\": \"\xff\"}\n");
+    write(
+        "\u{1b}[31mred.csv",
+        b"step,loss\n1,2\n2,inf\n3,-Infinity\n4,\"nan\"\n5,1.5\n",
+    );
+    let json = report(folder.path());
+    assert_eq!(json["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(find(&json, "long.jsonl")["loss"]["points"], 2);
+    let escape = find(&json, "escape.jsonl");
+    assert_eq!(
+        (&escape["loss"]["points"], &escape["skipped_lines"]),
+        (&Value::from(3), &Value::from(1))
+    );
+    let problems = json["problems"].as_array().unwrap();
+    for name in ["empty.log", "binary.log", "prose.log"] {
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem["path"].as_str().unwrap().ends_with(name)),
+            "{name}"
+        );
+    }
+    for command in [&["report"][..], &["inspect"][..], &[][..]] {
+        let output = losscast().args(command).arg(folder.path()).output().unwrap();
+        let raw = output
+            .stdout
+            .iter()
+            .chain(&output.stderr)
+            .find(|byte| **byte < 32 && **byte != b'\n');
+        assert_eq!(raw, None, "{command:?} wrote a control character");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_with_a_reason() {
+    losscast()
+        .args(["report", "/no/such/place"])
+        .assert()
+        .code(1)
+        .stderr(
+            predicate::str::contains("/no/such/place")
+                .and(predicate::str::contains("no such file or folder")),
+        );
+    let empty = tempfile::tempdir().unwrap();
+    losscast()
+        .arg("report")
+        .arg(empty.path())
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("no log with a loss"));
+    losscast()
+        .args(["report", "sample_logs", "--schedule", "cosinus"])
+        .assert()
+        .code(2)
+        .stderr(
+            predicate::str::contains("unknown shape `cosinus`")
+                .and(predicate::str::contains("cosine:total=")),
+        );
+}
+
+#[test]
+fn a_declared_schedule_and_declared_names_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.csv");
+    let rows: String = (1..300)
+        .map(|tick| format!("{tick},{:.5}\n", 2.0 + 2.0 / f64::from(tick).sqrt()))
+        .collect();
+    std::fs::write(&path, format!("tick,objective\n{rows}")).unwrap();
+    let output = losscast()
+        .arg("report")
+        .arg(&path)
+        .args([
+            "--format",
+            "json",
+            "--step",
+            "tick",
+            "--loss",
+            "objective",
+            "--schedule",
+            "linear:total=600,peak=1e-3",
+        ])
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &report["runs"][0];
+    assert_eq!(
+        (&run["step"], &run["total_steps"]),
+        (&Value::from(299), &Value::from(600))
+    );
+    assert_eq!(run["learning_rate"]["source"], "declared");
+    assert_eq!(run["forecast"]["prior_based"], true);
+}
+
+#[test]
+fn inspect_says_what_became_of_each_column_and_line() {
+    losscast()
+        .args(["inspect", "sample_logs/slimpajama-124m/wsd-lr1e-3.csv"])
+        .assert()
+        .success()
+        .stdout(
+            predicate::str::contains("format         csv")
+                .and(predicate::str::contains("lr is the learning_rate"))
+                .and(predicate::str::contains("val_loss is the eval_loss"))
+                .and(predicate::str::contains("0 skipped"))
+                .and(predicate::str::contains("stable, then linear")),
+        );
+}
+
+#[test]
+fn replay_writes_the_log_again_and_never_over_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_logs/multipowerlaw-100m/wsd-24k.csv");
+    let replay = || {
+        let mut command = losscast();
+        command
+            .arg("replay")
+            .arg(&source)
+            .arg("--into")
+            .arg(folder.path())
+            .args(["--speed", "100000x"]);
+        command
+    };
+    replay().assert().success();
+    let written = std::fs::read(folder.path().join("wsd-24k.csv")).unwrap();
+    assert_eq!(written, std::fs::read(&source).unwrap());
+    replay()
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("never overwrites"));
+}
