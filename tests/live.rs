@@ -1,5 +1,7 @@
 //! Files that change while they are followed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
