@@ -2,6 +2,10 @@
 
 use serde::Serialize;
 
+/// Kind of the alert for a run that has fallen silent: the only one that comes from the
+/// clock and not from a record.
+pub const STALL: &str = "stall";
+
 /// How much an alert should disturb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -64,6 +64,20 @@ pub fn shorten(text: &str, columns: usize) -> String {
     head
 }
 
+/// Shortens the name of a run: its file name says more than its folders.
+pub fn shorten_path(path: &str, columns: usize) -> String {
+    if width(path) <= columns {
+        return path.to_owned();
+    }
+    match path.rsplit_once('/') {
+        Some((folder, name)) if width(name) + 3 < columns => {
+            format!("{}/{name}", clip(folder, columns - width(name) - 1))
+        }
+        Some((_, name)) => shorten(name, columns),
+        None => shorten(path, columns),
+    }
+}
+
 /// Shortens a sentence to `columns`, cutting its end.
 pub fn clip(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -105,5 +119,13 @@ mod tests {
         assert!(short.starts_with("ann124") && short.ends_with("T50000"));
         assert_eq!(width(&shorten("漢字漢字漢字", 5)), 5);
         assert_eq!(shorten("abc", 0), "");
+        assert_eq!(
+            shorten_path("slimpajama-124m/wsd-lr1e-3.csv", 24),
+            "slimpaj…/wsd-lr1e-3.csv"
+        );
+        assert_eq!(
+            shorten_path("slimpajama-124m/wsd-lr1e-3.csv", 16),
+            "wsd-lr1e-3.csv"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Options;
 use super::fitting::{LossFit, smoothed};
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, STALL, Severity};
 use crate::forecast::Outcome;
 use crate::metric::Quantity;
 use crate::run::series::{Bucket, Series};
@@ -165,7 +165,7 @@ pub(super) fn build(
 
 fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
     Alert {
-        kind: "stall",
+        kind: STALL,
         severity: if quiet > 1800.0 && end_is_known {
             Severity::Critical
         } else {

@@ -120,7 +120,7 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
 fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
     let signals: Vec<&(Quantity, Vec<crate::snapshot::CurvePoint>)> = run.signals.others.iter().collect();
     let rate_height = if area.height >= 14 {
-        (area.height / 6).clamp(4, 9)
+        (area.height / 5).clamp(5, 9)
     } else {
         0
     };

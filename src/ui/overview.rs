@@ -8,9 +8,9 @@ use ratatui::widgets::Paragraph;
 
 use super::app::App;
 use super::{chart, detail, format};
-use crate::alert::Severity;
+use crate::alert::{Alert, STALL, Severity};
 use crate::snapshot::{LossView, RunView, Snapshot, State};
-use crate::text::{clip, printable, shorten, width};
+use crate::text::{clip, printable, shorten, shorten_path, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
 struct Column {
@@ -122,16 +122,19 @@ fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
 fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
     let prefixes = Names::of(snapshot);
     let mut lines = Vec::new();
-    for (run, alert) in app.alerts(snapshot) {
-        if alert.cleared_at_step.is_some()
-            || alert.severity < Severity::Warning
-            || app.is_acknowledged(run, alert)
-        {
-            continue;
-        }
-        let name = prefixes.short(&run.id, 24);
-        let style = app.theme.severity(alert.severity);
-        let mark = if alert.severity == Severity::Critical {
+    let open = |(run, alert): &(&std::sync::Arc<RunView>, &Alert)| {
+        alert.cleared_at_step.is_none()
+            && alert.severity >= Severity::Warning
+            && !app.is_acknowledged(run, alert)
+    };
+    let (silent, others): (Vec<_>, Vec<_>) = app
+        .alerts(snapshot)
+        .into_iter()
+        .filter(open)
+        .partition(|(_, alert)| alert.kind == STALL);
+    let mut notice = |severity, name: &str, message: &str| {
+        let style = app.theme.severity(severity);
+        let mark = if severity == Severity::Critical {
             "!! "
         } else {
             "!  "
@@ -140,13 +143,26 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
             Span::styled(mark, style),
             Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
             Span::styled(
-                clip(
-                    &printable(&alert.message),
-                    columns.saturating_sub(width(&name) + 5),
-                ),
+                clip(&printable(message), columns.saturating_sub(width(name) + 5)),
                 style,
             ),
         ]));
+    };
+    for (run, alert) in &others {
+        notice(alert.severity, &prefixes.short(&run.id, 24), &alert.message);
+    }
+    // What stops together, a whole cluster perhaps, is one piece of news.
+    match silent.as_slice() {
+        [] => {}
+        [(run, alert)] => notice(alert.severity, &prefixes.short(&run.id, 24), &alert.message),
+        many => {
+            let names: Vec<String> = many.iter().map(|(run, _)| prefixes.short(&run.id, 24)).collect();
+            notice(
+                Severity::Warning,
+                &format!("{} runs are silent:", many.len()),
+                &names.join(", "),
+            );
+        }
     }
     let crossovers = snapshot
         .crossovers
@@ -371,6 +387,7 @@ fn projected(app: &App, run: &RunView, loss: Option<&LossView>) -> (String, Styl
         let word = match loss.forecast_reason.as_str() {
             reason if reason.contains("--total-steps") => "no planned end",
             reason if reason.contains("points after") => "early",
+            reason if reason.starts_with("the law") => "does not fit",
             reason => reason,
         };
         return (
@@ -489,7 +506,7 @@ impl Names {
     /// The part of an id that tells it apart, at most `columns` wide.
     pub fn short(&self, id: &str, columns: usize) -> String {
         let end = id.len().saturating_sub(self.suffix);
-        shorten(
+        shorten_path(
             &printable(
                 id.get(self.prefix..end)
                     .filter(|rest| !rest.is_empty())

@@ -124,6 +124,14 @@ impl Plot<'_> {
         if area.width < GUTTER + 4 || area.height < bottom + 2 {
             return;
         }
+        // The title has a line of its own where there is one to spare: it covers no curve.
+        let head = u16::from(!self.title.is_empty() && area.height >= bottom + 3);
+        let title_line = area.y;
+        let area = Rect {
+            y: area.y + head,
+            height: area.height - head,
+            ..area
+        };
         let inner = Rect {
             x: area.x + GUTTER,
             y: area.y,
@@ -139,7 +147,13 @@ impl Plot<'_> {
         canvas.render(inner, buffer);
         self.draw_verticals(inner, buffer, theme, symbols);
         self.draw_labels(inner, y, buffer);
-        buffer.set_string(inner.x + 1, inner.y, self.title, theme.dimmed());
+        buffer.set_stringn(
+            inner.x + 1,
+            title_line,
+            self.title,
+            usize::from(inner.width.saturating_sub(1)),
+            theme.dimmed(),
+        );
     }
 
     /// The range of what is visible: without the outermost hundredth, unless all of
