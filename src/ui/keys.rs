@@ -140,6 +140,13 @@ pub struct Binding {
     pub help: &'static str,
 }
 
+impl Binding {
+    /// The actions of its keys.
+    pub fn actions(&self) -> impl Iterator<Item = Action> {
+        self.keys.iter().map(|(_, action)| *action)
+    }
+}
+
 /// A group of the key table.
 pub struct Group {
     /// Its title.

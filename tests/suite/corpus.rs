@@ -1,8 +1,6 @@
 //! Real logs of many trainers, against what is known of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod common;
+use crate::common;
 
 use std::path::Path;
 

@@ -1,8 +1,6 @@
 //! Detectors against real events whose step is known, and against healthy runs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,5 @@
 //! The command line as a user and a script meet it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
 use std::path::Path;
 
 use assert_cmd::Command;

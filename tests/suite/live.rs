@@ -1,7 +1,5 @@
 //! Files that change while they are followed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;

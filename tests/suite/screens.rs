@@ -1,0 +1,223 @@
+//! The screens, drawn into a buffer from real runs at a fixed time.
+
+use std::sync::Arc;
+
+use losscast::engine::{Engine, Options};
+use losscast::format::read_all;
+use losscast::metric::Names;
+use losscast::run::Identity;
+use losscast::snapshot::Snapshot;
+use losscast::source::{FileKey, SourceEvent};
+use losscast::ui::app::App;
+use losscast::ui::keys::{Action, View};
+use losscast::ui::theme::{DARK, Symbols};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+const NOW: f64 = 1_800_000_000.0;
+const WRITTEN: f64 = NOW - 10.0;
+
+/// What the engine makes of logs with these ids and contents, all fits done.
+fn snapshot(logs: &[(&str, Vec<u8>)]) -> Arc<Snapshot> {
+    let mut engine = Engine::new(Options::default());
+    for (index, (id, content)) in logs.iter().enumerate() {
+        let whole = read_all(content, &Names::default()).unwrap();
+        let key = FileKey(index as u32);
+        let identity = Identity {
+            id: (*id).to_owned(),
+            path: (*id).into(),
+            format: whole.format,
+        };
+        engine.apply(SourceEvent::Found { key, identity }, NOW);
+        let (decoded, modified) = (Box::new(whole.decoded), WRITTEN);
+        engine.apply(
+            SourceEvent::Records {
+                key,
+                decoded,
+                modified,
+            },
+            NOW,
+        );
+    }
+    engine.apply(SourceEvent::CaughtUp, NOW);
+    while let Some(job) = engine.next_job(NOW) {
+        engine.finish(job.run(), NOW);
+    }
+    Arc::new(engine.snapshot(NOW))
+}
+
+fn samples() -> Arc<Snapshot> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_logs");
+    let logs: Vec<(&str, Vec<u8>)> = [
+        "slimpajama-124m/cosine-lr1e-3.csv",
+        "slimpajama-124m/wsd-lr1e-3.csv",
+        "slimpajama-124m/wsd-long-decay-lr1e-3.csv",
+        "llm.c-gpt2-124m/main.log",
+        "llm.c-gpt2-124m-nan/train.log",
+        "tiny-lm/fp16-lr0.1.megatron.log",
+    ]
+    .into_iter()
+    .map(|id| (id, std::fs::read(folder.join(id)).unwrap()))
+    .collect();
+    snapshot(&logs)
+}
+
+fn app() -> App {
+    App::new("runs".to_owned(), &DARK, Symbols::Braille)
+}
+
+fn draw(app: &App, snapshot: &Snapshot, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal
+        .draw(|frame| losscast::ui::draw(app, snapshot, frame))
+        .unwrap();
+    terminal.backend().buffer().clone()
+}
+
+/// The characters of a screen, without blanks at the ends of lines.
+fn text(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width);
+    let mut lines: Vec<String> = buffer
+        .content
+        .chunks(width)
+        .map(|line| {
+            let line: String = line.iter().map(ratatui::buffer::Cell::symbol).collect();
+            line.trim_end().to_owned()
+        })
+        .collect();
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The same without the dots of the charts, whose last bit may differ between machines.
+fn words(buffer: &Buffer) -> String {
+    text(buffer)
+        .chars()
+        .map(|character| {
+            if ('\u{2800}'..='\u{28ff}').contains(&character) {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect::<String>()
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+#[test]
+fn the_overview_of_real_runs() {
+    let snapshot = samples();
+    insta::assert_snapshot!("overview_80x24", words(&draw(&app(), &snapshot, 80, 24)));
+    insta::assert_snapshot!("overview_120x30", words(&draw(&app(), &snapshot, 120, 30)));
+}
+
+#[test]
+fn one_run_in_detail() {
+    let snapshot = samples();
+    let mut app = app();
+    app.selected = Some("slimpajama-124m/wsd-long-decay-lr1e-3.csv".to_owned());
+    app.update(Action::Open, &snapshot);
+    insta::assert_snapshot!("detail_80x24", words(&draw(&app, &snapshot, 80, 24)));
+    insta::assert_snapshot!("detail_120x40", words(&draw(&app, &snapshot, 120, 40)));
+    let dots = text(&draw(&app, &snapshot, 120, 40))
+        .chars()
+        .filter(|character| ('\u{2801}'..='\u{28ff}').contains(character))
+        .count();
+    assert!(dots > 500, "the chart is nearly empty: {dots} cells");
+}
+
+#[test]
+fn marked_runs_over_each_other_and_all_alerts() {
+    let snapshot = samples();
+    let mut app = app();
+    for run in &snapshot.runs {
+        if run.id.starts_with("slimpajama") {
+            app.marked.insert(run.id.clone());
+        }
+    }
+    app.update(Action::View(View::Compare), &snapshot);
+    insta::assert_snapshot!("compare_100x30", words(&draw(&app, &snapshot, 100, 30)));
+    app.update(Action::View(View::Alerts), &snapshot);
+    insta::assert_snapshot!("alerts_100x30", words(&draw(&app, &snapshot, 100, 30)));
+    app.update(Action::Help, &snapshot);
+    insta::assert_snapshot!("help_80x24", words(&draw(&app, &snapshot, 80, 24)));
+}
+
+/// Every view at every size, also those nobody can use, and with every key pressed.
+#[test]
+fn no_size_and_no_key_breaks_a_screen() {
+    let snapshot = samples();
+    let actions = || {
+        use losscast::ui::keys::GROUPS;
+        GROUPS
+            .iter()
+            .flat_map(|group| group.bindings.iter().flat_map(|binding| binding.actions()))
+            .filter(|action| !matches!(action, Action::Quit | Action::Suspend))
+    };
+    for view in [
+        View::Overview,
+        View::Detail,
+        View::Compare,
+        View::Alerts,
+        View::Files,
+    ] {
+        for (width, height) in [
+            (1, 1),
+            (3, 80),
+            (80, 3),
+            (20, 5),
+            (21, 6),
+            (37, 11),
+            (80, 24),
+            (131, 43),
+            (300, 90),
+        ] {
+            let mut app = app();
+            app.update(Action::View(view), &snapshot);
+            draw(&app, &snapshot, width, height);
+            for action in actions() {
+                app.update(action, &snapshot);
+                draw(&app, &snapshot, width, height);
+                app.help = false;
+                app.typing = None;
+            }
+        }
+    }
+}
+
+/// A screen shows nothing that a terminal would take for a command.
+#[test]
+fn hostile_names_and_no_runs_at_all() {
+    let content = b"step,loss,\x1b]0;owned\x07\n1,3,1\n2,2,1\n3,1,1\n".to_vec();
+    let hostile = snapshot(&[
+        ("\u{1b}[2J\u{7}run\u{202e}gnirts\r\n.csv", content.clone()),
+        ("日本語の実験/とても長い名前/学習ログ.csv", content),
+    ]);
+    let nothing = Arc::new(Snapshot::default());
+    for snapshot in [&hostile, &nothing] {
+        for view in [
+            View::Overview,
+            View::Detail,
+            View::Compare,
+            View::Alerts,
+            View::Files,
+        ] {
+            let mut app = App::new("\u{1b}[2J\u{9b}31m".to_owned(), &DARK, Symbols::Braille);
+            app.update(Action::View(view), snapshot);
+            for (width, height) in [(80, 24), (40, 10)] {
+                let buffer = draw(&app, snapshot, width, height);
+                let bad = buffer
+                    .content
+                    .iter()
+                    .flat_map(|cell| cell.symbol().chars())
+                    .find(|character| {
+                        character.is_control() || ('\u{202a}'..='\u{202e}').contains(character)
+                    });
+                assert_eq!(bad, None, "{view:?}");
+            }
+        }
+    }
+}
