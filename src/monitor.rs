@@ -29,6 +29,7 @@ pub struct Monitor {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     stop: Arc<AtomicBool>,
     wake_reader: SyncSender<()>,
+    wake_engine: SyncSender<Message>,
     engine: Option<JoinHandle<()>>,
 }
 
@@ -48,6 +49,7 @@ impl Monitor {
         let watch = Watch::new();
         let wake_reader = watch.waker();
         spawn_reader(reading, watch, messages.clone(), Arc::clone(&stop))?;
+        let wake_engine = messages.clone();
         let jobs = spawn_fitter(messages)?;
         let stopped = Arc::clone(&stop);
         let engine = std::thread::Builder::new()
@@ -57,6 +59,7 @@ impl Monitor {
             snapshots,
             stop,
             wake_reader,
+            wake_engine,
             engine: Some(engine),
         })
     }
@@ -70,7 +73,9 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // Where there is no room for the word, nobody is waiting for one.
         let _ = self.wake_reader.try_send(());
+        let _ = self.wake_engine.try_send(Message::Stop);
         if let Some(engine) = self.engine.take() {
             let _ = engine.join();
         }
@@ -93,6 +98,7 @@ pub fn read_once(reading: ReaderOptions, options: Options) -> std::io::Result<En
         match message {
             Message::Source(event) => engine.apply(event, now()),
             Message::Fit(done) => engine.finish(*done, now()),
+            Message::Stop => break,
         }
     }
     let jobs: Vec<FitJob> = std::iter::from_fn(|| engine.next_job(now())).collect();
@@ -204,6 +210,7 @@ fn take_in(engine: &mut Engine, first: Message, inbox: &Receiver<Message>) {
         match message {
             Message::Source(event) => engine.apply(event, now()),
             Message::Fit(done) => engine.finish(*done, now()),
+            Message::Stop => return,
         }
         next = if started.elapsed() < TAKE_FOR {
             inbox.try_recv().ok()

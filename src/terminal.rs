@@ -56,7 +56,8 @@ pub async fn run(options: Options, mut snapshots: watch::Receiver<Arc<Snapshot>>
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut snapshot = snapshots.borrow_and_update().clone();
     let mut draw_at = Some(Instant::now());
-    let mut drawn = Instant::now();
+    // The first frame waits for nothing.
+    let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
     loop {
         tokio::select! {
             biased;

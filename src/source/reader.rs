@@ -41,6 +41,8 @@ pub enum Message {
     Source(SourceEvent),
     /// From a fit worker.
     Fit(Box<crate::engine::FitDone>),
+    /// From whoever is shutting down: look at the flag.
+    Stop,
 }
 
 /// The reader gave up because nobody listens any more.

@@ -1,0 +1,147 @@
+//! What must stay cheap: one refit of a very long run, one more record, decoding.
+//!
+//! `cargo bench --bench hot_paths`
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use losscast::engine::{Engine, FitJob, Options};
+use losscast::format::{Decoded, read_all};
+use losscast::metric::{Names, Quantity};
+use losscast::run::{Identity, Run};
+use losscast::source::{FileKey, SourceEvent};
+
+fn main() {
+    divan::main();
+}
+
+/// A noisy run that follows the law, up to `steps` of a planned 1,250,000.
+fn records(steps: std::ops::Range<u64>) -> Decoded {
+    let mut decoded = Decoded {
+        total_steps: Some(1_250_000),
+        ..Decoded::default()
+    };
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    for step in steps {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let noise = (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
+        let share = step as f64 / 1_250_000.0;
+        let rate = 3e-4 * (0.55 + 0.45 * (std::f64::consts::PI * share).cos());
+        let loss = 2.5 + 6.0 / (1.0 + step as f64 / 50.0).powf(0.4) - 200.0 * (3e-4 - rate) + 0.1 * noise;
+        decoded.records.push(
+            step,
+            &[
+                (Quantity::TrainLoss, loss),
+                (Quantity::LearningRate, rate),
+                (Quantity::GradNorm, 0.5 + 0.2 * noise),
+            ],
+        );
+    }
+    decoded.lines = decoded.records.len() as u64;
+    decoded
+}
+
+fn identity() -> Identity {
+    Identity {
+        id: "run".to_owned(),
+        path: "run".into(),
+        format: "json-lines",
+    }
+}
+
+fn job(steps: u64) -> FitJob {
+    let mut engine = Engine::new(Options::default());
+    let key = FileKey(0);
+    engine.apply(
+        SourceEvent::Found {
+            key,
+            identity: identity(),
+        },
+        0.0,
+    );
+    let decoded = Box::new(records(0..steps));
+    let modified = 0.0;
+    engine.apply(
+        SourceEvent::Records {
+            key,
+            decoded,
+            modified,
+        },
+        0.0,
+    );
+    engine.apply(SourceEvent::CaughtUp, 0.0);
+    engine.next_job(0.0).unwrap()
+}
+
+/// One refit: law, posterior, projection.
+#[divan::bench(args = [10_000, 100_000, 1_000_000], sample_count = 20)]
+fn refit(bencher: Bencher, steps: u64) {
+    let job = job(steps);
+    bencher.with_inputs(|| job.clone()).bench_values(FitJob::run);
+}
+
+/// A thousand more records, detectors included, after so many.
+#[divan::bench(args = [10_000, 1_000_000], sample_count = 20)]
+fn thousand_records_after(bencher: Bencher, steps: u64) {
+    let before = records(0..steps);
+    let more = records(steps..steps + 1000);
+    bencher
+        .counter(ItemsCount::new(1000u32))
+        .with_inputs(|| {
+            let mut run = Run::new(identity());
+            run.apply(&before);
+            run
+        })
+        .bench_refs(|run| run.apply(&more));
+}
+
+fn decode(bencher: Bencher, line: impl Fn(u64) -> String) {
+    let content: Vec<u8> = (0..50_000).flat_map(|step| line(step).into_bytes()).collect();
+    bencher
+        .counter(BytesCount::new(content.len()))
+        .bench(|| read_all(&content, &Names::default()).unwrap());
+}
+
+#[divan::bench(sample_count = 20)]
+fn decode_json_lines(bencher: Bencher) {
+    decode(bencher, |step| {
+        format!(
+            "{{\"step\": {step}, \"loss\": {:.6}, \"learning_rate\": 0.0003, \"grad_norm\": 0.4321}}\n",
+            4.0 / (1.0 + step as f64).powf(0.1)
+        )
+    });
+}
+
+#[divan::bench(sample_count = 20)]
+fn decode_csv(bencher: Bencher) {
+    decode(bencher, |step| match step {
+        0 => "step,loss,lr,grad_norm\n".to_owned(),
+        step => format!(
+            "{step},{:.6},0.0003,0.4321\n",
+            4.0 / (1.0 + step as f64).powf(0.1)
+        ),
+    });
+}
+
+#[divan::bench(sample_count = 20)]
+fn decode_megatron(bencher: Bencher) {
+    decode(bencher, |step| {
+        format!(
+            " iteration {step:>8}/  100000 | consumed samples: {step:>12} | elapsed time per iteration (ms): 1234.5 | learning rate: 3.000E-04 | global batch size:   512 | lm loss: {:.6E} | loss scale: 1.0 | grad norm: 0.432 | number of skipped iterations:   0 | number of nan iterations:   0 |\n",
+            4.0 / (1.0 + step as f64).powf(0.1)
+        )
+    });
+}
+
+#[divan::bench(sample_count = 20)]
+fn decode_llm_c(bencher: Bencher) {
+    decode(bencher, |step| {
+        format!(
+            "s:{step} trl:{:.4} lr:0.000300 norm:0.43\n",
+            4.0 / (1.0 + step as f64).powf(0.1)
+        )
+    });
+}
