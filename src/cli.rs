@@ -26,7 +26,7 @@ pub struct Cli {
     /// What to do; without it, the terminal view opens.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Where and how to read.
+    /// What to read, and what the log does not say.
     #[command(flatten)]
     pub reading: Reading,
     /// How the terminal view looks.
@@ -41,7 +41,7 @@ const EXIT_CODES: &str = "Exit codes: 0 all well; 1 something asked for could no
 pub enum Command {
     /// Print what is known of every run, once
     Report {
-        /// Where and how to read.
+        /// What to read, and what the log does not say.
         #[command(flatten)]
         reading: Reading,
         /// How to print it
@@ -50,7 +50,7 @@ pub enum Command {
     },
     /// Explain what was understood of each file: format, columns, lines, schedule
     Inspect {
-        /// Where and how to read.
+        /// What to read, and what the log does not say.
         #[command(flatten)]
         reading: Reading,
         /// How to print it
@@ -59,6 +59,8 @@ pub enum Command {
     },
     /// Write a log again over time, as its trainer would, to see losscast at work
     Replay(Replay),
+    /// Forecast finished runs again from their beginnings, and score the forecasts
+    Backtest(Backtest),
 }
 
 /// How results are printed.
@@ -70,27 +72,15 @@ pub enum Output {
     Json,
 }
 
-/// Where and how to read.
+/// Which files to read, and how.
 #[derive(Clone, Debug, Args)]
-pub struct Reading {
+pub struct Source {
     /// Files or folders; folders are searched, the default is the current one
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// One more folder, as TensorBoard users type it
     #[arg(long, value_name = "DIR", hide = true)]
     pub logdir: Vec<PathBuf>,
-    /// Learning-rate schedule of the runs, such as `cosine:total=50000,min=0.1` or `wsd:decay=0.2,shape=sqrt`
-    #[arg(long, value_name = "SPEC")]
-    pub schedule: Option<Schedule>,
-    /// Planned number of steps, where the log does not say
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub total_steps: Option<u64>,
-    /// The loss that stands for a run
-    #[arg(long, value_enum)]
-    pub metric: Option<Metric>,
-    /// Level of the forecast interval
-    #[arg(long, value_name = "SHARE", default_value_t = 0.8, value_parser = level)]
-    pub interval: f64,
     /// Name of the step in an unusual log
     #[arg(long, value_name = "NAME")]
     pub step: Option<String>,
@@ -109,6 +99,26 @@ pub struct Reading {
     /// Write a log of losscast itself to this file
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+}
+
+/// What to read, and what the log does not say.
+#[derive(Clone, Debug, Args)]
+pub struct Reading {
+    /// Which files to read, and how.
+    #[command(flatten)]
+    pub source: Source,
+    /// Learning-rate schedule of the runs, such as `cosine:total=50000,min=0.1` or `wsd:decay=0.2,shape=sqrt`
+    #[arg(long, value_name = "SPEC")]
+    pub schedule: Option<Schedule>,
+    /// Planned number of steps, where the log does not say
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub total_steps: Option<u64>,
+    /// The loss that stands for a run
+    #[arg(long, value_enum)]
+    pub metric: Option<Metric>,
+    /// Level of the forecast interval
+    #[arg(long, value_name = "SHARE", default_value_t = 0.8, value_parser = level)]
+    pub interval: f64,
 }
 
 /// The losses.
@@ -151,7 +161,33 @@ pub struct Replay {
     pub until: f64,
 }
 
-impl Reading {
+/// Settings of `backtest`.
+#[derive(Clone, Debug, Args)]
+pub struct Backtest {
+    /// Which files to read, and how.
+    #[command(flatten)]
+    pub source: Source,
+    /// Shares of the run at which it is cut
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_value = "0.2,0.3,0.5,0.7,0.9", value_parser = inner_share)]
+    pub at: Vec<f64>,
+    /// Whether a forecast is told the learning rates and the length to come, or must infer them
+    #[arg(long, value_enum, default_value_t = Knowledge::Known)]
+    pub schedule: Knowledge,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub format: Output,
+}
+
+/// What a forecast is told of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Knowledge {
+    /// All of it.
+    Known,
+    /// What the log shows up to the cut.
+    Inferred,
+}
+
+impl Source {
     /// What the reader needs to know.
     pub fn reader(&self, follow: bool) -> ReaderOptions {
         let mut roots: Vec<PathBuf> = self.paths.iter().chain(&self.logdir).cloned().collect();
@@ -166,21 +202,8 @@ impl Reading {
         }
     }
 
-    /// What the engine needs to know.
-    pub fn engine(&self) -> Options {
-        Options {
-            names: self.names(),
-            schedule: self.schedule.clone(),
-            total_steps: self.total_steps,
-            level: self.interval,
-            metric: self.metric.map(|metric| match metric {
-                Metric::Train => Quantity::TrainLoss,
-                Metric::Eval => Quantity::EvalLoss,
-            }),
-        }
-    }
-
-    fn names(&self) -> Names {
+    /// The names of metrics, with those that were declared.
+    pub fn names(&self) -> Names {
         let mut names = Names::default();
         let declared = [
             (&self.step, Role::Step),
@@ -194,6 +217,22 @@ impl Reading {
             }
         }
         names
+    }
+}
+
+impl Reading {
+    /// What the engine needs to know.
+    pub fn engine(&self) -> Options {
+        Options {
+            names: self.source.names(),
+            schedule: self.schedule.clone(),
+            total_steps: self.total_steps,
+            level: self.interval,
+            metric: self.metric.map(|metric| match metric {
+                Metric::Train => Quantity::TrainLoss,
+                Metric::Eval => Quantity::EvalLoss,
+            }),
+        }
     }
 }
 
@@ -217,6 +256,13 @@ fn share(text: &str) -> Result<f64, String> {
         .contains(&share)
         .then_some(share)
         .ok_or_else(|| "must lie between 0 and 1".to_owned())
+}
+
+fn inner_share(text: &str) -> Result<f64, String> {
+    let share = number(text)?;
+    (share > 0.0 && share < 1.0)
+        .then_some(share)
+        .ok_or_else(|| "must lie between 0 and 1, such as 0.3".to_owned())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -255,7 +301,7 @@ mod tests {
             "wsd:decay=0.2",
         ]);
         assert!(cli.command.is_none());
-        assert_eq!(cli.reading.paths, [PathBuf::from("runs/")]);
+        assert_eq!(cli.reading.source.paths, [PathBuf::from("runs/")]);
         let cli = Cli::parse_from(["losscast", "report", "runs/", "--format", "json"]);
         assert!(matches!(
             cli.command,

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod alert;
+pub mod backtest;
 pub mod cli;
 pub mod commands;
 pub mod detect;

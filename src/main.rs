@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use losscast::cli::{Cli, Command, Output, Reading, Screen};
-use losscast::commands::{inspect, replay, report};
+use losscast::cli::{Cli, Command, Output, Reading, Screen, Source};
+use losscast::commands::{backtest, inspect, replay, report};
 use losscast::engine::Engine;
 use losscast::monitor::{Monitor, read_once};
 use losscast::snapshot::Snapshot;
@@ -37,22 +37,23 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => print_report(&cli.reading, Output::Table),
         Some(Command::Report { reading, format }) => print_report(&reading, format),
         Some(Command::Inspect { reading, format }) => print_account(&reading, format),
+        Some(Command::Backtest(settings)) => print_backtest(&settings),
         Some(Command::Replay(settings)) => replay::run(&settings).map(|()| ExitCode::SUCCESS),
     }
 }
 
 fn open(reading: &Reading, screen: &Screen) -> Result<ExitCode> {
-    start_log(reading)?;
-    for root in reading.reader(true).roots {
+    start_log(&reading.source)?;
+    for root in reading.source.reader(true).roots {
         std::fs::metadata(&root).with_context(|| format!("cannot open {}", root.display()))?;
     }
-    let monitor = Monitor::start(reading.reader(true), reading.engine()).context("cannot start")?;
+    let monitor = Monitor::start(reading.source.reader(true), reading.engine()).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
     let options = losscast::terminal::Options {
-        title: title(&reading.reader(true).roots),
+        title: title(&reading.source.reader(true).roots),
         ascii: screen.ascii,
         theme: screen.theme.clone(),
     };
@@ -85,9 +86,24 @@ fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
     Ok(verdict(reading, &snapshot))
 }
 
+fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
+    start_log(&settings.source)?;
+    let result = backtest::run(settings);
+    let mut out = io::stdout().lock();
+    match settings.format {
+        Output::Table => backtest::table(&result, &mut out)?,
+        Output::Json => backtest::json(&result, &mut out)?,
+    }
+    Ok(if result.is_empty() {
+        ExitCode::from(UNREADABLE)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
 fn read(reading: &Reading) -> Result<(Engine, Snapshot)> {
-    start_log(reading)?;
-    let mut engine = read_once(reading.reader(false), reading.engine()).context("cannot start")?;
+    start_log(&reading.source)?;
+    let mut engine = read_once(reading.source.reader(false), reading.engine()).context("cannot start")?;
     let snapshot = engine.snapshot(now());
     Ok((engine, snapshot))
 }
@@ -99,7 +115,7 @@ fn verdict(reading: &Reading, snapshot: &Snapshot) -> ExitCode {
         let inside = snapshot.runs.iter().any(|run| run.path.starts_with(path));
         problem || !inside
     };
-    let roots = reading.reader(false).roots;
+    let roots = reading.source.reader(false).roots;
     if roots.iter().any(|root| unread(root)) {
         for root in roots.iter().filter(|root| unread(root)) {
             let known = snapshot.problems.iter().find(|problem| problem.path == *root);
@@ -114,8 +130,8 @@ fn verdict(reading: &Reading, snapshot: &Snapshot) -> ExitCode {
 }
 
 /// Messages of losscast itself go to a file, never to the screen.
-fn start_log(reading: &Reading) -> Result<()> {
-    let Some(path) = &reading.log_file else {
+fn start_log(source: &Source) -> Result<()> {
+    let Some(path) = &source.log_file else {
         return Ok(());
     };
     let file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;

@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(shorten("abc", 0), "");
         assert_eq!(
             shorten_path("slimpajama-124m/wsd-lr1e-3.csv", 24),
-            "slimpaj…/wsd-lr1e-3.csv"
+            "slimpaja…/wsd-lr1e-3.csv"
         );
         assert_eq!(
             shorten_path("slimpajama-124m/wsd-lr1e-3.csv", 16),

@@ -31,6 +31,7 @@ pub struct FitJob {
     schedule: Option<Schedule>,
     total_steps: Option<u64>,
     level: f64,
+    plan: Option<Plan>,
 }
 
 /// What came of a job.
@@ -65,29 +66,66 @@ impl FitJob {
         }
     }
 
-    /// Makes the fit. Pure; takes milliseconds.
-    pub fn run(self) -> FitDone {
-        let plan = Plan::new(
-            &self.rates,
-            self.schedule.as_ref(),
-            self.last_step,
-            self.total_steps,
-        );
+    /// The fit of one loss of a run as it is now; `None` when the run does not log it.
+    pub fn of(run: &Run, quantity: Quantity, options: &Options) -> Option<FitJob> {
+        let series = run.series(quantity).filter(|series| series.points() > 0)?;
+        let recent_points = (series.points() as f64 * RECENT_SHARE).max(RECENT_LEAST as f64);
+        Some(FitJob {
+            key: FileKey(0),
+            quantity,
+            generation: 0,
+            points_seen: series.points(),
+            series: Box::new(series.clone()),
+            smoothed: smoothed(series),
+            smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
+            last_step: series.last_step().unwrap_or_default().max(run.last_step()),
+            rates: run.rates.clone(),
+            schedule: options.schedule.clone(),
+            total_steps: options.total_steps.or(run.logged_total_steps),
+            level: options.level,
+            plan: None,
+        })
+    }
+
+    /// The same fit under learning rates that are known from elsewhere.
+    pub fn under(self, plan: Plan) -> FitJob {
+        FitJob {
+            plan: Some(plan),
+            ..self
+        }
+    }
+
+    /// What the forecast is made from.
+    pub fn task(&self) -> Task {
+        let plan = self.plan.clone().unwrap_or_else(|| {
+            Plan::new(
+                &self.rates,
+                self.schedule.as_ref(),
+                self.last_step,
+                self.total_steps,
+            )
+        });
         let points = points::gather(&self.series, points::first_step(plan.warm_up_end, self.last_step));
-        let outcome = forecast::run(&Task {
+        Task {
             points,
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,
             last_step: self.last_step,
-            plan: plan.clone(),
+            plan,
             level: self.level,
-        });
+        }
+    }
+
+    /// Makes the fit. Pure; takes milliseconds.
+    pub fn run(self) -> FitDone {
+        let task = self.task();
+        let outcome = forecast::run(&task);
         FitDone {
             key: self.key,
             quantity: self.quantity,
             generation: self.generation,
             points_seen: self.points_seen,
-            plan,
+            plan: task.plan,
             outcome,
         }
     }
@@ -141,21 +179,11 @@ impl LossFit {
             return None;
         }
         self.in_flight = true;
-        let last_step = series.last_step().unwrap_or_default();
-        let recent_points = (points as f64 * RECENT_SHARE).max(RECENT_LEAST as f64);
+        let job = FitJob::of(run, self.quantity, options)?;
         Some(FitJob {
             key,
-            quantity: self.quantity,
             generation,
-            points_seen: points,
-            series: Box::new(series.clone()),
-            smoothed: smoothed(series),
-            smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
-            last_step: last_step.max(run.last_step()),
-            rates: run.rates.clone(),
-            schedule: options.schedule.clone(),
-            total_steps: options.total_steps.or(run.logged_total_steps),
-            level: options.level,
+            ..job
         })
     }
 

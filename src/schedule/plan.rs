@@ -138,6 +138,24 @@ impl Plan {
         plan
     }
 
+    /// The plan of a run whose learning rates are known to its last step, as seen from
+    /// `last_step`.
+    pub fn known(all: &RecordedRates, last_step: u64, total_steps: u64) -> Plan {
+        let curve = all.curve();
+        let future = future_treads(last_step, total_steps)
+            .map(|step| (step, curve.rate(step)))
+            .collect();
+        Plan {
+            source: ScheduleSource::Logged,
+            description: "known to the end".to_owned(),
+            total_steps: Some(total_steps),
+            total_inferred: false,
+            warm_up_end: all.warm_up_end().unwrap_or(0),
+            future,
+            curve,
+        }
+    }
+
     fn declared_alone(schedule: &Schedule, last_step: u64, total_steps: Option<u64>, warm_up: u64) -> Plan {
         let total = total_steps.unwrap_or(last_step).max(1);
         let peak = schedule.peak.unwrap_or(1.0);

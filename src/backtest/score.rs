@@ -1,0 +1,123 @@
+//! How far off, and how honest about it.
+
+use super::{Case, Projected};
+use crate::forecast::normal_distribution;
+use crate::metric::Quantity;
+use crate::run::series::median;
+
+/// Scores of a group of cases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The loss.
+    pub quantity: Quantity,
+    /// Share of the run that was seen; `None` for all cuts together.
+    pub at: Option<f64>,
+    /// Cases with a forecast.
+    pub n: usize,
+    /// Cases without one.
+    pub without_forecast: usize,
+    /// Mean absolute error (nats).
+    pub mae: f64,
+    /// Median of the error as a share of the loss.
+    pub median_relative: f64,
+    /// Mean of it.
+    pub mean_relative: f64,
+    /// Share of cases inside the 50, 80 and 90% intervals.
+    pub coverage: [f64; 3],
+    /// Mean width of the 80% interval (nats).
+    pub width80: f64,
+    /// Mean continuous ranked probability score (nats).
+    pub crps: f64,
+    /// Mean relative error of the baselines: last value, power law in steps, plain fit.
+    pub baselines: [f64; 3],
+}
+
+/// Levels of the intervals that are scored.
+pub const LEVELS: [f64; 3] = [0.5, 0.8, 0.9];
+
+/// Scores by loss and cut, and by loss over all cuts.
+pub fn summarise(cases: &[Case]) -> Vec<Summary> {
+    let mut cuts: Vec<f64> = cases.iter().map(|case| case.at).collect();
+    cuts.sort_by(f64::total_cmp);
+    cuts.dedup();
+    let mut summaries = Vec::new();
+    for quantity in [Quantity::TrainLoss, Quantity::EvalLoss] {
+        for at in cuts.iter().copied().map(Some).chain([None]) {
+            let group: Vec<&Case> = cases
+                .iter()
+                .filter(|case| case.quantity == quantity && at.is_none_or(|at| case.at == at))
+                .collect();
+            if !group.is_empty() {
+                summaries.push(summary(quantity, at, &group));
+            }
+        }
+    }
+    summaries
+}
+
+fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
+    let scored: Vec<(&Case, Projected)> = group
+        .iter()
+        .filter_map(|case| Some((*case, *case.forecast.as_ref().ok()?)))
+        .collect();
+    let mean = |value: &dyn Fn(&(&Case, Projected)) -> f64| {
+        scored.iter().map(value).sum::<f64>() / scored.len().max(1) as f64
+    };
+    let relative =
+        |(case, projected): &(&Case, Projected)| (projected.mean - case.actual).abs() / case.actual.abs();
+    let baseline = |value: &dyn Fn(&Case) -> Option<f64>| {
+        let errors: Vec<f64> = group
+            .iter()
+            .filter_map(|case| Some((value(case)? - case.actual).abs() / case.actual.abs()))
+            .collect();
+        errors.iter().sum::<f64>() / errors.len().max(1) as f64
+    };
+    Summary {
+        quantity,
+        at,
+        n: scored.len(),
+        without_forecast: group.len() - scored.len(),
+        mae: mean(&|(case, projected)| (projected.mean - case.actual).abs()),
+        median_relative: median(scored.iter().map(relative).collect()),
+        mean_relative: mean(&relative),
+        coverage: LEVELS.map(|level| {
+            mean(&|(case, projected)| {
+                let (low, high) = projected.interval(level);
+                f64::from(u8::from((low..=high).contains(&case.actual)))
+            })
+        }),
+        width80: mean(&|(_, projected)| {
+            let (low, high) = projected.interval(0.8);
+            high - low
+        }),
+        crps: mean(&|(case, projected)| crps(projected, case.actual)),
+        baselines: [
+            baseline(&|case| case.baselines.last),
+            baseline(&|case| case.baselines.power),
+            baseline(&|case| case.baselines.plain_fit),
+        ],
+    }
+}
+
+/// Continuous ranked probability score of a normal distribution
+/// (Gneiting and Raftery 2007, Eq. 21).
+fn crps(projected: &Projected, actual: f64) -> f64 {
+    let z = (actual - projected.mean) / projected.sd;
+    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    projected.sd
+        * (z * (2.0 * normal_distribution(z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crps_of_a_normal() {
+        // At the mean: sd (sqrt(2) - 1) / sqrt(pi); far away: the distance.
+        let projected = Projected { mean: 1.0, sd: 2.0 };
+        let at_mean = 2.0 * (2f64.sqrt() - 1.0) / std::f64::consts::PI.sqrt();
+        assert!((crps(&projected, 1.0) - at_mean).abs() < 1e-6);
+        assert!((crps(&projected, 201.0) - (200.0 - 2.0 / std::f64::consts::PI.sqrt())).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,241 @@
+//! `losscast backtest`: finished runs, forecast again from their beginnings.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::backtest::{Case, Finished, Settings, Summary, cases, summarise};
+use crate::cli;
+use crate::engine::Options;
+use crate::format::read_all;
+use crate::metric::Quantity;
+use crate::run::Identity;
+use crate::source::discover::discover;
+use crate::text::printable;
+
+/// What came of all runs.
+pub struct Backtest {
+    cases: Vec<Case>,
+    left_out: Vec<(PathBuf, String)>,
+}
+
+impl Backtest {
+    /// True when no run could be forecast.
+    pub fn is_empty(&self) -> bool {
+        self.cases.is_empty()
+    }
+}
+
+/// Reads the runs and forecasts them.
+pub fn run(settings: &cli::Backtest) -> Backtest {
+    let options = Options {
+        names: settings.source.names(),
+        ..Options::default()
+    };
+    let found = discover(&settings.source.reader(false).roots);
+    let mut left_out = found.problems;
+    let mut runs = Vec::new();
+    for candidate in found.candidates {
+        match read(&candidate.path, &candidate.id, &options) {
+            Ok(Some(run)) => runs.push(run),
+            Ok(None) => {}
+            Err(reason) => left_out.push((candidate.path, reason)),
+        }
+    }
+    let settings = Settings {
+        at: settings.at.clone(),
+        schedule_known: settings.schedule == cli::Knowledge::Known,
+        options,
+    };
+    let mut all = Vec::new();
+    for (run, cases) in runs.iter().zip(in_parallel(&runs, |run| cases(run, &settings))) {
+        match cases {
+            Ok(cases) => all.extend(cases),
+            Err(reason) => left_out.push((run.identity.path.clone(), reason)),
+        }
+    }
+    Backtest { cases: all, left_out }
+}
+
+fn read(path: &std::path::Path, id: &str, options: &Options) -> Result<Option<Finished>, String> {
+    let content = std::fs::read(path).map_err(|error| error.to_string())?;
+    // What is no log was not meant.
+    let Ok(whole) = read_all(&content, &options.names) else {
+        return Ok(None);
+    };
+    if whole.decoded.records.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Finished {
+        identity: Identity {
+            id: printable(id),
+            path: path.to_owned(),
+            format: whole.format,
+        },
+        decoded: whole.decoded,
+    }))
+}
+
+/// The same function of every item, on all cores, in order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(workers).max(1);
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = items
+            .chunks(share)
+            .map(|items| scope.spawn(|| items.iter().map(&function).collect::<Vec<R>>()))
+            .collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| match handle.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
+const fn role(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::EvalLoss => "eval",
+        _ => "train",
+    }
+}
+
+/// Writes the scores as text.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<6}{:>6}{:>6}  {:>8}{:>8}{:>8}  {:>5}{:>5}{:>5}  {:>8}{:>8}  {:>8}{:>8}{:>8}",
+        "loss",
+        "at",
+        "n",
+        "mae",
+        "median",
+        "mean",
+        "50%",
+        "80%",
+        "90%",
+        "width80",
+        "crps",
+        "last",
+        "power",
+        "plain"
+    )?;
+    let percent = |share: f64| format!("{:.2}%", 100.0 * share);
+    for summary in summarise(&backtest.cases) {
+        let at = summary
+            .at
+            .map_or_else(|| "all".to_owned(), |at| format!("{:.0}%", at * 100.0));
+        let cover: String = summary
+            .coverage
+            .iter()
+            .map(|share| format!("{:>5.0}", 100.0 * share))
+            .collect();
+        let baselines: String = summary
+            .baselines
+            .iter()
+            .map(|error| format!("{:>8}", percent(*error)))
+            .collect();
+        writeln!(
+            out,
+            "{:<6}{at:>6}{:>6}  {:>8.4}{:>8}{:>8}  {cover}  {:>8.4}{:>8.4}  {baselines}",
+            role(summary.quantity),
+            summary.n,
+            summary.mae,
+            percent(summary.median_relative),
+            percent(summary.mean_relative),
+            summary.width80,
+            summary.crps,
+        )?;
+    }
+    writeln!(
+        out,
+        "\nmae, width80, crps in the unit of the loss; median, mean and the baselines (last value, power law in steps,\n\
+         plain fit of the paper) as shares of the final loss; 50%, 80%, 90%: share of cases inside that interval."
+    )?;
+    let without = backtest
+        .cases
+        .iter()
+        .filter(|case| case.forecast.is_err())
+        .count();
+    if without > 0 {
+        writeln!(out, "{without} cases had no forecast.")?;
+    }
+    for (path, reason) in &backtest.left_out {
+        writeln!(
+            out,
+            "left out {}: {}",
+            printable(&path.to_string_lossy()),
+            printable(reason)
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes cases and scores as JSON.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn json(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
+    let document = json!({
+        "schema_version": 1,
+        "cases": backtest.cases.iter().map(case_json).collect::<Vec<Value>>(),
+        "summary": summarise(&backtest.cases).iter().map(summary_json).collect::<Vec<Value>>(),
+        "left_out": backtest.left_out.iter().map(|(path, reason)| json!({
+            "path": printable(&path.to_string_lossy()),
+            "reason": printable(reason),
+        })).collect::<Vec<Value>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
+
+fn case_json(case: &Case) -> Value {
+    let projected = case.forecast.as_ref().ok();
+    let interval = projected.map(|projected| projected.interval(0.9));
+    json!({
+        "run": case.run,
+        "path": printable(&case.path.to_string_lossy()),
+        "metric": case.quantity.name(),
+        "metric_role": role(case.quantity),
+        "at": case.at,
+        "cut_step": case.cut_step,
+        "final_step": case.final_step,
+        "forecast": projected.map(|projected| projected.mean),
+        "sd": projected.map(|projected| projected.sd),
+        "low90": interval.map(|interval| interval.0),
+        "high90": interval.map(|interval| interval.1),
+        "forecast_reason": case.forecast.as_ref().err(),
+        "actual": case.actual,
+        "baselines": {
+            "last": case.baselines.last,
+            "power": case.baselines.power,
+            "plain_fit": case.baselines.plain_fit,
+        },
+    })
+}
+
+fn summary_json(summary: &Summary) -> Value {
+    json!({
+        "metric_role": role(summary.quantity),
+        "at": summary.at,
+        "n": summary.n,
+        "without_forecast": summary.without_forecast,
+        "mae": summary.mae,
+        "median_relative_error": summary.median_relative,
+        "mean_relative_error": summary.mean_relative,
+        "coverage": {"50": summary.coverage[0], "80": summary.coverage[1], "90": summary.coverage[2]},
+        "mean_width80": summary.width80,
+        "crps": summary.crps,
+        "baselines_mean_relative_error": {
+            "last": summary.baselines[0],
+            "power": summary.baselines[1],
+            "plain_fit": summary.baselines[2],
+        },
+    })
+}
