@@ -133,7 +133,9 @@ fn grid_start(
     options: &FitOptions,
 ) -> Option<AnnealingLaw> {
     let level = points.last().map_or(1.0, |point| point.loss);
-    let prior = options.prior.unwrap_or_else(|| Prior::at_level(level));
+    let prior = options
+        .prior
+        .unwrap_or_else(|| Prior::at(level, blank.first_rate));
     let observations: Vec<Observation> = points
         .iter()
         .zip(at)
@@ -209,7 +211,7 @@ impl Problem<'_> {
     fn pinned(mut self) -> Self {
         self.prior = Some(Prior {
             drop: crate::law::prior::Normal { mean: 0.0, sd: 1e-6 },
-            ..Prior::at_level(1.0)
+            ..Prior::at(1.0, 1e-3)
         });
         self
     }

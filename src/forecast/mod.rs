@@ -91,7 +91,7 @@ pub fn run(task: &Task) -> Outcome {
     } else {
         task.plan.curve.clone()
     };
-    let prior = Prior::at_level(task.smoothed);
+    let prior = Prior::at(task.smoothed, curve.peak());
     let options = FitOptions {
         memories: solver::memory_grid(),
         huber: Huber::StandardDeviations(1.35),

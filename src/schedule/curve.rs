@@ -54,6 +54,21 @@ impl LearningRateCurve {
         curve
     }
 
+    /// The same treads with every rate raised to `power`.
+    pub fn to_power(&self, power: f64) -> Self {
+        let treads = self.treads.iter().map(|tread| Tread {
+            start: tread.start,
+            rate: if power == 1.0 {
+                tread.rate
+            } else {
+                tread.rate.max(0.0).powf(power)
+            },
+        });
+        LearningRateCurve {
+            treads: treads.collect(),
+        }
+    }
+
     /// True when no learning rate is known.
     pub fn is_empty(&self) -> bool {
         self.treads.is_empty()
