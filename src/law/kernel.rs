@@ -22,7 +22,7 @@ pub const POWERS: [f64; 4] = [0.5, 0.7, 0.85, 1.0];
 const POWER_LAW_DECAY: f64 = 0.6;
 
 /// Scales of the power-law kernels in steps.
-const POWER_LAW_SCALES: [f64; 4] = [12.5, 50.0, 200.0, 800.0];
+const POWER_LAW_SCALES: [f64; 3] = [12.5, 50.0, 200.0];
 
 /// Weights of the memories, in the order of [`MEMORIES`], and the typical memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
