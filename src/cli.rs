@@ -1,10 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::{Config, ConfigError};
 use crate::engine::Options;
 use crate::metric::{Names, Quantity, Role};
 use crate::schedule::Schedule;
@@ -96,6 +98,9 @@ pub struct Source {
     /// Seconds between two looks at the files where the system sends no events
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
     pub poll: f64,
+    /// Configuration; without it, a `losscast.toml` beside the runs or in the current folder
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Write a log of losscast itself to this file
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -202,6 +207,14 @@ impl Source {
         }
     }
 
+    /// What `losscast.toml` says.
+    ///
+    /// # Errors
+    /// When it is there and cannot be used.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        Config::find(self.config.as_deref(), &self.reader(false).roots)
+    }
+
     /// The names of metrics, with those that were declared.
     pub fn names(&self) -> Names {
         let mut names = Names::default();
@@ -222,9 +235,13 @@ impl Source {
 
 impl Reading {
     /// What the engine needs to know.
-    pub fn engine(&self) -> Options {
-        Options {
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn engine(&self) -> Result<Options, ConfigError> {
+        Ok(Options {
             names: self.source.names(),
+            config: Arc::new(self.source.config()?),
             schedule: self.schedule.clone(),
             total_steps: self.total_steps,
             level: self.interval,
@@ -232,7 +249,7 @@ impl Reading {
                 Metric::Train => Quantity::TrainLoss,
                 Metric::Eval => Quantity::EvalLoss,
             }),
-        }
+        })
     }
 }
 

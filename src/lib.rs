@@ -10,6 +10,7 @@ pub mod alert;
 pub mod backtest;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod fit;

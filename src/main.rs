@@ -47,7 +47,7 @@ fn open(reading: &Reading, screen: &Screen) -> Result<ExitCode> {
     for root in reading.source.reader(true).roots {
         std::fs::metadata(&root).with_context(|| format!("cannot open {}", root.display()))?;
     }
-    let monitor = Monitor::start(reading.source.reader(true), reading.engine()).context("cannot start")?;
+    let monitor = Monitor::start(reading.source.reader(true), reading.engine()?).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -88,7 +88,7 @@ fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
 
 fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
     start_log(&settings.source)?;
-    let result = backtest::run(settings);
+    let result = backtest::run(settings)?;
     let mut out = io::stdout().lock();
     match settings.format {
         Output::Table => backtest::table(&result, &mut out)?,
@@ -103,7 +103,7 @@ fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
 
 fn read(reading: &Reading) -> Result<(Engine, Snapshot)> {
     start_log(&reading.source)?;
-    let mut engine = read_once(reading.source.reader(false), reading.engine()).context("cannot start")?;
+    let mut engine = read_once(reading.source.reader(false), reading.engine()?).context("cannot start")?;
     let snapshot = engine.snapshot(now());
     Ok((engine, snapshot))
 }

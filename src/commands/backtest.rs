@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::backtest::{Case, Finished, Settings, Summary, cases, summarise};
 use crate::cli;
+use crate::config::ConfigError;
 use crate::engine::Options;
 use crate::format::read_all;
 use crate::metric::Quantity;
@@ -28,9 +30,13 @@ impl Backtest {
 }
 
 /// Reads the runs and forecasts them.
-pub fn run(settings: &cli::Backtest) -> Backtest {
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn run(settings: &cli::Backtest) -> Result<Backtest, ConfigError> {
     let options = Options {
         names: settings.source.names(),
+        config: Arc::new(settings.source.config()?),
         ..Options::default()
     };
     let found = discover(&settings.source.reader(false).roots);
@@ -55,7 +61,7 @@ pub fn run(settings: &cli::Backtest) -> Backtest {
             Err(reason) => left_out.push((run.identity.path.clone(), reason)),
         }
     }
-    Backtest { cases: all, left_out }
+    Ok(Backtest { cases: all, left_out })
 }
 
 fn read(path: &std::path::Path, id: &str, options: &Options) -> Result<Option<Finished>, String> {

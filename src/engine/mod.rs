@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
 
+use crate::config::Config;
 use crate::metric::{Names, Quantity};
 use crate::run::Run;
 use crate::schedule::Schedule;
@@ -24,6 +25,8 @@ use fitting::LossFit;
 pub struct Options {
     /// Declared names of metrics.
     pub names: Names,
+    /// What `losscast.toml` says.
+    pub config: Arc<Config>,
     /// Declared schedule.
     pub schedule: Option<Schedule>,
     /// Declared number of steps.
@@ -34,10 +37,26 @@ pub struct Options {
     pub metric: Option<Quantity>,
 }
 
+impl Options {
+    /// The schedule declared for a run, on the command line or in the configuration.
+    pub fn schedule_of(&self, id: &str) -> Option<&Schedule> {
+        let configured = || self.config.of_run(id, |run| run.schedule.as_ref());
+        self.schedule.as_ref().or_else(configured)
+    }
+
+    /// The number of steps declared for a run.
+    pub fn total_steps_of(&self, id: &str) -> Option<u64> {
+        let scheduled = || self.schedule_of(id).and_then(|schedule| schedule.total_steps);
+        let configured = || self.config.of_run(id, |run| run.total_steps);
+        self.total_steps.or_else(scheduled).or_else(configured)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
             names: Names::default(),
+            config: Arc::default(),
             schedule: None,
             total_steps: None,
             level: 0.8,

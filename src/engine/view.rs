@@ -26,10 +26,7 @@ const SPARKLINE_POINTS: usize = 64;
 
 /// Planned number of steps and where it comes from.
 fn total_steps(run: &Run, plan: Option<&Plan>, options: &Options) -> (Option<u64>, &'static str) {
-    let declared = options.total_steps.or(options
-        .schedule
-        .as_ref()
-        .and_then(|schedule| schedule.total_steps));
+    let declared = options.total_steps_of(&run.identity.id);
     match (
         declared,
         run.logged_total_steps,
