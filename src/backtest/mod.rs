@@ -10,10 +10,11 @@ pub use score::{Summary, summarise};
 use std::path::PathBuf;
 
 use crate::engine::{FitJob, Options};
-use crate::fit::{FitOptions, Huber, best_fit};
-use crate::forecast::{Task, normal_quantile};
+use crate::fit::{FitOptions, Huber, Mixture, best_fit, points};
+use crate::forecast::Task;
 use crate::format::Decoded;
 use crate::metric::Quantity;
+use crate::run::series::Series;
 use crate::run::{Identity, Run};
 use crate::schedule::{LearningRateCurve, Plan};
 
@@ -53,28 +54,14 @@ pub struct Case {
     /// Last step of the run.
     pub final_step: u64,
     /// Projected final loss, or why there is none.
-    pub forecast: Result<Projected, String>,
+    ///
+    /// It is the distribution of `actual`: the noise of the few points which that is the
+    /// mean of is part of it.
+    pub forecast: Result<Mixture, String>,
     /// Mean of the last hundredth of the run's points.
     pub actual: f64,
     /// What simpler methods say.
     pub baselines: Baselines,
-}
-
-/// The projected final loss.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Projected {
-    /// Mean.
-    pub mean: f64,
-    /// Standard deviation.
-    pub sd: f64,
-}
-
-impl Projected {
-    /// The central interval that holds with this probability.
-    pub fn interval(&self, level: f64) -> (f64, f64) {
-        let half = normal_quantile(0.5 + level / 2.0) * self.sd;
-        (self.mean - half, self.mean + half)
-    }
 }
 
 /// Forecasts by simpler methods from the same points.
@@ -112,7 +99,10 @@ pub fn cases(finished: &Finished, settings: &Settings) -> Result<Vec<Case>, Stri
         }
         let last = points.len() - (points.len() / 100).max(1);
         let tail = points.get(last..).unwrap_or_default();
-        let actual = tail.iter().map(|(_, loss)| loss).sum::<f64>() / tail.len().max(1) as f64;
+        let actual = Actual {
+            mean: tail.iter().map(|(_, loss)| loss).sum::<f64>() / tail.len().max(1) as f64,
+            points: tail.len().max(1),
+        };
         let final_step = whole.last_step();
         for &at in &settings.at {
             let cut_step = (at * final_step as f64).floor() as u64;
@@ -126,13 +116,20 @@ pub fn cases(finished: &Finished, settings: &Settings) -> Result<Vec<Case>, Stri
     Ok(cases)
 }
 
+/// What came true.
+#[derive(Clone, Copy)]
+struct Actual {
+    mean: f64,
+    points: usize,
+}
+
 fn case(
     finished: &Finished,
     whole: &Run,
     seen: &Run,
     quantity: Quantity,
     at: f64,
-    actual: f64,
+    actual: Actual,
     settings: &Settings,
 ) -> Option<Case> {
     let final_step = whole.last_step();
@@ -145,12 +142,15 @@ fn case(
     let task = job.task();
     let baselines = baselines(&task, final_step);
     let outcome = job.run().outcome;
-    let forecast = match outcome.forecast {
-        Some(forecast) => Ok(Projected {
-            mean: forecast.final_loss,
-            sd: forecast.sd,
-        }),
-        None => Err(outcome.reason),
+    let of_point = |series: &Series| points::noise_variance(series, seen.last_step() / 4);
+    let noise = seen.series(quantity).map_or(0.0, of_point) / actual.points as f64;
+    let forecast = match (outcome.distribution, outcome.forecast) {
+        (Some(distribution), _) => Ok(distribution.blurred(noise)),
+        (None, Some(forecast)) => Ok(Mixture::normal(
+            forecast.final_loss,
+            forecast.sd.hypot(noise.sqrt()),
+        )),
+        (None, None) => Err(outcome.reason),
     };
     Some(Case {
         run: finished.identity.id.clone(),
@@ -160,7 +160,7 @@ fn case(
         cut_step: (at * final_step as f64).floor() as u64,
         final_step,
         forecast,
-        actual,
+        actual: actual.mean,
         baselines,
     })
 }

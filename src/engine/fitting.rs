@@ -24,6 +24,7 @@ pub struct FitJob {
     generation: u64,
     points_seen: u64,
     series: Box<Series>,
+    companion: Option<Box<Series>>,
     smoothed: f64,
     smoothed_sd: f64,
     last_step: u64,
@@ -76,6 +77,10 @@ impl FitJob {
             generation: 0,
             points_seen: series.points(),
             series: Box::new(series.clone()),
+            companion: companion(quantity)
+                .and_then(|other| run.series(other))
+                .cloned()
+                .map(Box::new),
             smoothed: smoothed(series),
             smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
             last_step: series.last_step().unwrap_or_default().max(run.last_step()),
@@ -107,9 +112,19 @@ impl FitJob {
                 self.total_steps,
             )
         });
-        let points = points::gather(&self.series, points::first_step(plan.warm_up_end, self.last_step));
+        // A log that begins late has left out warm-up, or more.
+        let begins = [Some(&self.series), self.companion.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|series| series.buckets().first())
+            .map(|bucket| bucket.first_step)
+            .min()
+            .unwrap_or_default();
+        let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
+        let gather = |series: &Series| points::gather(series, from);
         Task {
-            points,
+            points: gather(&self.series),
+            companion: self.companion.as_deref().map(gather).unwrap_or_default(),
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,
             last_step: self.last_step,
@@ -198,6 +213,15 @@ impl LossFit {
             self.plan = Some(done.plan);
             self.outcome = Some(done.outcome);
         }
+    }
+}
+
+/// The other loss of a run.
+const fn companion(quantity: Quantity) -> Option<Quantity> {
+    match quantity {
+        Quantity::TrainLoss => Some(Quantity::EvalLoss),
+        Quantity::EvalLoss => Some(Quantity::TrainLoss),
+        _ => None,
     }
 }
 
