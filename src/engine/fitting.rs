@@ -1,7 +1,10 @@
 //! When a loss is fitted again, and with what.
 
+use std::sync::Arc;
+
 use super::Options;
 use crate::fit::points;
+use crate::forecast::cohort::{Cohort, Member, Profile};
 use crate::forecast::{self, Outcome, Task};
 use crate::metric::Quantity;
 use crate::run::Run;
@@ -33,6 +36,8 @@ pub struct FitJob {
     total_steps: Option<u64>,
     level: f64,
     plan: Option<Plan>,
+    others: Vec<Arc<Member>>,
+    cohort_name: Option<String>,
 }
 
 /// What came of a job.
@@ -91,7 +96,20 @@ impl FitJob {
                 .or(run.logged_total_steps),
             level: options.level,
             plan: None,
+            others: Vec::new(),
+            cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
         })
+    }
+
+    /// The same fit, learning from these runs where they belong together.
+    pub fn among(self, others: Vec<Arc<Member>>) -> FitJob {
+        FitJob { others, ..self }
+    }
+
+    /// What this run has to say to others.
+    pub fn member(&self) -> Option<Member> {
+        let task = self.task();
+        Member::new(&task.points, &task.companion, &task.plan.curve, self.cohort_name.clone())
     }
 
     /// The same fit under learning rates that are known from elsewhere.
@@ -122,8 +140,13 @@ impl FitJob {
             .unwrap_or_default();
         let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
         let gather = |series: &Series| points::gather(series, from);
+        let points = gather(&self.series);
+        let cohort = Profile::new(&points, &plan.curve, self.cohort_name.clone())
+            .map(|profile| Cohort::of(&profile, self.others.iter().cloned()))
+            .unwrap_or_default();
         Task {
-            points: gather(&self.series),
+            points,
+            cohort,
             companion: self.companion.as_deref().map(gather).unwrap_or_default(),
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,

@@ -6,7 +6,8 @@
 //! follows without sampling and without local minima.
 
 use super::FitPoint;
-use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CellEquations, Design, EXPONENTS, exponent};
+use super::cohort::Pool;
+use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, exponent};
 use super::design::{NormalEquations, SHARED, SIZE};
 use super::discrepancy::Wander;
 use super::mixture::{Mixture, Part};
@@ -18,7 +19,7 @@ use crate::schedule::LearningRateCurve;
 /// leave 0.1 to 0.3% (forecasting study, section 3.12).
 pub const WANDERS: [f64; 4] = [4e-4, 1e-3, 2.5e-3, 6e-3];
 /// Correlation length of the wander in ln(step).
-const WANDER_LENGTH: f64 = 1.0;
+pub const WANDER_LENGTH: f64 = 1.0;
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
 /// What no law explains at the last step, as a share of the drop still to come.
@@ -120,12 +121,13 @@ fn log_determinant(factor: &AmplitudeMatrix) -> f64 {
 
 impl Posterior {
     /// Computes the posterior of a loss, with the points of its companion where there are
-    /// any. `None` when no cell of the grid has a finite solution.
+    /// any and what other runs say. `None` when no cell of the grid has a finite solution.
     pub fn new(
         target: &[FitPoint],
         companion: &[FitPoint],
         curve: &LearningRateCurve,
         prior: Prior,
+        pool: Option<&Pool>,
     ) -> Option<Posterior> {
         let last = target
             .iter()
@@ -147,12 +149,25 @@ impl Posterior {
                 })
             })
             .collect();
-        let mut cells = Vec::with_capacity(WANDERS.len() * super::design::CELLS);
-        let belief = Belief::of_prior(&prior, 1.0, 0.0)?;
-        for (wander, equations) in wanders.iter().enumerate() {
-            for power_index in 0..POWERS.len() {
-                for exponent_index in 0..EXPONENTS {
-                    let data = equations.cell(exponent_index, power_index);
+        let mut cells = Vec::with_capacity(WANDERS.len() * CELLS);
+        let alone = Belief::of_prior(&prior, 1.0, 0.0)?;
+        let gains = prior.bands.map(|band| band.mean.max(1e-12));
+        for bond in 0..pool.map_or(1, Pool::bonds) {
+            for cell in 0..CELLS {
+                let (exponent_index, power) = (cell % EXPONENTS, cell / EXPONENTS);
+                let (belief, log_weight) = match pool {
+                    Some(pool) => match pool.belief(bond, cell, &alone, gains, reference) {
+                        Some(told) => told,
+                        None => continue,
+                    },
+                    None => (
+                        alone,
+                        prior.alpha.log_density(exponent(exponent_index))
+                            + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0)),
+                    ),
+                };
+                for (wander, equations) in wanders.iter().enumerate() {
+                    let data = equations.cell(exponent_index, power);
                     let Some((mean, covariance, log_evidence)) = belief.update(&data) else {
                         continue;
                     };
@@ -160,15 +175,13 @@ impl Posterior {
                     if mean[1] <= 0.0 {
                         continue;
                     }
-                    let (states, loss_state) = equations.states(exponent_index, power_index);
-                    let power = POWERS.get(power_index).copied().unwrap_or(1.0);
+                    let (states, loss_state) = equations.states(exponent_index, power);
                     cells.push(Cell {
                         wander,
                         exponent: exponent_index,
-                        power: power_index,
+                        power,
                         weight: log_evidence - 0.5 * equations.log_determinant()
-                            + prior.alpha.log_density(exponent(exponent_index))
-                            + prior.power.log_density(power)
+                            + log_weight
                             + gain_mass(&mean, &covariance),
                         mean,
                         covariance,
