@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, GroupingSection};
 use crate::engine::Options;
 use crate::metric::{Names, Quantity, Role};
 use crate::schedule::Schedule;
@@ -202,6 +202,7 @@ impl Source {
         ReaderOptions {
             roots,
             names: self.names(),
+            grouping: GroupingSection::default(),
             poll: Duration::try_from_secs_f64(self.poll).unwrap_or(Duration::from_secs(2)),
             follow,
         }
@@ -234,6 +235,14 @@ impl Source {
 }
 
 impl Reading {
+    /// What the reader needs to know, with what the configuration says of the files.
+    pub fn reader(&self, follow: bool, options: &Options) -> ReaderOptions {
+        ReaderOptions {
+            grouping: options.config.grouping.clone(),
+            ..self.source.reader(follow)
+        }
+    }
+
     /// What the engine needs to know.
     ///
     /// # Errors

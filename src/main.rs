@@ -47,7 +47,8 @@ fn open(reading: &Reading, screen: &Screen) -> Result<ExitCode> {
     for root in reading.source.reader(true).roots {
         std::fs::metadata(&root).with_context(|| format!("cannot open {}", root.display()))?;
     }
-    let monitor = Monitor::start(reading.source.reader(true), reading.engine()?).context("cannot start")?;
+    let options = reading.engine()?;
+    let monitor = Monitor::start(reading.reader(true, &options), options).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -67,13 +68,13 @@ fn title(roots: &[PathBuf]) -> String {
 }
 
 fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
-    let (_, snapshot) = read(reading)?;
+    let (engine, snapshot) = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
         Output::Table => report::table(&snapshot, &mut out)?,
         Output::Json => report::json(&snapshot, &mut out)?,
     }
-    Ok(verdict(reading, &snapshot))
+    Ok(verdict(reading, &engine, &snapshot))
 }
 
 fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
@@ -83,7 +84,7 @@ fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
         Output::Table => inspect::table(&engine, &snapshot, &mut out)?,
         Output::Json => inspect::json(&engine, &snapshot, &mut out)?,
     }
-    Ok(verdict(reading, &snapshot))
+    Ok(verdict(reading, &engine, &snapshot))
 }
 
 fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
@@ -103,16 +104,17 @@ fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
 
 fn read(reading: &Reading) -> Result<(Engine, Snapshot)> {
     start_log(&reading.source)?;
-    let mut engine = read_once(reading.source.reader(false), reading.engine()?).context("cannot start")?;
+    let options = reading.engine()?;
+    let mut engine = read_once(reading.reader(false, &options), options).context("cannot start")?;
     let snapshot = engine.snapshot(now());
     Ok((engine, snapshot))
 }
 
 /// A file that was named must have become a run; a folder must hold at least one.
-fn verdict(reading: &Reading, snapshot: &Snapshot) -> ExitCode {
+fn verdict(reading: &Reading, engine: &Engine, snapshot: &Snapshot) -> ExitCode {
     let unread = |path: &Path| {
         let problem = snapshot.problems.iter().any(|problem| problem.path == path);
-        let inside = snapshot.runs.iter().any(|run| run.path.starts_with(path));
+        let inside = engine.has_run_below(path);
         problem || !inside
     };
     let roots = reading.source.reader(false).roots;

@@ -6,6 +6,8 @@
 
 pub mod discover;
 pub mod file;
+pub mod group;
+pub mod log;
 pub mod reader;
 pub mod tail;
 pub mod watch;

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::discover::{Candidate, discover};
-use super::file::{Followed, Step};
+use super::discover::discover;
+use super::file::Step;
+use super::group::{Log, group};
+use super::log::FollowedLog;
 use super::watch::Watch;
 use super::{FileKey, SourceEvent};
+use crate::config::GroupingSection;
 use crate::metric::Names;
 use crate::snapshot::Loading;
 
@@ -21,6 +24,8 @@ pub struct ReaderOptions {
     pub roots: Vec<PathBuf>,
     /// Declared names of metrics.
     pub names: Names,
+    /// Files declared to be one run, or several.
+    pub grouping: GroupingSection,
     /// Longest time between two looks at a file.
     pub poll: Duration,
     /// Keep following, or stop once everything has been read.
@@ -58,6 +63,33 @@ impl Outlet {
     }
 }
 
+/// What a log is given with its turn to read.
+pub struct Turn<'a> {
+    /// Declared names of metrics.
+    pub names: &'a Names,
+    /// Where events go.
+    pub outlet: &'a Outlet,
+    /// Seconds since the Unix epoch.
+    pub now: f64,
+    /// No further turn will come: nothing may be held back for later.
+    pub last_word: bool,
+    /// Keys for further logs.
+    pub keys: &'a Keys,
+}
+
+/// Gives every log a key of its own.
+#[derive(Debug, Default)]
+pub struct Keys(std::cell::Cell<u32>);
+
+impl Keys {
+    /// A key that no other log has.
+    pub fn fresh(&self) -> FileKey {
+        let key = self.0.get();
+        self.0.set(key + 1);
+        FileKey(key)
+    }
+}
+
 /// Seconds since the Unix epoch.
 pub fn now() -> f64 {
     SystemTime::now()
@@ -71,8 +103,8 @@ pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<At
         options,
         watch,
         outlet,
-        files: BTreeMap::new(),
-        next_key: 0,
+        logs: BTreeMap::new(),
+        keys: Keys::default(),
         problems: Vec::new(),
         told: Instant::now(),
     };
@@ -84,8 +116,9 @@ struct Reader<'a> {
     options: &'a ReaderOptions,
     watch: Watch,
     outlet: &'a Outlet,
-    files: BTreeMap<String, Followed>,
-    next_key: u32,
+    /// What is followed, by id of the log.
+    logs: BTreeMap<String, FollowedLog>,
+    keys: Keys,
     problems: Vec<PathBuf>,
     told: Instant,
 }
@@ -120,14 +153,18 @@ impl Reader<'_> {
     /// Gives every file a turn. True when some file has more to read.
     fn pass(&mut self, stop: &AtomicBool, loading: bool) -> Result<bool, Deaf> {
         let mut busy = false;
-        let now = now();
-        let last_word = !self.options.follow;
-        for file in self.files.values_mut() {
+        let turn = Turn {
+            names: &self.options.names,
+            outlet: self.outlet,
+            now: now(),
+            last_word: !self.options.follow,
+            keys: &self.keys,
+        };
+        for log in self.logs.values_mut() {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            let step = file.turn(&self.options.names, self.outlet, now, last_word)?;
-            busy |= step == Step::MoreToRead;
+            busy |= log.turn(&turn)? == Step::MoreToRead;
         }
         if loading {
             self.tell(false)?;
@@ -141,9 +178,9 @@ impl Reader<'_> {
         }
         self.told = Instant::now();
         self.outlet.send(SourceEvent::Loading(Loading {
-            files: self.files.len(),
-            bytes_read: self.files.values().map(Followed::bytes_read).sum(),
-            bytes_total: self.files.values().map(|file| file.size).sum(),
+            files: self.logs.len(),
+            bytes_read: self.logs.values().map(FollowedLog::bytes_read).sum(),
+            bytes_total: self.logs.values().map(FollowedLog::size).sum(),
         }))
     }
 
@@ -163,27 +200,18 @@ impl Reader<'_> {
             self.problems.push(path.clone());
             self.outlet.send(SourceEvent::Problem { path, message })?;
         }
-        for candidate in found.candidates {
-            self.take_up(candidate)?;
+        for log in group(found.candidates, &self.options.grouping) {
+            self.take_up(&log)?;
         }
         Ok(Instant::now() + REDISCOVER.max(started.elapsed() * 20))
     }
 
-    fn take_up(&mut self, candidate: Candidate) -> Result<(), Deaf> {
-        match self.files.get_mut(&candidate.id) {
-            Some(known) if known.path() == candidate.path => {
-                known.size = known.size.max(candidate.size);
-                Ok(())
-            }
-            // A newer file continues the run: a later checkpoint's state.
-            Some(known) => known.follow_instead(&candidate.path, self.outlet),
-            None => {
-                let key = FileKey(self.next_key);
-                self.next_key += 1;
-                self.files
-                    .insert(candidate.id.clone(), Followed::new(key, candidate));
-                Ok(())
-            }
+    fn take_up(&mut self, log: &Log) -> Result<(), Deaf> {
+        if let Some(known) = self.logs.get_mut(&log.id) {
+            return known.update(log, self.outlet);
         }
+        let followed = FollowedLog::new(self.keys.fresh(), log);
+        self.logs.insert(log.id.clone(), followed);
+        Ok(())
     }
 }

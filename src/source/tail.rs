@@ -188,6 +188,20 @@ impl Tail {
         Ok(true)
     }
 
+    /// Takes back the last `count` bytes that were read: they will be read again.
+    pub fn give_back(&mut self, count: usize) {
+        self.position = self.position.saturating_sub(count as u64);
+        let keep = self.before_position.len().saturating_sub(count);
+        self.before_position.truncate(keep);
+        self.head
+            .truncate(usize::try_from(self.position).unwrap_or(usize::MAX));
+    }
+
+    /// Device and inode of the file that is being read.
+    pub fn inode(&self) -> (u64, u64) {
+        self.device_and_inode
+    }
+
     /// Reads up to `limit` further bytes onto the end of `buffer` and returns how many.
     ///
     /// # Errors

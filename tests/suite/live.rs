@@ -16,6 +16,7 @@ fn follow(folder: &Path) -> Monitor {
     let reading = ReaderOptions {
         roots: vec![folder.to_owned()],
         names: Names::default(),
+        grouping: losscast::config::GroupingSection::default(),
         poll: Duration::from_millis(100),
         follow: true,
     };
