@@ -11,11 +11,13 @@ mod block_log;
 pub mod delimited;
 mod json_layout;
 pub mod json_lines;
+pub mod mlflow;
 pub mod number;
 pub mod records;
 pub mod roles;
 pub mod tensorboard;
 pub mod text;
+pub mod trackio;
 pub mod trainer_state;
 pub mod wandb;
 

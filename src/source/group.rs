@@ -180,7 +180,7 @@ impl Part {
     }
 
     fn alone(candidate: &Candidate) -> Self {
-        let kind = if is_database(&candidate.path) {
+        let kind = if is_database(candidate) {
             Kind::Database
         } else {
             Kind::Files
@@ -241,8 +241,14 @@ fn file_name(path: &Path) -> &str {
         .unwrap_or_default()
 }
 
+/// Named like an SQLite database, or named by the user and one.
+fn is_database(candidate: &Candidate) -> bool {
+    named_like_a_database(&candidate.path)
+        || (candidate.named && super::database::begins_like_one(&candidate.path) && candidate.size > 0)
+}
+
 /// The endings of SQLite databases.
-fn is_database(path: &Path) -> bool {
+fn named_like_a_database(path: &Path) -> bool {
     path.extension()
         .and_then(|ending| ending.to_str())
         .is_some_and(|ending| ["db", "sqlite", "sqlite3", "db3"].contains(&ending))
@@ -254,7 +260,7 @@ fn beside_a_database(path: &Path) -> bool {
     ["-wal", "-shm", "-journal"]
         .iter()
         .filter_map(|ending| name.strip_suffix(ending))
-        .any(|name| is_database(Path::new(name)))
+        .any(|name| named_like_a_database(Path::new(name)))
 }
 
 /// What a client logs about itself.
@@ -376,7 +382,7 @@ struct Scene {
     /// Folders with a `trainer_state.json` in them or in a checkpoint in them.
     trainers: HashSet<PathBuf>,
     /// Folders known to be runs of MLflow's file store.
-    mlflow_runs: std::cell::RefCell<HashMap<PathBuf, bool>>,
+    mlflow_runs: std::cell::RefCell<HashMap<PathBuf, Option<String>>>,
 }
 
 impl Scene {
@@ -405,12 +411,26 @@ impl Scene {
         scene
     }
 
-    fn is_mlflow_run(&self, folder: &Path) -> bool {
+    /// The name of the MLflow run that a folder is.
+    fn mlflow_run(&self, folder: &Path) -> Option<String> {
         let mut known = self.mlflow_runs.borrow_mut();
-        *known.entry(folder.to_owned()).or_insert_with(|| {
-            std::fs::read_to_string(folder.join("meta.yaml"))
-                .is_ok_and(|text| text.contains("run_id:") || text.contains("run_uuid:"))
-        })
+        known
+            .entry(folder.to_owned())
+            .or_insert_with(|| {
+                let text = std::fs::read_to_string(folder.join("meta.yaml")).ok()?;
+                let field = |name: &str| {
+                    let line = text.lines().find_map(|line| line.strip_prefix(name));
+                    line.map(|value| value.trim().trim_matches(['\'', '"']).to_owned())
+                };
+                let uid = field("run_id:").or_else(|| field("run_uuid:"))?;
+                let short: String = uid.chars().take(8).collect();
+                // Names may repeat; ids do not.
+                Some(match field("run_name:").filter(|name| !name.is_empty()) {
+                    Some(name) => format!("{name}-{short}"),
+                    None => short,
+                })
+            })
+            .clone()
     }
 
     fn place(&self, candidate: &Candidate) -> Option<Part> {
@@ -418,16 +438,16 @@ impl Scene {
         if beside_a_database(&candidate.path) || (!candidate.named && of_the_client(&candidate.path)) {
             return None;
         }
-        if let Some((run, inside)) = self.mlflow_folder(&candidate.path) {
+        if let Some((run, name, inside)) = self.mlflow_folder(&candidate.path) {
             return match inside.as_str() {
-                "metrics" => Some(mlflow_part(candidate, run)),
+                "metrics" => Some(mlflow_part(candidate, run, name)),
                 "params" | "tags" | "inputs" | "outputs" => None,
                 _ => Some(Part::alone(candidate)),
             };
         }
         let mut folder = Folder::of(candidate);
         let mut label = Label::None;
-        if is_database(&candidate.path) {
+        if is_database(candidate) {
             let key = candidate.path.to_string_lossy().into_owned();
             leave_containers(&mut folder, self, &mut label);
             return Some(Part::new(Kind::Database, folder, Label::None, "database", key));
@@ -474,20 +494,20 @@ impl Scene {
     }
 
     /// The MLflow run a file belongs to, and the folder of the run that it is in.
-    fn mlflow_folder(&self, path: &Path) -> Option<(PathBuf, String)> {
+    fn mlflow_folder(&self, path: &Path) -> Option<(PathBuf, String, String)> {
         const INSIDE: [&str; 6] = ["metrics", "params", "tags", "artifacts", "inputs", "outputs"];
         path.ancestors().skip(1).find_map(|folder| {
             let name = file_name(folder);
             let run = folder.parent()?;
-            (INSIDE.contains(&name) && self.is_mlflow_run(run)).then(|| (run.to_owned(), name.to_owned()))
+            let title = INSIDE.contains(&name).then(|| self.mlflow_run(run)).flatten()?;
+            Some((run.to_owned(), title, name.to_owned()))
         })
     }
 }
 
-fn mlflow_part(candidate: &Candidate, run: PathBuf) -> Part {
+fn mlflow_part(candidate: &Candidate, run: PathBuf, name: String) -> Part {
     let mut folder = Folder::of(candidate);
     while folder.path != run && folder.pop() {}
-    let name = file_name(&run).to_owned();
     // `<folder>/mlruns/<experiment>/<run>`.
     let mut experiment = folder.clone();
     if experiment.pop() && experiment.pop() {

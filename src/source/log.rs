@@ -8,7 +8,7 @@ use super::SourceEvent;
 use super::discover::Candidate;
 use super::file::{Followed, Step};
 use super::group::{Kind, Log};
-use super::reader::{Deaf, Outlet, Turn};
+use super::reader::{Deaf, Follow, Outlet, Turn};
 
 /// A log in one file or several.
 pub struct FollowedLog {
@@ -39,18 +39,43 @@ impl FollowedLog {
         followed
     }
 
-    /// Size of all files when last looked at.
-    pub fn size(&self) -> u64 {
+    fn knows(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| file.path() == path)
+    }
+
+    /// True for a file that was read under the name it had before.
+    fn was_read(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.rotated
+            && std::fs::metadata(path)
+                .is_ok_and(|metadata| self.read.contains(&(metadata.dev(), metadata.ino())))
+    }
+
+    fn settle(&mut self) {
+        let several = self.files.len() > 1 && !self.rotated;
+        for file in &mut self.files {
+            file.set_one_of_several(several);
+        }
+    }
+
+    fn start_over(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
+        for file in &mut self.files {
+            file.start_over();
+        }
+        outlet.send(SourceEvent::Reread { key: self.key })
+    }
+}
+
+impl Follow for FollowedLog {
+    fn size(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }
 
-    /// Bytes read so far.
-    pub fn bytes_read(&self) -> u64 {
+    fn bytes_read(&self) -> u64 {
         self.files.iter().map(Followed::bytes_read).sum()
     }
 
-    /// Takes up what a search has found since.
-    pub fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
+    fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
         self.rotated = log.kind == Kind::Rotated;
         if self.run != log.run {
             self.run.clone_from(&log.run);
@@ -96,34 +121,8 @@ impl FollowedLog {
         Ok(())
     }
 
-    fn knows(&self, path: &Path) -> bool {
-        self.files.iter().any(|file| file.path() == path)
-    }
-
-    /// True for a file that was read under the name it had before.
-    fn was_read(&self, path: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        self.rotated
-            && std::fs::metadata(path)
-                .is_ok_and(|metadata| self.read.contains(&(metadata.dev(), metadata.ino())))
-    }
-
-    fn settle(&mut self) {
-        let several = self.files.len() > 1 && !self.rotated;
-        for file in &mut self.files {
-            file.set_one_of_several(several);
-        }
-    }
-
-    fn start_over(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
-        for file in &mut self.files {
-            file.start_over();
-        }
-        outlet.send(SourceEvent::Reread { key: self.key })
-    }
-
-    /// Reads the next piece. A file is begun when the ones before it are read to their ends.
-    pub fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
+    /// A file is begun when the ones before it are read to their ends.
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
         for index in 0..self.files.len() {
             let Some(file) = self.files.get_mut(index) else {
                 break;

@@ -4,10 +4,12 @@
 //! One thread reads. Watch events are hints only; the truth is what `stat` and
 //! `read` say, so that file systems without events work as well, only later.
 
+pub mod database;
 pub mod discover;
 pub mod file;
 pub mod group;
 pub mod log;
+pub mod mlflow_files;
 pub mod reader;
 pub mod tail;
 pub mod watch;

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::database::DatabaseLog;
 use super::discover::discover;
 use super::file::Step;
-use super::group::{Log, group};
+use super::group::{Kind, Log, group};
 use super::log::FollowedLog;
+use super::mlflow_files::MlflowFiles;
 use super::watch::Watch;
 use super::{FileKey, SourceEvent};
 use crate::config::GroupingSection;
@@ -77,6 +79,21 @@ pub struct Turn<'a> {
     pub keys: &'a Keys,
 }
 
+/// Something that is followed.
+pub trait Follow {
+    /// Bytes there are to read, when last looked at.
+    fn size(&self) -> u64;
+
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64;
+
+    /// Takes up what a search has found since.
+    fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf>;
+
+    /// Reads the next piece and tells of it.
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf>;
+}
+
 /// Gives every log a key of its own.
 #[derive(Debug, Default)]
 pub struct Keys(std::cell::Cell<u32>);
@@ -117,7 +134,7 @@ struct Reader<'a> {
     watch: Watch,
     outlet: &'a Outlet,
     /// What is followed, by id of the log.
-    logs: BTreeMap<String, FollowedLog>,
+    logs: BTreeMap<String, Box<dyn Follow>>,
     keys: Keys,
     problems: Vec<PathBuf>,
     told: Instant,
@@ -179,8 +196,8 @@ impl Reader<'_> {
         self.told = Instant::now();
         self.outlet.send(SourceEvent::Loading(Loading {
             files: self.logs.len(),
-            bytes_read: self.logs.values().map(FollowedLog::bytes_read).sum(),
-            bytes_total: self.logs.values().map(FollowedLog::size).sum(),
+            bytes_read: self.logs.values().map(|log| log.bytes_read()).sum(),
+            bytes_total: self.logs.values().map(|log| log.size()).sum(),
         }))
     }
 
@@ -210,7 +227,11 @@ impl Reader<'_> {
         if let Some(known) = self.logs.get_mut(&log.id) {
             return known.update(log, self.outlet);
         }
-        let followed = FollowedLog::new(self.keys.fresh(), log);
+        let followed: Box<dyn Follow> = match (&log.kind, log.files.first()) {
+            (Kind::Database, Some(file)) => Box::new(DatabaseLog::new(log, file)),
+            (Kind::MlflowRun(folder), _) => Box::new(MlflowFiles::new(self.keys.fresh(), log, folder)),
+            _ => Box::new(FollowedLog::new(self.keys.fresh(), log)),
+        };
         self.logs.insert(log.id.clone(), followed);
         Ok(())
     }
