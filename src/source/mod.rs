@@ -6,6 +6,7 @@
 
 pub mod database;
 pub mod discover;
+pub mod feed;
 pub mod file;
 pub mod group;
 pub mod log;

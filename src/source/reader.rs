@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::database::DatabaseLog;
 use super::discover::discover;
+use super::feed::Feed;
 use super::file::Step;
 use super::group::{Kind, Log, group};
 use super::log::FollowedLog;
@@ -28,6 +29,8 @@ pub struct ReaderOptions {
     pub names: Names,
     /// Files declared to be one run, or several.
     pub grouping: GroupingSection,
+    /// Feeds whose mirrors are among the roots.
+    pub feeds: Vec<Arc<Feed>>,
     /// Longest time between two looks at a file.
     pub poll: Duration,
     /// Keep following, or stop once everything has been read.
@@ -122,6 +125,7 @@ pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<At
         outlet,
         logs: BTreeMap::new(),
         keys: Keys::default(),
+        feed_problems: vec![None; options.feeds.len()],
         problems: Vec::new(),
         told: Instant::now(),
     };
@@ -136,16 +140,24 @@ struct Reader<'a> {
     /// What is followed, by id of the log.
     logs: BTreeMap<String, Box<dyn Follow>>,
     keys: Keys,
+    /// What was told of each feed.
+    feed_problems: Vec<Option<String>>,
     problems: Vec<PathBuf>,
     told: Instant,
 }
 
 impl Reader<'_> {
     fn run(&mut self, stop: &AtomicBool) -> Result<(), Deaf> {
+        if !self.options.follow {
+            for feed in &self.options.feeds {
+                feed.wait_until_settled();
+            }
+        }
         let mut rediscover_at = self.discover()?;
         self.tell(true)?;
         let mut caught_up = false;
         while !stop.load(Ordering::Relaxed) {
+            self.tell_of_feeds()?;
             let busy = self.pass(stop, !caught_up)?;
             if busy {
                 continue;
@@ -199,6 +211,25 @@ impl Reader<'_> {
             bytes_read: self.logs.values().map(|log| log.bytes_read()).sum(),
             bytes_total: self.logs.values().map(|log| log.size()).sum(),
         }))
+    }
+
+    fn tell_of_feeds(&mut self) -> Result<(), Deaf> {
+        for (feed, told) in self.options.feeds.iter().zip(&mut self.feed_problems) {
+            let problem = feed.problem();
+            if *told == problem {
+                continue;
+            }
+            let path = PathBuf::from(&feed.name);
+            self.outlet.send(match &problem {
+                Some(message) => SourceEvent::Problem {
+                    path,
+                    message: message.clone(),
+                },
+                None => SourceEvent::Solved { path },
+            })?;
+            *told = problem;
+        }
+        Ok(())
     }
 
     /// Searches for files; returns when to search next.

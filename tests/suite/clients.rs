@@ -34,6 +34,7 @@ pub fn read_folder(folder: &Path) -> (Vec<Seen>, Vec<(PathBuf, String)>) {
         roots: vec![folder.to_owned()],
         names: Names::default(),
         grouping: GroupingSection::default(),
+        feeds: Vec::new(),
         poll: Duration::from_secs(1),
         follow: false,
     };
@@ -95,6 +96,14 @@ const COMPARED: [Quantity; 6] = [
     Quantity::LossScale,
 ];
 
+/// What every client was given; the rest some were not.
+const GIVEN_TO_ALL: [Quantity; 4] = [
+    Quantity::TrainLoss,
+    Quantity::EvalLoss,
+    Quantity::LearningRate,
+    Quantity::GradNorm,
+];
+
 /// Equal to the digits that both keep: the truth has six, event files are float32.
 fn same(one: f64, other: f64) -> bool {
     (one.is_nan() && other.is_nan())
@@ -116,13 +125,10 @@ pub fn differences(seen: &Points, truth: &Points) -> Difference {
     let mut difference = Difference::default();
     for quantity in COMPARED {
         let (Some(own), Some(truth)) = (seen.get(&quantity), truth.get(&quantity)) else {
-            if seen.contains_key(&quantity) != truth.contains_key(&quantity) {
-                let list = if seen.contains_key(&quantity) {
-                    &mut difference.invented
-                } else {
-                    &mut difference.lost
-                };
-                list.push(format!("all of {quantity}"));
+            if seen.contains_key(&quantity) {
+                difference.invented.push(format!("all of {quantity}"));
+            } else if truth.contains_key(&quantity) && GIVEN_TO_ALL.contains(&quantity) {
+                difference.lost.push(format!("all of {quantity}"));
             }
             continue;
         };
@@ -163,6 +169,10 @@ fn cadence(points: &BTreeMap<u64, f64>) -> u64 {
         .max_by_key(|(distance, count)| (*count, *distance))
         .map_or(1, |(distance, _)| distance)
 }
+
+/// Pictures of a database soon after the start: of MLflow's four steps, of Trackio's
+/// the tables alone.
+const TAKEN_EARLY: [&str; 2] = ["mlflow_sqlite/live-snap.snap", "trackio/live-snap.snap"];
 
 /// Points that a client itself never wrote to the disk: a killed W&B loses its last
 /// seconds, so the pieces before and after the resume do not meet.
@@ -207,7 +217,13 @@ fn every_client_agrees_with_the_truth() {
             .iter()
             .filter(|log| !log.points.is_empty())
             .find(|log| !["key-value", "jsonl"].contains(&log.format));
+        let early = TAKEN_EARLY.contains(&path.as_str());
         let Some(log) = log else {
+            if early && client == "trackio" {
+                println!("{path:<40} no rows yet; problems: {}", problems.len());
+                assert!(problems.is_empty(), "{problems:?}");
+                continue;
+            }
             println!("{path:<40} not read: {problems:?}");
             bad.push(format!("{path}: not read"));
             continue;
@@ -221,9 +237,10 @@ fn every_client_agrees_with_the_truth() {
             difference.invented.len(),
             difference.lost.len()
         );
-        let lost = difference.lost.len() > 0 && !LOST_BY_THE_CLIENT.contains(&path.as_str());
-        if !difference.wrong.is_empty() || !difference.invented.is_empty() || lost || difference.compared < 50
-        {
+        let expected = early || LOST_BY_THE_CLIENT.contains(&path.as_str());
+        let lost = !difference.lost.is_empty() && !expected;
+        let few = difference.compared < if early { 16 } else { 50 };
+        if !difference.wrong.is_empty() || !difference.invented.is_empty() || lost || few {
             let first = |list: &[String]| list.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
             bad.push(format!(
                 "{path}: wrong {}, invented {}, lost {}",

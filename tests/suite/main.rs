@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod common;
 mod corpus;
+mod feeds;
 mod instability;
 mod live;
 mod screens;
