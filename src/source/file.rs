@@ -101,6 +101,11 @@ impl Followed {
         }
     }
 
+    /// The first bytes of what was read.
+    pub fn head(&self) -> &[u8] {
+        self.tail.head()
+    }
+
     /// Device and inode of the file that is being read.
     pub fn inode(&self) -> (u64, u64) {
         self.tail.inode()

@@ -19,7 +19,13 @@ pub struct FollowedLog {
     rotated: bool,
     /// Device and inode of everything that was read under any name.
     read: HashSet<(u64, u64)>,
+    /// How everything that was read begins: a copy that was made before a truncation
+    /// is known by that.
+    heads: Vec<Vec<u8>>,
 }
+
+/// A beginning shorter than this says nothing.
+const TELLING_BYTES: usize = 16;
 
 impl FollowedLog {
     /// Starts to follow a log.
@@ -34,6 +40,7 @@ impl FollowedLog {
                 .collect(),
             rotated: log.kind == Kind::Rotated,
             read: HashSet::new(),
+            heads: Vec::new(),
         };
         followed.settle();
         followed
@@ -43,12 +50,35 @@ impl FollowedLog {
         self.files.iter().any(|file| file.path() == path)
     }
 
-    /// True for a file that was read under the name it had before.
+    /// True for a file that was read already, under the name it had before or before
+    /// it was copied.
     fn was_read(&self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt;
-        self.rotated
-            && std::fs::metadata(path)
-                .is_ok_and(|metadata| self.read.contains(&(metadata.dev(), metadata.ino())))
+        if !self.rotated {
+            return false;
+        }
+        let known = std::fs::metadata(path)
+            .is_ok_and(|metadata| self.read.contains(&(metadata.dev(), metadata.ino())));
+        known || {
+            let (beginning, _) = super::tail::sample(path, 256).unwrap_or_default();
+            self.heads
+                .iter()
+                .any(|head| head.len() >= TELLING_BYTES && beginning.starts_with(head))
+        }
+    }
+
+    /// Remembers what has been read, so as to know it again.
+    fn remember(&mut self) {
+        let Some(file) = self.files.last() else {
+            return;
+        };
+        self.read.insert(file.inode());
+        let head = file.head();
+        match self.heads.last_mut() {
+            Some(known) if head == known.as_slice() => {}
+            Some(known) if head.starts_with(known) => *known = head.to_vec(),
+            _ => self.heads.push(head.to_vec()),
+        }
     }
 
     fn settle(&mut self) {
@@ -106,19 +136,23 @@ impl Follow for FollowedLog {
         let position = |path: &Path| log.files.iter().position(|file| file.path == path);
         let last_known = self.files.last().and_then(|file| position(file.path()));
         let all_later = fresh.iter().all(|file| position(&file.path) > last_known);
-        let fresh: Vec<Followed> = fresh
-            .into_iter()
+        if all_later {
+            let fresh = fresh.into_iter();
+            self.files
+                .extend(fresh.map(|file| Followed::new(self.key, &self.run, file)));
+            self.settle();
+            return Ok(());
+        }
+        // A file from before the ones already read: everything in order, once more.
+        self.read.clear();
+        self.heads.clear();
+        self.files = log
+            .files
+            .iter()
             .map(|file| Followed::new(self.key, &self.run, file))
             .collect();
-        self.files.extend(fresh);
         self.settle();
-        if !all_later {
-            // A file from before the ones already read: everything in order, once more.
-            self.files
-                .sort_by_key(|file| position(file.path()).unwrap_or(usize::MAX));
-            self.start_over(outlet)?;
-        }
-        Ok(())
+        outlet.send(SourceEvent::Reread { key: self.key })
     }
 
     /// A file is begun when the ones before it are read to their ends.
@@ -128,9 +162,6 @@ impl Follow for FollowedLog {
                 break;
             };
             let step = file.turn(turn.names, turn.outlet, turn.now, turn.last_word)?;
-            if self.rotated {
-                self.read.insert(file.inode());
-            }
             match step {
                 Step::UpToDate => {}
                 Step::MoreToRead => return Ok(Step::MoreToRead),
@@ -138,6 +169,14 @@ impl Follow for FollowedLog {
                     self.start_over(turn.outlet)?;
                     return Ok(Step::MoreToRead);
                 }
+            }
+        }
+        self.remember();
+        if self.rotated {
+            // What was moved aside does not grow any more; its name will be another's.
+            let aside = self.files.len().saturating_sub(1);
+            for file in self.files.drain(..aside) {
+                self.read.insert(file.inode());
             }
         }
         Ok(Step::UpToDate)

@@ -197,6 +197,11 @@ impl Tail {
             .truncate(usize::try_from(self.position).unwrap_or(usize::MAX));
     }
 
+    /// The first bytes of what was read, by which it can be known again.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// Device and inode of the file that is being read.
     pub fn inode(&self) -> (u64, u64) {
         self.device_and_inode

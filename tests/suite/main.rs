@@ -12,4 +12,5 @@ mod feeds;
 mod instability;
 mod live;
 mod screens;
+mod tail;
 mod terminal;
