@@ -103,8 +103,11 @@ fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
     })
 }
 
-/// Reads everything once. The roots come with the names by which the user knows them.
-fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<(PathBuf, PathBuf)>)> {
+/// A root as it is read, and as the user named it: those of a feed differ.
+type Root = (PathBuf, PathBuf);
+
+/// Reads everything once.
+fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
     start_log(&reading.source)?;
     let options = reading.engine()?;
     let (reader, _feeds) = reading.reader(false, &options)?;
@@ -116,7 +119,7 @@ fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<(PathBuf, PathBuf)>)
 }
 
 /// A file that was named must have become a run; a folder must hold at least one.
-fn verdict(roots: &[(PathBuf, PathBuf)], engine: &Engine, snapshot: &Snapshot) -> ExitCode {
+fn verdict(roots: &[Root], engine: &Engine, snapshot: &Snapshot) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for (path, name) in roots {
         let known = snapshot

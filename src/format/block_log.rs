@@ -152,3 +152,82 @@ impl BlockLog {
         }
     }
 }
+
+/// Writes what is read here, for tests.
+#[cfg(test)]
+pub mod writer {
+    use super::*;
+
+    pub struct BlockWriter {
+        pub bytes: Vec<u8>,
+    }
+
+    impl BlockWriter {
+        pub fn new(magic: &[u8]) -> Self {
+            BlockWriter {
+                bytes: magic.to_vec(),
+            }
+        }
+
+        pub fn record(&mut self, mut data: &[u8]) {
+            let mut first = true;
+            loop {
+                let left = BLOCK_BYTES - self.bytes.len() % BLOCK_BYTES;
+                if left < CHUNK_HEADER_BYTES {
+                    self.bytes.resize(self.bytes.len() + left, 0);
+                    continue;
+                }
+                let (now, later) = data.split_at(data.len().min(left - CHUNK_HEADER_BYTES));
+                let kind = match (first, later.is_empty()) {
+                    (true, true) => 1u8,
+                    (true, false) => 2,
+                    (false, false) => 3,
+                    (false, true) => 4,
+                };
+                let mut digest = CRC32.digest();
+                digest.update(&[kind]);
+                digest.update(now);
+                self.bytes.extend(digest.finalize().to_le_bytes());
+                self.bytes.extend((now.len() as u16).to_le_bytes());
+                self.bytes.push(kind);
+                self.bytes.extend(now);
+                if later.is_empty() {
+                    return;
+                }
+                (data, first) = (later, false);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::writer::BlockWriter;
+    use super::*;
+
+    #[test]
+    fn a_damaged_block_costs_no_other() {
+        let mut writer = BlockWriter::new(b"1234567");
+        for number in 0..4000u32 {
+            writer.record(&[number.to_le_bytes(), [7; 4], [8; 4], [9; 4]].concat());
+        }
+        let mut bytes = writer.bytes;
+        let count = |bytes: &[u8]| {
+            let (mut records, mut damaged) = (0, 0);
+            BlockLog::default().read(bytes, |found| match found {
+                Found::Record(_) => records += 1,
+                Found::Damaged(_) => damaged += 1,
+            });
+            (records, damaged)
+        };
+        assert_eq!(count(&bytes), (4000, 0));
+        let at = 32_768 + 1000;
+        bytes[at] ^= 0x40;
+        let (records, damaged) = count(&bytes);
+        assert!((2500..4000).contains(&records), "{records}");
+        assert!(damaged >= 1);
+        // The same damage at the end of the file may be a write that is not finished.
+        let progress = BlockLog::default().read(&bytes[..at + 50], |_| {});
+        assert!(progress.damage.is_some() && progress.consumed > 32_768);
+    }
+}

@@ -376,3 +376,175 @@ impl FrameDecoder for EventDecoder {
         self.roles.columns()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn framed(data: &[u8]) -> Vec<u8> {
+        let length = (data.len() as u64).to_le_bytes();
+        let mut bytes = length.to_vec();
+        bytes.extend(masked(&length).to_le_bytes());
+        bytes.extend(data);
+        bytes.extend(masked(data).to_le_bytes());
+        bytes
+    }
+
+    fn scalar(tag: &str, value: f32, as_tensor: bool) -> SummaryValue {
+        let tensor = Tensor {
+            data_type: 1,
+            content: value.to_le_bytes().to_vec(),
+            ..Tensor::default()
+        };
+        SummaryValue {
+            tag: tag.as_bytes().to_vec(),
+            simple_value: (!as_tensor).then_some(value),
+            tensor: as_tensor.then_some(tensor),
+        }
+    }
+
+    fn file(events: &[(i64, Vec<SummaryValue>)]) -> Vec<u8> {
+        let mut bytes = framed(&[
+            0x1a, 13, b'b', b'r', b'a', b'i', b'n', b'.', b'E', b'v', b'e', b'n', b't', b':', b'2',
+        ]);
+        for (step, value) in events {
+            let event = Event {
+                wall_time: 1.7e9,
+                step: *step,
+                summary: Some(Summary { value: value.clone() }),
+            };
+            bytes.extend(framed(&event.encode_to_vec()));
+        }
+        bytes
+    }
+
+    type Points = BTreeMap<Quantity, Vec<(u64, u64)>>;
+
+    /// Every point of every quantity, in order, by the bits of its value.
+    fn points(decoded: &Decoded) -> Points {
+        let mut points = Points::new();
+        for row in decoded.records.rows() {
+            for (quantity, value) in row
+                .values()
+                .filter(|(quantity, _)| *quantity != Quantity::WallTime)
+            {
+                points
+                    .entry(quantity)
+                    .or_default()
+                    .push((row.step(), value.to_bits()));
+            }
+        }
+        points
+    }
+
+    /// Feeds the bytes as they would be read when the file grows to each of `ends`.
+    fn read(bytes: &[u8], ends: &[usize]) -> (Decoded, Option<&'static str>) {
+        let Decoder::Frames(mut decoder) = TensorBoard.decoder(
+            &Sample::whole(bytes.get(..bytes.len().min(4096)).unwrap()),
+            &Names::default(),
+        ) else {
+            panic!("another kind of decoder");
+        };
+        let (mut out, mut start, mut damage) = (Decoded::default(), 0, None);
+        for end in ends.iter().copied().chain([bytes.len()]) {
+            let end = end.max(start);
+            let progress = decoder.frames(&bytes[start..end], &mut out);
+            start += progress.consumed;
+            damage = progress.damage;
+        }
+        (out, damage)
+    }
+
+    fn events() -> impl Strategy<Value = Vec<(i64, Vec<SummaryValue>)>> {
+        let tag = prop_oneof![
+            Just("train/loss"),
+            Just("val/loss"),
+            Just("train/lr"),
+            Just("mfu")
+        ];
+        let value = (tag, any::<f32>(), any::<bool>());
+        let event = (0i64..50, prop::collection::vec(value, 0..4));
+        prop::collection::vec(event, 0..30).prop_map(|events| {
+            let scalars = |values: Vec<(&str, f32, bool)>| {
+                values
+                    .into_iter()
+                    .map(|(tag, value, as_tensor)| scalar(tag, value, as_tensor))
+                    .collect()
+            };
+            events
+                .into_iter()
+                .map(|(step, values)| (step, scalars(values)))
+                .collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_split_gives_the_same_records(
+            events in events(),
+            mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let bytes = file(&events);
+            cuts.sort_by_key(|cut| cut.index(bytes.len()));
+            let ends: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
+            let (whole, damage) = read(&bytes, &[]);
+            prop_assert_eq!(damage, None);
+            let (pieces, damage) = read(&bytes, &ends);
+            prop_assert_eq!(damage, None);
+            prop_assert_eq!(points(&whole), points(&pieces));
+            prop_assert_eq!(whole.lines, events.len() as u64 + 1);
+        }
+
+        #[test]
+        fn damage_is_noticed_and_survived(
+            events in events(),
+            at in any::<prop::sample::Index>(),
+            bit in 0u8..8,
+        ) {
+            let mut bytes = file(&events);
+            let whole = read(&bytes, &[]).0.lines;
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let (out, damage) = read(&bytes, &[]);
+            prop_assert!(damage.is_some());
+            prop_assert!(out.lines < whole);
+        }
+    }
+
+    #[test]
+    fn small_floats_are_understood() {
+        assert_eq!(bfloat16(0x3fc0), 1.5);
+        assert_eq!(half(0x3e00), 1.5);
+        assert_eq!(half(0xfc00), f64::NEG_INFINITY);
+        assert!(half(0x7e00).is_nan());
+        assert_eq!(half(0x0001), 2f64.powi(-24));
+    }
+
+    #[test]
+    fn one_tag_in_folders_of_its_own_is_told_apart_by_them() {
+        let events: Vec<_> = (0..3)
+            .map(|step| (step, vec![scalar("loss", 2.0, false)]))
+            .collect();
+        let bytes = file(&events);
+        for (folder, quantity) in [
+            ("loss_train", Quantity::TrainLoss),
+            ("loss_val", Quantity::EvalLoss),
+            ("validation", Quantity::EvalLoss),
+            ("train", Quantity::TrainLoss),
+            ("run-7", Quantity::TrainLoss),
+        ] {
+            let Decoder::Frames(mut decoder) = TensorBoard.decoder(&Sample::whole(&bytes), &Names::default())
+            else {
+                panic!("another kind of decoder");
+            };
+            decoder.within(folder);
+            let mut out = Decoded::default();
+            decoder.frames(&bytes, &mut out);
+            assert!(out.records.has(quantity), "{folder}");
+            assert!(!out.remapped, "{folder}");
+        }
+    }
+}

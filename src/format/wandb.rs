@@ -247,3 +247,165 @@ impl FrameDecoder for WandbDecoder {
         self.reader.roles.columns()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::block_log::writer::BlockWriter;
+    use crate::metric::Quantity;
+    use proptest::prelude::*;
+
+    fn item(name: &str, json: &str, nested: bool) -> Item {
+        Item {
+            key: if nested {
+                Vec::new()
+            } else {
+                name.as_bytes().to_vec()
+            },
+            nested_key: if nested {
+                vec![name.as_bytes().to_vec()]
+            } else {
+                Vec::new()
+            },
+            value_json: json.as_bytes().to_vec(),
+        }
+    }
+
+    fn file(rows: &[(u64, f64, usize, bool)]) -> Vec<u8> {
+        let mut writer = BlockWriter::new(MAGIC);
+        let config = Updates {
+            update: vec![
+                item("max_steps", "5000", false),
+                item("optimizer", "\"adamw\"", true),
+            ],
+        };
+        let run = Run {
+            config: Some(config),
+            display_name: b"brave-moon-1".to_vec(),
+        };
+        writer.record(
+            &Record {
+                run: Some(run),
+                ..Record::default()
+            }
+            .encode_to_vec(),
+        );
+        for (step, loss, padding, nested) in rows {
+            let value = if loss.is_nan() {
+                "NaN".to_owned()
+            } else {
+                loss.to_string()
+            };
+            let items = vec![
+                item("train/loss", &value, *nested),
+                item("_step", &step.to_string(), *nested),
+                // A histogram: large, and not a number.
+                item(
+                    "weights",
+                    &format!("{{\"bins\": \"{}\"}}", "x".repeat(*padding)),
+                    *nested,
+                ),
+            ];
+            let history = History { items, step: None };
+            writer.record(
+                &Record {
+                    history: Some(history),
+                    ..Record::default()
+                }
+                .encode_to_vec(),
+            );
+        }
+        writer.bytes
+    }
+
+    fn read(bytes: &[u8], ends: &[usize]) -> Decoded {
+        let mut decoder = WandbDecoder::new(&Names::default(), []);
+        let (mut out, mut start) = (Decoded::default(), 0);
+        for end in ends.iter().copied().chain([bytes.len()]) {
+            let end = end.max(start);
+            start += decoder.frames(&bytes[start..end], &mut out).consumed;
+        }
+        out
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<(u64, f64, usize, bool)>> {
+        let loss = prop_oneof![9 => -10.0..10.0f64, 1 => Just(f64::NAN)];
+        let padding = prop_oneof![6 => 0usize..200, 1 => 10_000usize..80_000];
+        prop::collection::vec((0u64..1000, loss, padding, any::<bool>()), 0..20)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn any_split_gives_the_same_records(
+            rows in rows(),
+            mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let bytes = file(&rows);
+            cuts.sort_by_key(|cut| cut.index(bytes.len()));
+            let ends: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
+            let whole = read(&bytes, &[]);
+            let steps: Vec<u64> = rows.iter().map(|row| row.0).collect();
+            prop_assert_eq!(whole.records.steps(), steps.as_slice());
+            for (index, row) in rows.iter().enumerate() {
+                let value = whole.records.value(index, Quantity::TrainLoss).unwrap();
+                prop_assert!(value == row.1 || (value.is_nan() && row.1.is_nan()));
+            }
+            prop_assert_eq!(whole.total_steps, Some(5000));
+            prop_assert_eq!(whole.skipped, 0);
+            let pieces = read(&bytes, &ends);
+            prop_assert_eq!(pieces.records.steps(), whole.records.steps());
+            prop_assert_eq!((pieces.lines, pieces.skipped), (whole.lines, 0));
+        }
+
+        /// Damage costs the rest of its block and a record that reaches into it, no more.
+        #[test]
+        fn damage_is_noticed_and_survived(
+            rows in rows(),
+            at in any::<prop::sample::Index>(),
+            bit in 0u8..8,
+        ) {
+            let mut bytes = file(&rows);
+            let whole = read(&bytes, &[]);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let out = read(&bytes, &[]);
+            // What is left is a part of what there was, in its order.
+            let mut left = whole.records.steps().iter();
+            for step in out.records.steps() {
+                prop_assert!(left.any(|known| known == step));
+            }
+            // Blocks before the damaged one are whole, and so are those well behind it.
+            let block = at / 32_768;
+            let cut = &bytes[..block * 32_768];
+            prop_assert!(out.records.len() >= read(cut, &[]).records.len());
+        }
+    }
+
+    #[test]
+    fn settings_and_summary_are_kept() {
+        let mut writer = BlockWriter::new(MAGIC);
+        let summary = Updates {
+            update: vec![item("best", "2.5", true)],
+        };
+        writer.record(
+            &Record {
+                summary: Some(summary),
+                ..Record::default()
+            }
+            .encode_to_vec(),
+        );
+        let mut bytes = file(&[]);
+        let out = read(&bytes, &[]);
+        assert!(
+            out.settings
+                .contains(&("name".to_owned(), "brave-moon-1".to_owned()))
+        );
+        assert!(
+            out.settings
+                .contains(&("optimizer".to_owned(), "\"adamw\"".to_owned()))
+        );
+        bytes = writer.bytes;
+        assert_eq!(read(&bytes, &[]).summary, [("best".to_owned(), "2.5".to_owned())]);
+    }
+}
