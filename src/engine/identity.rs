@@ -17,6 +17,7 @@ const PREFERENCE: &[&str] = &[
     "csv",
     "mlflow",
     "trackio",
+    "swanlab",
     "trainer_state",
 ];
 

@@ -155,6 +155,9 @@ impl Engine {
                     entry.changed = true;
                 }
             }
+            SourceEvent::Absorbed { key } => {
+                self.entries.remove(&key);
+            }
             SourceEvent::Problem { path, message } => {
                 self.problems.insert(path, message);
             }

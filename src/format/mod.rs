@@ -15,6 +15,7 @@ pub mod mlflow;
 pub mod number;
 pub mod records;
 pub mod roles;
+pub mod swanlab;
 pub mod tensorboard;
 pub mod text;
 pub mod trackio;
@@ -175,6 +176,7 @@ pub struct Column {
 pub const FORMATS: &[&dyn Format] = &[
     &tensorboard::TensorBoard,
     &wandb::Wandb,
+    &swanlab::SwanLab,
     &trainer_state::TrainerState,
     &json_lines::JsonLines,
     &delimited::Delimited,
@@ -260,7 +262,7 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
         (b"\x93NUMPY", "a NumPy array"),
         (b"%PDF", "a PDF document"),
     ];
-    if tensorboard::begins(head) || wandb::begins(head) {
+    if tensorboard::begins(head) || wandb::begins(head) || swanlab::begins(head) {
         return None;
     }
     for (magic, reason) in MAGIC {

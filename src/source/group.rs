@@ -37,9 +37,16 @@ pub enum Kind {
     MlflowRun(PathBuf),
 }
 
+/// What was found in files that had to be looked into, so that it is done once.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Whether a log begins in the midst of a run.
+    midway: HashMap<PathBuf, bool>,
+}
+
 /// Finds the logs and runs among the files.
-pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection) -> Vec<Log> {
-    let scene = Scene::new(&candidates);
+pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mut Memory) -> Vec<Log> {
+    let scene = Scene::new(&candidates, memory);
     let mut logs: BTreeMap<String, Part> = BTreeMap::new();
     for candidate in candidates {
         let part = if grouping.splits(&candidate.id) {
@@ -201,7 +208,7 @@ impl Part {
                 return vec![Piece::Number(u64::MAX - age)];
             }
             let mut order = natural(name);
-            if name.ends_with(".wandb") {
+            if name.ends_with(".wandb") || name.ends_with(".swanlab") {
                 order = natural(&file.path.to_string_lossy());
             }
             order.extend(natural(&file.path.to_string_lossy()));
@@ -272,7 +279,7 @@ fn of_the_client(path: &Path) -> bool {
             .any(|folder| file_name(folder) == name)
     };
     match file_name(path) {
-        "debug.log" | "debug-internal.log" | "debug-core.log" => below("wandb"),
+        "debug.log" | "debug-internal.log" | "debug-core.log" => below("wandb") || below("debug"),
         _ => false,
     }
 }
@@ -381,13 +388,16 @@ struct Scene {
     event_writers: HashMap<PathBuf, HashSet<String>>,
     /// Folders with a `trainer_state.json` in them or in a checkpoint in them.
     trainers: HashSet<PathBuf>,
+    /// Folders `version_<n>` of Lightning, and the first version of the same run.
+    versions: HashMap<PathBuf, String>,
     /// Folders known to be runs of MLflow's file store.
     mlflow_runs: std::cell::RefCell<HashMap<PathBuf, Option<String>>>,
 }
 
 impl Scene {
-    fn new(candidates: &[Candidate]) -> Self {
+    fn new(candidates: &[Candidate], memory: &mut Memory) -> Self {
         let mut scene = Scene {
+            versions: versions(candidates, memory),
             event_writers: HashMap::new(),
             trainers: HashSet::new(),
             mlflow_runs: std::cell::RefCell::default(),
@@ -461,10 +471,16 @@ impl Scene {
             let key = format!("{}\0tensorboard\0{}", folder.path.display(), made(&label));
             return Some(Part::new(Kind::Files, folder, label, "tensorboard", key));
         }
-        if name.ends_with(".wandb") {
+        for (ending, client) in [(".wandb", "wandb"), (".swanlab", "swanlab")] {
+            if !name.ends_with(ending) {
+                continue;
+            }
             leave_containers(&mut folder, self, &mut label);
-            let key = format!("{}\0wandb\0{}", folder.path.display(), made(&label));
-            return Some(Part::new(Kind::Files, folder, label, "wandb", key));
+            if let Label::Made { class, .. } = &mut label {
+                *class = client;
+            }
+            let key = format!("{}\0{client}\0{}", folder.path.display(), made(&label));
+            return Some(Part::new(Kind::Files, folder, label, client, key));
         }
         if name == "trainer_state.json" && folder.name().contains("checkpoint") {
             // Its id is that of the run already; the next checkpoint is the same log.
@@ -479,6 +495,14 @@ impl Scene {
         if label == Label::None {
             label = stem_label(base);
         }
+        let place = match &label {
+            // The versions of one run are one log.
+            Label::Made {
+                class: "version",
+                name,
+            } => place.with_file_name(name),
+            _ => place,
+        };
         let key = place.join(base).to_string_lossy().into_owned();
         Some(Part::new(kind, folder, label, "file", key))
     }
@@ -575,11 +599,8 @@ fn leave_containers(folder: &mut Folder, scene: &Scene, label: &mut Label) {
         } else if let Some(id) = wandb_run(&name) {
             made_up("wandb", id);
             folder.pop();
-        } else if name
-            .strip_prefix("version_")
-            .is_some_and(|number| number.parse::<u32>().is_ok())
-        {
-            made_up("version", &name);
+        } else if version(&folder.path).is_some() {
+            made_up("version", scene.versions.get(&folder.path).unwrap_or(&name));
             folder.pop();
         } else if above == "runs"
             && let Some(trainer) = folder.path.parent().and_then(Path::parent)
@@ -600,6 +621,66 @@ fn leave_containers(folder: &mut Folder, scene: &Scene, label: &mut Label) {
         if folder.depth == 0 {
             return;
         }
+    }
+}
+
+/// The number of a folder `version_<n>`.
+fn version(folder: &Path) -> Option<u32> {
+    file_name(folder).strip_prefix("version_")?.parse().ok()
+}
+
+/// Lightning begins a new version at every start. One that begins in the midst of a
+/// run was resumed from a checkpoint: it belongs to the version before.
+fn versions(candidates: &[Candidate], memory: &mut Memory) -> HashMap<PathBuf, String> {
+    let mut folders: BTreeMap<(&Path, u32), bool> = BTreeMap::new();
+    for candidate in candidates {
+        let Some(folder) = candidate.path.parent() else {
+            continue;
+        };
+        if let (Some(number), Some(above)) = (version(folder), folder.parent()) {
+            let midway = memory.begins_midway(candidate);
+            *folders.entry((above, number)).or_default() |= midway;
+        }
+    }
+    let mut roots = HashMap::new();
+    let mut before: Option<(&Path, String)> = None;
+    for ((above, number), midway) in folders {
+        let name = format!("version_{number}");
+        let root = match before {
+            Some((folder, root)) if folder == above && midway => root,
+            _ => name.clone(),
+        };
+        roots.insert(above.join(name), root.clone());
+        before = Some((above, root));
+    }
+    roots
+}
+
+impl Memory {
+    fn begins_midway(&mut self, candidate: &Candidate) -> bool {
+        /// Distances between records from 0 to the first one that a fresh run may have.
+        const FRESH: u64 = 4;
+        if let Some(known) = self.midway.get(&candidate.path) {
+            return *known;
+        }
+        let (head, _) = super::tail::sample(&candidate.path, 1 << 16).unwrap_or_default();
+        let whole_lines = memchr::memrchr(b'\n', &head).map_or(head.len(), |end| end + 1);
+        let content = if head.contains(&0) {
+            head.as_slice()
+        } else {
+            head.get(..whole_lines).unwrap_or_default()
+        };
+        let Ok(log) = crate::format::read_all(content, &crate::metric::Names::default()) else {
+            return false;
+        };
+        let mut steps = log.decoded.records.steps().to_vec();
+        steps.dedup();
+        let [first, second, ..] = steps.as_slice() else {
+            return false;
+        };
+        let midway = *first > FRESH * second.abs_diff(*first).max(1);
+        self.midway.insert(candidate.path.clone(), midway);
+        midway
     }
 }
 
@@ -736,7 +817,7 @@ fn runs(parts: &[Part]) -> Vec<String> {
                 .files
                 .first()
                 .map_or_else(String::new, |file| file.id.clone()),
-            (None, _, "file") if alone => {
+            (None, _, "file") if alone && part.kind == Kind::Rotated => {
                 let newest = part.files.last();
                 newest.map_or_else(String::new, |file| file.id.clone())
             }
@@ -824,7 +905,11 @@ mod tests {
 
     /// `run: files of each log`, one line per log.
     fn grouped(ids: &[&str]) -> Vec<String> {
-        described(group(candidates(ids), &GroupingSection::default()))
+        described(group(
+            candidates(ids),
+            &GroupingSection::default(),
+            &mut Memory::default(),
+        ))
     }
 
     fn described(logs: Vec<Log>) -> Vec<String> {
@@ -916,6 +1001,33 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_begins_midway_continues_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut found = Vec::new();
+        for (version, first) in [(0, 49), (5, 1049), (8, 49)] {
+            let id = format!("lightning_logs/version_{version}/metrics.csv");
+            let path = folder.path().join(&id);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let rows: String = (0..9).map(|row| format!("{},2.5\n", first + 50 * row)).collect();
+            std::fs::write(&path, format!("step,train_loss\n{rows}")).unwrap();
+            found.push(Candidate {
+                path,
+                id,
+                named: false,
+                size: 1,
+                modified: 0.0,
+            });
+        }
+        assert_eq!(
+            described(group(found, &GroupingSection::default(), &mut Memory::default())),
+            [
+                "lightning_logs/version_8/metrics.csv: lightning_logs/version_8/metrics.csv",
+                "version_0: lightning_logs/version_0/metrics.csv lightning_logs/version_5/metrics.csv",
+            ]
+        );
+    }
+
+    #[test]
     fn rotated_files_are_one_log_the_oldest_first() {
         assert_eq!(
             grouped(&["r/train.log", "r/train.log.1", "r/train.log.10", "r/train.log.2"]),
@@ -940,7 +1052,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            described(group(candidates(&files), &section)),
+            described(group(candidates(&files), &section, &mut Memory::default())),
             [
                 "all: exp2.csv late.csv",
                 "exp1.csv: exp1.csv",

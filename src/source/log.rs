@@ -105,6 +105,10 @@ impl Follow for FollowedLog {
         self.files.iter().map(Followed::bytes_read).sum()
     }
 
+    fn keys(&self) -> Vec<FileKey> {
+        vec![self.key]
+    }
+
     fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
         self.rotated = log.kind == Kind::Rotated;
         if self.run != log.run {

@@ -164,6 +164,10 @@ impl Follow for MlflowFiles {
         self.metrics.iter().map(|metric| metric.tail.position()).sum()
     }
 
+    fn keys(&self) -> Vec<FileKey> {
+        vec![self.key]
+    }
+
     fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
         self.take_up(&log.files);
         if self.run != log.run {

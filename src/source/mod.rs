@@ -61,6 +61,11 @@ pub enum SourceEvent {
         /// The file.
         key: FileKey,
     },
+    /// The log turned out to be a part of another one, which tells it all: forget it.
+    Absorbed {
+        /// The file.
+        key: FileKey,
+    },
     /// A file or folder cannot be read, or is not understood.
     Problem {
         /// The file or folder.

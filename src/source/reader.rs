@@ -1,7 +1,7 @@
 //! The thread that reads: finds files, follows them, decodes them, tells the engine.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -11,7 +11,7 @@ use super::database::DatabaseLog;
 use super::discover::discover;
 use super::feed::Feed;
 use super::file::Step;
-use super::group::{Kind, Log, group};
+use super::group::{Kind, Log, Memory, group};
 use super::log::FollowedLog;
 use super::mlflow_files::MlflowFiles;
 use super::watch::Watch;
@@ -90,6 +90,9 @@ pub trait Follow {
     /// Bytes read so far.
     fn bytes_read(&self) -> u64;
 
+    /// The keys under which it tells what it reads.
+    fn keys(&self) -> Vec<FileKey>;
+
     /// Takes up what a search has found since.
     fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf>;
 
@@ -124,7 +127,9 @@ pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<At
         watch,
         outlet,
         logs: BTreeMap::new(),
+        files: HashMap::new(),
         keys: Keys::default(),
+        memory: Memory::default(),
         feed_problems: vec![None; options.feeds.len()],
         problems: Vec::new(),
         told: Instant::now(),
@@ -139,7 +144,10 @@ struct Reader<'a> {
     outlet: &'a Outlet,
     /// What is followed, by id of the log.
     logs: BTreeMap<String, Box<dyn Follow>>,
+    /// The files of each log, when last searched for.
+    files: HashMap<String, Vec<PathBuf>>,
     keys: Keys,
+    memory: Memory,
     /// What was told of each feed.
     feed_problems: Vec<Option<String>>,
     problems: Vec<PathBuf>,
@@ -248,13 +256,47 @@ impl Reader<'_> {
             self.problems.push(path.clone());
             self.outlet.send(SourceEvent::Problem { path, message })?;
         }
-        for log in group(found.candidates, &self.options.grouping) {
+        let logs = group(found.candidates, &self.options.grouping, &mut self.memory);
+        self.drop_absorbed(&logs)?;
+        for log in logs {
             self.take_up(&log)?;
         }
         Ok(Instant::now() + REDISCOVER.max(started.elapsed() * 20))
     }
 
+    /// As a log grows it may show that it continues another one. Its files are then
+    /// read as part of that. Logs whose files are merely gone stay.
+    fn drop_absorbed(&mut self, logs: &[Log]) -> Result<(), Deaf> {
+        let mut owners: HashMap<&Path, &str> = HashMap::new();
+        for log in logs {
+            owners.extend(
+                log.files
+                    .iter()
+                    .map(|file| (file.path.as_path(), log.id.as_str())),
+            );
+        }
+        let absorbed: Vec<String> = self
+            .files
+            .iter()
+            .filter(|(id, files)| {
+                let owner = |path: &PathBuf| owners.get(path.as_path()).copied();
+                let owned = |path| owner(path).is_some_and(|owner| owner != id.as_str());
+                files.iter().any(owned) && !logs.iter().any(|log| log.id == **id)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in absorbed {
+            self.files.remove(&id);
+            for key in self.logs.remove(&id).map(|log| log.keys()).unwrap_or_default() {
+                self.outlet.send(SourceEvent::Absorbed { key })?;
+            }
+        }
+        Ok(())
+    }
+
     fn take_up(&mut self, log: &Log) -> Result<(), Deaf> {
+        let files = log.files.iter().map(|file| file.path.clone()).collect();
+        self.files.insert(log.id.clone(), files);
         if let Some(known) = self.logs.get_mut(&log.id) {
             return known.update(log, self.outlet);
         }

@@ -198,6 +198,7 @@ fn every_client_agrees_with_the_truth() {
             "tensorboardX",
             "tensorboard_addscalars",
             "wandb",
+            "swanlab",
             "mlflow_file",
             "mlflow_sqlite",
             "trackio",

@@ -14,6 +14,7 @@ use losscast::monitor::Monitor;
 use losscast::source::feed::{FeedOptions, Feeds};
 use losscast::source::reader::ReaderOptions;
 
+use crate::common;
 use crate::live::{append, lines, points, wait};
 
 #[test]
@@ -68,7 +69,7 @@ impl Server {
         let sshd = program(&["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"]);
         let keygen = program(&["/usr/bin/ssh-keygen", "/usr/local/bin/ssh-keygen"]);
         let (Some(sshd), Some(keygen)) = (sshd, keygen) else {
-            println!("skipped: no sshd on this machine (Debian: openssh-server)");
+            common::skipped("logs on other machines: no sshd here (Debian: openssh-server)");
             return None;
         };
         // Where sshd runs as root it wants this folder; the service creates it.
@@ -122,7 +123,7 @@ impl Server {
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", behind)).is_err() {
             if started.elapsed() > Duration::from_secs(10) {
-                println!("skipped: sshd does not start here");
+                common::skipped("logs on other machines: sshd does not start here");
                 return None;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -230,7 +231,7 @@ fn logs_on_another_machine_are_followed_through_lost_connections() {
 #[test]
 fn a_machine_that_cannot_be_reached_says_why() {
     if program(&["/usr/bin/ssh", "/usr/local/bin/ssh"]).is_none() {
-        println!("skipped: no ssh on this machine");
+        common::skipped("logs on other machines: no ssh here");
         return;
     }
     let port = free_port();

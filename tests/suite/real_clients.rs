@@ -19,6 +19,7 @@ use losscast::source::reader::{Message, Outlet, ReaderOptions, run};
 use losscast::source::watch::Watch;
 
 use crate::clients::{Points, Seen, take};
+use crate::common;
 
 /// Seconds between two log calls.
 const PAUSE: f64 = 0.1;
@@ -213,7 +214,7 @@ fn last(points: &Points) -> Option<u64> {
 #[test]
 fn real_clients_are_read_live_killed_and_resumed() {
     let Some(python) = python() else {
-        println!("skipped: LOSSCAST_PYTHON names no Python with the real clients; .ci/run makes one");
+        common::skipped("real clients: LOSSCAST_PYTHON names no Python that has them; .ci/run makes one");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -224,7 +225,7 @@ fn real_clients_are_read_live_killed_and_resumed() {
         .filter(|client| {
             let used = writer.clients.iter().any(|name| name == client.name);
             if !used {
-                println!("skipped: {} is not installed", client.name);
+                common::skipped(&format!("real clients: {} is not installed", client.name));
             }
             used
         })

@@ -171,7 +171,9 @@ fn permission_lost_and_regained() {
             .status();
         match status {
             Ok(status) => assert!(status.success()),
-            Err(error) => println!("skipped: run by root, and no setpriv ({error})"),
+            Err(error) => crate::common::skipped(&format!(
+                "lost permissions: run by root, and no setpriv ({error})"
+            )),
         }
         return;
     }
@@ -325,4 +327,38 @@ fn restarts_in_further_files_are_the_same_run() {
     assert_eq!((snapshot.runs.len(), run.segments), (1, 2));
     assert_eq!(run.losses[0].points, losses);
     assert!(!run.losses[0].curve.superseded.is_empty());
+}
+
+/// Whether a version was resumed shows only with its first records; until then it is
+/// a run of its own.
+#[test]
+fn a_resumed_version_joins_its_run_when_that_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |version: u32| {
+        let place = folder
+            .path()
+            .join(format!("job/lightning_logs/version_{version}"));
+        std::fs::create_dir_all(&place).unwrap();
+        place.join("metrics.csv")
+    };
+    let rows = |from: u64, count: u64| -> String {
+        (0..count)
+            .map(|row| format!("{},{:.3}\n", from + 50 * row, 4.0 - 0.001 * row as f64))
+            .collect()
+    };
+    append(&at(0), &format!("step,train_loss\n{}", rows(49, 40)));
+    append(&at(1), "step,train_loss\n");
+    let monitor = follow(folder.path());
+    wait(&monitor, "the first", |snapshot| {
+        snapshot.runs.iter().any(|run| run.losses[0].points == 40)
+    });
+    append(&at(1), &rows(1049, 60));
+    let snapshot = wait(&monitor, "joined", |snapshot| {
+        snapshot.runs.len() == 1 && snapshot.runs[0].step == 1049 + 50 * 59
+    });
+    assert_eq!(
+        (snapshot.runs[0].id.as_str(), snapshot.runs[0].segments),
+        ("job", 2)
+    );
+    assert_eq!(snapshot.runs[0].losses[0].points, 20 + 60);
 }

@@ -269,6 +269,10 @@ impl Follow for DatabaseLog {
         if self.done.is_some() { self.size } else { 0 }
     }
 
+    fn keys(&self) -> Vec<FileKey> {
+        self.runs.values().map(|run| run.key).collect()
+    }
+
     fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
         if self.home != log.run {
             self.home.clone_from(&log.run);
