@@ -826,28 +826,51 @@ fn runs(parts: &[Part]) -> Vec<String> {
             _ => by_folder(""),
         });
     }
-    // Folders of the same name below different roots keep apart by their whole paths.
-    let mut owner: HashMap<&str, &(String, String)> = HashMap::new();
-    let mut clash: HashSet<String> = HashSet::new();
-    for (name, key) in shown.iter().zip(&keys) {
-        if *owner.entry(name).or_insert(key) != key {
-            clash.insert(name.clone());
-        }
+    tell_apart(shown, &keys)
+}
+
+/// Folders of the same name below different roots are told apart by as much of their
+/// paths as that takes.
+fn tell_apart(shown: Vec<String>, keys: &[(String, String)]) -> Vec<String> {
+    let mut owners: BTreeMap<&str, BTreeSet<&(String, String)>> = BTreeMap::new();
+    for (name, key) in shown.iter().zip(keys) {
+        owners.entry(name).or_default().insert(key);
+    }
+    let mut longer: HashMap<&(String, String), String> = HashMap::new();
+    for owners in owners.values().filter(|owners| owners.len() > 1) {
+        let deepest = owners.iter().map(|(folder, _)| folder.matches('/').count()).max();
+        let names = |components: usize| -> Vec<String> {
+            owners
+                .iter()
+                .map(|(folder, label)| with_last_components(folder, label, components))
+                .collect()
+        };
+        let enough = (2..=deepest.unwrap_or(0) + 1)
+            .find(|components| {
+                let names = names(*components);
+                names.iter().collect::<BTreeSet<_>>().len() == names.len()
+            })
+            .unwrap_or(usize::MAX);
+        longer.extend(owners.iter().copied().zip(names(enough)));
     }
     shown
         .iter()
-        .zip(&keys)
-        .map(|(name, (folder, label))| {
-            if !clash.contains(name) || folder == "\0forced" {
-                return name.clone();
-            }
-            let label = label.trim_start_matches('\0');
-            match label {
-                "" | "alone" => folder.clone(),
-                label => format!("{folder}/{label}"),
-            }
-        })
+        .zip(keys)
+        .map(|(name, key)| longer.get(key).unwrap_or(name).clone())
         .collect()
+}
+
+fn with_last_components(folder: &str, label: &str, count: usize) -> String {
+    let components: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let start = components.len().saturating_sub(count);
+    let mut name = components.get(start..).unwrap_or_default().join("/");
+    if start == 0 && folder.starts_with('/') {
+        name.insert(0, '/');
+    }
+    match label.trim_start_matches('\0') {
+        "" | "alone" => name,
+        label => format!("{name}/{label}"),
+    }
 }
 
 /// The folder of the run of each log: its own, or the one above where a client keeps
@@ -1025,6 +1048,16 @@ mod tests {
                 "version_0: lightning_logs/version_0/metrics.csv lightning_logs/version_5/metrics.csv",
             ]
         );
+    }
+
+    #[test]
+    fn folders_of_one_name_below_several_roots_are_told_apart() {
+        let mut found = candidates(&["tb/events.out.tfevents.1.h.1.0", "tb/events.out.tfevents.2.h.2.0"]);
+        found[0].path = PathBuf::from("/data/a/x/tb/events.out.tfevents.1.h.1.0");
+        found[1].path = PathBuf::from("/data/b/x/tb/events.out.tfevents.2.h.2.0");
+        let logs = group(found, &GroupingSection::default(), &mut Memory::default());
+        let runs: Vec<&str> = logs.iter().map(|log| log.run.as_str()).collect();
+        assert_eq!(runs, ["a/x", "b/x"]);
     }
 
     #[test]

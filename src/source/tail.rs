@@ -217,20 +217,13 @@ impl Tail {
         };
         file.seek(SeekFrom::Start(self.position))?;
         let before = buffer.len();
-        buffer.resize(before + limit, 0);
-        let mut count = 0;
-        while count < limit {
-            match file.read(buffer.get_mut(before + count..).unwrap_or_default()) {
-                Ok(0) => break,
-                Ok(read) => count += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    buffer.truncate(before);
-                    return Err(error);
-                }
+        let count = match Read::by_ref(file).take(limit as u64).read_to_end(buffer) {
+            Ok(count) => count,
+            Err(error) => {
+                buffer.truncate(before);
+                return Err(error);
             }
-        }
-        buffer.truncate(before + count);
+        };
         self.position += count as u64;
         let fresh = buffer.get(before..).unwrap_or_default();
         if self.head.len() < ANCHOR_BYTES {

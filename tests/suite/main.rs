@@ -14,5 +14,6 @@ mod instability;
 mod live;
 mod real_clients;
 mod screens;
+mod soak;
 mod tail;
 mod terminal;
