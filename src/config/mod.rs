@@ -8,12 +8,20 @@
 //! match = "wsd-*"
 //! schedule = "wsd:total=50000,decay=0.2"
 //! cohort = "124m"
+//!
+//! [grouping]
+//! split = ["logs/*.out"]
+//!
+//! [[grouping.join]]
+//! run = "gpt2-main"
+//! files = ["slurm-1.out", "slurm-2.out"]
 //! ```
 //!
 //! Every section has a file of its own here. Unknown keys are errors, so that a
 //! misspelt one is not silently ignored.
 
 mod forecast;
+mod grouping;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +30,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use forecast::ForecastSection;
+pub use grouping::GroupingSection;
 pub use run::RunSection;
 
 /// The name of the file that is looked for.
@@ -34,6 +43,9 @@ pub struct Config {
     /// How forecasts are made.
     #[serde(default)]
     pub forecast: ForecastSection,
+    /// Which files are one run, where their names do not say.
+    #[serde(default)]
+    pub grouping: GroupingSection,
     /// What is known of some of the runs; the first section that matches a run and
     /// states a thing holds.
     #[serde(default, rename = "run")]
