@@ -197,6 +197,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "nll_loss",
             "loss_train",
             "loss_train_total",
+            "metrics_train_languagecrossentropy",
+            "train_languagecrossentropy",
             "learning_loss",
             "loss_out",
             "trl",
@@ -235,9 +237,13 @@ const NAMES: &[(Role, &[&str])] = &[
             "validation_ce_loss",
             "heldout_loss",
             "dev_loss",
+            "metrics_eval_languagecrossentropy",
+            "eval_languagecrossentropy",
+            "loss_eval_total",
             "val_loss_epoch",
             "val_bpb",
             "validation_bpb",
+            "validation",
         ],
     ),
     (
@@ -296,6 +302,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "time_token",
             "tokens_processed",
             "trained_tokens",
+            "throughput_total_tokens",
+            "tokens_total",
+            "n_tokens",
         ],
     ),
     (
@@ -306,6 +315,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "wall_time",
             "walltime",
             "created_at",
+            "ts",
+            "time_ms",
+            "create_time",
             "time",
             "date",
             "datetime",
@@ -412,7 +424,7 @@ const NAMES: &[(Role, &[&str])] = &[
     ),
     (
         Role::of(Quantity::Epoch),
-        &["epoch", "epochs", "train_epoch", "progress_or_epoch"],
+        &["epoch", "epochs", "train_epoch", "trainer_epoch", "progress_or_epoch"],
     ),
 ];
 

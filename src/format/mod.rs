@@ -8,6 +8,7 @@
 //! [`FORMATS`].
 
 pub mod delimited;
+pub mod hints;
 mod json_layout;
 pub mod json_lines;
 pub mod number;
@@ -19,6 +20,8 @@ pub mod trainer_state;
 use crate::metric::{Names, Role};
 pub use records::{BadLine, Decoded, Records};
 use text::TextFormat;
+use text::dialect::{self, DialectGrammar};
+use text::epochs::{self, EpochGrammar};
 
 /// The parts of a file that recognition looks at.
 ///
@@ -144,6 +147,16 @@ pub const FORMATS: &[&dyn Format] = &[
     &json_lines::JsonLines,
     &delimited::Delimited,
     &TextFormat {
+        name: "nemo",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::NEMO)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "nanotron",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::NANOTRON)),
+        fallback: false,
+    },
+    &TextFormat {
         name: "megatron",
         grammar: |_| Box::new(text::megatron::Megatron),
         fallback: false,
@@ -174,6 +187,76 @@ pub const FORMATS: &[&dyn Format] = &[
         fallback: false,
     },
     &TextFormat {
+        name: "fairseq",
+        grammar: |_| Box::<text::fairseq::Fairseq>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "olmo",
+        grammar: |_| Box::<text::blocks::Olmo>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "composer",
+        grammar: |_| Box::<text::blocks::Composer>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "clu",
+        grammar: |_| Box::new(text::small::Clu),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "litgpt",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::LITGPT)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "maxtext",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::MAXTEXT)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "lingua",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::LINGUA)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "torchtune",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::TORCHTUNE)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "mlx-lm",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::MLX)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "paddlenlp",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::PADDLE)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "deepspeed",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::DEEPSPEED)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "opennmt",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::OPENNMT)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "marian",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::MARIAN)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "verl",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::VERL)),
+        fallback: false,
+    },
+    &TextFormat {
         name: "nanogpt",
         grammar: |_| Box::<text::nanogpt::Nanogpt>::default(),
         fallback: false,
@@ -184,8 +267,73 @@ pub const FORMATS: &[&dyn Format] = &[
         fallback: false,
     },
     &TextFormat {
+        name: "llama2.c",
+        grammar: |_| Box::new(text::small::Llama2c),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "minimind",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::MINIMIND)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "mmengine",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::MMENGINE)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "detectron2",
+        grammar: |_| Box::new(DialectGrammar::new(&dialect::DETECTRON2)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "timm",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::TIMM)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "metric-logger",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "espnet",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::ESPNET)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "icefall",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::ICEFALL)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "pytorch-example",
+        grammar: |_| Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE)),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "keras",
+        grammar: |_| Box::<text::keras::Keras>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "stable-baselines3",
+        grammar: |_| Box::<text::blocks::StableBaselines>::default(),
+        fallback: false,
+    },
+    &TextFormat {
+        name: "rwkv",
+        grammar: |_| Box::new(text::small::Rwkv),
+        fallback: false,
+    },
+    &TextFormat {
         name: "key-value",
         grammar: |_| Box::<text::key_value::KeyValue>::default(),
+        fallback: true,
+    },
+    &TextFormat {
+        name: "progress-bar",
+        grammar: |_| Box::<text::progress::Progress>::default(),
         fallback: true,
     },
 ];

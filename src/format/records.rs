@@ -1,5 +1,6 @@
 //! What decoders produce: columns of records, and an account of every line.
 
+use super::hints::Hints;
 use crate::metric::Quantity;
 
 /// A batch of records of one file, in file order, stored by column.
@@ -153,6 +154,8 @@ pub struct Decoded {
     pub bad_lines: Vec<BadLine>,
     /// The planned number of steps, when the log states it.
     pub total_steps: Option<u64>,
+    /// What the log states about the plan of the run.
+    pub hints: Hints,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -179,6 +182,7 @@ impl Decoded {
         self.skipped = 0;
         self.bad_lines.clear();
         self.total_steps = None;
+        self.hints = Hints::default();
         self.remapped = false;
     }
 }

@@ -19,7 +19,7 @@ impl Grammar for Llmc {
             return log_line(rest, fields);
         }
         let has = |part: &str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
-        if line.trim_start().starts_with("step") && has("| loss ") && has("tok/s") {
+        if line.trim_start().starts_with("step") && has("| loss ") && has("z)|") && has("tok/s") {
             self.on_screen = true;
             return self.screen_line(line, fields);
         }

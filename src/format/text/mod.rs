@@ -4,15 +4,23 @@
 //! this module gives them their roles and makes records of them. To add a trainer,
 //! write one file with a grammar and add one line to the list of formats.
 
+pub mod blocks;
 pub mod build_nanogpt;
+pub mod dialect;
+pub mod epochs;
+pub mod fairseq;
 pub mod huggingface;
+pub mod keras;
 pub mod key_value;
 pub mod llmc;
 pub mod megatron;
 pub mod modded_nanogpt;
 pub mod nanochat;
 pub mod nanogpt;
+pub mod progress;
+mod repeats;
 pub mod scan;
+pub mod small;
 pub mod torchtitan;
 pub mod wrapper;
 
@@ -20,6 +28,7 @@ use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
+use repeats::Repeats;
 use wrapper::Pieces;
 
 /// What a grammar found in a line.
@@ -31,14 +40,6 @@ pub struct Fields<'a> {
     pub total: Option<u64>,
     /// Named numbers.
     pub values: Vec<(&'a str, f64)>,
-}
-
-impl Fields<'_> {
-    fn clear(&mut self) {
-        self.step = None;
-        self.total = None;
-        self.values.clear();
-    }
 }
 
 /// Whether a line belongs to a grammar.
@@ -127,9 +128,16 @@ struct TextDecoder {
     grammar: Box<dyn Grammar>,
     roles: Roles,
     pieces: Pieces,
+    repeats: Repeats,
     last_step: Option<u64>,
     pending: Option<Draft>,
+    /// Lines that may still be searched for statements about the plan.
+    searchable: u32,
 }
+
+/// Lines without metrics that are searched for statements about the plan: arguments are
+/// printed at the start, and again at every restart, but a log may hold any amount of noise.
+const MOST_SEARCHED: u32 = 50_000;
 
 impl TextDecoder {
     fn new(format: &TextFormat, sample: &Sample, names: &Names) -> Self {
@@ -137,24 +145,28 @@ impl TextDecoder {
             grammar: (format.grammar)(sample),
             roles: Roles::new(names, []),
             pieces: Pieces::default(),
+            repeats: Repeats::default(),
             last_step: None,
             pending: None,
+            searchable: MOST_SEARCHED,
         }
     }
 
     /// True when the piece held a record.
     fn piece(&mut self, piece: &str, out: &mut Decoded) -> bool {
         let mut fields = Fields::default();
-        fields.clear();
         match self.grammar.parse(piece, &mut fields) {
-            Match::No => return false,
+            Match::No => {
+                self.aside(piece, out);
+                return false;
+            }
             Match::Notice => {
                 out.total_steps = fields.total.or(out.total_steps);
+                self.aside(piece, out);
                 return false;
             }
             Match::Record => {}
         }
-        out.total_steps = fields.total.or(out.total_steps);
         let mut draft = Draft::default();
         for (name, value) in &fields.values {
             if let Some(role) = self.roles.take(name, out) {
@@ -164,13 +176,20 @@ impl TextDecoder {
         if draft.is_empty() {
             return false;
         }
+        out.total_steps = fields.total.or(out.total_steps);
+        let step = fields.step.or(draft.step).or(self.last_step);
+        if let Some(step) = step
+            && !self.repeats.is_news(step, &mut draft, wrapper::rank(piece))
+        {
+            return false;
+        }
         if !draft.has(Quantity::Elapsed)
             && !draft.has(Quantity::WallTime)
             && let Some(time) = wrapper::line_time(piece)
         {
             draft.put(Quantity::Elapsed, time);
         }
-        match fields.step.or(draft.step).or(self.last_step) {
+        match step {
             Some(step) => {
                 self.last_step = Some(step);
                 if let Some(waiting) = self.pending.take() {
@@ -183,6 +202,31 @@ impl TextDecoder {
         }
         true
     }
+
+    /// A line that is no record may state the plan, or a change of the loss scale.
+    fn aside(&mut self, piece: &str, out: &mut Decoded) {
+        if self.searchable == 0 {
+            return;
+        }
+        self.searchable -= 1;
+        if let (Some(step), Some(scale)) = (self.last_step, loss_scale(piece)) {
+            out.records.push(step, &[(Quantity::LossScale, scale)]);
+            return;
+        }
+        out.hints.scan(piece);
+    }
+}
+
+/// The new loss scale that DeepSpeed or fairseq announces between two records:
+/// `Attempted loss scale: 65536, reducing to 32768`, `setting loss scale to: 0.25`.
+fn loss_scale(line: &str) -> Option<f64> {
+    memchr::memmem::find(line.as_bytes(), b"loss scale")?;
+    let after = line
+        .split_once("reducing to ")
+        .or_else(|| line.split_once("setting loss scale to: "))?
+        .1;
+    let end = after.find([' ', ',']).unwrap_or(after.len());
+    super::number::parse(after.get(..end)?)
 }
 
 impl LineDecoder for TextDecoder {

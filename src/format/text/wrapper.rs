@@ -60,6 +60,41 @@ fn clean(text: &str, out: &mut String) {
     }
 }
 
+/// The rank that a launcher put before a line: `[rank3]:` and `[default3]:` of torchrun,
+/// `3: ` of srun, `(Worker rank=3, pid=7)` of Ray and SkyPilot.
+pub fn rank(line: &str) -> Option<u32> {
+    let line = line.trim_start();
+    let number = |text: &str| {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        text.get(..digits)?.parse().ok()
+    };
+    match line.as_bytes().first()? {
+        b'[' => {
+            let (label, _) = line.get(1..)?.split_once("]:")?;
+            let digits = ["rank", "default", "Rank "]
+                .iter()
+                .find_map(|word| label.strip_prefix(word))
+                .or_else(|| label.split_once(':').map(|(_, local)| local))?;
+            digits.parse().ok()
+        }
+        b'(' => {
+            let (label, _) = line.get(1..)?.split_once(") ")?;
+            if label.len() > 120 {
+                return None;
+            }
+            number(label.split_once("rank=").or_else(|| label.split_once("pid="))?.1)
+        }
+        b'0'..=b'9' => {
+            let (digits, rest) = line.split_once(':')?;
+            if digits.len() > 5 || !rest.starts_with(' ') {
+                return None;
+            }
+            digits.parse().ok()
+        }
+        _ => None,
+    }
+}
+
 /// The time that a line begins with, seconds on a clock of unknown offset: only
 /// differences mean something. Looks for `2026-05-18 16:04:46,338` among the first
 /// bytes, behind rank labels and brackets.
@@ -116,6 +151,23 @@ mod tests {
         );
         assert_eq!(pieces(b"9/10\x08\x08\x08\x0810/10 loss"), ["10/10 loss"]);
         assert_eq!(pieces(b"\x1b]0;title\x07text\xff"), ["text\u{fffd}"]);
+    }
+
+    #[test]
+    fn ranks_are_read_off_their_labels() {
+        for (line, label) in [
+            ("[rank3]:[titan] step: 1", Some(3)),
+            ("[default7]: iteration 1", Some(7)),
+            (" 12: :::MLLOG {}", Some(12)),
+            ("(head, rank=2, pid=77) step 1", Some(2)),
+            ("\u{1b}(TaskRunner pid=9) x", None),
+            ("(TaskRunner pid=9) step:1", Some(9)),
+            ("[2026-05-18 16:04:47] x", None),
+            ("step 3: loss", None),
+            ("12:30:01 step 3", None),
+        ] {
+            assert_eq!(rank(line), label, "{line}");
+        }
     }
 
     #[test]
