@@ -424,7 +424,13 @@ const NAMES: &[(Role, &[&str])] = &[
     ),
     (
         Role::of(Quantity::Epoch),
-        &["epoch", "epochs", "train_epoch", "trainer_epoch", "progress_or_epoch"],
+        &[
+            "epoch",
+            "epochs",
+            "train_epoch",
+            "trainer_epoch",
+            "progress_or_epoch",
+        ],
     ),
 ];
 

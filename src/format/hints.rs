@@ -310,6 +310,7 @@ const NAMES: &[(Fact, &[&str])] = &[
             "cosine_learning_rate_final_fraction",
             "min_ratio",
             "end_lr_ratio",
+            "min_lr_factor",
             "alpha_f",
             "lrf",
         ],
@@ -572,12 +573,8 @@ impl Hints {
     /// The last learning rate as a share of the highest.
     pub fn min_ratio(&self) -> Option<f64> {
         self.number(Fact::FinalRatio).or_else(|| {
-            let peak = self
-                .number(Fact::PeakLearningRate)
-                .filter(|peak| *peak > 0.0)?;
-            let last = self
-                .number(Fact::FinalLearningRate)
-                .filter(|last| *last >= 0.0)?;
+            let peak = self.number(Fact::PeakLearningRate).filter(|peak| *peak > 0.0)?;
+            let last = self.number(Fact::FinalLearningRate).filter(|last| *last >= 0.0)?;
             (last <= peak).then_some(last / peak)
         })
     }
@@ -727,9 +724,7 @@ fn words(line: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
         while bytes.get(at).is_some_and(|byte| inside(*byte)) {
             at += 1;
         }
-        let trimmed = line
-            .get(start..at)?
-            .trim_end_matches(['.', '-', '/']);
+        let trimmed = line.get(start..at)?.trim_end_matches(['.', '-', '/']);
         (start < at).then_some((start, start + trimmed.len()))
     })
 }
@@ -799,7 +794,11 @@ mod tests {
         assert_eq!(megatron.warm_up_steps(), Some(2000));
         assert_eq!(megatron.scheduler(), Some("cosine"));
         assert_eq!(megatron.tokens_per_step(), Some(2048.0 * 2048.0));
-        assert!(megatron.min_ratio().is_some_and(|ratio| (ratio - 0.1).abs() < 1e-9));
+        assert!(
+            megatron
+                .min_ratio()
+                .is_some_and(|ratio| (ratio - 0.1).abs() < 1e-9)
+        );
 
         let galore = scan(
             "2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - lr                             0.0008\n\
@@ -808,32 +807,68 @@ mod tests {
              2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - num_training_steps             20000\n\
              2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - max_train_tokens               None\n",
         );
-        assert_eq!((galore.total_steps(), galore.warm_up_steps()), (Some(20_000), Some(1000)));
+        assert_eq!(
+            (galore.total_steps(), galore.warm_up_steps()),
+            (Some(20_000), Some(1000))
+        );
 
         let nanogpt = scan("Overriding: max_iters = 5000\ntokens per iteration will be: 491,520\n");
-        assert_eq!((nanogpt.total_steps(), nanogpt.tokens_per_step()), (Some(5000), Some(491_520.0)));
+        assert_eq!(
+            (nanogpt.total_steps(), nanogpt.tokens_per_step()),
+            (Some(5000), Some(491_520.0))
+        );
 
-        let command = scan("+ torchrun train.py --learning_rate 3e-4 --lr_scheduler_type=cosine --max_steps 1000 --warmup_ratio 0.03\n");
-        assert_eq!((command.total_steps(), command.warm_up_steps()), (Some(1000), Some(30)));
+        let command = scan(
+            "+ torchrun train.py --learning_rate 3e-4 --lr_scheduler_type=cosine --max_steps 1000 --warmup_ratio 0.03\n",
+        );
+        assert_eq!(
+            (command.total_steps(), command.warm_up_steps()),
+            (Some(1000), Some(30))
+        );
         assert_eq!(command.number(Fact::PeakLearningRate), Some(3e-4));
 
-        let trainer = scan("  Num Epochs = 3\n  Total train batch size (w. parallel, distributed & accumulation) = 64\n  Total optimization steps = 2,000\n");
-        assert_eq!((trainer.total_steps(), trainer.number(Fact::Epochs)), (Some(2000), Some(3.0)));
+        let trainer = scan(
+            "  Num Epochs = 3\n  Total train batch size (w. parallel, distributed & accumulation) = 64\n  Total optimization steps = 2,000\n",
+        );
+        assert_eq!(
+            (trainer.total_steps(), trainer.number(Fact::Epochs)),
+            (Some(2000), Some(3.0))
+        );
         assert_eq!(trainer.number(Fact::BatchSize), Some(64.0));
 
-        let fairseq = scan("INFO - {'optimization': {'max_epoch': 0, 'max_update': 400000, 'lr': [0.0005]}, 'lr_scheduler': {'_name': 'polynomial_decay', 'warmup_updates': 32000, 'total_num_update': 400000}}");
-        assert_eq!((fairseq.total_steps(), fairseq.warm_up_steps()), (Some(400_000), Some(32_000)));
+        let fairseq = scan(
+            "INFO - {'optimization': {'max_epoch': 0, 'max_update': 400000, 'lr': [0.0005]}, 'lr_scheduler': {'_name': 'polynomial_decay', 'warmup_updates': 32000, 'total_num_update': 400000}}",
+        );
+        assert_eq!(
+            (fairseq.total_steps(), fairseq.warm_up_steps()),
+            (Some(400_000), Some(32_000))
+        );
 
-        let source = scan("    num_iterations : int = 5100 # number of iterations to run\n    warmdown_iters : int = 1450\n");
+        let source = scan(
+            "    num_iterations : int = 5100 # number of iterations to run\n    warmdown_iters : int = 1450\n",
+        );
         assert_eq!(source.total_steps(), Some(5100));
         assert_eq!(source.count(Fact::CoolDownSteps), Some(1450));
 
-        let table = scan("| max_steps             | 19560                                              |\n| LR scheduler          | cosine         |\n| warmup iterations     | 700 |\n| final LR fraction     | 0.000000e+00 |\n");
-        assert_eq!((table.total_steps(), table.warm_up_steps()), (Some(19_560), Some(700)));
-        assert_eq!((table.scheduler(), table.min_ratio()), (Some("cosine"), Some(0.0)));
+        let table = scan(
+            "| max_steps             | 19560                                              |\n| LR scheduler          | cosine         |\n| warmup iterations     | 700 |\n| final LR fraction     | 0.000000e+00 |\n",
+        );
+        assert_eq!(
+            (table.total_steps(), table.warm_up_steps()),
+            (Some(19_560), Some(700))
+        );
+        assert_eq!(
+            (table.scheduler(), table.min_ratio()),
+            (Some("cosine"), Some(0.0))
+        );
 
-        let titan = scan("Training starts at step 1, with local batch size 8, global batch size 64, sequence length 8192, total steps 10000 (warmup 200)");
-        assert_eq!((titan.total_steps(), titan.warm_up_steps()), (Some(10_000), Some(200)));
+        let titan = scan(
+            "Training starts at step 1, with local batch size 8, global batch size 64, sequence length 8192, total steps 10000 (warmup 200)",
+        );
+        assert_eq!(
+            (titan.total_steps(), titan.warm_up_steps()),
+            (Some(10_000), Some(200))
+        );
     }
 
     #[test]

@@ -87,6 +87,11 @@ impl JsonDecoder {
         let Value::Object(fields) = value else {
             return out.ignored += 1;
         };
+        let about_eval = fields.iter().any(|(name, value)| {
+            value
+                .as_str()
+                .is_some_and(|value| is_split(name) && is_held_out(value))
+        });
         let mut draft = Draft::default();
         let mut wrong: Option<String> = None;
         visit(&fields, "", DEPTH, &mut |name, value| {
@@ -102,8 +107,14 @@ impl JsonDecoder {
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
         }
+        if about_eval {
+            draft.about_held_out_data(self.last_step);
+        }
         self.finish(&draft, out);
-        self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+        // What a row is about may change in a word, which layouts do not look at.
+        if !fields.keys().any(|name| is_split(name)) {
+            self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+        }
     }
 
     fn finish(&mut self, draft: &Draft, out: &mut Decoded) {
@@ -152,6 +163,20 @@ impl LineDecoder for JsonDecoder {
     }
 }
 
+/// Names of a field that says which data a row is about.
+pub(super) fn is_split(name: &str) -> bool {
+    ["mode", "split", "phase", "stage", "partition", "subset"]
+        .iter()
+        .any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// Words for data that was not trained on.
+pub(super) fn is_held_out(value: &str) -> bool {
+    ["val", "valid", "validation", "eval", "evaluation", "test", "dev"]
+        .iter()
+        .any(|word| value.trim().eq_ignore_ascii_case(word))
+}
+
 enum Reading {
     Number(f64),
     Missing,
@@ -182,7 +207,7 @@ fn read(value: &Value, role: Role) -> Reading {
 }
 
 /// Calls `each` for every value that is not an object, with its path joined by `/`.
-fn visit(
+pub(super) fn visit(
     fields: &serde_json::Map<String, Value>,
     prefix: &str,
     depth: usize,

@@ -9,11 +9,14 @@
 
 pub mod delimited;
 pub mod hints;
+pub mod json_document;
 mod json_layout;
 pub mod json_lines;
+pub mod mllog;
 pub mod number;
 pub mod records;
 pub mod roles;
+pub mod sidecar;
 pub mod text;
 pub mod trainer_state;
 
@@ -143,199 +146,115 @@ pub struct Column {
 
 /// All formats, the most specific first: on equal claims the earlier one wins.
 pub const FORMATS: &[&dyn Format] = &[
+    &mllog::Mllog,
     &trainer_state::TrainerState,
     &json_lines::JsonLines,
+    &json_document::JsonDocument,
     &delimited::Delimited,
-    &TextFormat {
-        name: "nemo",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::NEMO)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "nanotron",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::NANOTRON)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "megatron",
-        grammar: |_| Box::new(text::megatron::Megatron),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "torchtitan",
-        grammar: |_| Box::<text::torchtitan::Torchtitan>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "nanochat",
-        grammar: |_| Box::<text::nanochat::Nanochat>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "modded-nanogpt",
-        grammar: |_| Box::new(text::modded_nanogpt::ModdedNanogpt),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "llm.c",
-        grammar: |_| Box::<text::llmc::Llmc>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "huggingface",
-        grammar: |sample| Box::new(text::huggingface::HuggingFace::new(sample)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "fairseq",
-        grammar: |_| Box::<text::fairseq::Fairseq>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "olmo",
-        grammar: |_| Box::<text::blocks::Olmo>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "composer",
-        grammar: |_| Box::<text::blocks::Composer>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "clu",
-        grammar: |_| Box::new(text::small::Clu),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "litgpt",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::LITGPT)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "maxtext",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::MAXTEXT)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "lingua",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::LINGUA)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "torchtune",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::TORCHTUNE)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "mlx-lm",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::MLX)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "paddlenlp",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::PADDLE)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "deepspeed",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::DEEPSPEED)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "opennmt",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::OPENNMT)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "marian",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::MARIAN)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "verl",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::VERL)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "nanogpt",
-        grammar: |_| Box::<text::nanogpt::Nanogpt>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "build-nanogpt",
-        grammar: |_| Box::new(text::build_nanogpt::BuildNanogpt),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "llama2.c",
-        grammar: |_| Box::new(text::small::Llama2c),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "minimind",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::MINIMIND)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "mmengine",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::MMENGINE)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "detectron2",
-        grammar: |_| Box::new(DialectGrammar::new(&dialect::DETECTRON2)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "timm",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::TIMM)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "metric-logger",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "espnet",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::ESPNET)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "icefall",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::ICEFALL)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "pytorch-example",
-        grammar: |_| Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE)),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "keras",
-        grammar: |_| Box::<text::keras::Keras>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "stable-baselines3",
-        grammar: |_| Box::<text::blocks::StableBaselines>::default(),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "rwkv",
-        grammar: |_| Box::new(text::small::Rwkv),
-        fallback: false,
-    },
-    &TextFormat {
-        name: "key-value",
-        grammar: |_| Box::<text::key_value::KeyValue>::default(),
-        fallback: true,
-    },
-    &TextFormat {
-        name: "progress-bar",
-        grammar: |_| Box::<text::progress::Progress>::default(),
-        fallback: true,
-    },
+    &TextFormat::specific("nemo", &["reduced_train_loss"], |_| {
+        Box::new(DialectGrammar::new(&dialect::NEMO))
+    }),
+    &TextFormat::specific("nanotron", &["consumed_tokens:"], |_| {
+        Box::new(DialectGrammar::new(&dialect::NANOTRON))
+    }),
+    &TextFormat::specific("megatron", &["iteration ", "|"], |_| {
+        Box::new(text::megatron::Megatron)
+    }),
+    &TextFormat::specific("torchtitan", &["step:", "loss:"], |_| {
+        Box::<text::torchtitan::Torchtitan>::default()
+    }),
+    &TextFormat::specific("nanochat", &["tep ", " | "], |_| {
+        Box::<text::nanochat::Nanochat>::default()
+    }),
+    &TextFormat::specific("modded-nanogpt", &["step:", "/"], |_| {
+        Box::new(text::modded_nanogpt::ModdedNanogpt)
+    }),
+    &TextFormat::specific("llm.c", &[], |_| Box::<text::llmc::Llmc>::default()),
+    &TextFormat::specific("huggingface", &["loss'"], |sample| {
+        Box::new(text::huggingface::HuggingFace::new(sample))
+    }),
+    &TextFormat::specific("fairseq", &["num_updates"], |_| {
+        Box::<text::fairseq::Fairseq>::default()
+    }),
+    &TextFormat::specific("olmo", &["[step="], |_| Box::<text::blocks::Olmo>::default()),
+    &TextFormat::specific("composer", &["batch="], |_| {
+        Box::<text::blocks::Composer>::default()
+    }),
+    &TextFormat::specific("clu", &["logging_writer.py:"], |_| Box::new(text::small::Clu)),
+    &TextFormat::specific("litgpt", &["iter "], |_| {
+        Box::new(DialectGrammar::new(&dialect::LITGPT))
+    }),
+    &TextFormat::specific("maxtext", &["completed step:"], |_| {
+        Box::new(DialectGrammar::new(&dialect::MAXTEXT))
+    }),
+    &TextFormat::specific("lingua", &["acc:", "grad:", "flops:"], |_| {
+        Box::new(DialectGrammar::new(&dialect::LINGUA))
+    }),
+    &TextFormat::specific("torchtune", &["Step ", " | loss:"], |_| {
+        Box::new(DialectGrammar::new(&dialect::TORCHTUNE))
+    }),
+    &TextFormat::specific("mlx-lm", &["Iter ", ": "], |_| {
+        Box::new(DialectGrammar::new(&dialect::MLX))
+    }),
+    &TextFormat::specific("paddlenlp", &["learning_rate: ", "global_step: "], |_| {
+        Box::new(DialectGrammar::new(&dialect::PADDLE))
+    }),
+    &TextFormat::specific("deepspeed", &["steps:", "iter time (s):"], |_| {
+        Box::new(DialectGrammar::new(&dialect::DEEPSPEED))
+    }),
+    &TextFormat::specific("opennmt", &["xent:"], |_| {
+        Box::new(DialectGrammar::new(&dialect::OPENNMT))
+    }),
+    &TextFormat::specific("marian", &["Up. ", "Cost "], |_| {
+        Box::new(DialectGrammar::new(&dialect::MARIAN))
+    }),
+    &TextFormat::specific("verl", &["actor/", "step:"], |_| {
+        Box::new(DialectGrammar::new(&dialect::VERL))
+    }),
+    &TextFormat::specific("nanogpt", &["iter ", "loss "], |_| {
+        Box::<text::nanogpt::Nanogpt>::default()
+    }),
+    &TextFormat::specific("build-nanogpt", &[" train "], |_| {
+        Box::new(text::build_nanogpt::BuildNanogpt)
+    }),
+    &TextFormat::specific("llama2.c", &[" | loss ", " | lr "], |_| {
+        Box::new(text::small::Llama2c)
+    }),
+    &TextFormat::specific("minimind", &["Epoch:["], |_| {
+        Box::new(EpochGrammar::new(&epochs::MINIMIND))
+    }),
+    &TextFormat::specific("mmengine", &[" - "], |_| {
+        Box::new(EpochGrammar::new(&epochs::MMENGINE))
+    }),
+    &TextFormat::specific("detectron2", &["total_loss: "], |_| {
+        Box::new(DialectGrammar::new(&dialect::DETECTRON2))
+    }),
+    &TextFormat::specific("timm", &["Train: "], |_| {
+        Box::new(EpochGrammar::new(&epochs::TIMM))
+    }),
+    &TextFormat::specific("metric-logger", &["Epoch: ["], |_| {
+        Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER))
+    }),
+    &TextFormat::specific("espnet", &["epoch:train:"], |_| {
+        Box::new(EpochGrammar::new(&epochs::ESPNET))
+    }),
+    &TextFormat::specific("icefall", &["Epoch ", ", batch "], |_| {
+        Box::new(EpochGrammar::new(&epochs::ICEFALL))
+    }),
+    &TextFormat::specific("pytorch-example", &["poch ", "oss"], |_| {
+        Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE))
+    }),
+    &TextFormat::specific("keras", &["Epoch ", " - loss: "], |_| {
+        Box::<text::keras::Keras>::default()
+    }),
+    &TextFormat::specific("stable-baselines3", &["total_timesteps"], |_| {
+        Box::<text::blocks::StableBaselines>::default()
+    }),
+    &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
+    &TextFormat::fallback("key-value", &[], |_| Box::<text::key_value::KeyValue>::default()),
+    &TextFormat::fallback("progress-bar", &["it"], |_| {
+        Box::<text::progress::Progress>::default()
+    }),
 ];
 
 /// Records after which a specific format need not fear the fallback.

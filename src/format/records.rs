@@ -118,6 +118,11 @@ impl Row<'_> {
         })
     }
 
+    /// True when the record has a loss.
+    pub fn has_loss(&self) -> bool {
+        self.has(Quantity::TrainLoss) || self.has(Quantity::EvalLoss)
+    }
+
     /// True when the record has `quantity`, whatever its value.
     pub fn has(&self, quantity: Quantity) -> bool {
         self.value(quantity).is_some()

@@ -195,6 +195,20 @@ impl Draft {
         self.present == 0
     }
 
+    /// The record is about held-out data although its names do not say so: its loss is an
+    /// evaluation, and a counter that went back counts batches of the evaluation.
+    pub fn about_held_out_data(&mut self, last_step: Option<u64>) {
+        if let Some(loss) = self.get(Quantity::TrainLoss) {
+            self.remove(Quantity::TrainLoss);
+            if !self.has(Quantity::EvalLoss) {
+                self.put(Quantity::EvalLoss, loss);
+            }
+        }
+        if last_step.is_some_and(|last| self.step.is_some_and(|step| step < last)) {
+            self.step = last_step;
+        }
+    }
+
     /// Adds the record at `step`.
     pub fn push(&self, step: u64, out: &mut Decoded) {
         out.records.push_row(step, self.present, &self.values);

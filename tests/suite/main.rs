@@ -7,8 +7,8 @@
 mod cli;
 mod common;
 mod corpus;
-mod survey;
 mod instability;
 mod live;
 mod screens;
+mod survey;
 mod terminal;

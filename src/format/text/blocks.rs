@@ -192,7 +192,10 @@ mod tests {
              [Eval batch=1/10] Eval on eval data:\n\t Eval metrics/eval/LanguageCrossEntropy: 4.8\n\
              [batch=50/400]:\n\t Train loss/train/total: 3.5202\n",
         );
-        assert_eq!((console.format, console.decoded.total_steps), ("composer", Some(400)));
+        assert_eq!(
+            (console.format, console.decoded.total_steps),
+            ("composer", Some(400))
+        );
         assert_eq!(points(&console, Quantity::TrainLoss), [(1, 4.8632), (50, 3.5202)]);
         assert_eq!(points(&console, Quantity::EvalLoss), [(1, 4.8)]);
         let file = read(

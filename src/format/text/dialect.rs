@@ -46,7 +46,10 @@ pub const NEMO: Dialect = Dialect {
 /// Iterations are micro-batches; evaluation lines count those, so they have no step here.
 pub const LITGPT: Dialect = Dialect {
     train: &["iter ", "step ", "loss", "iter time:"],
-    eval: &[&["iter ", "val loss ", "val time"], &["Final evaluation", "val loss"]],
+    eval: &[
+        &["iter ", "val loss ", "val time"],
+        &["Final evaluation", "val loss"],
+    ],
     rename: &[("loss train", "loss"), ("val", "val loss"), ("iter", "")],
     repeated: &["val loss"],
     ..PLAIN
@@ -132,7 +135,11 @@ pub const DETECTRON2: Dialect = Dialect {
 /// verl: `step:12 - actor/pg_loss:-0.02 - critic/score/mean:0.52`.
 pub const VERL: Dialect = Dialect {
     train: &["step:", " - ", "actor/"],
-    rename: &[("actor/pg_loss", "loss"), ("actor/lr", "lr"), ("actor/grad_norm", "grad_norm")],
+    rename: &[
+        ("actor/pg_loss", "loss"),
+        ("actor/lr", "lr"),
+        ("actor/grad_norm", "grad_norm"),
+    ],
     ..PLAIN
 };
 
@@ -219,7 +226,8 @@ impl Grammar for DialectGrammar {
                 .values
                 .iter()
                 .position(|(name, _)| name.eq_ignore_ascii_case(repeated));
-            let Some((index, (_, value))) = carried.and_then(|index| Some((index, *fields.values.get(index)?)))
+            let Some((index, (_, value))) =
+                carried.and_then(|index| Some((index, *fields.values.get(index)?)))
             else {
                 continue;
             };
@@ -230,7 +238,12 @@ impl Grammar for DialectGrammar {
         if eval {
             let train = Role::of(Quantity::TrainLoss);
             for (name, _) in &mut fields.values {
-                if self.names.find(name).1.is_some_and(|fit| fit.role.same_slot(train)) {
+                if self
+                    .names
+                    .find(name)
+                    .1
+                    .is_some_and(|fit| fit.role.same_slot(train))
+                {
                     *name = "validation loss";
                 }
             }
@@ -277,7 +290,12 @@ mod tests {
                  iter 15: val loss 1.7258, val time: 3778.02 ms\n\
                  Epoch 1 | iter 20 step 4 | loss train: 9.5, val: 1.726 | iter time: 112.20 ms (step) remaining time: 0:01:54\n\
                  Final evaluation | val loss: 1.5 | val ppl: 4.5\n",
-                vec![(2, Some(10.123), None), (2, None, Some(1.7258)), (4, Some(9.5), None), (4, None, Some(1.5))],
+                vec![
+                    (2, Some(10.123), None),
+                    (2, None, Some(1.7258)),
+                    (4, Some(9.5), None),
+                    (4, None, Some(1.5)),
+                ],
             ),
             (
                 "maxtext",

@@ -212,7 +212,10 @@ pub const ESPNET: Style = Style {
     base: 1,
     find: |line| {
         let (before, rest) = line.split_once("epoch:train:")?;
-        let digits = before.len() - before.trim_end_matches(|digit: char| digit.is_ascii_digit()).len();
+        let digits = before.len()
+            - before
+                .trim_end_matches(|digit: char| digit.is_ascii_digit())
+                .len();
         let epoch = before.get(before.len() - digits..)?.parse().ok()?;
         let (range, rest) = rest.split_once("batch:")?;
         let iteration = range.rsplit('-').next()?.parse().ok()?;
@@ -244,7 +247,13 @@ pub const ICEFALL: Style = Style {
     rename: &[],
 };
 
-fn train(epoch: u64, epochs: Option<u64>, iteration: u64, iterations: Option<u64>, rest: &str) -> Option<Counted<'_>> {
+fn train(
+    epoch: u64,
+    epochs: Option<u64>,
+    iteration: u64,
+    iterations: Option<u64>,
+    rest: &str,
+) -> Option<Counted<'_>> {
     Some(Counted {
         place: Place {
             epoch,

@@ -7,6 +7,8 @@
 
 use super::wrapper::Pieces;
 use super::{Fields, Grammar, Match};
+use crate::format::hints::{Fact, Hints};
+use crate::format::roles::whole;
 use crate::format::{Sample, number};
 
 /// The grammar.
@@ -34,6 +36,8 @@ impl HuggingFace {
         let mut bar = None;
         let mut first_bar = None;
         let mut epochs = Vec::new();
+        let mut rates = Vec::new();
+        let mut stated = Hints::default();
         let mut reached = 0;
         let mut pieces = Pieces::default();
         for line in sample.head.split(|byte| *byte == b'\n') {
@@ -45,7 +49,14 @@ impl HuggingFace {
                         .find(|(name, _)| *name == "epoch")
                         .map(|(_, epoch)| epoch);
                     epochs.push(epoch.unwrap_or(f64::NAN));
+                    rates.extend(
+                        entries(dict)
+                            .find(|(name, _)| *name == "learning_rate")
+                            .map(|(_, rate)| rate),
+                    );
                     reached = bar.map_or(0, |bar| bar.done);
+                } else if epochs.is_empty() && piece.contains("logging_steps") {
+                    stated.scan(piece);
                 }
             });
         }
@@ -56,6 +67,9 @@ impl HuggingFace {
             [first, second, ..] if start == 0 => *first > 0.0 && *first < 0.25 * (second - first),
             _ => false,
         };
+        if reached == 0 {
+            return HuggingFace::without_bar(&rates, &stated);
+        }
         let intervals = (epochs.len() - usize::from(first_step_logged).min(epochs.len())).max(1);
         let interval = reached.saturating_sub(start) as f64 / intervals as f64;
         HuggingFace {
@@ -64,6 +78,29 @@ impl HuggingFace {
             first_step_logged,
             lines: 0,
             bar: None,
+        }
+    }
+
+    /// Without a bar the interval is what the arguments say, or what the warm-up shows: it
+    /// is linear, so a first rate that is a small part of the second was logged at step 1.
+    fn without_bar(rates: &[f64], stated: &Hints) -> Self {
+        let grammar = |steps_per_line, first_step_logged| HuggingFace {
+            steps_per_line,
+            start: 0,
+            first_step_logged,
+            lines: 0,
+            bar: None,
+        };
+        let ratio = match rates {
+            [first, second, ..] if *first > 0.0 => second / first,
+            _ => 0.0,
+        };
+        let steps = ratio.round();
+        let from_first = steps >= 3.0 && (ratio - steps).abs() < 0.01 * steps;
+        match stated.count(Fact::LogInterval) {
+            Some(interval) => grammar(interval, from_first && steps as u64 == interval),
+            None if from_first => grammar(steps as u64, true),
+            None => grammar(1, false),
         }
     }
 
@@ -98,8 +135,24 @@ impl Grammar for HuggingFace {
             self.lines += 1;
         }
         fields.step = Some(self.step());
+        if let Some((step, total)) = swift_counter(dict) {
+            (fields.step, fields.total) = (Some(step), Some(total));
+        } else if let Some((_, step)) = fields
+            .values
+            .iter()
+            .find(|(name, _)| matches!(*name, "step" | "global_step"))
+        {
+            fields.step = whole(*step);
+        }
         Match::Record
     }
+}
+
+/// ms-swift says it all: `'global_step/max_steps': '10/735'`.
+fn swift_counter(dict: &str) -> Option<(u64, u64)> {
+    let counts = dict.split_once("'global_step/max_steps': '")?.1;
+    let (step, total) = counts.split_once('\'')?.0.split_once('/')?;
+    Some((step.parse().ok()?, total.parse().ok()?))
 }
 
 /// Of two bars the newer, unless it is that of an evaluation, which is shorter.
@@ -167,6 +220,23 @@ mod tests {
         assert_eq!(records.steps(), [10, 20, 20]);
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(2.312));
         assert_eq!(records.value(2, Quantity::EvalLoss), Some(2.5));
+    }
+
+    #[test]
+    fn without_a_bar_the_warm_up_tells_the_interval() {
+        let content = "{'loss': 10.5, 'learning_rate': 3.90625e-07, 'epoch': 0.0}\n{'loss': 9.8, 'learning_rate': 7.8125e-06, 'epoch': 0.01}\n{'loss': 8.7, 'learning_rate': 1.5625e-05, 'epoch': 0.02}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 20, 40]);
+        let content = "TrainingArguments(logging_steps=5, lr_scheduler_type=SchedulerType.COSINE, max_steps=100,)\n{'loss': 10.5, 'epoch': 0.0}\n{'loss': 9.8, 'epoch': 0.01}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [5, 10]);
+        assert_eq!(read.decoded.hints.scheduler(), Some("cosine"));
+        let content = "{'loss': 1.5, 'epoch': 0.01, 'global_step/max_steps': '10/735', 'percentage': '1.36%'}\n{'loss': 1.4, 'epoch': 0.02, 'global_step/max_steps': '20/735'}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(
+            (read.decoded.records.steps(), read.decoded.total_steps),
+            (&[10, 20][..], Some(735))
+        );
     }
 
     #[test]

@@ -65,8 +65,8 @@ fn is_bar(line: &str) -> bool {
     memchr::memchr(b'|', line.as_bytes()).is_some() && super::progress::bar(line).is_some()
 }
 
-/// `Eval loss at step 1000: 4.18`, `loss at 404 1.796875`: the counter stands between the
-/// name and the value.
+/// `Eval loss at step 1000: 4.18`: the counter stands between the name and the value.
+/// Without its name (`loss at 404 1.79`) nobody knows what it counts.
 fn loss_at(line: &str) -> Option<(&str, u64, f64)> {
     let at = memchr::memmem::find(line.as_bytes(), b"loss at ")?;
     let name_end = at + "loss".len();
@@ -78,8 +78,7 @@ fn loss_at(line: &str) -> Option<(&str, u64, f64)> {
     let rest = line.get(at + "loss at ".len()..)?;
     let rest = ["step ", "iteration ", "iter ", "update "]
         .iter()
-        .find_map(|word| rest.strip_prefix(word))
-        .unwrap_or(rest);
+        .find_map(|word| rest.strip_prefix(word))?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let step = rest.get(..digits)?.parse().ok()?;
     let value = rest.get(digits..)?.trim_start_matches([':', '=', ' ']);
@@ -126,12 +125,14 @@ mod tests {
         let content = "2025-01-14 12:57:48.009 | INFO     | __main__:main:508 - Eval loss at step 1000: 4.184157371520996,tokens_seen: 99962688\nEval loss at step 2000: 3.7,tokens_seen: 199921040\nEval loss at step 3000: 3.5,tokens_seen: 299932842\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps(), [1000, 2000, 3000]);
-        assert_eq!(read.decoded.records.value(0, Quantity::EvalLoss), Some(4.184157371520996));
-        assert_eq!(read.decoded.records.value(0, Quantity::Tokens), Some(99_962_688.0));
-        let content = "loss at 4 2.625\nloss at 404 1.796875\nloss at 804 1.5\n";
-        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        assert_eq!(read.decoded.records.steps(), [4, 404, 804]);
-        assert_eq!(read.decoded.records.value(1, Quantity::TrainLoss), Some(1.796875));
+        assert_eq!(
+            read.decoded.records.value(0, Quantity::EvalLoss),
+            Some(4.184157371520996)
+        );
+        assert_eq!(
+            read.decoded.records.value(0, Quantity::Tokens),
+            Some(99_962_688.0)
+        );
     }
 
     #[test]

@@ -61,13 +61,63 @@ pub trait Grammar: Send {
 
 /// A text format: a name and its grammar.
 pub struct TextFormat {
-    /// Stable identifier.
-    pub name: &'static str,
-    /// A fresh grammar for a file that begins like the sample.
-    pub grammar: fn(&Sample) -> Box<dyn Grammar>,
-    /// A fallback may also read lines that a specific grammar knows better: it is
-    /// asked last, and believed only when steps grow.
-    pub fallback: bool,
+    name: &'static str,
+    /// A file without one of these is not of this format: looking for them costs far less
+    /// than trying the grammar.
+    marks: &'static [&'static str],
+    grammar: fn(&Sample) -> Box<dyn Grammar>,
+    fallback: bool,
+}
+
+impl TextFormat {
+    /// The lines of one trainer.
+    pub const fn specific(
+        name: &'static str,
+        marks: &'static [&'static str],
+        grammar: fn(&Sample) -> Box<dyn Grammar>,
+    ) -> Self {
+        TextFormat {
+            name,
+            marks,
+            grammar,
+            fallback: false,
+        }
+    }
+
+    /// A format that also reads lines which a specific grammar knows better: it is asked
+    /// last, and believed only when steps grow.
+    pub const fn fallback(
+        name: &'static str,
+        marks: &'static [&'static str],
+        grammar: fn(&Sample) -> Box<dyn Grammar>,
+    ) -> Self {
+        TextFormat {
+            name,
+            marks,
+            grammar,
+            fallback: true,
+        }
+    }
+
+    /// True when all the marks stand somewhere in the sample.
+    fn is_possible(&self, sample: &Sample) -> bool {
+        self.marks.iter().all(|mark| {
+            [sample.head, sample.tail]
+                .iter()
+                .any(|part| memchr::memmem::find(part, mark.as_bytes()).is_some())
+        })
+    }
+
+    /// A decoder that has read the sample, without looking for anything but records.
+    fn try_out(&self, sample: &Sample, names: &Names) -> (TextDecoder, Decoded) {
+        let mut decoder = TextDecoder::new(self, sample, names);
+        decoder.searchable = 0;
+        let mut decoded = Decoded::default();
+        for (number, line) in sample.lines().enumerate() {
+            decoder.line(number as u64, line, &mut decoded);
+        }
+        (decoder, decoded)
+    }
 }
 
 /// A fallback needs this many records before it is believed.
@@ -83,11 +133,10 @@ impl Format for TextFormat {
     }
 
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
-        let mut decoder = TextDecoder::new(self, sample, names);
-        let mut decoded = Decoded::default();
-        for (number, line) in sample.lines().enumerate() {
-            decoder.line(number as u64, line, &mut decoded);
+        if !self.is_possible(sample) {
+            return None;
         }
+        let (_, decoded) = self.try_out(sample, names);
         let steps: Vec<u64> = decoded
             .records
             .rows()
@@ -112,11 +161,7 @@ impl Format for TextFormat {
     }
 
     fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
-        let mut decoder = TextDecoder::new(self, sample, names);
-        let mut decoded = Decoded::default();
-        for (number, line) in sample.lines().enumerate() {
-            decoder.line(number as u64, line, &mut decoded);
-        }
+        let (decoder, _) = self.try_out(sample, names);
         let known: Vec<String> = decoder.columns().into_iter().map(|column| column.name).collect();
         let mut fresh = TextDecoder::new(self, sample, names);
         fresh.roles = Roles::new(names, known.iter().map(String::as_str));

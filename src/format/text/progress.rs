@@ -41,7 +41,10 @@ pub fn bar(line: &str) -> Option<Bar<'_>> {
     if !inside.contains("it/s") && !inside.contains("/it") {
         return None;
     }
-    let rate = inside.find("it/s").map(|at| at + 4).or(inside.find("/it").map(|at| at + 3))?;
+    let rate = inside
+        .find("it/s")
+        .map(|at| at + 4)
+        .or(inside.find("/it").map(|at| at + 3))?;
     Some(Bar {
         description: description.trim_end_matches([' ', ':']),
         done,
@@ -70,9 +73,11 @@ impl Grammar for Progress {
         let Some(bar) = bar(line).filter(|bar| bar.done > 0 && !bar.metrics.is_empty()) else {
             return Match::No;
         };
-        let about_data = ["valid", "eval", "test", "predict", "sanity", "sampl", "download", "map"]
-            .iter()
-            .any(|word| bar.description.to_ascii_lowercase().contains(word));
+        let about_data = [
+            "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map",
+        ]
+        .iter()
+        .any(|word| bar.description.to_ascii_lowercase().contains(word));
         if about_data {
             return Match::No;
         }
@@ -129,9 +134,15 @@ mod tests {
     #[test]
     fn bars_are_told_from_tables() {
         let found = bar(" 12%|█▏        | 120/1000 [02:00<14:40,  1.00s/it, loss=3.21, lr=1e-4]").unwrap();
-        assert_eq!((found.done, found.total, found.metrics), (120, Some(1000), "loss=3.21, lr=1e-4"));
+        assert_eq!(
+            (found.done, found.total, found.metrics),
+            (120, Some(1000), "loss=3.21, lr=1e-4")
+        );
         let found = bar("Validation DataLoader 0: |          | 7/? [00:00<00:00, 105.42it/s]").unwrap();
-        assert_eq!((found.done, found.total, found.description), (7, None, "Validation DataLoader 0"));
+        assert_eq!(
+            (found.done, found.total, found.description),
+            (7, None, "Validation DataLoader 0")
+        );
         assert!(bar("| a | b | 1/2 [x]").is_none());
     }
 

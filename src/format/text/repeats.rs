@@ -58,7 +58,9 @@ impl Repeats {
 }
 
 fn same(one: f64, other: f64) -> bool {
-    one.to_bits() == other.to_bits() || (one - other).abs() <= 1e-6 * one.abs() || (one.is_nan() && other.is_nan())
+    one.to_bits() == other.to_bits()
+        || (one - other).abs() <= 1e-6 * one.abs()
+        || (one.is_nan() && other.is_nan())
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::format::number;
 use super::Fields;
+use crate::format::number;
 use crate::metric::{Fit, Names, Quantity, Role};
 
 /// A number in a line and the words before it.

@@ -21,7 +21,11 @@ impl Grammar for Llama2c {
             };
             fields.values.push(("val loss", value));
             // Alone it is nanoGPT's.
-            return if fields.step.is_some() { Match::Record } else { Match::No };
+            return if fields.step.is_some() {
+                Match::Record
+            } else {
+                Match::No
+            };
         }
         let mut cells = line.split(" | ");
         let step = cells.next().and_then(|step| step.trim().parse().ok());
@@ -74,10 +78,7 @@ impl Grammar for Clu {
         let Some((_, rest)) = line.split_once("logging_writer.py:") else {
             return Match::No;
         };
-        let Some((step, metrics)) = rest
-            .split_once("] [")
-            .and_then(|(_, rest)| rest.split_once("] "))
-        else {
+        let Some((step, metrics)) = rest.split_once("] [").and_then(|(_, rest)| rest.split_once("] ")) else {
             return Match::No;
         };
         fields.step = step.parse().ok();
