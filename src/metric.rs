@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::pattern::LinePattern;
+
 /// A quantity that losscast understands. Everything else in a log is listed by
 /// `inspect` and otherwise left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -437,7 +439,22 @@ const NAMES: &[(Role, &[&str])] = &[
 /// Names that look like a loss but are not the objective.
 const NOT_A_LOSS: &[&str] = &[
     "z_loss", "aux_loss", "kl_loss", "balanc", "router", "best", "delta", "std", "min", "max", "perplex",
-    "scale", "ema", "mtp",
+    "scale", "ema", "mtp", "final", "initial", "target",
+];
+
+/// Parts of the names of optimisers, which name the learning rates they log.
+const OPTIMISERS: &[&str] = &[
+    "adam",
+    "sgd",
+    "lamb",
+    "lion",
+    "muon",
+    "adafactor",
+    "rmsprop",
+    "sophia",
+    "shampoo",
+    "soap",
+    "adagrad",
 ];
 
 /// Lower case, with every run of separators (`_`, `-`, `/`, `.`, space, brackets) as one `_`.
@@ -472,10 +489,14 @@ pub struct Fit {
 
 const PATTERN_RANK: u16 = 1000;
 
-/// Names the user declared on the command line; they beat the table.
+/// Names the user declared on the command line, which beat the table, and the shapes of
+/// lines that the user described.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Names {
     declared: Vec<(String, Role)>,
+    /// Lines of the user's own formats. They live as long as the process, as the
+    /// built-in formats do.
+    pub patterns: Vec<&'static LinePattern>,
 }
 
 impl Names {
@@ -490,15 +511,13 @@ impl Names {
         if let Some((_, role)) = self.declared.iter().find(|(declared, _)| *declared == canonical) {
             return Some(Fit { role: *role, rank: 0 });
         }
-        for (role, names) in NAMES {
-            if let Some(rank) = names.iter().position(|candidate| *candidate == canonical) {
-                return Some(Fit {
-                    role: *role,
-                    rank: u16::try_from(rank + 1).unwrap_or(PATTERN_RANK),
-                });
-            }
-        }
-        pattern_role(&canonical)
+        in_table(&canonical)
+            .or_else(|| {
+                // Loggers put their own words before the names they are given.
+                let inner = WRAPPERS.iter().find_map(|word| canonical.strip_prefix(word))?;
+                in_table(inner.strip_prefix('_')?)
+            })
+            .or_else(|| pattern_role(&canonical))
     }
 
     /// Gives each role to the best of `names`; the others stay without one.
@@ -519,6 +538,21 @@ impl Names {
     }
 }
 
+/// What loggers put before the names that they are given.
+const WRAPPERS: &[&str] = &[
+    "metrics", "metric", "scalars", "logs", "data", "payload", "values", "history",
+];
+
+fn in_table(canonical: &str) -> Option<Fit> {
+    NAMES.iter().find_map(|(role, names)| {
+        let rank = names.iter().position(|candidate| *candidate == canonical)?;
+        Some(Fit {
+            role: *role,
+            rank: u16::try_from(rank + 1).unwrap_or(PATTERN_RANK),
+        })
+    })
+}
+
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
 fn pattern_role(canonical: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
@@ -533,7 +567,10 @@ fn pattern_role(canonical: &str) -> Option<Fit> {
         } else {
             Quantity::TrainLoss
         })
-    } else if canonical.starts_with("lr_") && canonical.ends_with("group0") {
+    } else if canonical
+        .strip_prefix("lr_")
+        .is_some_and(|rest| rest.ends_with("group0") || OPTIMISERS.iter().any(|name| rest.contains(name)))
+    {
         Role::of(Quantity::LearningRate)
     } else {
         return None;
@@ -560,6 +597,10 @@ mod tests {
         assert_eq!(role("wsd-run-7 - train/lm_loss"), Some("train_loss"));
         assert_eq!(role("optim/LR (group 0)"), Some("learning_rate"));
         assert_eq!(role("val/c4_loss"), Some("eval_loss"));
+        assert_eq!(role("lr-AdamW/pg1"), Some("learning_rate"));
+        assert_eq!(role("lr-DecoupledAdamW/group0"), Some("learning_rate"));
+        assert_eq!(role("metrics/train/loss"), Some("train_loss"));
+        assert_eq!(role("metrics/optim/learning_rate"), Some("learning_rate"));
     }
 
     #[test]

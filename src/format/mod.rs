@@ -19,6 +19,7 @@ pub mod roles;
 pub mod sidecar;
 pub mod text;
 pub mod trainer_state;
+pub mod user;
 
 use crate::metric::{Names, Role};
 pub use records::{BadLine, Decoded, Records};
@@ -263,6 +264,12 @@ const ENOUGH_RECORDS: usize = 2;
 /// The format of a file, and how many records of the sample it can read.
 pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Claim)> {
     let mut best: Option<(&'static dyn Format, Claim)> = None;
+    // What the user describes is believed wherever it is found.
+    for pattern in &names.patterns {
+        if let Some(claim) = pattern.claim(sample, names) {
+            return Some((*pattern, claim));
+        }
+    }
     for format in FORMATS {
         // A specific format that reads a few records is right about them.
         let settled = best.is_some_and(|(_, claim)| claim.certain || claim.records >= ENOUGH_RECORDS);

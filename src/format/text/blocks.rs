@@ -22,7 +22,9 @@ impl Grammar for Composer {
             let Some((labels, metric)) = rest.split_once("]: ") else {
                 return Match::No;
             };
-            let Some(batch) = label(labels, "batch=").and_then(|(batch, _)| batch.checked_add(1)) else {
+            // Learning rates are logged when the batch is done, all else before.
+            let done = u64::from(!metric.starts_with("lr-"));
+            let Some(batch) = label(labels, "batch=").and_then(|(batch, _)| batch.checked_add(done)) else {
                 return Match::No;
             };
             fields.step = Some(batch);

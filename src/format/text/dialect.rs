@@ -50,7 +50,12 @@ pub const LITGPT: Dialect = Dialect {
         &["iter ", "val loss ", "val time"],
         &["Final evaluation", "val loss"],
     ],
-    rename: &[("loss train", "loss"), ("val", "val loss"), ("iter", "")],
+    rename: &[
+        ("loss train", "loss"),
+        ("val", "val loss"),
+        ("iter", ""),
+        ("time", ""),
+    ],
     repeated: &["val loss"],
     ..PLAIN
 };

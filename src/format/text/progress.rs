@@ -90,9 +90,7 @@ impl Grammar for Progress {
         let step = epoch
             .saturating_mul(bar.total.unwrap_or(0))
             .saturating_add(bar.done);
-        if self.last == Some(step) {
-            return Match::No;
-        }
+        let drawn = self.last == Some(step);
         let mut loss = false;
         let mut evaluated = self.evaluated;
         named_numbers(bar.metrics, |named| {
@@ -106,6 +104,7 @@ impl Grammar for Progress {
                         fields.values.push((name, named.value));
                     }
                 }
+                Some(_) if drawn => {}
                 Some(role) => {
                     loss |= role.same_slot(Role::of(Quantity::TrainLoss));
                     push_value(fields, name, fit, &named);
