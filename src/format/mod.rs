@@ -215,8 +215,8 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("nanogpt", &["iter ", "loss "], |_| {
         Box::<text::nanogpt::Nanogpt>::default()
     }),
-    &TextFormat::specific("build-nanogpt", &[" train "], |_| {
-        Box::new(text::build_nanogpt::BuildNanogpt)
+    &TextFormat::specific("build-nanogpt", &[], |_| {
+        Box::<text::build_nanogpt::BuildNanogpt>::default()
     }),
     &TextFormat::specific("llama2.c", &[" | loss ", " | lr "], |_| {
         Box::new(text::small::Llama2c)

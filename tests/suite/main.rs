@@ -10,5 +10,4 @@ mod corpus;
 mod instability;
 mod live;
 mod screens;
-mod survey;
 mod terminal;

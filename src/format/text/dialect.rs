@@ -3,6 +3,7 @@
 
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::number;
 use crate::format::roles::whole;
 use crate::metric::{Quantity, Role};
 
@@ -17,6 +18,9 @@ pub struct Dialect {
     pub step: &'static [&'static str],
     /// Names that mean something else than the table of names says: (as written, instead).
     pub rename: &'static [(&'static str, &'static str)],
+    /// The words before the planned number of steps, in a line of its own; empty when there
+    /// is none.
+    pub announces: &'static str,
     /// The name whose `28/99` counts from 0 to a last index, if there is one.
     pub index: &'static str,
     /// Names that repeat the last evaluation on every line: they count when they change.
@@ -29,6 +33,7 @@ pub const PLAIN: Dialect = Dialect {
     eval: &[],
     step: &["step"],
     rename: &[],
+    announces: "",
     index: "",
     repeated: &[],
 };
@@ -75,6 +80,7 @@ pub const MAXTEXT: Dialect = Dialect {
 pub const MLX: Dialect = Dialect {
     train: &["Iter ", ": Train loss "],
     eval: &[&["Iter ", ": Val loss "]],
+    announces: "Starting training..., iters: ",
     step: &["iter"],
     ..PLAIN
 };
@@ -196,6 +202,13 @@ impl Grammar for DialectGrammar {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let dialect = self.dialect;
         let eval = dialect.eval.iter().any(|words| holds(line, words));
+        if !dialect.announces.is_empty()
+            && let Some((_, total)) = line.split_once(dialect.announces)
+        {
+            let total = total.split([' ', ',']).next().unwrap_or_default();
+            fields.total = number::parse(total).and_then(whole);
+            return Match::Notice;
+        }
         if !eval && !holds(line, dialect.train) {
             return Match::No;
         }

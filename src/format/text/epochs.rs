@@ -105,7 +105,7 @@ pub const MINIMIND: Style = Style {
 };
 
 /// DeiT, MAE, DINO, DETR: `Epoch: [0/100]  [   0/1562]  eta: ..  loss: 10.7 (10.7)`, and
-/// the ImageNet example: `Epoch: [0][  10/5005]	Time  0.2 ( 0.3)	Loss 6.9 (6.9)`.
+/// the ImageNet example: `Epoch: [0][  10/5005]  Time  0.2 ( 0.3)  Loss 6.9 (6.9)`.
 pub const METRIC_LOGGER: Style = Style {
     base: 0,
     find: |line| {
@@ -133,7 +133,7 @@ pub const TIMM: Style = Style {
 };
 
 /// mmengine and mm 0.x: `Epoch(train) [1][200/735]  lr: 1.9870e-04  .. loss: 2.7522`,
-/// `Iter(train) [  100/40000]`, `Epoch [1][50/7330]	lr: ..`, `Iter [50/40000]	lr: ..`.
+/// `Iter(train) [  100/40000]`, `Epoch [1][50/7330]  lr: ..`, `Iter [50/40000]  lr: ..`.
 pub const MMENGINE: Style = Style {
     base: 1,
     find: |line| {
@@ -172,7 +172,7 @@ pub const MMENGINE: Style = Style {
     rename: &[("time", "step_time"), ("data_time", "")],
 };
 
-/// PyTorch's examples: `Train Epoch: 1 [640/60000 (1%)]	Loss: 2.1`, and its word model:
+/// PyTorch's examples: `Train Epoch: 1 [640/60000 (1%)]  Loss: 2.1`, and its word model:
 /// `| epoch   1 |   200/ 3052 batches | lr 20.00 | ms/batch 148.77 | loss  5.92 |`.
 pub const PYTORCH_EXAMPLE: Style = Style {
     base: 1,

@@ -20,7 +20,7 @@ pub struct Fairseq {
 impl Grammar for Fairseq {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let has = |part: &str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
-        if !has("num_updates") || !(has("epoch") && has("loss")) {
+        if !["num_updates", "epoch", "loss"].iter().all(|word| has(word)) {
             return Match::No;
         }
         let eval = has("| valid on ") || has("valid_loss") || has("][valid]") || has("| valid |");

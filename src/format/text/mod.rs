@@ -49,6 +49,8 @@ pub enum Match {
     No,
     /// A record at the step of the line, or else at that of the last record.
     Record,
+    /// A record at the step that the next record states.
+    Ahead,
     /// Nothing to record, but the planned number of steps.
     Notice,
 }
@@ -200,7 +202,8 @@ impl TextDecoder {
     /// True when the piece held a record.
     fn piece(&mut self, piece: &str, out: &mut Decoded) -> bool {
         let mut fields = Fields::default();
-        match self.grammar.parse(piece, &mut fields) {
+        let matched = self.grammar.parse(piece, &mut fields);
+        match matched {
             Match::No => {
                 self.aside(piece, out);
                 return false;
@@ -210,7 +213,7 @@ impl TextDecoder {
                 self.aside(piece, out);
                 return false;
             }
-            Match::Record => {}
+            Match::Record | Match::Ahead => {}
         }
         let mut draft = Draft::default();
         for (name, value) in &fields.values {
@@ -222,6 +225,10 @@ impl TextDecoder {
             return false;
         }
         out.total_steps = fields.total.or(out.total_steps);
+        if matched == Match::Ahead {
+            self.pending = Some(draft);
+            return true;
+        }
         let step = fields.step.or(draft.step).or(self.last_step);
         if let Some(step) = step
             && !self.repeats.is_news(step, &mut draft, wrapper::rank(piece))

@@ -2,8 +2,9 @@
 //! 1.00s/it, loss=3.21, lr=1e-4]`.
 //!
 //! For trainers that print nothing else (Lightning, kohya's scripts, diffusers, Levanter).
-//! A bar is redrawn many times for one step: the first drawing of a step that shows
-//! metrics counts.
+//! A bar is redrawn many times for one step, and the first drawing of a step often shows
+//! the metrics of the last one: what counts is the last drawing. So a step is taken when
+//! the next one is drawn, and the very last one when it is drawn again.
 
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
@@ -63,22 +64,32 @@ fn number(text: &str) -> Option<u64> {
 #[derive(Debug, Default)]
 pub struct Progress {
     names: NameFinder,
-    last: Option<u64>,
-    /// Values of the last drawing, to see what is news.
+    /// The step that is being drawn.
+    drawn: Option<Drawn>,
+    /// The last evaluation, which is carried along until the next one.
     evaluated: Option<f64>,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Drawn {
+    step: u64,
+    values: [Option<f64>; Quantity::COUNT],
+    /// It was handed out already.
+    taken: bool,
+}
+
+/// Bars about other things than training.
+const NOT_TRAINING: &[&str] = &[
+    "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map", "generat", "load",
+];
 
 impl Grammar for Progress {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line).filter(|bar| bar.done > 0 && !bar.metrics.is_empty()) else {
             return Match::No;
         };
-        let about_data = [
-            "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map",
-        ]
-        .iter()
-        .any(|word| bar.description.to_ascii_lowercase().contains(word));
-        if about_data {
+        let description = bar.description.to_ascii_lowercase();
+        if NOT_TRAINING.iter().any(|word| description.contains(word)) {
             return Match::No;
         }
         // `Epoch 3:` counts within epochs.
@@ -87,40 +98,81 @@ impl Grammar for Progress {
             .rsplit_once("poch ")
             .and_then(|(_, epoch)| epoch.trim().split(['/', ' ']).next()?.parse::<u64>().ok())
             .unwrap_or(0);
-        let step = epoch
-            .saturating_mul(bar.total.unwrap_or(0))
-            .saturating_add(bar.done);
-        let drawn = self.last == Some(step);
-        let mut loss = false;
-        let mut evaluated = self.evaluated;
-        named_numbers(bar.metrics, |named| {
-            let (name, fit) = self.names.find(named.words);
-            match fit.map(|fit| fit.role) {
-                Some(Role::Step | Role::TotalSteps) | None => {}
-                Some(role) if role.same_slot(Role::of(Quantity::EvalLoss)) => {
-                    // Carried along until the next evaluation.
-                    if evaluated.is_none_or(|last| last.to_bits() != named.value.to_bits()) {
-                        evaluated = Some(named.value);
-                        fields.values.push((name, named.value));
-                    }
-                }
-                Some(_) if drawn => {}
-                Some(role) => {
-                    loss |= role.same_slot(Role::of(Quantity::TrainLoss));
-                    push_value(fields, name, fit, &named);
-                }
-            }
-        });
-        self.evaluated = evaluated;
-        if fields.values.is_empty() || !(loss || evaluated.is_some()) {
-            return Match::No;
-        }
-        self.last = Some(step);
-        fields.step = Some(step);
         if epoch == 0 {
             fields.total = bar.total;
         }
-        Match::Record
+        let step = epoch
+            .saturating_mul(bar.total.unwrap_or(0))
+            .saturating_add(bar.done);
+        let mut values = [None; Quantity::COUNT];
+        named_numbers(bar.metrics, |named| {
+            let (name, fit) = self.names.find(named.words);
+            let mut one = Fields::default();
+            push_value(&mut one, name, fit, &named);
+            if let (Some(Role::Value { quantity, scale }), Some((_, value))) =
+                (fit.map(|fit| fit.role), one.values.first())
+            {
+                values[quantity.index()].get_or_insert(value * scale);
+            }
+        });
+        if values[Quantity::TrainLoss.index()].is_none() && values[Quantity::EvalLoss.index()].is_none() {
+            return Match::Notice;
+        }
+        match &mut self.drawn {
+            Some(drawn) if drawn.step == step => {
+                let again = !drawn.taken && Some(bar.done) == bar.total;
+                if drawn.taken {
+                    // Only an evaluation can still come.
+                    values[Quantity::TrainLoss.index()] = None;
+                }
+                drawn.values = values;
+                drawn.taken |= again;
+                let drawn = *drawn;
+                if again || drawn.taken {
+                    return self.hand_out(drawn, fields);
+                }
+                Match::Notice
+            }
+            before => {
+                let before = before.replace(Drawn {
+                    step,
+                    values,
+                    taken: false,
+                });
+                match before {
+                    Some(drawn) if !drawn.taken => self.hand_out(drawn, fields),
+                    _ => Match::Notice,
+                }
+            }
+        }
+    }
+}
+
+impl Progress {
+    fn hand_out(&mut self, drawn: Drawn, fields: &mut Fields<'_>) -> Match {
+        fields.step = Some(drawn.step);
+        for quantity in Quantity::ALL {
+            let Some(value) = drawn.values[quantity.index()] else {
+                continue;
+            };
+            if quantity == Quantity::EvalLoss {
+                if self
+                    .evaluated
+                    .is_some_and(|last| last.to_bits() == value.to_bits())
+                {
+                    continue;
+                }
+                self.evaluated = Some(value);
+            } else if drawn.taken && drawn.values[Quantity::TrainLoss.index()].is_none() {
+                continue;
+            }
+            fields.values.push((quantity.name(), value));
+        }
+        if fields.values.is_empty() {
+            Match::Notice
+        } else {
+            Match::Record
+        }
     }
 }
 
@@ -148,13 +200,15 @@ mod tests {
     #[test]
     fn one_point_a_step() {
         let content = "\rEpoch 0:   0%|          | 0/4 [00:00<?, ?it/s]\rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.830]\
-            \rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.830]\rEpoch 0:  50%|#####     | 2/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.5]\
+            \rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.700]\rEpoch 0:  50%|#####     | 2/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.5]\
             \rValidation DataLoader 0:  50%|#####     | 1/2 [00:00<00:00, 99.0it/s, val_loss=9.0]\rEpoch 0:  75%|###     | 3/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\
-            \rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.0, val_loss=4.1]\n";
+            \rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.0, val_loss=4.1]\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!((read.format, read.decoded.total_steps), ("progress-bar", Some(4)));
         assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4]);
+        assert_eq!(read.decoded.records.value(0, Quantity::TrainLoss), Some(4.7));
         assert_eq!(read.decoded.records.value(2, Quantity::EvalLoss), Some(4.1));
         assert_eq!(read.decoded.records.value(3, Quantity::EvalLoss), None);
+        assert_eq!(read.decoded.records.value(3, Quantity::TrainLoss), Some(4.0));
     }
 }

@@ -59,7 +59,8 @@ impl Grammar for Rwkv {
         else {
             return Match::No;
         };
-        if !((loss.exp() / perplexity - 1.0).abs() < 1e-3) || !(0.0..1.0).contains(&rate) {
+        let proven = (loss.exp() / perplexity - 1.0).abs() < 1e-3;
+        if !proven || !(0.0..1.0).contains(&rate) {
             return Match::No;
         }
         fields.step = Some(epoch);
