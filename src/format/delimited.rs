@@ -2,6 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::json_lines::parts;
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
@@ -194,11 +195,12 @@ impl DelimitedDecoder {
 
 impl LineDecoder for DelimitedDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.trim_ascii().is_empty() || line.starts_with(b"#") || self.is_header(line) {
-            out.ignored += 1;
-        } else {
-            self.row(number, line, out);
+        for line in parts(line) {
+            if line.trim_ascii().is_empty() || line.starts_with(b"#") || self.is_header(line) {
+                out.ignored += 1;
+            } else {
+                self.row(number, line, out);
+            }
         }
     }
 

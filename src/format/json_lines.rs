@@ -149,10 +149,12 @@ impl LineDecoder for JsonDecoder {
         match self.layouts.read(line, &mut draft, out) {
             Outcome::Read => self.finish(&draft, out),
             Outcome::Unknown => {
-                if line.trim_ascii().is_empty() {
-                    out.ignored += 1;
-                } else {
-                    self.slow(number, line, out);
+                for part in parts(line) {
+                    if part.trim_ascii().is_empty() {
+                        out.ignored += 1;
+                    } else {
+                        self.slow(number, part, out);
+                    }
                 }
             }
         }
@@ -175,6 +177,15 @@ pub(super) fn is_held_out(value: &str) -> bool {
     ["val", "valid", "validation", "eval", "evaluation", "test", "dev"]
         .iter()
         .any(|word| value.trim().eq_ignore_ascii_case(word))
+}
+
+/// What stands between the carriage returns of a line: terminals and some writers end
+/// lines with them.
+pub(super) fn parts(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b'\r')
+        .enumerate()
+        .filter(|(index, part)| *index == 0 || !part.is_empty())
+        .map(|(_, part)| part)
 }
 
 enum Reading {

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::hints::{Fact, Place};
+use super::json_lines::parts;
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
@@ -190,8 +191,8 @@ impl MllogDecoder {
     }
 }
 
-impl LineDecoder for MllogDecoder {
-    fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+impl MllogDecoder {
+    fn part(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         if let Some(at) = memchr::memmem::find(line, MARK) {
             let json = line.get(at + MARK.len() - 1..).unwrap_or_default();
             return self.event(number, json, line, out);
@@ -212,6 +213,14 @@ impl LineDecoder for MllogDecoder {
             return;
         }
         out.ignored += 1;
+    }
+}
+
+impl LineDecoder for MllogDecoder {
+    fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        for part in parts(line) {
+            self.part(number, part, out);
+        }
     }
 
     fn columns(&self) -> Vec<Column> {

@@ -153,6 +153,8 @@ impl Draft {
             } => {
                 if let Some(seconds) = since_epoch(value) {
                     self.put(Quantity::WallTime, seconds);
+                } else if !self.has(Quantity::Elapsed) {
+                    self.put(Quantity::Elapsed, value);
                 }
             }
             Role::Value { quantity, scale } => self.put(quantity, value * scale),
@@ -216,7 +218,7 @@ impl Draft {
 }
 
 /// A point in time in seconds since the epoch, logged in seconds or smaller units. What is
-/// too small for one is a duration under an ambiguous name (`time`).
+/// too small for one is the time since the start under an ambiguous name (`time`).
 fn since_epoch(value: f64) -> Option<f64> {
     [1.0, 1e-3, 1e-6, 1e-9]
         .iter()

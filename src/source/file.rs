@@ -436,7 +436,7 @@ impl From<Deaf> for Failure {
 /// A line ends with a line feed. Progress bars redraw with carriage returns alone,
 /// some scripts for a whole run: once there is one with something behind it, the
 /// part before it is complete as well.
-fn split_lines(
+pub(crate) fn split_lines(
     bytes: &[u8],
     lines: &mut u64,
     discarding: &mut bool,
