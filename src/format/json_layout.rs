@@ -235,7 +235,7 @@ const EXACT_POWERS: [f64; 23] = [
 /// Reads a number of at most 15 digits in one pass. Such a number is the quotient or
 /// product of two exact floats and so comes out correctly rounded (Clinger 1990, the
 /// fast case); nearly every number in a log is one. `None` for anything else.
-fn short_number(value: &[u8]) -> Option<(f64, usize)> {
+pub(super) fn short_number(value: &[u8]) -> Option<(f64, usize)> {
     const MOST_DIGITS: usize = 15;
     let negative = value.first() == Some(&b'-');
     let mut at = usize::from(negative);

@@ -107,6 +107,10 @@ impl JsonDecoder {
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
         }
+        if draft.is_empty() && draft.step.is_none() && self.rows == 0 {
+            // Settings are written before the first record, if at all.
+            super::json_document::settings_of(&fields, &mut out.hints);
+        }
         if about_eval {
             draft.about_held_out_data(self.last_step);
         }

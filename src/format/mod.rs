@@ -21,7 +21,7 @@ pub mod text;
 pub mod trainer_state;
 pub mod user;
 
-use crate::metric::{Names, Role};
+use crate::metric::{Names, Quantity, Role};
 pub use records::{BadLine, Decoded, Records};
 use text::TextFormat;
 use text::dialect::{self, DialectGrammar};
@@ -124,6 +124,10 @@ pub trait LineDecoder: Send {
 
     /// What each name seen so far was taken for.
     fn columns(&self) -> Vec<Column>;
+
+    /// Whether lines may be read through layouts learnt from others. They change nothing
+    /// but the speed, which is what the tests ask.
+    fn use_layouts(&mut self, _wanted: bool) {}
 }
 
 /// Decodes a file that is one document.
@@ -286,6 +290,77 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         }
     }
     best
+}
+
+/// What every format makes of a sample, those that win first: for `inspect`.
+pub fn rivals(sample: &Sample, names: &Names) -> Vec<(&'static str, Claim)> {
+    let patterns = names.patterns.iter().map(|pattern| *pattern as &dyn Format);
+    let mut claims: Vec<(bool, &'static str, Claim)> = patterns
+        .chain(FORMATS.iter().copied())
+        .filter_map(|format| Some((format.is_fallback(), format.name(), format.claim(sample, names)?)))
+        .filter(|(_, _, claim)| claim.records > 0 || claim.certain)
+        .collect();
+    claims.sort_by_key(|(fallback, _, claim)| (!claim.certain, *fallback, std::cmp::Reverse(claim.records)));
+    claims.into_iter().map(|(_, name, claim)| (name, claim)).collect()
+}
+
+/// What is missing in a file that no format recognises, and what to do about it.
+pub fn diagnose(sample: &Sample, names: &Names) -> String {
+    const NAMED: usize = 12;
+    let first = sample
+        .lines()
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    if first.is_empty() {
+        return "there is nothing in it yet".to_owned();
+    }
+    let (kind, columns) = structured_columns(first, sample, names);
+    if let Some(kind) = kind {
+        let has = |role: Role| {
+            columns
+                .iter()
+                .any(|column| names.role_of(column).is_some_and(|fit| fit.role.same_slot(role)))
+        };
+        let list: Vec<&str> = columns.iter().map(String::as_str).take(NAMED).collect();
+        let more = columns.len().saturating_sub(NAMED);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let loss = has(Role::of(Quantity::TrainLoss)) || has(Role::of(Quantity::EvalLoss));
+        let missing = if loss {
+            "rows with a loss"
+        } else {
+            "a loss; name it with --loss NAME or --eval-loss NAME"
+        };
+        return format!("{kind} with {}{more}, but without {missing}", list.join(", "));
+    }
+    let engine = [sample.head, sample.tail].iter().any(|part| {
+        memchr::memmem::find(part, b"[logging.py:").is_some()
+            || memchr::memmem::find(part, b"OVERFLOW!").is_some()
+    });
+    if engine {
+        return "DeepSpeed's own lines have steps and learning rates but no loss: the training script must print it"
+            .to_owned();
+    }
+    "no line has a step and a loss that a built-in format knows; describe its lines with [[format]] in losscast.toml"
+        .to_owned()
+}
+
+/// The names of a file that is made of rows, and what kind of file it is.
+fn structured_columns(first: &[u8], sample: &Sample, names: &Names) -> (Option<&'static str>, Vec<String>) {
+    if first.trim_ascii_start().starts_with(b"{")
+        && let Some(serde_json::Value::Object(fields)) = json_lines::parse_line(first)
+    {
+        let mut found = Vec::new();
+        json_lines::visit(&fields, "", 4, &mut |name, _| found.push(name.to_owned()));
+        return (Some("JSON lines"), found);
+    }
+    match delimited::header_names(sample, names) {
+        Some(found) => (Some("a table"), found),
+        None => (None, Vec::new()),
+    }
 }
 
 /// Why a file cannot be a log at all, from its first bytes.

@@ -53,6 +53,12 @@ impl Roles {
         self.learn(name)
     }
 
+    /// The role of a name that is known already.
+    pub fn known(&self, name: &str) -> Option<Role> {
+        let index = self.index.get(name)?;
+        self.columns.get(*index)?.role
+    }
+
     /// The role of a name, for a record that goes to `out`.
     pub fn take(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
         let (role, remapped) = self.role(name);

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::detect::{Context, Detector, detectors};
+use crate::format::hints::{Fact, Hints};
 use crate::format::records::Row;
 use crate::format::{BadLine, Column, Decoded};
 use crate::metric::Quantity;
@@ -64,6 +65,8 @@ pub struct Run {
     pub lines: LineCount,
     /// Planned number of steps, as the log states it.
     pub logged_total_steps: Option<u64>,
+    /// What the log, or a file beside it, states about the plan.
+    pub hints: Hints,
     /// Learning rates.
     pub rates: RecordedRates,
     /// Alerts raised by the records.
@@ -88,6 +91,7 @@ impl Run {
             columns: Vec::new(),
             lines: LineCount::default(),
             logged_total_steps: None,
+            hints: Hints::default(),
             rates: RecordedRates::default(),
             alerts: AlertLog::default(),
             resumed_at: Vec::new(),
@@ -143,8 +147,12 @@ impl Run {
         self.lines
             .bad_lines
             .extend(decoded.bad_lines.iter().take(room).cloned());
+        self.hints.merge(&decoded.hints);
         if decoded.total_steps.is_some() {
             self.logged_total_steps = decoded.total_steps;
+        } else if self.logged_total_steps.is_none() {
+            // Only a step that was stated: epochs and tokens may be counted another way.
+            self.logged_total_steps = decoded.hints.count(Fact::TotalSteps);
         }
         self.context.total_steps = self.logged_total_steps;
         for row in decoded.records.rows() {

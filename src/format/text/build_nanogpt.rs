@@ -23,6 +23,7 @@ impl Grammar for BuildNanogpt {
                 ("dt", "ms") => fields.values.push(("step_time", named.value / 1000.0)),
                 (name, _) => fields.values.push((name, named.value)),
             });
+            fields.alone = true;
             return if fields.step.is_some() {
                 Match::Record
             } else {

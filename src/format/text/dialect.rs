@@ -266,6 +266,7 @@ impl Grammar for DialectGrammar {
                 }
             }
         }
+        fields.alone = dialect.repeated.is_empty();
         if fields.values.is_empty() {
             Match::No
         } else {

@@ -49,6 +49,7 @@ impl Grammar for KeyValue {
                 _ => fields.values.push((name, named.value)),
             }
         });
+        fields.alone = !stated;
         if stated || (step_rank.is_some() && fields.values.len() > 1) {
             Match::Record
         } else if evaluated {

@@ -46,6 +46,7 @@ fn log_line<'a>(rest: &'a str, fields: &mut Fields<'a>) -> Match {
         return Match::No;
     };
     fields.step = Some(step);
+    fields.alone = true;
     // `eval` is an accuracy, not a loss.
     let values = tokens
         .filter_map(|token| token.split_once(':'))
@@ -73,6 +74,7 @@ impl Llmc {
         if let Some(time) = time.and_then(number::parse) {
             fields.values.push(("step_time", time / 1000.0));
         }
+        fields.alone = true;
         if fields.step.is_some() {
             Match::Record
         } else {

@@ -12,6 +12,7 @@ pub mod fairseq;
 pub mod huggingface;
 pub mod keras;
 pub mod key_value;
+mod layout;
 pub mod llmc;
 pub mod megatron;
 pub mod modded_nanogpt;
@@ -28,8 +29,9 @@ use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
+use layout::Layouts;
 use repeats::Repeats;
-use wrapper::Pieces;
+use wrapper::{LineClock, Pieces};
 
 /// What a grammar found in a line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +42,10 @@ pub struct Fields<'a> {
     pub total: Option<u64>,
     /// Named numbers.
     pub values: Vec<(&'a str, f64)>,
+    /// What the line says follows from its words and numbers alone: neither from lines
+    /// before it nor from how large a number is. Another line with the same words may
+    /// then be read without asking the grammar.
+    pub alone: bool,
 }
 
 /// Whether a line belongs to a grammar.
@@ -176,6 +182,11 @@ struct TextDecoder {
     roles: Roles,
     pieces: Pieces,
     repeats: Repeats,
+    /// `None` when layouts are not wanted.
+    layouts: Option<Layouts>,
+    clock: LineClock,
+    /// The line at hand is one piece of plain text.
+    plain: bool,
     last_step: Option<u64>,
     pending: Option<Draft>,
     /// Lines that may still be searched for statements about the plan.
@@ -193,6 +204,9 @@ impl TextDecoder {
             roles: Roles::new(names, []),
             pieces: Pieces::default(),
             repeats: Repeats::default(),
+            layouts: Some(Layouts::default()),
+            clock: LineClock::default(),
+            plain: false,
             last_step: None,
             pending: None,
             searchable: MOST_SEARCHED,
@@ -224,20 +238,33 @@ impl TextDecoder {
         if draft.is_empty() {
             return false;
         }
+        if let Some(layouts) = &mut self.layouts
+            && self.plain
+            && fields.alone
+            && !out.remapped
+        {
+            layouts.learn(piece, &fields, &self.roles);
+        }
         out.total_steps = fields.total.or(out.total_steps);
         if matched == Match::Ahead {
             self.pending = Some(draft);
             return true;
         }
-        let step = fields.step.or(draft.step).or(self.last_step);
+        draft.step = fields.step.or(draft.step);
+        self.finish(draft, piece.as_bytes(), out)
+    }
+
+    /// Adds what a line said; false when it repeats what is known.
+    fn finish(&mut self, mut draft: Draft, line: &[u8], out: &mut Decoded) -> bool {
+        let step = draft.step.or(self.last_step);
         if let Some(step) = step
-            && !self.repeats.is_news(step, &mut draft, wrapper::rank(piece))
+            && !self.repeats.is_news(step, &mut draft, wrapper::rank(line))
         {
             return false;
         }
         if !draft.has(Quantity::Elapsed)
             && !draft.has(Quantity::WallTime)
-            && let Some(time) = wrapper::line_time(piece)
+            && let Some(time) = self.clock.read(line)
         {
             draft.put(Quantity::Elapsed, time);
         }
@@ -283,6 +310,16 @@ fn loss_scale(line: &str) -> Option<f64> {
 
 impl LineDecoder for TextDecoder {
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
+        if let Some(layouts) = &mut self.layouts
+            && let Some(read) = layouts.read(line, out)
+        {
+            out.total_steps = read.total.or(out.total_steps);
+            if !self.finish(read.draft, line, out) {
+                out.ignored += 1;
+            }
+            return;
+        }
+        self.plain = wrapper::is_plain(line);
         let mut pieces = std::mem::take(&mut self.pieces);
         let mut found = false;
         pieces.each(line, |piece| found |= self.piece(piece, out));
@@ -290,6 +327,15 @@ impl LineDecoder for TextDecoder {
         if !found {
             out.ignored += 1;
         }
+        if out.remapped
+            && let Some(layouts) = &mut self.layouts
+        {
+            layouts.clear();
+        }
+    }
+
+    fn use_layouts(&mut self, wanted: bool) {
+        self.layouts = wanted.then(Layouts::default);
     }
 
     fn columns(&self) -> Vec<Column> {

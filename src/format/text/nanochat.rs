@@ -36,6 +36,7 @@ impl Grammar for Nanochat {
         let Some(step) = fields.step else {
             return Match::No;
         };
+        fields.alone = fields.total.is_some();
         if train && fields.total.is_none() {
             fields.total = self.total_from_share(line, step);
         }

@@ -11,6 +11,8 @@ use crate::metric::Quantity;
 pub struct Repeats {
     /// Step, what was logged, and the rank that wrote it.
     labelled: VecDeque<(u64, u16, u32)>,
+    /// More than one rank has written.
+    several: bool,
     /// Step and value of the last losses.
     train: Option<(u64, f64)>,
     eval: Option<(u64, f64)>,
@@ -27,6 +29,16 @@ impl Repeats {
     pub fn is_news(&mut self, step: u64, draft: &mut Draft, rank: Option<u32>) -> bool {
         if let Some(rank) = rank {
             let what = draft.present();
+            if let Some((_, _, last)) = self.labelled.back()
+                && !self.several
+            {
+                if *last == rank {
+                    // As long as one rank writes alone its last record is all that matters.
+                    self.labelled.clear();
+                } else {
+                    self.several = true;
+                }
+            }
             let repeated = self
                 .labelled
                 .iter()
