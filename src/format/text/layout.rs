@@ -5,7 +5,7 @@
 //! exactly those words needs no grammar. A line that differs in anything but its numbers
 //! and the width of its blanks goes to the grammar.
 
-use crate::format::json_layout::short_number;
+use crate::format::json_layout::{leading_number, strip};
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, Roles, whole};
 use crate::metric::{Quantity, Role};
@@ -56,7 +56,7 @@ impl Words {
         if (rest.len() < text.len()) != self.blank_before {
             return None;
         }
-        let text = rest.strip_prefix(&*self.words)?;
+        let text = strip(rest, &self.words)?;
         if self.words.is_empty() {
             return Some(text);
         }
@@ -356,18 +356,17 @@ fn word_length(text: &[u8]) -> Option<usize> {
 /// The plain number at the start of `text` and its length; `None` for anything that a
 /// grammar might read in another way.
 fn exact_number(text: &[u8]) -> Option<(f64, usize)> {
-    let (value, length) = match short_number(text) {
-        Some(found) => found,
-        None => {
-            let length = token_length(text)?;
-            let token = std::str::from_utf8(text.get(..length)?).ok()?;
-            (fast_float2::parse::<f64, _>(token).ok()?, length)
-        }
-    };
-    // `1,234` and `1.5.2` are something else.
-    let more =
-        matches!(text.get(length), Some(b',' | b'.')) && text.get(length + 1).is_some_and(u8::is_ascii_digit);
-    (!more).then_some((value, length))
+    if let Some((value, length)) = leading_number(text)
+        && !matches!(
+            text.get(length),
+            Some(b'.' | b',' | b'+' | b'-' | b'e' | b'E' | b'0'..=b'9')
+        )
+    {
+        return Some((value, length));
+    }
+    let length = token_length(text)?;
+    let token = std::str::from_utf8(text.get(..length)?).ok()?;
+    Some((fast_float2::parse::<f64, _>(token).ok()?, length))
 }
 
 #[cfg(test)]

@@ -168,13 +168,14 @@ impl LineClock {
 fn date_start(line: &[u8]) -> Option<usize> {
     const SEARCHED: usize = 64;
     let head = line.get(..SEARCHED).unwrap_or(line);
-    memchr::memmem::find_iter(head, b"20").find(|start| is_date(line.get(*start..).unwrap_or_default()))
+    memchr::memchr_iter(b'2', head).find(|start| is_date(line.get(*start..).unwrap_or_default()))
 }
 
 /// `dddd-dd-dd?dd:dd:dd`
 fn is_date(bytes: &[u8]) -> bool {
     const SHAPE: &[u8] = b"dddd-dd-dd dd:dd:dd";
     bytes.len() >= SHAPE.len()
+        && bytes.starts_with(b"20")
         && bytes.iter().zip(SHAPE).all(|(byte, shape)| match shape {
             b'd' => byte.is_ascii_digit(),
             b' ' => matches!(byte, b' ' | b'T'),
