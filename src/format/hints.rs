@@ -688,8 +688,10 @@ impl Hints {
             return;
         };
         let place = if flag { Place::Configuration } else { Place::Log };
-        // In a dictionary or an argument dump a short name is a plan as well.
-        let dump = rest.starts_with("'") || rest.starts_with("\"") || rest.contains("....");
+        // In a dictionary or an argument dump a short name is a plan as well: arguments are
+        // printed one a line, in columns.
+        let column = rest.starts_with("   ") && rest.trim_end().ends_with(value);
+        let dump = rest.starts_with("'") || rest.starts_with("\"") || rest.contains("....") || column;
         self.state(name, value, if dump { Place::Configuration } else { place });
     }
 
@@ -810,6 +812,10 @@ mod tests {
         assert_eq!(
             (galore.total_steps(), galore.warm_up_steps()),
             (Some(20_000), Some(1000))
+        );
+        assert_eq!(
+            (galore.scheduler(), galore.number(Fact::PeakLearningRate)),
+            (Some("cosine"), Some(0.0008))
         );
 
         let nanogpt = scan("Overriding: max_iters = 5000\ntokens per iteration will be: 491,520\n");

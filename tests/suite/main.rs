@@ -7,6 +7,7 @@
 mod cli;
 mod common;
 mod corpus;
+mod inspect;
 mod instability;
 mod live;
 mod screens;

@@ -316,11 +316,10 @@ fn token_length(text: &[u8]) -> Option<usize> {
         return word;
     }
     let sign = usize::from(matches!(text.first(), Some(b'+' | b'-')));
-    let starts = match (text.get(sign), text.get(sign + 1)) {
-        (Some(b'0'..=b'9'), _) => true,
-        (Some(b'.'), Some(b'0'..=b'9')) => true,
-        _ => false,
-    };
+    let starts = matches!(
+        text.get(sign..),
+        Some([b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..])
+    );
     if !starts {
         return None;
     }
@@ -422,7 +421,7 @@ mod tests {
                 .collect();
             let names = Names::default();
             let sample = Sample::whole(b"");
-            for format in FORMATS.iter().copied() {
+            for format in FORMATS {
                 let read = |layouts: bool| {
                     let crate::format::Decoder::Lines(mut decoder) = format.decoder(&sample, &names) else {
                         return String::new();
