@@ -7,6 +7,7 @@
 pub mod discover;
 pub mod file;
 pub mod reader;
+pub mod settings;
 pub mod tail;
 pub mod watch;
 
