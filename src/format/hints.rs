@@ -612,6 +612,8 @@ fn judge(fact: Fact, text: &str) -> Option<(Fact, Value)> {
         Fact::PeakLearningRate => (1e-12, 1e3),
         Fact::FinalLearningRate => (0.0, 1e3),
         Fact::WarmUpEpochs => (0.0, 1e6),
+        // More is the size of some buffer.
+        Fact::SequenceLength => (1.0, 1e6),
         // -1 stands for "not given" nearly everywhere.
         _ => (f64::MIN_POSITIVE, 1e18),
     };

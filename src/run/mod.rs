@@ -81,6 +81,8 @@ pub struct Run {
     detectors: Vec<Box<dyn Detector>>,
     context: Context,
     restarted: bool,
+    /// The planned number of steps comes from `hints`.
+    total_is_a_hint: bool,
 }
 
 impl Run {
@@ -102,6 +104,7 @@ impl Run {
             detectors: detectors(),
             context: Context::default(),
             restarted: false,
+            total_is_a_hint: false,
         }
     }
 
@@ -150,10 +153,16 @@ impl Run {
         self.hints.merge(&decoded.hints);
         if decoded.total_steps.is_some() {
             self.logged_total_steps = decoded.total_steps;
-        } else if self.logged_total_steps.is_none() {
-            // Only a step that was stated: epochs and tokens may be counted another way.
-            self.logged_total_steps = decoded.hints.count(Fact::TotalSteps);
+        } else if self.logged_total_steps.is_none() || self.total_is_a_hint {
+            // Only a number of steps that was stated: epochs and tokens may be counted
+            // another way. A run that goes on beyond it shows that it was about something
+            // else, such as the steps of an evaluation.
+            let stated = self.hints.count(Fact::TotalSteps);
+            let last = decoded.records.steps().last().copied().unwrap_or_default();
+            self.logged_total_steps = stated.filter(|total| *total >= self.last_step.max(last));
+            self.total_is_a_hint = true;
         }
+        self.total_is_a_hint &= decoded.total_steps.is_none();
         self.context.total_steps = self.logged_total_steps;
         for row in decoded.records.rows() {
             self.take(row);
@@ -303,6 +312,23 @@ mod tests {
         assert_eq!(run.series(Quantity::TrainLoss).unwrap().points(), 81);
         assert_eq!(run.series(Quantity::EvalLoss).unwrap().points(), 9);
         assert_eq!(run.series(Quantity::TrainLoss).unwrap().superseded().len(), 41);
+    }
+
+    #[test]
+    fn a_stated_total_that_the_run_goes_beyond_is_dropped() {
+        let mut run = run();
+        let mut first = decoded(0..=20);
+        first.hints.put_number(Fact::TotalSteps, "max_iters", 32.0);
+        run.apply(&first);
+        assert_eq!(run.logged_total_steps, Some(32));
+        run.apply(&decoded(21..=40));
+        assert_eq!(run.logged_total_steps, None);
+        let mut better = decoded(41..=50);
+        better.total_steps = Some(100);
+        run.apply(&better);
+        assert_eq!(run.logged_total_steps, Some(100));
+        run.apply(&decoded(51..=60));
+        assert_eq!(run.logged_total_steps, Some(100));
     }
 
     #[test]

@@ -236,6 +236,7 @@ impl TextDecoder {
             }
         }
         if draft.is_empty() {
+            self.aside(piece, out);
             return false;
         }
         if let Some(layouts) = &mut self.layouts
