@@ -178,9 +178,33 @@ pub struct Backtest {
     /// Whether a forecast is told the learning rates and the length to come, or must infer them
     #[arg(long, value_enum, default_value_t = Knowledge::Known)]
     pub schedule: Knowledge,
+    /// Whether a forecast learns from the other runs given
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    pub cohort: Switch,
+    /// What the other runs are: over, or started together and equally far
+    #[arg(long, value_enum, default_value_t = Stage::Finished)]
+    pub others: Stage,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub format: Output,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// How far other runs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// They are over.
+    Finished,
+    /// They have come as far as the run itself.
+    Live,
 }
 
 /// What a forecast is told of the schedule.

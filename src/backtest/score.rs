@@ -1,7 +1,8 @@
 //! How far off, and how honest about it.
 
-use super::{Case, Projected};
-use crate::forecast::normal_distribution;
+use super::Case;
+use crate::fit::Mixture;
+use crate::fit::normal::distribution;
 use crate::metric::Quantity;
 use crate::run::series::median;
 
@@ -56,15 +57,15 @@ pub fn summarise(cases: &[Case]) -> Vec<Summary> {
 }
 
 fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
-    let scored: Vec<(&Case, Projected)> = group
+    let scored: Vec<(&Case, &Mixture)> = group
         .iter()
-        .filter_map(|case| Some((*case, *case.forecast.as_ref().ok()?)))
+        .filter_map(|case| Some((*case, case.forecast.as_ref().ok()?)))
         .collect();
-    let mean = |value: &dyn Fn(&(&Case, Projected)) -> f64| {
+    let mean = |value: &dyn Fn(&(&Case, &Mixture)) -> f64| {
         scored.iter().map(value).sum::<f64>() / scored.len().max(1) as f64
     };
     let relative =
-        |(case, projected): &(&Case, Projected)| (projected.mean - case.actual).abs() / case.actual.abs();
+        |(case, projected): &(&Case, &Mixture)| (projected.mean() - case.actual).abs() / case.actual.abs();
     let baseline = |value: &dyn Fn(&Case) -> Option<f64>| {
         let errors: Vec<f64> = group
             .iter()
@@ -77,7 +78,7 @@ fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
         at,
         n: scored.len(),
         without_forecast: group.len() - scored.len(),
-        mae: mean(&|(case, projected)| (projected.mean - case.actual).abs()),
+        mae: mean(&|(case, projected)| (projected.mean() - case.actual).abs()),
         median_relative: median(scored.iter().map(relative).collect()),
         mean_relative: mean(&relative),
         coverage: LEVELS.map(|level| {
@@ -99,13 +100,13 @@ fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
     }
 }
 
-/// Continuous ranked probability score of a normal distribution
-/// (Gneiting and Raftery 2007, Eq. 21).
-fn crps(projected: &Projected, actual: f64) -> f64 {
-    let z = (actual - projected.mean) / projected.sd;
+/// Continuous ranked probability score of the normal distribution with the moments of
+/// the forecast (Gneiting and Raftery 2007, Eq. 21).
+fn crps(projected: &Mixture, actual: f64) -> f64 {
+    let (mean, sd) = (projected.mean(), projected.sd().max(1e-12));
+    let z = (actual - mean) / sd;
     let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    projected.sd
-        * (z * (2.0 * normal_distribution(z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
+    sd * (z * (2.0 * distribution(z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
 }
 
 #[cfg(test)]
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn crps_of_a_normal() {
         // At the mean: sd (sqrt(2) - 1) / sqrt(pi); far away: the distance.
-        let projected = Projected { mean: 1.0, sd: 2.0 };
+        let projected = Mixture::normal(1.0, 2.0);
         let at_mean = 2.0 * (2f64.sqrt() - 1.0) / std::f64::consts::PI.sqrt();
         assert!((crps(&projected, 1.0) - at_mean).abs() < 1e-6);
         assert!((crps(&projected, 201.0) - (200.0 - 2.0 / std::f64::consts::PI.sqrt())).abs() < 1e-6);

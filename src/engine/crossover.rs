@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::forecast::normal_distribution;
+use crate::fit::normal::distribution;
 use crate::snapshot::{Crossover, LossView, RunView, State};
 
 /// Differences below this share of the loss are a tie: no seed reproduces closer.
@@ -69,7 +69,7 @@ fn pair(one: &RunView, other: &RunView) -> Option<Crossover> {
         ahead_at_end: ahead_at_end.id.clone(),
         quantity: one_loss.quantity,
         at_step: crossing(one_loss, other_loss, step, now),
-        probability: normal_distribution(end.abs() / sd),
+        probability: distribution(end.abs() / sd),
         gap: end.abs(),
     })
 }

@@ -1,7 +1,10 @@
 //! When a loss is fitted again, and with what.
 
+use std::sync::Arc;
+
 use super::Options;
 use crate::fit::points;
+use crate::forecast::cohort::{Member, Profile};
 use crate::forecast::{self, Outcome, Task};
 use crate::metric::Quantity;
 use crate::run::Run;
@@ -24,6 +27,7 @@ pub struct FitJob {
     generation: u64,
     points_seen: u64,
     series: Box<Series>,
+    companion: Option<Box<Series>>,
     smoothed: f64,
     smoothed_sd: f64,
     last_step: u64,
@@ -32,6 +36,8 @@ pub struct FitJob {
     total_steps: Option<u64>,
     level: f64,
     plan: Option<Plan>,
+    others: Vec<Arc<Member>>,
+    cohort_name: Option<String>,
 }
 
 /// What came of a job.
@@ -76,6 +82,10 @@ impl FitJob {
             generation: 0,
             points_seen: series.points(),
             series: Box::new(series.clone()),
+            companion: companion(quantity)
+                .and_then(|other| run.series(other))
+                .cloned()
+                .map(Box::new),
             smoothed: smoothed(series),
             smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
             last_step: series.last_step().unwrap_or_default().max(run.last_step()),
@@ -86,7 +96,27 @@ impl FitJob {
                 .or(run.logged_total_steps),
             level: options.level,
             plan: None,
+            others: Vec::new(),
+            cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
         })
+    }
+
+    /// The same fit, learning from these runs where they belong together.
+    pub fn among(self, others: Vec<Arc<Member>>) -> FitJob {
+        FitJob { others, ..self }
+    }
+
+    /// What this run has to say to others.
+    pub fn member(&self) -> Option<Member> {
+        let task = self.task();
+        let profile = self.profile(&task.plan)?;
+        Member::new(profile, &task.points, &task.companion, &task.plan.curve)
+    }
+
+    /// What makes this run comparable to others: all of its curve after warm-up.
+    fn profile(&self, plan: &Plan) -> Option<Profile> {
+        let points = points::gather(&self.series, plan.warm_up_end + 1);
+        Profile::new(&points, &plan.curve, self.cohort_name.clone())
     }
 
     /// The same fit under learning rates that are known from elsewhere.
@@ -107,9 +137,27 @@ impl FitJob {
                 self.total_steps,
             )
         });
-        let points = points::gather(&self.series, points::first_step(plan.warm_up_end, self.last_step));
+        // A log that begins late has left out warm-up, or more.
+        let begins = [Some(&self.series), self.companion.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|series| series.buckets().first())
+            .map(|bucket| bucket.first_step)
+            .min()
+            .unwrap_or_default();
+        let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
+        let gather = |series: &Series| points::gather(series, from);
+        let profile = self.profile(&plan);
+        let is_sibling = |other: &&Arc<Member>| {
+            profile
+                .as_ref()
+                .is_some_and(|profile| profile.is_sibling(&other.profile))
+        };
+        let siblings = self.others.iter().filter(is_sibling).cloned().collect();
         Task {
-            points,
+            points: gather(&self.series),
+            siblings,
+            companion: self.companion.as_deref().map(gather).unwrap_or_default(),
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,
             last_step: self.last_step,
@@ -198,6 +246,15 @@ impl LossFit {
             self.plan = Some(done.plan);
             self.outcome = Some(done.outcome);
         }
+    }
+}
+
+/// The other loss of a run.
+const fn companion(quantity: Quantity) -> Option<Quantity> {
+    match quantity {
+        Quantity::TrainLoss => Some(Quantity::EvalLoss),
+        Quantity::EvalLoss => Some(Quantity::TrainLoss),
+        _ => None,
     }
 }
 

@@ -6,6 +6,8 @@
 //! column of the regression in one pass and says at its end what of the wander will
 //! still be there later.
 
+use nalgebra::DMatrix;
+
 /// The process: standard deviation (nats), and correlation length in ln(step).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wander {
@@ -65,21 +67,21 @@ impl Whitener {
         }
     }
 
-    /// Whitens a column; also returns the state of the filter at its end.
-    pub fn whiten(&self, column: impl Iterator<Item = f64>) -> (Vec<f64>, f64) {
-        let mut state = 0.0;
-        let white = self
-            .passes
-            .iter()
-            .zip(column)
-            .map(|(pass, value)| {
-                let predicted = pass.carry * state;
-                let innovation = value - predicted;
-                state = predicted + pass.gain * innovation;
-                innovation * pass.scale
+    /// Whitens every column of a matrix in place; returns the states at the end.
+    pub fn whiten_all(&self, columns: &mut DMatrix<f64>) -> Vec<f64> {
+        columns
+            .column_iter_mut()
+            .map(|mut column| {
+                let mut state = 0.0;
+                for (pass, value) in self.passes.iter().zip(column.iter_mut()) {
+                    let predicted = pass.carry * state;
+                    let innovation = *value - predicted;
+                    state = predicted + pass.gain * innovation;
+                    *value = innovation * pass.scale;
+                }
+                state
             })
-            .collect();
-        (white, state)
+            .collect()
     }
 
     /// What is left at `step` of a state at the last point, and the variance of the
@@ -95,7 +97,7 @@ impl Whitener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::{DMatrix, DVector};
+    use nalgebra::DVector;
 
     /// The filter against the dense covariance it stands for.
     #[test]
@@ -110,7 +112,8 @@ mod tests {
         let values = [1.0, -0.5, 0.3, 2.0, 0.7];
         let dense = DVector::from_row_slice(&values);
         let whitener = Whitener::new(wander, steps.into_iter(), &noise);
-        let (white, state) = whitener.whiten(values.into_iter());
+        let mut white = DMatrix::from_column_slice(5, 1, &values);
+        let state = whitener.whiten_all(&mut white)[0];
         let factor = covariance.clone().cholesky().unwrap();
         let quadratic = dense.dot(&factor.solve(&dense));
         assert!((white.iter().map(|value| value * value).sum::<f64>() - quadratic).abs() < 1e-9);

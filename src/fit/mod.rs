@@ -2,14 +2,19 @@
 //!
 //! Pure numbers: no file, no clock, no screen. The same points give the same fit.
 
+pub mod cohort;
+pub mod design;
 pub mod discrepancy;
 pub mod linear;
+pub mod mixture;
+pub mod normal;
 pub mod points;
 pub mod posterior;
 pub mod solver;
 
 use thiserror::Error;
 
+pub use mixture::Mixture;
 pub use points::FitPoint;
 pub use posterior::Posterior;
 pub use solver::{BestFit, FitOptions, Huber, best_fit};

@@ -54,19 +54,9 @@ impl LearningRateCurve {
         curve
     }
 
-    /// The same treads with every rate raised to `power`.
-    pub fn to_power(&self, power: f64) -> Self {
-        let treads = self.treads.iter().map(|tread| Tread {
-            start: tread.start,
-            rate: if power == 1.0 {
-                tread.rate
-            } else {
-                tread.rate.max(0.0).powf(power)
-            },
-        });
-        LearningRateCurve {
-            treads: treads.collect(),
-        }
+    /// The treads: first step and rate of each, in order.
+    pub fn treads(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.treads.iter().map(|tread| (tread.start, tread.rate))
     }
 
     /// True when no learning rate is known.

@@ -7,7 +7,7 @@ use super::plot::axis::Axis;
 use super::plot::smooth::smooth;
 use super::plot::{Layer, Mark};
 use super::theme::Theme;
-use crate::forecast::normal_quantile;
+use crate::fit::normal::quantile;
 use crate::snapshot::{CurvePoint, LossView, RunView};
 
 /// The last step that a chart of this run must show.
@@ -98,7 +98,7 @@ pub fn forecast(
     let mut layers = Vec::new();
     let outer = LEVELS.get(app.level).copied().unwrap_or(0.8);
     if bands {
-        let z = normal_quantile(0.5 + outer / 2.0);
+        let z = quantile(0.5 + outer / 2.0);
         let points = projection
             .iter()
             .map(|point| {
@@ -149,7 +149,7 @@ pub fn nearest(points: &[(f64, f64)], step: f64) -> Option<(f64, f64)> {
 /// The half width of the chosen interval of a forecast.
 pub fn half_width(app: &App, sd: f64) -> f64 {
     let level = LEVELS.get(app.level).copied().unwrap_or(0.8);
-    normal_quantile(0.5 + level / 2.0) * sd
+    quantile(0.5 + level / 2.0) * sd
 }
 
 /// A style with this foreground.

@@ -1,0 +1,119 @@
+//! A mixture of normal distributions: what a posterior says of one number.
+
+use crate::fit::normal::distribution;
+
+/// A mixture of normal distributions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mixture {
+    parts: Vec<Part>,
+}
+
+/// One normal of a mixture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Its share; shares sum to one.
+    pub weight: f64,
+    /// Its mean.
+    pub mean: f64,
+    /// Its variance.
+    pub variance: f64,
+}
+
+impl Mixture {
+    /// A mixture of these parts, whose weights sum to one.
+    pub fn new(parts: Vec<Part>) -> Mixture {
+        Mixture { parts }
+    }
+
+    /// A single normal distribution.
+    pub fn normal(mean: f64, sd: f64) -> Mixture {
+        Mixture::new(vec![Part {
+            weight: 1.0,
+            mean,
+            variance: sd * sd,
+        }])
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> f64 {
+        self.parts.iter().map(|part| part.weight * part.mean).sum()
+    }
+
+    /// The standard deviation.
+    pub fn sd(&self) -> f64 {
+        let mean = self.mean();
+        let variance: f64 = self
+            .parts
+            .iter()
+            .map(|part| part.weight * (part.variance + (part.mean - mean).powi(2)))
+            .sum();
+        variance.max(0.0).sqrt()
+    }
+
+    /// The same with an independent error of this variance added.
+    pub fn blurred(&self, variance: f64) -> Mixture {
+        let blur = |part: &Part| Part {
+            variance: part.variance + variance,
+            ..*part
+        };
+        Mixture::new(self.parts.iter().map(blur).collect())
+    }
+
+    /// The probability of a value of at most `value`.
+    pub fn below(&self, value: f64) -> f64 {
+        self.parts
+            .iter()
+            .map(|part| part.weight * distribution((value - part.mean) / part.variance.max(1e-30).sqrt()))
+            .sum()
+    }
+
+    /// The value below which lies this probability.
+    pub fn quantile(&self, probability: f64) -> f64 {
+        let (mean, sd) = (self.mean(), self.sd());
+        // Chebyshev: no quantile of interest is farther out than this.
+        let reach = sd / probability.min(1.0 - probability).clamp(1e-9, 0.5).sqrt();
+        let (mut low, mut high) = (mean - reach, mean + reach);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if self.below(middle) < probability {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        0.5 * (low + high)
+    }
+
+    /// The central interval that holds with probability `level`.
+    pub fn interval(&self, level: f64) -> (f64, f64) {
+        (self.quantile(0.5 - 0.5 * level), self.quantile(0.5 + 0.5 * level))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_part_is_a_normal() {
+        let normal = Mixture::normal(2.0, 0.5);
+        let (low, high) = normal.interval(0.8);
+        assert!((low - (2.0 - 0.5 * 1.281_551_6)).abs() < 1e-5, "{low}");
+        assert!((high - (2.0 + 0.5 * 1.281_551_6)).abs() < 1e-5, "{high}");
+        assert!((normal.blurred(0.75).sd() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_lopsided_mixture_has_a_lopsided_interval() {
+        let part = |weight, mean| Part {
+            weight,
+            mean,
+            variance: 0.01,
+        };
+        let mixture = Mixture::new(vec![part(0.9, 3.0), part(0.1, 4.0)]);
+        assert!((mixture.mean() - 3.1).abs() < 1e-12);
+        let (low, high) = mixture.interval(0.9);
+        assert!(3.1 - low < 0.35 && high - 3.1 > 0.8, "{low} {high}");
+        assert!((mixture.below(mixture.quantile(0.3)) - 0.3).abs() < 1e-6);
+    }
+}
