@@ -488,6 +488,8 @@ pub struct Fit {
 }
 
 const PATTERN_RANK: u16 = 1000;
+/// Rank, among names that follow a pattern, of those whose end says nothing either.
+const UNKNOWN_END: u16 = 500;
 
 /// Names the user declared on the command line, which beat the table, and the shapes of
 /// lines that the user described.
@@ -517,7 +519,7 @@ impl Names {
                 let inner = WRAPPERS.iter().find_map(|word| canonical.strip_prefix(word))?;
                 in_table(inner.strip_prefix('_')?)
             })
-            .or_else(|| pattern_role(&canonical))
+            .or_else(|| pattern_role(&canonical, name))
     }
 
     /// Gives each role to the best of `names`; the others stay without one.
@@ -554,7 +556,7 @@ fn in_table(canonical: &str) -> Option<Fit> {
 }
 
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
-fn pattern_role(canonical: &str) -> Option<Fit> {
+fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
         .iter()
         .any(|part| canonical.split('_').any(|word| word == *part));
@@ -575,9 +577,12 @@ fn pattern_role(canonical: &str) -> Option<Fit> {
     } else {
         return None;
     };
+    // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows.
+    let end = name.rsplit(['/', '.']).next().unwrap_or(name);
+    let rank = in_table(&self::canonical(end)).map_or(UNKNOWN_END, |fit| fit.rank);
     Some(Fit {
         role,
-        rank: PATTERN_RANK,
+        rank: PATTERN_RANK + rank,
     })
 }
 

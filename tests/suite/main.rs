@@ -12,3 +12,4 @@ mod instability;
 mod live;
 mod screens;
 mod terminal;
+mod variants;
