@@ -357,9 +357,13 @@ fn structured_columns(first: &[u8], sample: &Sample, names: &Names) -> (Option<&
         json_lines::visit(&fields, "", 4, &mut |name, _| found.push(name.to_owned()));
         return (Some("JSON lines"), found);
     }
+    // A line of prose with commas in it is no header.
+    let is_name = |name: &String| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && name.len() <= 64
+    };
     match delimited::header_names(sample, names) {
-        Some(found) => (Some("a table"), found),
-        None => (None, Vec::new()),
+        Some(found) if found.iter().all(is_name) => (Some("a table"), found),
+        _ => (None, Vec::new()),
     }
 }
 

@@ -191,6 +191,9 @@ impl Grammar for HuggingFace {
         self.session.first_record = self.session.first_record.or(record);
         fields.total = self.redraws.bar.map(|bar| bar.total);
         let Some(dict) = dict(line) else {
+            fields.step = bar
+                .filter(|bar| self.redraws.bar == Some(*bar))
+                .map(|bar| bar.done);
             return if bar.is_some() { Match::Notice } else { Match::No };
         };
         if dict.contains("'train_runtime'") && !dict.contains("'loss'") {
@@ -322,6 +325,15 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps().last(), Some(&200));
         assert_eq!(read.decoded.records.steps().first(), Some(&10));
+    }
+
+    #[test]
+    fn the_loss_scale_falls_at_the_step_of_the_bar() {
+        let content = " 14%|#4        | 370/2724 [13:40:57<86:19:20, 132.41s/it]{'loss': 2.5, 'learning_rate': 7.4e-06, 'epoch': 0.01}\n{'loss': 2.4, 'learning_rate': 7.4e-06, 'epoch': 0.02}\n 14%|#4        | 378/2724 [13:58:09<86:18:35, 132.44s/it][2023-06-07 22:16:00,018] [INFO] [loss_scaler.py:181:update_scale] [deepspeed] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 64, reducing to 32\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.steps().last(), Some(&378));
+        assert_eq!(records.value(records.len() - 1, Quantity::LossScale), Some(32.0));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub enum Match {
     Record,
     /// A record at the step that the next record states.
     Ahead,
-    /// Nothing to record, but the planned number of steps.
+    /// Nothing to record, but the planned number of steps, or the step that was reached.
     Notice,
 }
 
@@ -219,12 +219,12 @@ impl TextDecoder {
         let matched = self.grammar.parse(piece, &mut fields);
         match matched {
             Match::No => {
-                self.aside(piece, out);
+                self.aside(piece, None, out);
                 return false;
             }
             Match::Notice => {
                 out.total_steps = fields.total.or(out.total_steps);
-                self.aside(piece, out);
+                self.aside(piece, fields.step, out);
                 return false;
             }
             Match::Record | Match::Ahead => {}
@@ -236,7 +236,7 @@ impl TextDecoder {
             }
         }
         if draft.is_empty() {
-            self.aside(piece, out);
+            self.aside(piece, fields.step, out);
             return false;
         }
         if let Some(layouts) = &mut self.layouts
@@ -284,12 +284,12 @@ impl TextDecoder {
     }
 
     /// A line that is no record may state the plan, or a change of the loss scale.
-    fn aside(&mut self, piece: &str, out: &mut Decoded) {
+    fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
         if self.searchable == 0 {
             return;
         }
         self.searchable -= 1;
-        if let (Some(step), Some(scale)) = (self.last_step, loss_scale(piece)) {
+        if let (Some(step), Some(scale)) = (step.or(self.last_step), loss_scale(piece)) {
             out.records.push(step, &[(Quantity::LossScale, scale)]);
             return;
         }
