@@ -5,6 +5,7 @@ pub mod cohort;
 mod crossover;
 mod fitting;
 mod identity;
+mod stated;
 mod view;
 
 use std::collections::BTreeMap;
