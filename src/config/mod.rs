@@ -12,6 +12,13 @@
 //! match = "wsd-*"
 //! schedule = "wsd:total=50000,decay=0.2"
 //! cohort = "124m"
+//!
+//! [grouping]
+//! split = ["logs/*.out"]
+//!
+//! [[grouping.join]]
+//! run = "gpt2-main"
+//! files = ["slurm-1.out", "slurm-2.out"]
 //! ```
 //!
 //! Every section has a file of its own here. Unknown keys are errors, so that a
@@ -19,6 +26,7 @@
 
 mod forecast;
 mod format;
+mod grouping;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +36,7 @@ use thiserror::Error;
 
 pub use forecast::ForecastSection;
 pub use format::FormatSection;
+pub use grouping::GroupingSection;
 pub use run::RunSection;
 
 /// The name of the file that is looked for.
@@ -43,6 +52,9 @@ pub struct Config {
     /// Log formats of the user's own; they are asked before the built-in ones.
     #[serde(default, rename = "format")]
     pub formats: Vec<FormatSection>,
+    /// Which files are one run, where their names do not say.
+    #[serde(default)]
+    pub grouping: GroupingSection,
     /// What is known of some of the runs; the first section that matches a run and
     /// states a thing holds.
     #[serde(default, rename = "run")]

@@ -161,6 +161,10 @@ pub struct Decoded {
     pub total_steps: Option<u64>,
     /// What the log states about the plan of the run.
     pub hints: Hints,
+    /// Settings of the run that its client recorded: names and values as written.
+    pub settings: Vec<(String, String)>,
+    /// What the client holds for the outcome of the run: names and values as written.
+    pub summary: Vec<(String, String)>,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -188,6 +192,8 @@ impl Decoded {
         self.bad_lines.clear();
         self.total_steps = None;
         self.hints = Hints::default();
+        self.settings.clear();
+        self.summary.clear();
         self.remapped = false;
     }
 }

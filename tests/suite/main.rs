@@ -5,11 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod cli;
+mod clients;
 mod common;
 mod corpus;
+mod databases;
+mod feeds;
 mod inspect;
 mod instability;
 mod live;
+mod real_clients;
 mod screens;
+mod soak;
+mod tail;
 mod terminal;
 mod variants;
