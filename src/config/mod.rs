@@ -49,12 +49,12 @@ pub struct Config {
     /// How forecasts are made.
     #[serde(default)]
     pub forecast: ForecastSection,
-    /// Log formats of the user's own; they are asked before the built-in ones.
-    #[serde(default, rename = "format")]
-    pub formats: Vec<FormatSection>,
     /// Which files are one run, where their names do not say.
     #[serde(default)]
     pub grouping: GroupingSection,
+    /// Log formats of the user's own; they are asked before the built-in ones.
+    #[serde(default, rename = "format")]
+    pub formats: Vec<FormatSection>,
     /// What is known of some of the runs; the first section that matches a run and
     /// states a thing holds.
     #[serde(default, rename = "run")]

@@ -185,10 +185,10 @@ pub struct Column {
 
 /// All formats, the most specific first: on equal claims the earlier one wins.
 pub const FORMATS: &[&dyn Format] = &[
-    &mllog::Mllog,
     &tensorboard::TensorBoard,
     &wandb::Wandb,
     &swanlab::SwanLab,
+    &mllog::Mllog,
     &trainer_state::TrainerState,
     &json_lines::JsonLines,
     &json_document::JsonDocument,

@@ -159,12 +159,12 @@ pub struct Decoded {
     pub bad_lines: Vec<BadLine>,
     /// The planned number of steps, when the log states it.
     pub total_steps: Option<u64>,
-    /// What the log states about the plan of the run.
-    pub hints: Hints,
     /// Settings of the run that its client recorded: names and values as written.
     pub settings: Vec<(String, String)>,
     /// What the client holds for the outcome of the run: names and values as written.
     pub summary: Vec<(String, String)>,
+    /// What the log states about the plan of the run.
+    pub hints: Hints,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -191,9 +191,9 @@ impl Decoded {
         self.skipped = 0;
         self.bad_lines.clear();
         self.total_steps = None;
-        self.hints = Hints::default();
         self.settings.clear();
         self.summary.clear();
+        self.hints = Hints::default();
         self.remapped = false;
     }
 }

@@ -77,12 +77,12 @@ pub struct Run {
     pub lines: LineCount,
     /// Planned number of steps, as the log states it.
     pub logged_total_steps: Option<u64>,
-    /// What the log, or a file beside it, states about the plan.
-    pub hints: Hints,
     /// Settings that the client recorded.
     pub settings: BTreeMap<String, String>,
     /// What the client holds for the outcome.
     pub summary: BTreeMap<String, String>,
+    /// What the log, or a file beside it, states about the plan.
+    pub hints: Hints,
     /// Learning rates.
     pub rates: RecordedRates,
     /// Alerts raised by the records.
@@ -110,9 +110,9 @@ impl Run {
             columns: Vec::new(),
             lines: LineCount::default(),
             logged_total_steps: None,
-            hints: Hints::default(),
             settings: BTreeMap::new(),
             summary: BTreeMap::new(),
+            hints: Hints::default(),
             rates: RecordedRates::default(),
             alerts: AlertLog::default(),
             resumed_at: Vec::new(),
