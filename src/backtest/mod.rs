@@ -183,7 +183,9 @@ pub fn cases(
             let cut_step = (at * final_step as f64).floor() as u64;
             let seen = run_until(finished, cut_step);
             let others = members.others(index, quantity, at);
-            cases.extend(case(finished, &whole, &seen, quantity, at, actual, others, settings));
+            cases.extend(case(
+                finished, &whole, &seen, quantity, at, actual, others, settings,
+            ));
         }
     }
     if cases.is_empty() {

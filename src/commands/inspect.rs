@@ -64,6 +64,14 @@ fn file(run: &Run, view: Option<&RunView>, out: &mut impl Write) -> io::Result<(
             format!("line {}: {} in `{}`", bad.line, bad.reason, bad.excerpt),
         )?;
     }
+    if !run.settings.is_empty() {
+        let settings: Vec<String> = run
+            .settings
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        line("settings", settings.join(", "))?;
+    }
     line("segments", segments(run))?;
     if let Some(view) = view {
         let total = view.total_steps.map_or_else(
@@ -163,6 +171,8 @@ fn file_json(run: &Run, view: Option<&RunView>) -> Value {
                 "excerpt": bad.excerpt,
             })).collect::<Vec<_>>(),
         },
+        "settings": run.settings,
+        "summary": run.summary,
         "segments": run.segments(),
         "resumed_at": run.resumed_at,
         "total_steps": view.and_then(|view| view.total_steps),

@@ -109,7 +109,12 @@ impl FitJob {
     /// What this run has to say to others.
     pub fn member(&self) -> Option<Member> {
         let task = self.task();
-        Member::new(&task.points, &task.companion, &task.plan.curve, self.cohort_name.clone())
+        Member::new(
+            &task.points,
+            &task.companion,
+            &task.plan.curve,
+            self.cohort_name.clone(),
+        )
     }
 
     /// The same fit under learning rates that are known from elsewhere.

@@ -15,10 +15,10 @@
 use nalgebra::{SMatrix, SVector};
 
 use super::FitPoint;
-use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, SHARED, SIZE};
 use super::design::exponent;
+use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, SHARED, SIZE};
 use super::discrepancy::Wander;
-use super::posterior::{Belief, WANDERS, WANDER_LENGTH};
+use super::posterior::{Belief, WANDER_LENGTH, WANDERS};
 use crate::law::Prior;
 use crate::law::relaxation::{BANDS, POWERS};
 use crate::schedule::LearningRateCurve;
@@ -74,7 +74,10 @@ impl Testimony {
         prior: &Prior,
     ) -> Option<Testimony> {
         let last = target.last()?;
-        let forward = curve.sums(1.0, [last.step]).first().map_or(0.0, |sums| sums.forward);
+        let forward = curve
+            .sums(1.0, [last.step])
+            .first()
+            .map_or(0.0, |sums| sums.forward);
         if target.len() < super::solver::LEAST_POINTS || !(forward > 0.0 && forward.is_finite()) {
             return None;
         }
@@ -132,7 +135,10 @@ impl Cell {
             0 | 1 => 1.0,
             band => gains.get(band - 2).copied().unwrap_or(1.0),
         });
-        let before = belief.precision.fixed_view::<OWN, OWN>(SHARED, SHARED).determinant();
+        let before = belief
+            .precision
+            .fixed_view::<OWN, OWN>(SHARED, SHARED)
+            .determinant();
         Some(Cell {
             gram: Matrix::from_fn(|row, column| gram[(row, column)] * scale[row] * scale[column]),
             moment: moment.component_mul(&scale),
@@ -197,7 +203,13 @@ fn gain_covariance(common: f64, band: f64) -> Matrix {
 
 /// Leaves only what is said of the gains: the first two amplitudes become free.
 fn only_gains(precision: &Matrix) -> Matrix {
-    Matrix::from_fn(|row, column| if row < 2 || column < 2 { 0.0 } else { precision[(row, column)] })
+    Matrix::from_fn(|row, column| {
+        if row < 2 || column < 2 {
+            0.0
+        } else {
+            precision[(row, column)]
+        }
+    })
 }
 
 impl Pool {
@@ -228,7 +240,9 @@ impl Pool {
             // Only differences between cells of one bond are about exponent and power: how
             // well the others fit each other is no reason to bind this run to them.
             let log_total = log_sum(cells.iter().map(|cell| cell.log_weight));
-            cells.iter_mut().for_each(|cell| cell.log_weight += share.ln() - log_total);
+            cells
+                .iter_mut()
+                .for_each(|cell| cell.log_weight += share.ln() - log_total);
             bonds.push(cells);
         }
         Some(Pool {
@@ -348,7 +362,9 @@ fn inform(
         covariance: covariance + spread,
         log_weight: log_evidence * (VOICES / voices).min(1.0)
             + prior.alpha.log_density(alpha)
-            + prior.power.log_density(POWERS.get(cell / EXPONENTS).copied().unwrap_or(1.0)),
+            + prior
+                .power
+                .log_density(POWERS.get(cell / EXPONENTS).copied().unwrap_or(1.0)),
     })
 }
 
