@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Options;
 use crate::fit::points;
-use crate::forecast::cohort::{Cohort, Member, Profile};
+use crate::forecast::cohort::{Member, Profile};
 use crate::forecast::{self, Outcome, Task};
 use crate::metric::Quantity;
 use crate::run::Run;
@@ -109,12 +109,14 @@ impl FitJob {
     /// What this run has to say to others.
     pub fn member(&self) -> Option<Member> {
         let task = self.task();
-        Member::new(
-            &task.points,
-            &task.companion,
-            &task.plan.curve,
-            self.cohort_name.clone(),
-        )
+        let profile = self.profile(&task.plan)?;
+        Member::new(profile, &task.points, &task.companion, &task.plan.curve)
+    }
+
+    /// What makes this run comparable to others: all of its curve after warm-up.
+    fn profile(&self, plan: &Plan) -> Option<Profile> {
+        let points = points::gather(&self.series, plan.warm_up_end + 1);
+        Profile::new(&points, &plan.curve, self.cohort_name.clone())
     }
 
     /// The same fit under learning rates that are known from elsewhere.
@@ -145,13 +147,16 @@ impl FitJob {
             .unwrap_or_default();
         let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
         let gather = |series: &Series| points::gather(series, from);
-        let points = gather(&self.series);
-        let cohort = Profile::new(&points, &plan.curve, self.cohort_name.clone())
-            .map(|profile| Cohort::of(&profile, self.others.iter().cloned()))
-            .unwrap_or_default();
+        let profile = self.profile(&plan);
+        let is_sibling = |other: &&Arc<Member>| {
+            profile
+                .as_ref()
+                .is_some_and(|profile| profile.is_sibling(&other.profile))
+        };
+        let siblings = self.others.iter().filter(is_sibling).cloned().collect();
         Task {
-            points,
-            cohort,
+            points: gather(&self.series),
+            siblings,
             companion: self.companion.as_deref().map(gather).unwrap_or_default(),
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,

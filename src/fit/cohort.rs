@@ -6,11 +6,14 @@
 //!
 //! `J = P - P (G + P)^-1 P`, `h = P (G + P)^-1 m`, with `P = Sigma^-1`
 //!
-//! (Gelman et al., Bayesian Data Analysis, chapter 15). Siblings share model and data and
-//! hence all amplitudes; relatives share only how annealing pays, that is the gains as
-//! multiples of their prior. How tightly a run is bound to its siblings is a further
-//! dimension of the grid, down to "not at all", so that a run which does not belong is
-//! not dragged along.
+//! (Gelman et al., Bayesian Data Analysis, chapter 15). Siblings share model, data and
+//! peak, and hence all amplitudes; gains are counted in multiples of their prior. How
+//! tightly a run is bound to its siblings is a further dimension of the grid, down to
+//! "not at all", so that a run which does not belong is not dragged along.
+//!
+//! Runs that share less (the same laboratory, other sizes or peaks) do not speak: letting
+//! them teach only how annealing pays was tried, and made forecasts worse in all three
+//! families, because what a cosine alone says of its gains is biased by its trend.
 
 use nalgebra::{SMatrix, SVector};
 
@@ -33,12 +36,7 @@ const L0_SPREAD: f64 = 2e-3;
 const AMPLITUDE_SPREAD: f64 = 0.03;
 /// The same for all gains together and for each band, as shares of the prior.
 const GAIN_SPREAD: f64 = 0.08;
-const SIBLING_BAND_SPREAD: f64 = 0.08;
-/// Spread between relatives: all gains together, and each band. 47 branches of one
-/// laboratory stay within 4 to 10% of one formula.
-const RELATIVE_GAIN_SPREAD: f64 = 0.12;
-const RELATIVE_BAND_SPREAD: f64 = 0.12;
-
+const BAND_SPREAD: f64 = 0.08;
 /// How loosely a run is bound to its siblings, as multiples of the spreads, and how
 /// likely that is. Beside these, with the rest of the probability, it is on its own.
 const BONDS: [(f64, f64); 3] = [(1.0, 0.45), (2.5, 0.3), (6.0, 0.15)];
@@ -171,10 +169,8 @@ struct Opinion {
 pub struct Pool {
     /// Per bond (the last: unbound), per cell.
     bonds: Vec<Vec<Informed>>,
-    /// How many siblings and relatives speak.
+    /// How many speak.
     pub siblings: usize,
-    /// Runs that teach only how annealing pays.
-    pub relatives: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -186,69 +182,35 @@ struct Informed {
 
 /// Spread of siblings around their cohort.
 fn sibling_covariance(level: f64, amplitude: f64, bond: f64) -> Matrix {
-    let mut covariance = gain_covariance(GAIN_SPREAD * bond, SIBLING_BAND_SPREAD * bond);
-    covariance[(0, 0)] = (bond * L0_SPREAD * level).powi(2);
-    covariance[(1, 1)] = (bond * AMPLITUDE_SPREAD * amplitude).powi(2);
-    covariance
-}
-
-/// Covariance of the gains as multiples of the prior: common and by band. The rest is
-/// left at one, to be overwritten.
-fn gain_covariance(common: f64, band: f64) -> Matrix {
+    let variance = |spread: f64| (bond * spread).powi(2);
     Matrix::from_fn(|row, column| match (row, column) {
-        (0 | 1, _) | (_, 0 | 1) => f64::from(u8::from(row == column)),
-        _ => common * common + if row == column { band * band } else { 0.0 },
-    })
-}
-
-/// Leaves only what is said of the gains: the first two amplitudes become free.
-fn only_gains(precision: &Matrix) -> Matrix {
-    Matrix::from_fn(|row, column| {
-        if row < 2 || column < 2 {
-            0.0
-        } else {
-            precision[(row, column)]
-        }
+        (0, 0) => variance(L0_SPREAD * level),
+        (1, 1) => variance(AMPLITUDE_SPREAD * amplitude),
+        (0 | 1, _) | (_, 0 | 1) => 0.0,
+        _ if row == column => variance(GAIN_SPREAD) + variance(BAND_SPREAD),
+        _ => variance(GAIN_SPREAD),
     })
 }
 
 impl Pool {
-    /// Gathers what siblings and relatives say for a run with this prior, whose last point
-    /// lies at S1 `forward`. `None` when nobody speaks.
-    pub fn new(
-        siblings: &[&Testimony],
-        relatives: &[&Testimony],
-        prior: &Prior,
-        level: f64,
-        forward: f64,
-    ) -> Option<Pool> {
-        if siblings.is_empty() && relatives.is_empty() {
+    /// Gathers what siblings say for a run with this prior, whose last point lies at S1
+    /// `forward`. `None` when nobody speaks.
+    pub fn new(siblings: &[&Testimony], prior: &Prior, level: f64, forward: f64) -> Option<Pool> {
+        if siblings.is_empty() {
             return None;
         }
-        let with_siblings = if siblings.is_empty() { 0 } else { BONDS.len() };
-        let ties = BONDS
-            .into_iter()
-            .take(with_siblings)
-            .map(|(bond, share)| (Some(bond), share))
-            .chain([(None, UNBOUND)]);
-        let mut bonds = Vec::with_capacity(with_siblings + 1);
-        for (bond, share) in ties {
+        let mut bonds = Vec::with_capacity(BONDS.len() + 1);
+        for (bond, share) in BONDS {
             let cells: Option<Vec<Informed>> = (0..CELLS)
-                .map(|cell| inform(siblings, relatives, prior, level, forward, bond, cell))
+                .map(|cell| inform(siblings, prior, level, forward, bond, cell))
                 .collect();
-            let mut cells = cells?;
-            // Only differences between cells of one bond are about exponent and power: how
-            // well the others fit each other is no reason to bind this run to them.
-            let log_total = log_sum(cells.iter().map(|cell| cell.log_weight));
-            cells
-                .iter_mut()
-                .for_each(|cell| cell.log_weight += share.ln() - log_total);
-            bonds.push(cells);
+            bonds.push(weighted(cells?, share));
         }
+        let alone = (0..CELLS).map(|cell| uninformed(prior, forward, cell)).collect();
+        bonds.push(weighted(alone, UNBOUND));
         Some(Pool {
             bonds,
             siblings: siblings.len(),
-            relatives: relatives.len(),
         })
     }
 
@@ -287,117 +249,78 @@ impl Pool {
     }
 }
 
-/// Logarithm of the sum of exponentials.
-fn log_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
-    let top = logs.clone().fold(f64::NEG_INFINITY, f64::max);
-    top + logs.map(|log| (log - top).exp()).sum::<f64>().ln()
+/// Shares this much probability out over the cells. Only differences between cells of one
+/// bond are about exponent and power: how well the others fit each other is no reason to
+/// bind this run to them.
+fn weighted(mut cells: Vec<Informed>, share: f64) -> Vec<Informed> {
+    let top = cells
+        .iter()
+        .map(|cell| cell.log_weight)
+        .fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = cells.iter().map(|cell| (cell.log_weight - top).exp()).sum();
+    let shift = share.ln() - top - total.ln();
+    cells.iter_mut().for_each(|cell| cell.log_weight += shift);
+    cells
+}
+
+/// What the prior says in one cell: gains as multiples of it, the reducible loss at S1 = 1.
+fn uninformed(prior: &Prior, forward: f64, cell: usize) -> Informed {
+    let alpha = exponent(cell % EXPONENTS);
+    let power = POWERS.get(cell / EXPONENTS).copied().unwrap_or(1.0);
+    let amplitude_now = forward.powf(alpha);
+    let mut covariance = Matrix::zeros();
+    let mut mean = Vector::repeat(1.0);
+    mean[0] = prior.l0.mean;
+    covariance[(0, 0)] = prior.l0.sd.powi(2);
+    mean[1] = amplitude_now * prior.amplitude.mean;
+    covariance[(1, 1)] = (amplitude_now * prior.amplitude.sd).powi(2);
+    for (row, first) in prior.bands.iter().enumerate() {
+        for (column, second) in prior.bands.iter().enumerate() {
+            covariance[(2 + row, 2 + column)] =
+                prior.band_covariance(row, column) / (first.mean * second.mean);
+        }
+    }
+    Informed {
+        mean,
+        covariance,
+        log_weight: prior.alpha.log_density(alpha) + prior.power.log_density(power),
+    }
 }
 
 /// The belief about a run in one cell after all others have spoken.
 fn inform(
     siblings: &[&Testimony],
-    relatives: &[&Testimony],
     prior: &Prior,
     level: f64,
     forward: f64,
-    bond: Option<f64>,
+    bond: f64,
     cell: usize,
 ) -> Option<Informed> {
     let alpha = exponent(cell % EXPONENTS);
-    let amplitude_now = forward.powf(alpha);
-    let mut before = Matrix::zeros();
-    let mut mean = Vector::zeros();
-    mean[0] = prior.l0.mean;
-    before[(0, 0)] = prior.l0.sd.powi(2);
-    mean[1] = amplitude_now * prior.amplitude.mean;
-    before[(1, 1)] = (amplitude_now * prior.amplitude.sd).powi(2);
-    for (row, first) in prior.bands.iter().enumerate() {
-        mean[2 + row] = 1.0;
-        for (column, second) in prior.bands.iter().enumerate() {
-            before[(2 + row, 2 + column)] = prior.band_covariance(row, column) / (first.mean * second.mean);
-        }
-    }
-    let precision = before.try_inverse()?;
+    let before = uninformed(prior, forward, cell);
+    let precision = before.covariance.try_inverse()?;
     let mut opinion = Opinion {
         precision,
-        moment: precision * mean,
+        moment: precision * before.mean,
     };
-    let related = only_gains(&gain_covariance(RELATIVE_GAIN_SPREAD, RELATIVE_BAND_SPREAD).try_inverse()?);
     let mut log_evidence = 0.0;
-    let amplitude = |testimony: &Testimony| {
-        let size = prior.amplitude.mean / prior.l0.mean.max(1e-9) * testimony.level;
-        size * testimony.forward.powf(alpha)
-    };
-    for testimony in relatives {
-        let heard = testimony.cells.get(cell)?.relative(testimony, alpha)?;
-        log_evidence += heard.speak(&related, &mut opinion)?;
-    }
+    let usual_share = prior.amplitude.mean / prior.l0.mean.max(1e-9);
     for testimony in siblings {
-        let heard = testimony.cells.get(cell)?;
-        log_evidence += match bond {
-            Some(bond) => {
-                let spread = sibling_covariance(testimony.level, amplitude(testimony), bond);
-                let precision = spread.try_inverse()?;
-                0.5 * precision.determinant().ln() + heard.speak(&precision, &mut opinion)?
-            }
-            None => heard.relative(testimony, alpha)?.speak(&related, &mut opinion)?,
-        };
+        let amplitude = usual_share * testimony.level * testimony.forward.powf(alpha);
+        let spread = sibling_covariance(testimony.level, amplitude, bond).try_inverse()?;
+        let said = testimony.cells.get(cell)?.speak(&spread, &mut opinion)?;
+        log_evidence += 0.5 * spread.determinant().ln() + said;
     }
-    let spread = match bond {
-        Some(bond) => sibling_covariance(level, prior.amplitude.mean * amplitude_now, bond),
-        None => {
-            let mut spread = gain_covariance(RELATIVE_GAIN_SPREAD, RELATIVE_BAND_SPREAD);
-            spread[(0, 0)] = 0.0;
-            spread[(1, 1)] = 0.0;
-            spread
-        }
-    };
     let factor = opinion.precision.cholesky()?;
     let covariance = factor.inverse();
+    let mean = covariance * opinion.moment;
     log_evidence += 0.5 * (precision.determinant() / factor.determinant()).ln()
-        + 0.5 * (opinion.moment.dot(&(covariance * opinion.moment)) - mean.dot(&(precision * mean)));
-    let voices = (siblings.len() + relatives.len()) as f64;
+        + 0.5 * (opinion.moment.dot(&mean) - before.mean.dot(&(precision * before.mean)));
+    let voices = siblings.len() as f64;
+    let own_spread = sibling_covariance(level, prior.amplitude.mean * forward.powf(alpha), bond);
     Some(Informed {
-        mean: covariance * opinion.moment,
-        covariance: covariance + spread,
-        log_weight: log_evidence * (VOICES / voices).min(1.0)
-            + prior.alpha.log_density(alpha)
-            + prior
-                .power
-                .log_density(POWERS.get(cell / EXPONENTS).copied().unwrap_or(1.0)),
+        mean,
+        covariance: covariance + own_spread,
+        log_weight: before.log_weight + log_evidence * (VOICES / voices).min(1.0),
     })
-}
-
-impl Cell {
-    /// The same with the run's own asymptote and reducible loss integrated out.
-    fn relative(&self, testimony: &Testimony, alpha: f64) -> Option<Cell> {
-        let mut free = Matrix::zeros();
-        free[(0, 0)] = testimony.level.powi(-2);
-        free[(1, 1)] = (testimony.level * testimony.forward.powf(alpha)).powi(-2);
-        let own = (self.gram + free).fixed_view::<2, 2>(0, 0).into_owned();
-        let cross = self.gram.fixed_view::<SHARED, 2>(0, 0).into_owned();
-        let factor = own.cholesky()?;
-        let solved = factor.solve(&cross.transpose());
-        let own_moment = self.moment.fixed_rows::<2>(0).into_owned();
-        let solved_moment = factor.solve(&own_moment);
-        let mut gram = self.gram - cross * solved;
-        let mut moment = self.moment - cross * solved_moment;
-        for row in 0..2 {
-            moment[row] = 0.0;
-            for column in 0..SHARED {
-                gram[(row, column)] = 0.0;
-                gram[(column, row)] = 0.0;
-            }
-            // Nothing is said of these: any precision serves.
-            gram[(row, row)] = 1.0;
-        }
-        let before = free[(0, 0)] * free[(1, 1)];
-        Some(Cell {
-            gram,
-            moment,
-            log_constant: self.log_constant
-                + 0.5 * (before / factor.determinant()).ln()
-                + 0.5 * own_moment.dot(&solved_moment),
-        })
-    }
 }

@@ -1,7 +1,5 @@
 //! Which runs belong together, and what each has to say.
 
-use std::sync::Arc;
-
 use crate::fit::FitPoint;
 use crate::fit::cohort::Testimony;
 use crate::law::Prior;
@@ -13,11 +11,7 @@ const SAME_PEAK: f64 = 1.25;
 /// annealed much. How closely they really agree is for the fit to find out.
 const SAME_LOSS: f64 = 0.015;
 /// A learning rate above this share of the peak has not annealed much.
-const UNANNEALED: f64 = 0.7;
-/// Losses of relatives differ by at most this factor: nats per token and accuracies, or
-/// different data altogether, teach each other nothing.
-const SAME_SCALE: f64 = 1.6;
-
+const UNANNEALED: f64 = 0.85;
 /// What makes two runs comparable.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -27,17 +21,6 @@ pub struct Profile {
     before: Vec<(f64, f64)>,
     /// A name given by the user: equal names are siblings, different ones strangers.
     name: Option<String>,
-}
-
-/// How two runs stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// The same model and data, as far as can be told.
-    Sibling,
-    /// Alike enough that annealing pays alike.
-    Relative,
-    /// Nothing in common.
-    Stranger,
 }
 
 impl Profile {
@@ -63,21 +46,16 @@ impl Profile {
         })
     }
 
-    /// How this run stands to another.
-    pub fn relation(&self, other: &Profile) -> Relation {
+    /// True when both seem to train the same model on the same data at the same peak.
+    pub fn is_sibling(&self, other: &Profile) -> bool {
         match (&self.name, &other.name) {
-            (Some(one), Some(other)) if one == other => return Relation::Sibling,
-            (None, None) => {}
-            _ => return Relation::Stranger,
+            (Some(one), Some(other)) => one == other,
+            (None, None) => {
+                let factor = (self.peak / other.peak).max(other.peak / self.peak);
+                factor <= SAME_PEAK && self.agrees(other)
+            }
+            _ => false,
         }
-        let factor = |one: f64, other: f64| (one / other).max(other / one);
-        if factor(self.level, other.level) > SAME_SCALE {
-            return Relation::Stranger;
-        }
-        if factor(self.peak, other.peak) <= SAME_PEAK && self.agrees(other) {
-            return Relation::Sibling;
-        }
-        Relation::Relative
     }
 
     /// True when both have about the same loss at the latest S1 that both have passed.
@@ -119,38 +97,13 @@ pub struct Member {
 impl Member {
     /// What a run has to say to others; `None` when that is nothing.
     pub fn new(
+        profile: Profile,
         points: &[FitPoint],
         companion: &[FitPoint],
         curve: &LearningRateCurve,
-        name: Option<String>,
     ) -> Option<Member> {
-        let profile = Profile::new(points, curve, name)?;
         let prior = Prior::at(profile.level, curve.peak());
         let testimony = Testimony::new(points, companion, curve, &prior)?;
         Some(Member { profile, testimony })
-    }
-}
-
-/// The others from which a run learns.
-#[derive(Clone, Debug, Default)]
-pub struct Cohort {
-    /// Of the same model and data.
-    pub siblings: Vec<Arc<Member>>,
-    /// Of the same laboratory.
-    pub relatives: Vec<Arc<Member>>,
-}
-
-impl Cohort {
-    /// Sorts the others by how they stand to a run.
-    pub fn of(profile: &Profile, others: impl Iterator<Item = Arc<Member>>) -> Cohort {
-        let mut cohort = Cohort::default();
-        for other in others {
-            match profile.relation(&other.profile) {
-                Relation::Sibling => cohort.siblings.push(other),
-                Relation::Relative => cohort.relatives.push(other),
-                Relation::Stranger => {}
-            }
-        }
-        cohort
     }
 }

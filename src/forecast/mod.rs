@@ -6,7 +6,7 @@ pub mod cohort;
 
 use std::sync::Arc;
 
-use cohort::{Cohort, Member};
+use cohort::Member;
 
 use crate::fit::cohort::{Pool, Testimony};
 use crate::fit::{FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
@@ -62,8 +62,8 @@ pub struct Task {
     pub plan: Plan,
     /// Level of the interval, 0.8 for 80%.
     pub level: f64,
-    /// Runs to learn from.
-    pub cohort: Cohort,
+    /// Runs of the same model and data, to learn from.
+    pub siblings: Vec<Arc<Member>>,
 }
 
 /// What came of a task.
@@ -172,21 +172,12 @@ pub fn run(task: &Task) -> Outcome {
     outcome
 }
 
-fn testimonies(members: &[Arc<Member>]) -> Vec<&Testimony> {
-    members.iter().map(|member| &member.testimony).collect()
-}
-
-/// What the cohort says to this run.
+/// What the siblings say to this run.
 fn pool(task: &Task, curve: &LearningRateCurve, prior: &Prior) -> Option<Pool> {
+    let siblings: Vec<&Testimony> = task.siblings.iter().map(|member| &member.testimony).collect();
     let last = task.points.last()?;
     let forward = curve.sums(1.0, [last.step]).first()?.forward;
-    Pool::new(
-        &testimonies(&task.cohort.siblings),
-        &testimonies(&task.cohort.relatives),
-        prior,
-        last.loss.abs(),
-        forward,
-    )
+    Pool::new(&siblings, prior, last.loss.abs(), forward)
 }
 
 fn forecast(distribution: &Mixture, level: f64, at_step: u64, basis: String, prior_based: bool) -> Forecast {
