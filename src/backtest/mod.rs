@@ -10,6 +10,7 @@ pub use score::{Summary, summarise};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::engine::cohort::Statement;
 use crate::engine::{FitJob, Options};
 use crate::fit::{FitOptions, Huber, Mixture, best_fit, points};
 use crate::forecast::Task;
@@ -19,6 +20,7 @@ use crate::metric::Quantity;
 use crate::run::series::Series;
 use crate::run::{Identity, Run};
 use crate::schedule::{LearningRateCurve, Plan};
+use crate::source::FileKey;
 
 /// A finished run with all its records.
 #[derive(Clone, Debug)]
@@ -70,14 +72,19 @@ impl Members {
     }
 
     /// What all runs but the one with this index say of a loss at a cut.
-    fn others(&self, index: usize, quantity: Quantity, at: f64) -> Vec<Arc<Member>> {
+    fn others(&self, index: usize, quantity: Quantity, at: f64) -> Vec<Statement> {
         self.runs
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != index)
             .flat_map(|(_, members)| members)
             .filter(|(of, seen, _)| *of == quantity && (*seen == 1.0 || *seen == at))
-            .map(|(_, _, member)| Arc::clone(member))
+            .zip(1..)
+            .map(|((_, _, member), serial)| Statement {
+                key: FileKey(0),
+                serial,
+                member: Arc::clone(member),
+            })
             .collect()
     }
 }
@@ -181,11 +188,16 @@ pub fn cases(
         let final_step = whole.last_step();
         for &at in &settings.at {
             let cut_step = (at * final_step as f64).floor() as u64;
-            let seen = run_until(finished, cut_step);
             let others = members.others(index, quantity, at);
-            cases.extend(case(
-                finished, &whole, &seen, quantity, at, actual, others, settings,
-            ));
+            let cut = Cut {
+                whole: &whole,
+                seen: run_until(finished, cut_step),
+                quantity,
+                at,
+                cut_step,
+                actual,
+            };
+            cases.extend(cut.case(others, settings));
         }
     }
     if cases.is_empty() {
@@ -201,47 +213,49 @@ struct Actual {
     points: usize,
 }
 
-fn case(
-    finished: &Finished,
-    whole: &Run,
-    seen: &Run,
+/// A run cut off at a step, and what became of it.
+struct Cut<'a> {
+    whole: &'a Run,
+    seen: Run,
     quantity: Quantity,
     at: f64,
+    cut_step: u64,
     actual: Actual,
-    others: Vec<Arc<Member>>,
-    settings: &Settings,
-) -> Option<Case> {
-    let final_step = whole.last_step();
-    let job = FitJob::of(seen, quantity, &settings.options)?;
-    let job = if settings.schedule_known {
-        job.under(Plan::known(&whole.rates, seen.last_step(), final_step))
-    } else {
-        job
-    };
-    let task = job.task();
-    let baselines = baselines(&task, final_step);
-    let outcome = job.among(others).run().outcome;
-    let of_point = |series: &Series| points::noise_variance(series, seen.last_step() / 4);
-    let noise = seen.series(quantity).map_or(0.0, of_point) / actual.points as f64;
-    let forecast = match (outcome.distribution, outcome.forecast) {
-        (Some(distribution), _) => Ok(distribution.blurred(noise)),
-        (None, Some(forecast)) => Ok(Mixture::normal(
-            forecast.final_loss,
-            forecast.sd.hypot(noise.sqrt()),
-        )),
-        (None, None) => Err(outcome.reason),
-    };
-    Some(Case {
-        run: finished.identity.id.clone(),
-        path: finished.identity.path.clone(),
-        quantity,
-        at,
-        cut_step: (at * final_step as f64).floor() as u64,
-        final_step,
-        forecast,
-        actual: actual.mean,
-        baselines,
-    })
+}
+
+impl Cut<'_> {
+    fn case(&self, others: Vec<Statement>, settings: &Settings) -> Option<Case> {
+        let final_step = self.whole.last_step();
+        let job = FitJob::of(&self.seen, self.quantity, &settings.options)?;
+        let job = if settings.schedule_known {
+            job.under(Plan::known(&self.whole.rates, self.seen.last_step(), final_step))
+        } else {
+            job
+        };
+        let baselines = baselines(&job.task(), final_step);
+        let outcome = job.among(others).run().outcome;
+        let of_point = |series: &Series| points::noise_variance(series, self.seen.last_step() / 4);
+        let noise = self.seen.series(self.quantity).map_or(0.0, of_point) / self.actual.points as f64;
+        let forecast = match (outcome.distribution, outcome.forecast) {
+            (Some(distribution), _) => Ok(distribution.blurred(noise)),
+            (None, Some(forecast)) => Ok(Mixture::normal(
+                forecast.final_loss,
+                forecast.sd.hypot(noise.sqrt()),
+            )),
+            (None, None) => Err(outcome.reason),
+        };
+        Some(Case {
+            run: self.whole.identity.id.clone(),
+            path: self.whole.identity.path.clone(),
+            quantity: self.quantity,
+            at: self.at,
+            cut_step: self.cut_step,
+            final_step,
+            forecast,
+            actual: self.actual.mean,
+            baselines,
+        })
+    }
 }
 
 fn baselines(task: &Task, final_step: u64) -> Baselines {

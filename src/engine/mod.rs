@@ -1,6 +1,7 @@
 //! The state machine that joins everything: source events in, fit jobs out, fit
 //! results in, snapshots out. It owns no thread, no file and no clock.
 
+pub mod cohort;
 mod crossover;
 mod fitting;
 mod identity;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cohort::Statements;
 use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
 
@@ -19,7 +21,7 @@ use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::snapshot::{Crossover, Loading, Problem, RunView, Snapshot};
 use crate::source::{FileKey, SourceEvent};
-use fitting::LossFit;
+use fitting::{LossFit, Subject};
 
 /// What the user said about all runs.
 #[derive(Clone, Debug)]
@@ -91,6 +93,7 @@ pub struct Engine {
     crossovers: Vec<Crossover>,
     crossovers_at: u64,
     groups: identity::Groups,
+    statements: Statements,
 }
 
 impl Engine {
@@ -105,6 +108,7 @@ impl Engine {
             crossovers: Vec::new(),
             crossovers_at: 0,
             groups: identity::Groups::default(),
+            statements: Statements::default(),
         }
     }
 
@@ -157,6 +161,7 @@ impl Engine {
             }
             SourceEvent::Absorbed { key } => {
                 self.entries.remove(&key);
+                self.statements.forget(key);
             }
             SourceEvent::Problem { path, message } => {
                 self.problems.insert(path, message);
@@ -174,14 +179,18 @@ impl Engine {
         let caught_up = self.loading.is_none();
         self.groups.update(&mut self.entries, self.revision, caught_up);
         let options = &self.options;
-        let groups = &self.groups;
+        let (groups, statements) = (&self.groups, &self.statements);
         let leading = |entry: &(&FileKey, &mut Entry)| groups.leads(*entry.0);
         self.entries.iter_mut().filter(leading).find_map(|(key, entry)| {
-            let (run, generation) = (&entry.run, entry.generation);
+            let subject = Subject {
+                key: *key,
+                run: &entry.run,
+                generation: entry.generation,
+            };
             entry
                 .fits
                 .iter_mut()
-                .find_map(|fit| fit.job(*key, run, generation, options, caught_up, now))
+                .find_map(|fit| fit.job(subject, statements, options, caught_up, now))
         })
     }
 
@@ -191,6 +200,9 @@ impl Engine {
             && let Some(fit) = entry.fits.iter_mut().find(|fit| fit.quantity == done.quantity)
         {
             let fresh = done.generation == entry.generation;
+            if fresh && fit.differs(&done) {
+                self.statements.put(done.key, done.quantity, done.member.clone());
+            }
             fit.finish(done, fresh, now);
             entry.changed = true;
             self.revision += 1;

@@ -19,7 +19,8 @@ use nalgebra::{SMatrix, SVector};
 
 use super::FitPoint;
 use super::design::exponent;
-use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, SHARED, SIZE};
+use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
+use super::design::{SHARED, SIZE};
 use super::discrepancy::Wander;
 use super::posterior::{Belief, WANDER_LENGTH, WANDERS};
 use crate::law::Prior;
@@ -41,6 +42,9 @@ const BAND_SPREAD: f64 = 0.08;
 /// likely that is. Beside these, with the rest of the probability, it is on its own.
 const BONDS: [(f64, f64); 3] = [(1.0, 0.45), (2.5, 0.3), (6.0, 0.15)];
 const UNBOUND: f64 = 0.1;
+
+/// Cells to which the others leave less than this (logarithm of a probability) are passed over.
+const NEGLIGIBLE: f64 = -11.0;
 
 /// What the others say about exponent and power counts for as much as this many of them.
 const VOICES: f64 = 1.5;
@@ -82,31 +86,41 @@ impl Testimony {
         let level = last.loss.abs().max(1e-3);
         let gains = prior.bands.map(|band| band.mean.max(1e-12));
         let design = Design::new(target, companion, curve, 1.0);
+        let beliefs: Option<Vec<Belief>> = (0..EXPONENTS)
+            .map(|index| Belief::of_prior(prior, forward, exponent(index)))
+            .collect();
+        let beliefs = beliefs?;
         // The wander that this run by itself makes most likely.
-        let mut best: Option<(f64, Vec<Cell>)> = None;
+        let mut best: Option<(f64, NormalEquations)> = None;
         for share in WANDERS {
             let equations = design.equations(Wander {
                 sd: share * level,
                 length: WANDER_LENGTH,
             });
-            let mut likelihood = f64::NEG_INFINITY;
-            let mut cells = Vec::with_capacity(CELLS);
-            for power in 0..POWERS.len() {
-                for index in 0..EXPONENTS {
-                    let belief = Belief::of_prior(prior, forward, exponent(index))?;
-                    let data = equations.cell(index, power);
-                    let cell = Cell::new(&data, &belief, gains, -0.5 * equations.log_determinant())?;
-                    if let Some((_, _, log_evidence)) = belief.update(&data) {
-                        likelihood = likelihood.max(log_evidence - 0.5 * equations.log_determinant());
-                    }
-                    cells.push(cell);
-                }
-            }
+            let likelihood = (0..POWERS.len())
+                .step_by(2)
+                .flat_map(|power| {
+                    beliefs
+                        .iter()
+                        .enumerate()
+                        .map(move |(index, belief)| (power, index, belief))
+                })
+                .filter_map(|(power, index, belief)| belief.update(&equations.cell(index, power)))
+                .map(|updated| updated.log_evidence)
+                .fold(f64::NEG_INFINITY, f64::max)
+                - 0.5 * equations.log_determinant();
             if best.as_ref().is_none_or(|(most, _)| likelihood > *most) {
-                best = Some((likelihood, cells));
+                best = Some((likelihood, equations));
             }
         }
-        let (_, cells) = best?;
+        let (_, equations) = best?;
+        let constant = -0.5 * equations.log_determinant();
+        let mut cells = Vec::with_capacity(CELLS);
+        for power in 0..POWERS.len() {
+            for (index, belief) in beliefs.iter().enumerate() {
+                cells.push(Cell::new(&equations.cell(index, power), belief, gains, constant)?);
+            }
+        }
         Some(Testimony {
             cells,
             level,
@@ -220,8 +234,9 @@ impl Pool {
     }
 
     /// What is believed of a run before its own data in a cell under a bond, and the log
-    /// weight of both. `alone` is what would be believed without the others;
-    /// `forward_now` its S1 reference.
+    /// weight of both; `None` where the others leave nothing to weigh. `alone` is what
+    /// would be believed without the others, `reference_forward` the S1 of the run's own
+    /// reducible loss.
     pub fn belief(
         &self,
         bond: usize,
@@ -231,6 +246,9 @@ impl Pool {
         reference_forward: f64,
     ) -> Option<(Belief, f64)> {
         let informed = self.bonds.get(bond)?.get(cell)?;
+        if informed.log_weight < NEGLIGIBLE {
+            return None;
+        }
         let alpha = exponent(cell % EXPONENTS);
         let scale = Vector::from_fn(|row, _| match row {
             0 => 1.0,
