@@ -36,8 +36,8 @@ const L0_SPREAD: f64 = 2e-3;
 /// The same for the reducible loss, as a share of it.
 const AMPLITUDE_SPREAD: f64 = 0.03;
 /// The same for all gains together and for each band, as shares of the prior.
-const GAIN_SPREAD: f64 = 0.08;
-const BAND_SPREAD: f64 = 0.08;
+const GAIN_SPREAD: f64 = 0.04;
+const BAND_SPREAD: f64 = 0.05;
 /// How loosely a run is bound to its siblings, as multiples of the spreads, and how
 /// likely that is. Beside these, with the rest of the probability, it is on its own.
 const BONDS: [(f64, f64); 3] = [(1.0, 0.45), (2.5, 0.3), (6.0, 0.15)];

@@ -10,6 +10,7 @@ mod common;
 mod corpus;
 mod databases;
 mod feeds;
+mod forecasts;
 mod inspect;
 mod instability;
 mod live;

@@ -1,0 +1,236 @@
+//! What a forecast promises: siblings teach, strangers do not drag, the same input gives
+//! the same numbers, and on real curves the errors and intervals are what we say.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use losscast::engine::{Engine, Options};
+use losscast::fit::FitPoint;
+use losscast::forecast::cohort::{Member, Profile};
+use losscast::forecast::{self, Outcome, Task};
+use losscast::format::Decoded;
+use losscast::law::Prior;
+use losscast::law::prior::plausible_peak;
+use losscast::law::relaxation::{memories, relaxation};
+use losscast::metric::Quantity;
+use losscast::run::Identity;
+use losscast::schedule::{LearningRateCurve, Plan, RecordedRates, Schedule};
+use losscast::source::{FileKey, SourceEvent};
+use serde_json::Value;
+
+use crate::common::shared;
+
+const STEPS: u64 = 20_000;
+const PEAK: f64 = 1e-3;
+
+/// A run made from the law: gains as a multiple of the prior, an asymptote, a schedule.
+struct Made {
+    curve: LearningRateCurve,
+    losses: Vec<(f64, f64)>,
+}
+
+fn made(spec: &str, l0: f64, gain: f64) -> Made {
+    let schedule: Schedule = spec.parse().unwrap();
+    let curve = LearningRateCurve::from_steps(STEPS, |step| {
+        PEAK * schedule.share(step as f64, 300.0, STEPS as f64)
+    });
+    let steps: Vec<f64> = (2..=STEPS / 100).map(|index| index as f64 * 100.0).collect();
+    let bands = Prior::at(3.0, PEAK).bands;
+    let relaxed = relaxation(&curve, memories(plausible_peak(PEAK)), &steps);
+    let sums = curve.sums(1.0, steps.iter().copied());
+    let losses = steps
+        .iter()
+        .zip(sums)
+        .zip(relaxed)
+        .enumerate()
+        .map(|(index, ((step, sums), relaxed))| {
+            let gained: f64 = bands
+                .iter()
+                .zip(relaxed[3])
+                .map(|(band, relaxed)| gain * band.mean * relaxed)
+                .sum();
+            let noise = 0.002 * ((index * 7919 % 13) as f64 / 6.0 - 1.0);
+            (*step, l0 + 0.9 * sums.forward.powf(-0.5) - gained + noise)
+        })
+        .collect();
+    Made { curve, losses }
+}
+
+impl Made {
+    fn points(&self, from: f64, until: f64) -> Vec<FitPoint> {
+        self.losses
+            .iter()
+            .filter(|(step, _)| (from..=until).contains(step))
+            .map(|(step, loss)| FitPoint {
+                step: *step,
+                loss: *loss,
+                variance: 1e-5,
+            })
+            .collect()
+    }
+
+    fn profile(&self, until: f64, name: Option<&str>) -> Profile {
+        Profile::new(&self.points(300.0, until), &self.curve, name.map(str::to_owned)).unwrap()
+    }
+
+    fn member(&self, name: Option<&str>) -> Arc<Member> {
+        let profile = self.profile(STEPS as f64, name);
+        Arc::new(Member::new(profile, &self.points(2300.0, STEPS as f64), &[], &self.curve).unwrap())
+    }
+
+    /// The forecast from the first half.
+    fn half_way(&self, siblings: Vec<Arc<Member>>) -> Outcome {
+        let mut rates = RecordedRates::default();
+        for step in 0..=STEPS {
+            rates.push(step, self.curve.rate(step as f64));
+        }
+        let points = self.points(2300.0, STEPS as f64 / 2.0);
+        let now = points.last().unwrap().loss;
+        forecast::run(&Task {
+            points,
+            companion: Vec::new(),
+            smoothed: now,
+            smoothed_sd: 0.001,
+            last_step: STEPS / 2,
+            plan: Plan::known(&rates, STEPS / 2, STEPS),
+            level: 0.9,
+            siblings,
+        })
+    }
+
+    fn end(&self) -> f64 {
+        self.losses.last().unwrap().1
+    }
+}
+
+#[test]
+fn a_sibling_that_has_annealed_teaches_one_that_has_not() {
+    let run = made("wsd:decay=0.2", 2.7, 1.4);
+    let sibling = made("cosine:min=0.1", 2.7, 1.4);
+    assert!(
+        run.profile(10_000.0, None)
+            .is_sibling(&sibling.member(None).profile)
+    );
+    let alone = run.half_way(Vec::new()).forecast.unwrap();
+    let taught = run.half_way(siblings.to_vec()).forecast.unwrap();
+    assert!(alone.prior_based && !taught.prior_based, "{alone:?} {taught:?}");
+    assert!(
+        (taught.final_loss / run.end() - 1.0).abs() < 0.004,
+        "{taught:?} {}",
+        run.end()
+    );
+    assert!(taught.sd < alone.sd / 3.0, "{} {}", taught.sd, alone.sd);
+    assert!(
+        (taught.low..=taught.high).contains(&run.end()),
+        "{taught:?} {}",
+        run.end()
+    );
+    assert!(taught.basis.contains("2 siblings"), "{}", taught.basis);
+}
+
+#[test]
+fn a_run_that_does_not_belong_does_not_drag() {
+    let run = made("wsd:decay=0.2", 2.7, 1.0);
+    let stranger = made("cosine:min=0.1", 3.1, 2.5);
+    assert!(
+        !run.profile(10_000.0, None)
+            .is_sibling(&stranger.member(None).profile)
+    );
+    // Even when the user says that they belong together, the fit finds that they do not.
+    let alone = run.half_way(Vec::new()).forecast.unwrap();
+    let forced = run
+        .half_way(vec![stranger.member(Some("one")); 3])
+        .forecast
+        .unwrap();
+    let moved = (forced.final_loss - alone.final_loss).abs();
+    assert!(moved < 0.5 * alone.sd, "{moved} {alone:?} {forced:?}");
+    assert!(
+        (forced.low..=forced.high).contains(&run.end()),
+        "{forced:?} {}",
+        run.end()
+    );
+}
+
+#[test]
+fn the_same_records_give_the_same_numbers_however_they_arrive() {
+    let run = made("cosine:min=0.1", 2.7, 1.2);
+    let records: Vec<(u64, [(Quantity, f64); 2])> = run
+        .losses
+        .iter()
+        .filter(|(step, _)| *step <= 12_000.0)
+        .map(|(step, loss)| {
+            let rate = run.curve.rate(*step);
+            (
+                *step as u64,
+                [(Quantity::EvalLoss, *loss), (Quantity::LearningRate, rate)],
+            )
+        })
+        .collect();
+    let forecast = |pieces: usize| {
+        let options = Options {
+            total_steps: Some(STEPS),
+            ..Options::default()
+        };
+        let mut engine = Engine::new(options);
+        let key = FileKey(0);
+        let identity = Identity {
+            id: "run".to_owned(),
+            path: "run".into(),
+            format: "jsonl",
+        };
+        engine.apply(SourceEvent::Found { key, identity }, 0.0);
+        engine.apply(SourceEvent::CaughtUp, 0.0);
+        for (index, piece) in records.chunks(records.len().div_ceil(pieces)).enumerate() {
+            let mut decoded = Decoded::default();
+            piece
+                .iter()
+                .for_each(|(step, values)| decoded.records.push(*step, values));
+            let decoded = Box::new(decoded);
+            let now = 20.0 * index as f64;
+            engine.apply(
+                SourceEvent::Records {
+                    key,
+                    decoded,
+                    modified: now,
+                },
+                now,
+            );
+            while let Some(job) = engine.next_job(now) {
+                engine.finish(job.run(), now);
+            }
+        }
+        let snapshot = engine.snapshot(1e6);
+        snapshot.runs[0].primary().unwrap().forecast.clone().unwrap()
+    };
+    assert_eq!(forecast(1), forecast(1000));
+}
+
+/// The promise of the README on data that anyone with the shared folder can check.
+#[test]
+fn real_curves_are_forecast_as_well_as_we_say() {
+    let Some(shared) = shared() else {
+        return;
+    };
+    for (cohort, median, mean, coverage) in [("off", 0.002, 0.003, 0.82), ("on", 0.002, 0.003, 0.80)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_losscast"))
+            .args([
+                "backtest",
+                "--at",
+                "0.3,0.5,0.7,0.9",
+                "--format",
+                "json",
+                "--cohort",
+                cohort,
+            ])
+            .arg(shared.join("corpus/multipowerlaw"))
+            .output()
+            .unwrap();
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let summary = result["summary"].as_array().unwrap();
+        let all = summary.iter().find(|row| row["at"].is_null()).unwrap();
+        assert_eq!(all["n"], 72);
+        assert!(all["median_relative_error"].as_f64().unwrap() <= median, "{all}");
+        assert!(all["mean_relative_error"].as_f64().unwrap() <= mean, "{all}");
+        assert!(all["coverage"]["90"].as_f64().unwrap() >= coverage, "{all}");
+    }
+}
