@@ -47,10 +47,26 @@ pub struct Alert {
     pub value: f64,
     /// The threshold that it passed.
     pub threshold: f64,
+    /// Where the signal is projected to pass the threshold that matters, for signals
+    /// that grow towards one.
+    pub projected: Option<Projection>,
     /// A full sentence with the numbers.
     pub message: String,
     /// What to do about it.
     pub remedy: &'static str,
+}
+
+/// The step at which a growing signal will pass a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Projection {
+    /// The threshold that will be passed.
+    pub threshold: f64,
+    /// Most likely step.
+    pub step: u64,
+    /// Earliest step of the 80% interval.
+    pub earliest: u64,
+    /// Latest step of the 80% interval; `None` when it may never be passed.
+    pub latest: Option<u64>,
 }
 
 /// How many alerts of one run are kept; older ones are counted.

@@ -172,6 +172,12 @@ pub struct Backtest {
     /// Which files to read, and how.
     #[command(flatten)]
     pub source: Source,
+    /// Show what the detectors raise in the runs, instead of forecasts
+    #[arg(long)]
+    pub alerts: bool,
+    /// With `--alerts`: the events that the runs are known to hold (a MANIFEST.tsv with file, event_type, begin_step)
+    #[arg(long, value_name = "FILE", requires = "alerts")]
+    pub expect: Option<PathBuf>,
     /// Shares of the run at which it is cut
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_value = "0.2,0.3,0.5,0.7,0.9", value_parser = inner_share)]
     pub at: Vec<f64>,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 
 use losscast::cli::{Cli, Command, Output, Reading, Screen, Source};
-use losscast::commands::{backtest, inspect, replay, report};
+use losscast::commands::{backtest, backtest_alerts, inspect, replay, report};
 use losscast::engine::Engine;
 use losscast::monitor::{Monitor, read_once};
 use losscast::snapshot::Snapshot;
@@ -88,11 +88,28 @@ fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
 
 fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
     start_log(&settings.source)?;
+    if settings.alerts {
+        return print_alert_backtest(settings);
+    }
     let result = backtest::run(settings)?;
     let mut out = io::stdout().lock();
     match settings.format {
         Output::Table => backtest::table(&result, &mut out)?,
         Output::Json => backtest::json(&result, &mut out)?,
+    }
+    Ok(if result.is_empty() {
+        ExitCode::from(UNREADABLE)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print_alert_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
+    let result = backtest_alerts::run(settings)?;
+    let mut out = io::stdout().lock();
+    match settings.format {
+        Output::Table => backtest_alerts::table(&result, &mut out)?,
+        Output::Json => backtest_alerts::json(&result, &mut out)?,
     }
     Ok(if result.is_empty() {
         ExitCode::from(UNREADABLE)

@@ -126,7 +126,7 @@ fn loss_json(loss: &LossView) -> Value {
     })
 }
 
-fn warning_json(alert: &Alert) -> Value {
+pub(super) fn warning_json(alert: &Alert) -> Value {
     json!({
         "kind": alert.kind,
         "severity": alert.severity,
@@ -135,6 +135,7 @@ fn warning_json(alert: &Alert) -> Value {
         "cleared_at_step": alert.cleared_at_step,
         "value": finite(alert.value),
         "threshold": finite(alert.threshold),
+        "projected": alert.projected,
         "message": alert.message,
         "remedy": alert.remedy,
     })

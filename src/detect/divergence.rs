@@ -117,6 +117,7 @@ impl Divergence {
             raised_at_step: step,
             first_sign_step: since,
             cleared_at_step: None,
+            projected: None,
             value: level,
             threshold: limit,
             message: format!(

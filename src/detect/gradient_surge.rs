@@ -189,6 +189,7 @@ impl GradientSurge {
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
+            projected: None,
             value: gradient,
             threshold: FAR_ABOVE * median,
             message: format!(

@@ -125,6 +125,7 @@ impl Logits {
             raised_at_step: step,
             first_sign_step: self.attention.front().map_or(step, |(first, _)| *first as u64),
             cleared_at_step: None,
+            projected: None,
             value: logit,
             threshold: level,
             message: format!("Largest attention logit is {logit:.0} at step {step}{when}"),
@@ -160,6 +161,7 @@ impl Logits {
                 raised_at_step: step,
                 first_sign_step: self.output.front().map_or(step, |(first, _)| *first as u64),
                 cleared_at_step: None,
+                projected: None,
                 value: log_z,
                 threshold: DRIFT * early,
                 message: format!(

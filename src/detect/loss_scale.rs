@@ -90,6 +90,7 @@ impl LossScale {
             raised_at_step: step,
             first_sign_step: self.halvings.front().copied().unwrap_or(step),
             cleared_at_step: None,
+            projected: None,
             value: scale,
             threshold: LOWEST,
             message: format!(

@@ -162,6 +162,7 @@ impl LossSpike {
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
+            projected: None,
             value: loss,
             threshold: level.median * (1.0 + RISE),
             message: format!(
@@ -203,6 +204,7 @@ impl LossSpike {
                 raised_at_step: step,
                 first_sign_step: open.since,
                 cleared_at_step: None,
+                projected: None,
                 value: loss,
                 threshold: open.baseline * (1.0 + RISE),
                 message: format!(

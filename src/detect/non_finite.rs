@@ -134,6 +134,7 @@ impl NonFinite {
             raised_at_step: step,
             first_sign_step: since,
             cleared_at_step: None,
+            projected: None,
             value: if let Fault::NotFinite(value) = fault {
                 value
             } else {
@@ -170,6 +171,7 @@ impl NonFinite {
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
+            projected: None,
             value: gradient,
             threshold: f64::INFINITY,
             message: format!("Gradient norm is {word} at step {step} while the loss is finite"),
