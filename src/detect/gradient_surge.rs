@@ -5,8 +5,14 @@
 //! the log above 8, at once in a log of every step (0), in two of three records
 //! otherwise (0.05); two rises in a row of 1.5 times each, four times in all, with z
 //! above 6 in a log of every step (0); a log-linear growth over 20 points that doubles
-//! in fewer than 10, with R squared above 0.8 and four times in all (0.2). Clears when
-//! the norm has been below three times its median for 20 points.
+//! in fewer than 10, with R squared above 0.8 and four times in all (0.2).
+//!
+//! In a sparse log a surge is only noted: it came with no harm in several healthy runs,
+//! and the loss itself says as soon when it does harm. A norm above [`ABSURD`] that
+//! grows in five records in a row needs no history. In a run with a loss scale the norm
+//! may be printed multiplied by it, so there the absolute value says nothing.
+//!
+//! Clears when the norm has been below three times its median for 20 points.
 
 use super::robust::{Cadence, WINDOW, Window, line};
 use super::{Context, Detector};
@@ -19,6 +25,8 @@ const FAR_ABOVE: f64 = 10.0;
 const FAR_Z: f64 = 8.0;
 const RISES_TOTAL: f64 = 4.0;
 const RISE_EACH: f64 = 1.5;
+/// Growth from one record to the next.
+const RISE_GROWING: f64 = 1.2;
 const RISES_Z: f64 = 6.0;
 const FLOOR: f64 = 0.05;
 const HISTORY: usize = 60;
@@ -26,6 +34,9 @@ const QUIET_AFTER_REWIND: u32 = 60;
 const GROWTH_POINTS: usize = 20;
 const DOUBLING_POINTS: f64 = 10.0;
 const EXPLOSION: f64 = 1e3;
+/// No healthy gradient norm is as large (without a loss scale).
+const ABSURD: f64 = 1e6;
+const GROWING_RECORDS: u32 = 5;
 const CALM: f64 = 3.0;
 const CALM_POINTS: u32 = 20;
 const REMEDY: &str = "A loss spike may follow within 1 to 8 steps: clip at 1.0 or lower, look at the batch, consider a lower \
@@ -42,6 +53,8 @@ pub struct GradientSurge {
     open: Option<f64>,
     calm: u32,
     frozen: usize,
+    growing: u32,
+    has_loss_scale: bool,
 }
 
 impl Detector for GradientSurge {
@@ -57,6 +70,12 @@ impl Detector for GradientSurge {
             self.window.clear();
         }
         self.quiet = self.quiet.saturating_sub(1);
+        self.has_loss_scale |= row.has(Quantity::LossScale);
+        self.growing = if gradient > RISE_GROWING * self.before[1] {
+            self.growing + 1
+        } else {
+            0
+        };
         self.watch(step, gradient, alerts);
         self.before = [self.before[1], gradient];
         // While a surge is open its values are no baseline, for one window at most.
@@ -101,6 +120,18 @@ impl GradientSurge {
             }
             return;
         }
+        if gradient > ABSURD && self.growing >= GROWING_RECORDS && !self.has_loss_scale {
+            let before = self.window.min().min(self.before[0]);
+            let severity = Severity::Warning;
+            return self.raise(
+                step,
+                gradient,
+                before,
+                severity,
+                "and grows in every record",
+                alerts,
+            );
+        }
         // The smallest value is at most the median and at most the value two before.
         if self.window.len() < HISTORY || self.quiet > 0 || gradient < RISES_TOTAL * self.window.min() {
             self.far_above = [self.far_above[1], false];
@@ -112,6 +143,11 @@ impl GradientSurge {
         let z = level.z(gradient.ln(), FLOOR);
         let median = level.median.exp();
         let every_step = self.cadence.stride() == 1;
+        let serious = if every_step {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
         let far = gradient > FAR_ABOVE * median && z > FAR_Z;
         let repeated = far && self.far_above.contains(&true);
         self.far_above = [self.far_above[1], far];
@@ -122,29 +158,15 @@ impl GradientSurge {
             && gradient >= RISE_EACH * last
             && gradient >= RISES_TOTAL * before_last;
         if gradient > EXPLOSION * median && far {
-            self.raise(
-                step,
-                gradient,
-                median,
-                Severity::Critical,
-                "in one record",
-                alerts,
-            );
+            self.raise(step, gradient, median, Severity::Warning, "in one record", alerts);
         } else if (far && every_step) || repeated || rises {
-            self.raise(
-                step,
-                gradient,
-                median,
-                Severity::Warning,
-                "within a few records",
-                alerts,
-            );
+            self.raise(step, gradient, median, serious, "within a few records", alerts);
         } else if self.grows_exponentially(gradient) {
             self.raise(
                 step,
                 gradient,
                 median,
-                Severity::Warning,
+                serious,
                 "and doubles every few records",
                 alerts,
             );

@@ -15,6 +15,8 @@ const KIND: &str = "non_finite";
 const GRADIENT_KIND: &str = "non_finite_gradient";
 /// Records with a loss before a missing one means anything.
 const USUAL_RECORDS: u32 = 5;
+/// A loss of nothing has no gradient to speak of.
+const LARGE_GRADIENT: f64 = 0.1;
 /// Finite values after which the trouble is over.
 const CLEAR_AFTER: u32 = 20;
 const REMEDY: &str = "The weights are very likely lost: restart from the last checkpoint before that step with a lower learning \
@@ -80,7 +82,11 @@ impl NonFinite {
         let bad_gradient = gradient.is_some_and(|gradient| !gradient.is_finite());
         match (train, eval) {
             (Some(loss), _) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
-            (Some(0.0), _) if bad_gradient || self.positive => Some(Fault::Zero),
+            (Some(0.0), _)
+                if bad_gradient || self.positive || gradient.is_some_and(|norm| norm > LARGE_GRADIENT) =>
+            {
+                Some(Fault::Zero)
+            }
             (Some(_), _) => None,
             (None, Some(loss)) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
             (None, Some(_)) => None,
