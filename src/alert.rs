@@ -61,6 +61,8 @@ pub struct Alert {
 pub struct Projection {
     /// The threshold that will be passed.
     pub threshold: f64,
+    /// Step at which the projection was made.
+    pub made_at_step: u64,
     /// Most likely step.
     pub step: u64,
     /// Earliest step of the 80% interval.
@@ -81,9 +83,14 @@ pub struct AlertLog {
 
 impl AlertLog {
     /// Raises an alert, unless one of its kind is open already: that one then
-    /// takes the higher severity and, with it, the newer message.
+    /// takes the higher severity and, with it, the newer message. The first projection
+    /// of a crossing is kept: later ones are no longer a warning ahead.
     pub fn raise(&mut self, alert: Alert) {
         if let Some(open) = self.open_mut(alert.kind) {
+            if open.projected.is_none() && alert.projected.is_some() {
+                open.projected = alert.projected;
+                open.message.clone_from(&alert.message);
+            }
             if alert.severity > open.severity {
                 open.severity = alert.severity;
                 open.value = alert.value;

@@ -50,7 +50,9 @@ impl Expected {
     /// Kinds of alert that tell of it.
     fn kinds(&self) -> &'static [&'static str] {
         match self.event_type.as_str() {
-            event if event.starts_with("nan") => &["non_finite", "loss_scale_collapse", "frozen_metric"],
+            event if event.starts_with("nan") => {
+                &["non_finite", "non_finite_gradient", "loss_scale_collapse"]
+            }
             event if event.starts_with("loss_spike") => {
                 &["loss_spike", "divergence", "non_finite", "gradient_surge"]
             }
@@ -161,7 +163,9 @@ pub fn score(
 fn outcome(event: &Expected, begin: u64, steps: &[u64], alerts: &[Alert]) -> Outcome {
     let (from, until) = around(steps, begin, POINTS_BEFORE, POINTS_AFTER);
     let hit = alerts.iter().find(|alert| {
-        let early = alert.projected.is_some() && alert.raised_at_step <= begin;
+        let early = alert
+            .projected
+            .is_some_and(|projected| projected.made_at_step <= begin);
         event.kinds().contains(&alert.kind)
             && alert.severity >= Severity::Info
             && (early || (from..=until).contains(&alert.raised_at_step))

@@ -38,6 +38,7 @@ pub struct Divergence {
     above_since: Option<u64>,
     blocks_above: u64,
     rate: f64,
+    has_sign: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,13 @@ impl Detector for Divergence {
 impl Divergence {
     fn judge(&mut self, step: u64, level: f64, error: f64, context: &Context, alerts: &mut AlertLog) {
         self.blocks += 1;
+        // Where a loss passes through zero, shares of it mean nothing.
+        if level <= 0.0 {
+            self.has_sign = true;
+        }
+        if self.has_sign {
+            return;
+        }
         let first = *self.first.get_or_insert(level);
         let Some(best) = self.best.filter(|best| level > best.loss) else {
             self.best = Some(Best {

@@ -2,10 +2,10 @@
 //!
 //! A norm that doubles is normal in half of all healthy runs. What is not (measured
 //! false alarms per 10,000 points): ten times the trailing median with a robust z of
-//! the log above 8, at once in a log of every step (0), in two of three records
-//! otherwise (0.05); two rises in a row of 1.5 times each, four times in all, with z
+//! the log above 8 in two of three records (0.05); two rises in a row of 1.5 times each, four times in all, with z
 //! above 6 in a log of every step (0); a log-linear growth over 20 points that doubles
-//! in fewer than 10, with R squared above 0.8 and four times in all (0.2).
+//! in fewer than 10, with R squared above 0.8 and four times in all (0.2). A single
+//! record of ten times is noted (1 in 10,000 records of healthy logs of every step).
 //!
 //! In a sparse log a surge is only noted: it came with no harm in several healthy runs,
 //! and the loss itself says as soon when it does harm. A norm above [`ABSURD`] that
@@ -96,6 +96,7 @@ impl Detector for GradientSurge {
 
 impl GradientSurge {
     fn watch(&mut self, step: u64, gradient: f64, alerts: &mut AlertLog) {
+        let every_step = self.cadence.stride() == 1;
         if let Some(median) = self.open {
             self.calm = if gradient < CALM * median {
                 self.calm + 1
@@ -108,7 +109,11 @@ impl GradientSurge {
                 if self.frozen >= WINDOW {
                     self.window.clear();
                 }
-            } else if gradient > EXPLOSION * median {
+            } else if gradient > FAR_ABOVE * median && self.before[1] > FAR_ABOVE * median && every_step {
+                let (warning, how) = (Severity::Warning, "in record after record");
+                self.raise(step, gradient, median, warning, how, alerts);
+            }
+            if self.open.is_some() && gradient > EXPLOSION * median {
                 self.raise(
                     step,
                     gradient,
@@ -142,7 +147,6 @@ impl GradientSurge {
         };
         let z = level.z(gradient.ln(), FLOOR);
         let median = level.median.exp();
-        let every_step = self.cadence.stride() == 1;
         let serious = if every_step {
             Severity::Warning
         } else {
@@ -159,7 +163,9 @@ impl GradientSurge {
             && gradient >= RISES_TOTAL * before_last;
         if gradient > EXPLOSION * median && far {
             self.raise(step, gradient, median, Severity::Warning, "in one record", alerts);
-        } else if (far && every_step) || repeated || rises {
+        } else if far && every_step && !repeated && !rises {
+            self.raise(step, gradient, median, Severity::Info, "in one record", alerts);
+        } else if repeated || rises {
             self.raise(step, gradient, median, serious, "within a few records", alerts);
         } else if self.grows_exponentially(gradient) {
             self.raise(

@@ -247,6 +247,7 @@ fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64) -> Option<Proj
     let in_range = |at: f64| at.is_finite() && at < 1e15;
     in_range(likely).then_some(Projection {
         threshold: target.exp().round(),
+        made_at_step: step,
         step: likely.ceil() as u64,
         earliest: earliest.min(likely).max(now).floor() as u64,
         latest: in_range(latest).then_some(latest.ceil() as u64),

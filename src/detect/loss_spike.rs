@@ -10,9 +10,14 @@
 //! With little history (an excerpt, a sparse log, the start of a run) only a rise to
 //! [`SHORT_RISE`] times the largest of the last 20 values counts, after step 50.
 //!
+//! One record alone is most often an outlier in the data: healthy logs of every step
+//! have one in 1,000. It is noted, and becomes a warning with a second record as high,
+//! with a gradient norm that agrees in a log that is not of every step, or at once when
+//! it is [`SHORT_RISE`] times the worst.
+//!
 //! Clears when the loss has been back within 3% and two spreads for ten points;
 //! becomes critical when it stays above all that was before for 20 points and 1% of
-//! the run, or at once when it is twice where the run began.
+//! the run, or for three at more than twice where the run began.
 
 use std::collections::VecDeque;
 
@@ -39,6 +44,8 @@ const RECENT: usize = 50;
 /// The same two for a run of which little is known.
 const SHORT_RISE: f64 = 1.5;
 const SHORT_RECENT: usize = 20;
+/// Least rise, as a share of the loss that the run began with: near zero, ratios mean nothing.
+const LEAST_RISE: f64 = 0.02;
 /// Before this step a loss may do anything.
 const FIRST_STEP: u64 = 40;
 /// Points after a resume during which nothing is.
@@ -47,6 +54,8 @@ const BACK_SHARE: f64 = 0.03;
 const BACK_POINTS: u32 = 10;
 /// Points (or share of the run) after which a spike should be over.
 const PATIENCE_POINTS: u32 = 20;
+/// Records after the first within which a second one confirms the spike.
+const CONFIRM_WITHIN: u32 = 3;
 const PATIENCE_SHARE: f64 = 0.01;
 /// Points after which a new level is accepted as normal.
 const NEW_LEVEL_POINTS: u32 = 100;
@@ -75,6 +84,7 @@ struct Open {
     back: u32,
     /// Largest value before it.
     worst: f64,
+    confirmed: bool,
     /// Points in a row above that.
     above_worst: u32,
 }
@@ -110,7 +120,8 @@ impl Detector for LossSpike {
                 return; // What happens in a spike is no baseline.
             }
         } else if self.is_spike(step, loss, gradient) {
-            self.raise(step, loss, alerts);
+            let agrees = self.cadence.stride() > 1 && self.gradient_surges(gradient);
+            self.raise(step, loss, agrees, alerts);
             self.remember(loss);
             return;
         }
@@ -147,6 +158,10 @@ impl LossSpike {
 
     fn is_spike(&self, step: u64, loss: f64, gradient: Option<f64>) -> bool {
         if self.quiet > 0 || step < FIRST_STEP {
+            return false;
+        }
+        let least = LEAST_RISE * middle(&mut self.start.clone()).abs();
+        if loss - self.worst(SHORT_RECENT) < least {
             return false;
         }
         let short = self.worst(SHORT_RECENT);
@@ -189,7 +204,7 @@ impl LossSpike {
         gradient.zip(level).is_some_and(surge)
     }
 
-    fn raise(&mut self, step: u64, loss: f64, alerts: &mut AlertLog) {
+    fn raise(&mut self, step: u64, loss: f64, agrees: bool, alerts: &mut AlertLog) {
         let level = if self.loss.is_empty() {
             Level {
                 median: middle(&mut self.recent.iter().copied().collect::<Vec<_>>()),
@@ -198,10 +213,13 @@ impl LossSpike {
         } else {
             self.loss.level()
         };
-        let above_start = loss > 2.0 * middle(&mut self.start.clone()) && self.start.len() >= 20;
+        let worst = self.worst(RECENT);
+        let warning =
+            (agrees || loss > SHORT_RISE * worst.max(self.worst(SHORT_RECENT))) && level.median > 0.0;
         self.open = Some(Open {
-            worst: self.worst(RECENT),
+            worst,
             above_worst: 0,
+            confirmed: false,
             baseline: level.median,
             back_below: level.median + BACK_SHARE * level.median.abs() + 2.0 * level.spread,
             since: step,
@@ -210,10 +228,10 @@ impl LossSpike {
         });
         alerts.raise(Alert {
             kind: KIND,
-            severity: if above_start {
-                Severity::Critical
-            } else {
+            severity: if warning {
                 Severity::Warning
+            } else {
+                Severity::Info
             },
             raised_at_step: step,
             first_sign_step: step,
@@ -242,6 +260,10 @@ impl LossSpike {
         } else {
             0
         };
+        let again = loss > open.worst && open.points <= CONFIRM_WITHIN && open.baseline > 0.0;
+        if again || loss > SHORT_RISE * open.worst.max(0.0) && open.baseline > 0.0 {
+            open.confirmed = true;
+        }
         open.back = if loss <= open.back_below { open.back + 1 } else { 0 };
         if open.back >= BACK_POINTS {
             alerts.reword(
@@ -261,10 +283,14 @@ impl LossSpike {
         let not_back = open.points >= PATIENCE_POINTS && late && loss > open.baseline * (1.0 + RISE);
         let stays = not_back && open.above_worst >= PATIENCE_POINTS;
         let lost = known_start && loss > 2.0 * start && open.above_worst >= 3;
-        if stays || lost {
+        if stays || lost || open.confirmed {
             alerts.raise(Alert {
                 kind: KIND,
-                severity: Severity::Critical,
+                severity: if (stays || lost) && open.baseline > 0.0 {
+                    Severity::Critical
+                } else {
+                    Severity::Warning
+                },
                 raised_at_step: step,
                 first_sign_step: open.since,
                 cleared_at_step: None,

@@ -12,6 +12,7 @@ use crate::format::records::Row;
 use crate::metric::Quantity;
 
 const KIND: &str = "non_finite";
+const EVALUATION_KIND: &str = "non_finite_eval";
 const GRADIENT_KIND: &str = "non_finite_gradient";
 /// Records with a loss before a missing one means anything.
 const USUAL_RECORDS: u32 = 5;
@@ -21,6 +22,8 @@ const LARGE_GRADIENT: f64 = 0.1;
 const CLEAR_AFTER: u32 = 20;
 const REMEDY: &str = "The weights are very likely lost: restart from the last checkpoint before that step with a lower learning \
                       rate or bf16, and look at the data of the step before.";
+const EVALUATION_REMEDY: &str = "If the train loss is fine, look at the evaluation: its precision, an empty batch, a mask without \
+                                 tokens. If logits are large, the model is close to losing its train loss too.";
 const GRADIENT_REMEDY: &str = "The optimiser skips such steps or is about to be poisoned: look at the loss scale, clip the \
                                gradient, lower the learning rate.";
 
@@ -56,8 +59,11 @@ impl Detector for NonFinite {
         let fault = self.fault(row, train, gradient, eval);
         match fault {
             Some(fault) => self.bad_loss(row.step(), fault, alerts),
-            None if train.or(eval).is_some() => self.good_loss(row.step(), train, alerts),
+            None if train.is_some() => self.good_loss(row.step(), train, alerts),
             None => {}
+        }
+        if let Some(eval) = eval {
+            watch_evaluation(row.step(), eval, alerts);
         }
         if let Some(gradient) = gradient {
             self.watch_gradient(row.step(), gradient, fault.is_some(), alerts);
@@ -69,6 +75,26 @@ impl Detector for NonFinite {
         self.first_bad = None;
         self.bad_gradients = 0;
     }
+}
+
+/// An evaluation that is lost while training goes on; over with the next good one.
+fn watch_evaluation(step: u64, eval: f64, alerts: &mut AlertLog) {
+    if eval.is_finite() {
+        alerts.clear(EVALUATION_KIND, step);
+        return;
+    }
+    alerts.raise(Alert {
+        kind: EVALUATION_KIND,
+        severity: Severity::Warning,
+        raised_at_step: step,
+        first_sign_step: step,
+        cleared_at_step: None,
+        projected: None,
+        value: eval,
+        threshold: f64::INFINITY,
+        message: format!("The evaluation at step {step} gave a loss that is not finite"),
+        remedy: EVALUATION_REMEDY,
+    });
 }
 
 impl NonFinite {
@@ -88,7 +114,7 @@ impl NonFinite {
                 Some(Fault::Zero)
             }
             (Some(_), _) => None,
-            (None, Some(loss)) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
+            // Evaluations have an alert of their own.
             (None, Some(_)) => None,
             // A train record that has all but the loss which all before it had.
             (None, None) => {
