@@ -5,3 +5,4 @@ pub mod backtest_alerts;
 pub mod inspect;
 pub mod replay;
 pub mod report;
+pub mod watch;

@@ -93,7 +93,7 @@ fn run_json(run: &RunView, now: f64) -> Value {
     value
 }
 
-fn loss_json(loss: &LossView) -> Value {
+pub(super) fn loss_json(loss: &LossView) -> Value {
     json!({
         "metric": loss.quantity.name(),
         "loss": {

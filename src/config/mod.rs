@@ -13,6 +13,7 @@
 //! Every section has a file of its own here. Unknown keys are errors, so that a
 //! misspelt one is not silently ignored.
 
+mod alerts;
 mod forecast;
 mod run;
 
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use alerts::AlertSection;
 pub use forecast::ForecastSection;
 pub use run::RunSection;
 
@@ -34,6 +36,9 @@ pub struct Config {
     /// How forecasts are made.
     #[serde(default)]
     pub forecast: ForecastSection,
+    /// What disturbs, and how.
+    #[serde(default)]
+    pub alerts: AlertSection,
     /// What is known of some of the runs; the first section that matches a run and
     /// states a thing holds.
     #[serde(default, rename = "run")]

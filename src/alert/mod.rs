@@ -1,13 +1,18 @@
 //! Alerts: what a detector says, and the bounded log of what was said about a run.
 
-use serde::Serialize;
+pub mod deliver;
+pub mod history;
+pub mod notify;
+pub mod rules;
+
+use serde::{Deserialize, Serialize};
 
 /// Kind of the alert for a run that has fallen silent: the only one that comes from the
 /// clock and not from a record.
 pub const STALL: &str = "stall";
 
 /// How much an alert should disturb.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing to do.
