@@ -7,6 +7,7 @@
 //! twice as long, or when above the loss that the run started with. Clears when the
 //! best level is reached again, or nearly (a quarter of the way).
 
+use super::restart::Restart;
 use super::robust::middle;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -39,6 +40,7 @@ pub struct Divergence {
     blocks_above: u64,
     rate: f64,
     has_sign: bool,
+    restart: Restart,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +58,15 @@ impl Detector for Divergence {
         let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) else {
             return;
         };
+        let usual = self.best.map_or(f64::NAN, |best| best.loss);
+        if self.restart.noticed(loss, row.value(Quantity::GradNorm), usual) {
+            alerts.clear(KIND, row.step());
+            *self = Divergence {
+                rate: self.rate,
+                restart: self.restart,
+                ..Divergence::default()
+            };
+        }
         self.block.push(loss);
         if self.block.len() < BLOCK {
             return;

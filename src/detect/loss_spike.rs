@@ -21,13 +21,15 @@
 
 use std::collections::VecDeque;
 
+use super::restart::Restart;
 use super::robust::{Cadence, Level, Window, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "loss_spike";
+/// The kind of its alerts.
+pub const KIND: &str = "loss_spike";
 const RISE: f64 = 0.10;
 const Z_WITH_GRADIENT: f64 = 3.0;
 const Z_OF_GRADIENT: f64 = 4.0;
@@ -61,6 +63,8 @@ const PATIENCE_SHARE: f64 = 0.01;
 const NEW_LEVEL_POINTS: u32 = 100;
 const REMEDY: &str = "If it is not back in about 200 steps, restart some 100 steps earlier and skip 200 to 500 batches (PaLM); \
                       a lower learning rate or gradient clipping helps against repeats.";
+const RESTART_KIND: &str = "restart";
+const RESTART_REMEDY: &str = "Nothing, if it was planned; otherwise look at how the checkpoint was loaded.";
 
 /// The detector.
 #[derive(Debug, Default)]
@@ -72,6 +76,7 @@ pub struct LossSpike {
     start: Vec<f64>,
     recent: VecDeque<f64>,
     open: Option<Open>,
+    restart: Restart,
     has_train_loss: bool,
 }
 
@@ -113,6 +118,10 @@ impl Detector for LossSpike {
         if self.start.len() < 20 {
             self.start.push(loss);
         }
+        let before = self.recent.back().copied().unwrap_or(f64::NAN);
+        if self.restart.noticed(loss, gradient, before) {
+            self.starts_anew(step, loss, before, alerts);
+        }
         if self.open.is_some() {
             self.follow(step, loss, context, alerts);
             if self.open.is_some() {
@@ -148,6 +157,31 @@ impl LossSpike {
             self.recent.pop_front();
         }
         self.recent.push_back(loss);
+    }
+
+    /// What was usual is so no more. Noted, and over at once: a fresh model is no trouble.
+    fn starts_anew(&mut self, step: u64, loss: f64, before: f64, alerts: &mut AlertLog) {
+        alerts.clear(KIND, step);
+        alerts.raise(Alert {
+            kind: RESTART_KIND,
+            severity: Severity::Info,
+            raised_at_step: step,
+            first_sign_step: step,
+            cleared_at_step: None,
+            projected: None,
+            value: loss,
+            threshold: before,
+            message: format!(
+                "Loss and gradient norm went from {before:.4} back to {loss:.4}, where the run began: it seems to start anew"
+            ),
+            remedy: RESTART_REMEDY,
+        });
+        alerts.clear(RESTART_KIND, step);
+        *self = LossSpike {
+            restart: self.restart,
+            has_train_loss: self.has_train_loss,
+            ..LossSpike::default()
+        };
     }
 
     /// The largest of the last `count` values.
