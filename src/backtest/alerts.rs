@@ -167,7 +167,7 @@ fn outcome(event: &Expected, begin: u64, steps: &[u64], alerts: &[Alert]) -> Out
             .projected
             .is_some_and(|projected| projected.made_at_step <= begin);
         event.kinds().contains(&alert.kind)
-            && alert.severity >= Severity::Info
+            && alert.severity >= Severity::Warning
             && (early || (from..=until).contains(&alert.raised_at_step))
     });
     Outcome {
