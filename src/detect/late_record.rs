@@ -95,3 +95,52 @@ impl Detector for LateRecord {
         self.last = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// The stalls found in records at these steps and times; `true` for an evaluation.
+    fn stalls(records: impl Iterator<Item = (u64, f64, bool)>) -> Vec<u64> {
+        let mut detector = LateRecord::default();
+        let mut alerts = AlertLog::default();
+        for (step, time, evaluates) in records {
+            let mut batch = Records::default();
+            let loss = if evaluates {
+                Quantity::EvalLoss
+            } else {
+                Quantity::TrainLoss
+            };
+            batch.push(step, &[(loss, 2.0), (Quantity::Elapsed, time)]);
+            detector.observe(batch.row(0), &Context::default(), &mut alerts);
+        }
+        assert!(alerts.open(STALL).is_none());
+        alerts.all().iter().map(|alert| alert.raised_at_step).collect()
+    }
+
+    #[test]
+    fn a_gap_far_longer_than_usual_is_a_stall() {
+        let time = |step: u64| 0.1 * step as f64 + if step >= 140 { 75.0 } else { 0.0 };
+        assert_eq!(stalls((0..200).map(|step| (step, time(step), false))), [140]);
+    }
+
+    #[test]
+    fn evaluations_and_slow_writers_are_none() {
+        // Every fiftieth record evaluates and takes two minutes.
+        let evaluated = (0..400u64).map(|step| {
+            let evaluations = step / 50;
+            (
+                step,
+                0.1 * step as f64 + 120.0 * evaluations as f64,
+                step % 50 == 0,
+            )
+        });
+        assert_eq!(stalls(evaluated), [0u64; 0]);
+        // A writer that flushes once every two minutes.
+        assert_eq!(
+            stalls((0..50).map(|step| (step, 120.0 * step as f64, false))),
+            [0u64; 0]
+        );
+    }
+}

@@ -18,6 +18,8 @@ const GRADIENT_KIND: &str = "non_finite_gradient";
 const USUAL_RECORDS: u32 = 5;
 /// A loss of nothing has no gradient to speak of.
 const LARGE_GRADIENT: f64 = 0.1;
+/// A loss that was never below this is not rounded to 0.
+const NOT_ROUNDED: f64 = 0.05;
 /// Finite values after which the trouble is over.
 const CLEAR_AFTER: u32 = 20;
 const REMEDY: &str = "The weights are very likely lost: restart from the last checkpoint before that step with a lower learning \
@@ -33,6 +35,8 @@ pub struct NonFinite {
     /// Train records with a loss so far, while none lacked it.
     with_loss: u32,
     positive: bool,
+    /// The lowest loss so far, once there was one.
+    lowest: Option<f64>,
     last_good: Option<u64>,
     first_bad: Option<u64>,
     bad: u32,
@@ -128,6 +132,7 @@ impl NonFinite {
         if let Some(loss) = train {
             self.with_loss = self.with_loss.saturating_add(1);
             self.positive |= loss > 0.0;
+            self.lowest = Some(self.lowest.map_or(loss, |lowest| lowest.min(loss)));
             self.last_good = Some(step);
         }
         self.bad = 0;
@@ -142,8 +147,12 @@ impl NonFinite {
         self.good = 0;
         self.bad += 1;
         let since = *self.first_bad.get_or_insert(step);
-        // A single missing field may be a torn line, a single zero a rounded value.
-        let certain = matches!(fault, Fault::NotFinite(_));
+        // A single missing field may be a torn line, a single zero a rounded small value.
+        let certain = match fault {
+            Fault::NotFinite(_) => true,
+            Fault::Missing => false,
+            Fault::Zero => self.lowest.is_some_and(|lowest| lowest >= NOT_ROUNDED),
+        };
         if self.bad < 2 && !certain {
             return;
         }

@@ -80,3 +80,44 @@ impl SpikeRate {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+    use crate::metric::Quantity;
+
+    /// Steps at which spikes at these steps are called frequent.
+    fn frequent(spikes: &[u64]) -> Vec<u64> {
+        let mut detector = SpikeRate::default();
+        let mut alerts = AlertLog::default();
+        for step in 0..10_000u64 {
+            if spikes.contains(&step) {
+                alerts.raise(Alert {
+                    kind: loss_spike::KIND,
+                    severity: Severity::Warning,
+                    raised_at_step: step,
+                    first_sign_step: step,
+                    cleared_at_step: None,
+                    value: 9.0,
+                    threshold: 3.0,
+                    projected: None,
+                    message: String::new(),
+                    remedy: "",
+                });
+            }
+            let mut records = Records::default();
+            records.push(step, &[(Quantity::TrainLoss, 2.0)]);
+            detector.observe(records.row(0), &Context::default(), &mut alerts);
+            alerts.clear(loss_spike::KIND, step);
+        }
+        let found = alerts.all().iter().filter(|alert| alert.kind == KIND);
+        found.map(|alert| alert.raised_at_step).collect()
+    }
+
+    #[test]
+    fn the_third_spike_within_a_tenth_of_the_run_is_one_too_many() {
+        assert_eq!(frequent(&[5000, 5100, 5200]), [5200]);
+        assert_eq!(frequent(&[1000, 3000, 9000]), [0u64; 0]);
+    }
+}
