@@ -7,7 +7,10 @@
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use losscast::engine::{Engine, FitJob, Options};
+use losscast::fit::cohort::{Pool, Testimony};
+use losscast::fit::{FitOptions, Huber, Posterior, solver};
 use losscast::format::{Decoded, read_all};
+use losscast::law::Prior;
 use losscast::metric::{Names, Quantity};
 use losscast::run::{Identity, Run};
 use losscast::source::{FileKey, SourceEvent};
@@ -42,6 +45,40 @@ fn records(steps: std::ops::Range<u64>) -> Decoded {
     }
     decoded.lines = decoded.records.len() as u64;
     decoded
+}
+
+/// The posterior alone: one run, and one with eight siblings.
+#[divan::bench(args = [0, 8], sample_count = 50)]
+fn posterior(bencher: Bencher, siblings: usize) {
+    let task = job(100_000).task();
+    let curve = &task.plan.curve;
+    let prior = Prior::at(task.smoothed, curve.peak());
+    let testimony = Testimony::new(&task.points, &task.companion, curve, &prior).unwrap();
+    let heard: Vec<&Testimony> = (0..siblings).map(|_| &testimony).collect();
+    bencher.bench(|| {
+        let pool = Pool::new(&heard, &prior, task.smoothed, 20.0);
+        Posterior::new(&task.points, &task.companion, curve, prior, pool.as_ref()).unwrap()
+    });
+}
+
+/// What a run has to say to its siblings.
+#[divan::bench(sample_count = 50)]
+fn testimony(bencher: Bencher) {
+    let task = job(100_000).task();
+    let prior = Prior::at(task.smoothed, task.plan.curve.peak());
+    bencher.bench(|| Testimony::new(&task.points, &task.companion, &task.plan.curve, &prior).unwrap());
+}
+
+/// The displayed best fit alone.
+#[divan::bench(sample_count = 50)]
+fn best_fit(bencher: Bencher) {
+    let task = job(100_000).task();
+    let options = FitOptions {
+        memories: solver::memory_grid(),
+        huber: Huber::StandardDeviations(1.35),
+        prior: Some(Prior::at(task.smoothed, task.plan.curve.peak())),
+    };
+    bencher.bench(|| solver::best_fit(&task.points, &task.plan.curve, &options).unwrap());
 }
 
 fn identity() -> Identity {
