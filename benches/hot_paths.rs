@@ -7,7 +7,10 @@
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use losscast::engine::{Engine, FitJob, Options};
+use losscast::fit::cohort::{Pool, Testimony};
+use losscast::fit::{FitOptions, Huber, Posterior, solver};
 use losscast::format::{Decoded, read_all};
+use losscast::law::Prior;
 use losscast::metric::{Names, Quantity};
 use losscast::run::{Identity, Run};
 use losscast::source::{FileKey, SourceEvent};
@@ -42,6 +45,40 @@ fn records(steps: std::ops::Range<u64>) -> Decoded {
     }
     decoded.lines = decoded.records.len() as u64;
     decoded
+}
+
+/// The posterior alone: one run, and one with eight siblings.
+#[divan::bench(args = [0, 8], sample_count = 50)]
+fn posterior(bencher: Bencher, siblings: usize) {
+    let task = job(100_000).task();
+    let curve = &task.plan.curve;
+    let prior = Prior::at(task.smoothed, curve.peak());
+    let testimony = Testimony::new(&task.points, &task.companion, curve, &prior).unwrap();
+    let heard: Vec<&Testimony> = (0..siblings).map(|_| &testimony).collect();
+    bencher.bench(|| {
+        let pool = Pool::new(&heard, &prior, task.smoothed, 20.0);
+        Posterior::new(&task.points, &task.companion, curve, prior, pool.as_ref()).unwrap()
+    });
+}
+
+/// What a run has to say to its siblings.
+#[divan::bench(sample_count = 50)]
+fn testimony(bencher: Bencher) {
+    let task = job(100_000).task();
+    let prior = Prior::at(task.smoothed, task.plan.curve.peak());
+    bencher.bench(|| Testimony::new(&task.points, &task.companion, &task.plan.curve, &prior).unwrap());
+}
+
+/// The displayed best fit alone.
+#[divan::bench(sample_count = 50)]
+fn best_fit(bencher: Bencher) {
+    let task = job(100_000).task();
+    let options = FitOptions {
+        memories: solver::memory_grid(),
+        huber: Huber::StandardDeviations(1.35),
+        prior: Some(Prior::at(task.smoothed, task.plan.curve.peak())),
+    };
+    bencher.bench(|| solver::best_fit(&task.points, &task.plan.curve, &options).unwrap());
 }
 
 fn identity() -> Identity {
@@ -96,6 +133,52 @@ fn thousand_records_after(bencher: Bencher, steps: u64) {
             run
         })
         .bench_refs(|run| run.apply(&more));
+}
+
+/// All detectors on records with every signal, in a bad stretch: logits that grow, a
+/// loss scale, a gradient norm and a loss that keep detectors from their short cuts.
+#[divan::bench(sample_count = 50)]
+fn thousand_records_for_detectors(bencher: Bencher) {
+    let rows = |steps: std::ops::Range<u64>| {
+        let mut decoded = Decoded::default();
+        for step in steps {
+            let wobble = (step as f64 * 0.7).sin();
+            decoded.records.push(
+                step,
+                &[
+                    (Quantity::TrainLoss, 3.0 + 0.5 * wobble + 0.0005 * step as f64),
+                    (Quantity::EvalLoss, 3.0 + 0.0005 * step as f64),
+                    (Quantity::LearningRate, 1e-3),
+                    (Quantity::GradNorm, 1.0 + 6.0 * wobble.abs()),
+                    (Quantity::AttentionLogit, 50.0 * (0.0002 * step as f64).exp()),
+                    (Quantity::LogPartition, 5.0 + 0.01 * step as f64),
+                    (Quantity::LossScale, 65536.0),
+                    (Quantity::StepTime, 0.1),
+                ],
+            );
+        }
+        decoded
+    };
+    let (before, more) = (rows(0..5000), rows(5000..6000));
+    bencher
+        .counter(ItemsCount::new(1000u32))
+        .with_inputs(|| {
+            let mut alerts = losscast::alert::AlertLog::default();
+            let mut detectors = losscast::detect::detectors();
+            for row in before.records.rows() {
+                for detector in &mut detectors {
+                    detector.observe(row, &losscast::detect::Context::default(), &mut alerts);
+                }
+            }
+            (detectors, alerts)
+        })
+        .bench_refs(|(detectors, alerts)| {
+            for row in more.records.rows() {
+                for detector in detectors.iter_mut() {
+                    detector.observe(row, &losscast::detect::Context::default(), alerts);
+                }
+            }
+        });
 }
 
 fn decode(bencher: Bencher, line: impl Fn(u64) -> String) {

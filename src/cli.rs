@@ -9,10 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::alert::Severity;
 use crate::alert::deliver::{Body, Channels, TerminalSignal};
 use crate::alert::rules::Rules;
-use crate::config::{AlertSection, Config, ConfigError};
+use crate::config::{AlertSection, Config, ConfigError, GroupingSection};
 use crate::engine::Options;
 use crate::metric::{Names, Quantity, Role};
 use crate::schedule::Schedule;
+use crate::source::feed::{FeedError, FeedOptions, Feeds};
 use crate::source::reader::ReaderOptions;
 
 /// Forecasts where training runs will end, from the logs they already write.
@@ -153,7 +154,8 @@ impl Alerting {
 /// Which files to read, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Source {
-    /// Files or folders; folders are searched, the default is the current one
+    /// Files or folders, ssh://node/path, or - for standard input; folders are searched, the
+    /// default is the current one
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// One more folder, as TensorBoard users type it
@@ -177,6 +179,9 @@ pub struct Source {
     /// Configuration; without it, a `losscast.toml` beside the runs or in the current folder
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The command for ssh:// paths, with options if need be
+    #[arg(long, value_name = "COMMAND", default_value = "ssh")]
+    pub ssh: String,
     /// Write a log of losscast itself to this file
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -260,9 +265,33 @@ pub struct Backtest {
     /// Whether a forecast is told the learning rates and the length to come, or must infer them
     #[arg(long, value_enum, default_value_t = Knowledge::Known)]
     pub schedule: Knowledge,
+    /// Whether a forecast learns from the other runs given
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    pub cohort: Switch,
+    /// What the other runs are: over, or started together and equally far
+    #[arg(long, value_enum, default_value_t = Stage::Finished)]
+    pub others: Stage,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub format: Output,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// How far other runs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// They are over.
+    Finished,
+    /// They have come as far as the run itself.
+    Live,
 }
 
 /// What a forecast is told of the schedule.
@@ -284,6 +313,8 @@ impl Source {
         ReaderOptions {
             roots,
             names: self.names(),
+            grouping: GroupingSection::default(),
+            feeds: Vec::new(),
             poll: Duration::try_from_secs_f64(self.poll).unwrap_or(Duration::from_secs(2)),
             follow,
         }
@@ -316,6 +347,24 @@ impl Source {
 }
 
 impl Reading {
+    /// What the reader needs to know, with what the configuration says of the files. The
+    /// feeds among them are mirrored as long as the second result lives.
+    ///
+    /// # Errors
+    /// When a feed cannot be set up.
+    pub fn reader(&self, follow: bool, options: &Options) -> Result<(ReaderOptions, Feeds), FeedError> {
+        let mut reader = self.source.reader(follow);
+        reader.grouping = options.config.grouping.clone();
+        let feeding = FeedOptions {
+            ssh: self.source.ssh.split_whitespace().map(str::to_owned).collect(),
+            poll: reader.poll,
+            follow,
+        };
+        let feeds = Feeds::start(&mut reader.roots, &feeding)?;
+        reader.feeds = feeds.all();
+        Ok((reader, feeds))
+    }
+
     /// What the engine needs to know.
     ///
     /// # Errors

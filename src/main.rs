@@ -1,7 +1,7 @@
 //! The `losscast` command: arguments in, exit code out.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -50,10 +50,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 fn open(reading: &Reading, screen: &Screen, alerting: &Alerting) -> Result<ExitCode> {
     start_log(&reading.source)?;
-    for root in reading.source.reader(true).roots {
-        std::fs::metadata(&root).with_context(|| format!("cannot open {}", root.display()))?;
+    let options = reading.engine()?;
+    let (reader, _feeds) = reading.reader(true, &options)?;
+    for root in &reader.roots {
+        std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
     }
-    let monitor = Monitor::start(reading.source.reader(true), reading.engine()?).context("cannot start")?;
+    let monitor = Monitor::start(reader, options).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -88,11 +90,13 @@ fn alerts(reading: &Reading, alerting: &Alerting) -> Result<(Notifier, Deliverer
 
 fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
     start_log(&reading.source)?;
-    for root in reading.source.reader(true).roots {
-        std::fs::metadata(&root).with_context(|| format!("cannot open {}", root.display()))?;
+    let options = reading.engine()?;
+    let (reader, _feeds) = reading.reader(true, &options)?;
+    for root in &reader.roots {
+        std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
     }
     let (notifier, deliverer) = alerts(reading, alerting)?;
-    let monitor = Monitor::start(reading.source.reader(true), reading.engine()?).context("cannot start")?;
+    let monitor = Monitor::start(reader, options).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -108,23 +112,23 @@ fn title(roots: &[PathBuf]) -> String {
 }
 
 fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
-    let (_, snapshot) = read(reading)?;
+    let (engine, snapshot, roots) = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
         Output::Table => report::table(&snapshot, &mut out)?,
         Output::Json => report::json(&snapshot, &mut out)?,
     }
-    Ok(verdict(reading, &snapshot))
+    Ok(verdict(&roots, &engine, &snapshot))
 }
 
 fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
-    let (engine, snapshot) = read(reading)?;
+    let (engine, snapshot, roots) = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
         Output::Table => inspect::table(&engine, &snapshot, &mut out)?,
         Output::Json => inspect::json(&engine, &snapshot, &mut out)?,
     }
-    Ok(verdict(reading, &snapshot))
+    Ok(verdict(&roots, &engine, &snapshot))
 }
 
 fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
@@ -159,32 +163,39 @@ fn print_alert_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> 
     })
 }
 
-fn read(reading: &Reading) -> Result<(Engine, Snapshot)> {
+/// A root as it is read, and as the user named it: those of a feed differ.
+type Root = (PathBuf, PathBuf);
+
+/// Reads everything once.
+fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
     start_log(&reading.source)?;
-    let mut engine = read_once(reading.source.reader(false), reading.engine()?).context("cannot start")?;
+    let options = reading.engine()?;
+    let (reader, _feeds) = reading.reader(false, &options)?;
+    let names = reading.source.reader(false).roots;
+    let roots = reader.roots.iter().cloned().zip(names).collect();
+    let mut engine = read_once(reader, options).context("cannot start")?;
     let snapshot = engine.snapshot(now());
-    Ok((engine, snapshot))
+    Ok((engine, snapshot, roots))
 }
 
 /// A file that was named must have become a run; a folder must hold at least one.
-fn verdict(reading: &Reading, snapshot: &Snapshot) -> ExitCode {
-    let unread = |path: &Path| {
-        let problem = snapshot.problems.iter().any(|problem| problem.path == path);
-        let inside = snapshot.runs.iter().any(|run| run.path.starts_with(path));
-        problem || !inside
-    };
-    let roots = reading.source.reader(false).roots;
-    if roots.iter().any(|root| unread(root)) {
-        for root in roots.iter().filter(|root| unread(root)) {
-            let known = snapshot.problems.iter().find(|problem| problem.path == *root);
-            let message = known.map_or("no log with a loss was found in it", |problem| {
-                problem.message.as_str()
-            });
-            let _ = writeln!(io::stderr(), "losscast: {}: {message}", root.display());
+fn verdict(roots: &[Root], engine: &Engine, snapshot: &Snapshot) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for (path, name) in roots {
+        let known = snapshot
+            .problems
+            .iter()
+            .find(|problem| problem.path == *path || problem.path == *name);
+        if known.is_none() && engine.has_run_below(path) {
+            continue;
         }
-        return ExitCode::from(UNREADABLE);
+        let message = known.map_or("no log with a loss was found in it", |problem| {
+            problem.message.as_str()
+        });
+        let _ = writeln!(io::stderr(), "losscast: {}: {message}", name.display());
+        code = ExitCode::from(UNREADABLE);
     }
-    ExitCode::SUCCESS
+    code
 }
 
 /// Messages of losscast itself go to a file, never to the screen.

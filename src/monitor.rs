@@ -101,9 +101,12 @@ pub fn read_once(reading: ReaderOptions, options: Options) -> std::io::Result<En
             Message::Stop => break,
         }
     }
-    let jobs: Vec<FitJob> = std::iter::from_fn(|| engine.next_job(now())).collect();
-    for done in fit_all(jobs) {
-        engine.finish(done, now());
+    // First every run by itself; then again those whose siblings have something to say.
+    for _ in 0..2 {
+        let jobs: Vec<FitJob> = std::iter::from_fn(|| engine.next_job(f64::INFINITY)).collect();
+        for done in fit_all(jobs) {
+            engine.finish(done, now());
+        }
     }
     Ok(engine)
 }

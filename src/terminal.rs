@@ -79,9 +79,9 @@ pub async fn run(
             event = keys.next() => {
                 let Some(event) = event else { return Ok(()) };
                 let shown = shown(&app, &snapshot);
-                let seen = app.acknowledged.len();
+                let seen = (app.acknowledged.len(), app.muted.len());
                 let effect = handle(&mut app, event.context("cannot read keys")?, &shown);
-                if app.acknowledged.len() != seen {
+                if (app.acknowledged.len(), app.muted.len()) != seen {
                     remember(&app, &snapshot, &mut notifier);
                 }
                 match effect {
@@ -101,6 +101,9 @@ pub async fn run(
             changed = snapshots.changed() => {
                 changed.context("the reader has stopped; see --log-file")?;
                 snapshot = snapshots.borrow_and_update().clone();
+                if !app.muted.is_empty() {
+                    remember(&app, &snapshot, &mut notifier);
+                }
                 for notice in notifier.take(&snapshot) {
                     let bytes = deliverer.send(&notice);
                     io::stdout().write_all(&bytes)?;

@@ -95,6 +95,11 @@ impl History {
             .is_some_and(|(told, acknowledged)| *acknowledged || *told >= severity)
     }
 
+    /// True when the alert was acknowledged.
+    pub fn acknowledged(&self, key: &Key) -> bool {
+        self.told.get(key).is_some_and(|(_, acknowledged)| *acknowledged)
+    }
+
     /// Remembers that the alert was told at this level, or acknowledged. A history that
     /// cannot be written is kept in memory.
     pub fn remember(&mut self, key: Key, severity: Severity, acknowledged: bool) {

@@ -91,7 +91,10 @@ impl Notifier {
 
     /// The user has seen this alert: it is not told again, at any level.
     pub fn acknowledge(&mut self, run: &RunView, alert: &Alert) {
-        self.history.remember(key(run, alert), alert.severity, true);
+        let key = key(run, alert);
+        if !self.history.acknowledged(&key) {
+            self.history.remember(key, alert.severity, true);
+        }
     }
 
     /// Notices held back because the run had too many.

@@ -9,15 +9,19 @@ mod score;
 pub use score::{Summary, summarise};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::engine::cohort::Statement;
 use crate::engine::{FitJob, Options};
 use crate::fit::{FitOptions, Huber, Mixture, best_fit, points};
 use crate::forecast::Task;
+use crate::forecast::cohort::Member;
 use crate::format::Decoded;
 use crate::metric::Quantity;
 use crate::run::series::Series;
 use crate::run::{Identity, Run};
 use crate::schedule::{LearningRateCurve, Plan};
+use crate::source::FileKey;
 
 /// A finished run with all its records.
 #[derive(Clone, Debug)]
@@ -37,6 +41,79 @@ pub struct Settings {
     pub schedule_known: bool,
     /// What the user says about all runs.
     pub options: Options,
+    /// What a forecast learns from the other runs.
+    pub others: Others,
+}
+
+/// What the other runs are to a forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// They are not there.
+    Absent,
+    /// They are over: a forecast sees each of them to its end (but never its own run).
+    Finished,
+    /// They were started together and have come equally far.
+    Live,
+}
+
+/// The losses that are forecast.
+const LOSSES: [Quantity; 2] = [Quantity::TrainLoss, Quantity::EvalLoss];
+
+/// What all runs have to say to each other, by loss; by cut too, when they are live.
+#[derive(Debug, Default)]
+pub struct Members {
+    /// One entry per run: (loss, share of the run that was seen, member).
+    runs: Vec<Vec<(Quantity, f64, Arc<Member>)>>,
+}
+
+impl Members {
+    /// Gathers what the runs have to say.
+    pub fn of(runs: Vec<Vec<(Quantity, f64, Arc<Member>)>>) -> Members {
+        Members { runs }
+    }
+
+    /// What all runs but the one with this index say of a loss at a cut.
+    fn others(&self, index: usize, quantity: Quantity, at: f64) -> Vec<Statement> {
+        self.runs
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index)
+            .flat_map(|(_, members)| members)
+            .filter(|(of, seen, _)| *of == quantity && (*seen == 1.0 || *seen == at))
+            .zip(1..)
+            .map(|((_, _, member), serial)| Statement {
+                key: FileKey(0),
+                serial,
+                member: Arc::clone(member),
+            })
+            .collect()
+    }
+}
+
+/// What one run has to say: at its end, or at every cut.
+pub fn members(finished: &Finished, settings: &Settings) -> Vec<(Quantity, f64, Arc<Member>)> {
+    let whole = run_until(finished, u64::MAX);
+    let cuts = match settings.others {
+        Others::Absent => return Vec::new(),
+        Others::Finished => vec![1.0],
+        Others::Live => settings.at.clone(),
+    };
+    if whole.divergence().is_some() {
+        return Vec::new();
+    }
+    let mut members = Vec::new();
+    for at in cuts {
+        let seen = run_until(finished, (at * whole.last_step() as f64).floor() as u64);
+        for quantity in LOSSES {
+            let job = FitJob::of(&seen, quantity, &settings.options);
+            // What has been seen has its learning rates; those to come say nothing here.
+            let plan = Plan::known(&whole.rates, seen.last_step(), whole.last_step());
+            if let Some(member) = job.and_then(|job| job.under(plan).member()) {
+                members.push((quantity, at, Arc::new(member)));
+            }
+        }
+    }
+    members
 }
 
 /// One forecast, and what came true.
@@ -83,17 +160,22 @@ const PAPER_HUBER: f64 = 1e-3;
 /// A loss with fewer points is no curve to forecast.
 const LEAST_POINTS: usize = 10;
 
-/// All cases of a run.
+/// All cases of a run, which has this index among all runs.
 ///
 /// # Errors
 /// Why the run can serve for none, in words.
-pub fn cases(finished: &Finished, settings: &Settings) -> Result<Vec<Case>, String> {
+pub fn cases(
+    index: usize,
+    finished: &Finished,
+    members: &Members,
+    settings: &Settings,
+) -> Result<Vec<Case>, String> {
     let whole = run_until(finished, u64::MAX);
     if let Some(alert) = whole.divergence() {
         return Err(alert.message.clone());
     }
     let mut cases = Vec::new();
-    for quantity in [Quantity::TrainLoss, Quantity::EvalLoss] {
+    for quantity in LOSSES {
         let points = surviving(&finished.decoded, quantity);
         if points.len() < LEAST_POINTS {
             continue;
@@ -107,8 +189,16 @@ pub fn cases(finished: &Finished, settings: &Settings) -> Result<Vec<Case>, Stri
         let final_step = whole.last_step();
         for &at in &settings.at {
             let cut_step = (at * final_step as f64).floor() as u64;
-            let seen = run_until(finished, cut_step);
-            cases.extend(case(finished, &whole, &seen, quantity, at, actual, settings));
+            let others = members.others(index, quantity, at);
+            let cut = Cut {
+                whole: &whole,
+                seen: run_until(finished, cut_step),
+                quantity,
+                at,
+                cut_step,
+                actual,
+            };
+            cases.extend(cut.case(others, settings));
         }
     }
     if cases.is_empty() {
@@ -124,46 +214,49 @@ struct Actual {
     points: usize,
 }
 
-fn case(
-    finished: &Finished,
-    whole: &Run,
-    seen: &Run,
+/// A run cut off at a step, and what became of it.
+struct Cut<'a> {
+    whole: &'a Run,
+    seen: Run,
     quantity: Quantity,
     at: f64,
+    cut_step: u64,
     actual: Actual,
-    settings: &Settings,
-) -> Option<Case> {
-    let final_step = whole.last_step();
-    let job = FitJob::of(seen, quantity, &settings.options)?;
-    let job = if settings.schedule_known {
-        job.under(Plan::known(&whole.rates, seen.last_step(), final_step))
-    } else {
-        job
-    };
-    let task = job.task();
-    let baselines = baselines(&task, final_step);
-    let outcome = job.run().outcome;
-    let of_point = |series: &Series| points::noise_variance(series, seen.last_step() / 4);
-    let noise = seen.series(quantity).map_or(0.0, of_point) / actual.points as f64;
-    let forecast = match (outcome.distribution, outcome.forecast) {
-        (Some(distribution), _) => Ok(distribution.blurred(noise)),
-        (None, Some(forecast)) => Ok(Mixture::normal(
-            forecast.final_loss,
-            forecast.sd.hypot(noise.sqrt()),
-        )),
-        (None, None) => Err(outcome.reason),
-    };
-    Some(Case {
-        run: finished.identity.id.clone(),
-        path: finished.identity.path.clone(),
-        quantity,
-        at,
-        cut_step: (at * final_step as f64).floor() as u64,
-        final_step,
-        forecast,
-        actual: actual.mean,
-        baselines,
-    })
+}
+
+impl Cut<'_> {
+    fn case(&self, others: Vec<Statement>, settings: &Settings) -> Option<Case> {
+        let final_step = self.whole.last_step();
+        let job = FitJob::of(&self.seen, self.quantity, &settings.options)?;
+        let job = if settings.schedule_known {
+            job.under(Plan::known(&self.whole.rates, self.seen.last_step(), final_step))
+        } else {
+            job
+        };
+        let baselines = baselines(&job.task(), final_step);
+        let outcome = job.among(others).run().outcome;
+        let of_point = |series: &Series| points::noise_variance(series, self.seen.last_step() / 4);
+        let noise = self.seen.series(self.quantity).map_or(0.0, of_point) / self.actual.points as f64;
+        let forecast = match (outcome.distribution, outcome.forecast) {
+            (Some(distribution), _) => Ok(distribution.blurred(noise)),
+            (None, Some(forecast)) => Ok(Mixture::normal(
+                forecast.final_loss,
+                forecast.sd.hypot(noise.sqrt()),
+            )),
+            (None, None) => Err(outcome.reason),
+        };
+        Some(Case {
+            run: self.whole.identity.id.clone(),
+            path: self.whole.identity.path.clone(),
+            quantity: self.quantity,
+            at: self.at,
+            cut_step: self.cut_step,
+            final_step,
+            forecast,
+            actual: self.actual.mean,
+            baselines,
+        })
+    }
 }
 
 fn baselines(task: &Task, final_step: u64) -> Baselines {

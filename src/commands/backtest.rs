@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::backtest::{Case, Finished, Settings, Summary, cases, summarise};
+use crate::backtest::{Case, Finished, Members, Others, Settings, Summary, cases, members, summarise};
 use crate::cli;
 use crate::config::ConfigError;
 use crate::engine::Options;
@@ -53,9 +53,16 @@ pub fn run(settings: &cli::Backtest) -> Result<Backtest, ConfigError> {
         at: settings.at.clone(),
         schedule_known: settings.schedule == cli::Knowledge::Known,
         options,
+        others: match (settings.cohort, settings.others) {
+            (cli::Switch::Off, _) => Others::Absent,
+            (cli::Switch::On, cli::Stage::Finished) => Others::Finished,
+            (cli::Switch::On, cli::Stage::Live) => Others::Live,
+        },
     };
+    let members = Members::of(in_parallel(&runs, |_, run| members(run, &settings)));
+    let results = in_parallel(&runs, |index, run| cases(index, run, &members, &settings));
     let mut all = Vec::new();
-    for (run, cases) in runs.iter().zip(in_parallel(&runs, |run| cases(run, &settings))) {
+    for (run, cases) in runs.iter().zip(results) {
         match cases {
             Ok(cases) => all.extend(cases),
             Err(reason) => left_out.push((run.identity.path.clone(), reason)),
@@ -84,13 +91,15 @@ fn read(path: &std::path::Path, id: &str, options: &Options) -> Result<Option<Fi
 }
 
 /// The same function of every item, on all cores, in order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sync) -> Vec<R> {
+fn in_parallel<T: Sync, R: Send>(items: &[T], function: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let share = items.len().div_ceil(workers).max(1);
+    let numbered: Vec<(usize, &T)> = items.iter().enumerate().collect();
+    let each = |(index, item): &(usize, &T)| function(*index, item);
     std::thread::scope(|scope| {
-        let handles: Vec<_> = items
+        let handles: Vec<_> = numbered
             .chunks(share)
-            .map(|items| scope.spawn(|| items.iter().map(&function).collect::<Vec<R>>()))
+            .map(|items| scope.spawn(|| items.iter().map(each).collect::<Vec<R>>()))
             .collect();
         handles
             .into_iter()

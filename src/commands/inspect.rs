@@ -29,7 +29,7 @@ fn view<'a>(run: &Run, snapshot: &'a Snapshot) -> Option<&'a RunView> {
         .runs
         .iter()
         .map(AsRef::as_ref)
-        .find(|view| view.path == run.identity.path)
+        .find(|view| view.id == run.identity.id && view.path == run.identity.path)
 }
 
 fn file(run: &Run, view: Option<&RunView>, out: &mut impl Write) -> io::Result<()> {

@@ -176,6 +176,21 @@ fn pieces(content: &[u8]) -> Result<Vec<(f64, Piece)>> {
             Ok(pieces)
         }
         Decoder::Document(_) => documents(content),
+        Decoder::Frames(mut decoder) => {
+            // Written in pages that cut records, as tensorboardX does.
+            const PAGE: usize = 4096;
+            let mut clock = Clock::default();
+            let (mut pieces, mut start, mut end) = (Vec::new(), 0, 0);
+            while end < content.len() {
+                end = (end + PAGE).min(content.len());
+                let mut decoded = Decoded::default();
+                start += decoder
+                    .frames(content.get(start..end).unwrap_or_default(), &mut decoded)
+                    .consumed;
+                pieces.push((clock.time(&decoded), Piece::Until(end)));
+            }
+            Ok(pieces)
+        }
     }
 }
 

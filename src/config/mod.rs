@@ -8,6 +8,13 @@
 //! match = "wsd-*"
 //! schedule = "wsd:total=50000,decay=0.2"
 //! cohort = "124m"
+//!
+//! [grouping]
+//! split = ["logs/*.out"]
+//!
+//! [[grouping.join]]
+//! run = "gpt2-main"
+//! files = ["slurm-1.out", "slurm-2.out"]
 //! ```
 //!
 //! Every section has a file of its own here. Unknown keys are errors, so that a
@@ -15,6 +22,7 @@
 
 mod alerts;
 mod forecast;
+mod grouping;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +32,7 @@ use thiserror::Error;
 
 pub use alerts::AlertSection;
 pub use forecast::ForecastSection;
+pub use grouping::GroupingSection;
 pub use run::RunSection;
 
 /// The name of the file that is looked for.
@@ -39,6 +48,9 @@ pub struct Config {
     /// What disturbs, and how.
     #[serde(default)]
     pub alerts: AlertSection,
+    /// Which files are one run, where their names do not say.
+    #[serde(default)]
+    pub grouping: GroupingSection,
     /// What is known of some of the runs; the first section that matches a run and
     /// states a thing holds.
     #[serde(default, rename = "run")]

@@ -15,14 +15,16 @@ use crate::alert::{Alert, AlertLog, Projection, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const ATTENTION: &str = "attention_logit";
+/// Kind of the alert about attention logits.
+pub const ATTENTION: &str = "attention_logit";
 const OUTPUT: &str = "output_logit";
 const LEVELS: [(f64, Severity); 3] = [
     (1e4, Severity::Critical),
     (1e3, Severity::Warning),
     (1e2, Severity::Info),
 ];
-const DIVERGED: f64 = 1e4;
+/// Every published run whose attention logits passed this has diverged.
+pub const DIVERGED: f64 = 1e4;
 const FIT_POINTS: usize = 40;
 const GOOD_FIT: f64 = 0.8;
 /// Records kept of the attention logit.

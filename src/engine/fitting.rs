@@ -1,7 +1,11 @@
 //! When a loss is fitted again, and with what.
 
+use std::sync::Arc;
+
 use super::Options;
+use super::cohort::{Statement, Statements, heard};
 use crate::fit::points;
+use crate::forecast::cohort::{Member, Profile};
 use crate::forecast::{self, Outcome, Task};
 use crate::metric::Quantity;
 use crate::run::Run;
@@ -33,6 +37,8 @@ pub struct FitJob {
     total_steps: Option<u64>,
     level: f64,
     plan: Option<Plan>,
+    others: Vec<Statement>,
+    cohort_name: Option<String>,
 }
 
 /// What came of a job.
@@ -49,6 +55,12 @@ pub struct FitDone {
     pub plan: Plan,
     /// The forecast and the law.
     pub outcome: Outcome,
+    /// What the run has to say to its siblings.
+    pub member: Option<Arc<Member>>,
+    /// What makes it comparable.
+    profile: Option<Profile>,
+    /// Which statements of siblings went into it.
+    heard: Vec<(FileKey, u64)>,
 }
 
 impl FitJob {
@@ -64,6 +76,9 @@ impl FitJob {
                 reason: reason.to_owned(),
                 ..Outcome::default()
             },
+            member: None,
+            profile: None,
+            heard: Vec::new(),
         }
     }
 
@@ -91,7 +106,30 @@ impl FitJob {
                 .or(run.logged_total_steps),
             level: options.level,
             plan: None,
+            others: Vec::new(),
+            cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
         })
+    }
+
+    /// The same fit, learning from these runs where they belong together.
+    pub fn among(self, others: Vec<Statement>) -> FitJob {
+        FitJob { others, ..self }
+    }
+
+    /// What this run has to say to others.
+    pub fn member(&self) -> Option<Member> {
+        self.member_of(&self.task())
+    }
+
+    fn member_of(&self, task: &Task) -> Option<Member> {
+        let profile = self.profile(&task.plan)?;
+        Member::new(profile, &task.points, &task.companion, &task.plan.curve)
+    }
+
+    /// What makes this run comparable to others: all of its curve after warm-up.
+    fn profile(&self, plan: &Plan) -> Option<Profile> {
+        let points = points::gather(&self.series, plan.warm_up_end + 1);
+        Profile::new(&points, &plan.curve, self.cohort_name.clone())
     }
 
     /// The same fit under learning rates that are known from elsewhere.
@@ -122,8 +160,21 @@ impl FitJob {
             .unwrap_or_default();
         let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
         let gather = |series: &Series| points::gather(series, from);
+        let profile = self.profile(&plan);
+        let is_sibling = |other: &&Statement| {
+            profile
+                .as_ref()
+                .is_some_and(|profile| profile.is_sibling(&other.member.profile))
+        };
+        let siblings = self
+            .others
+            .iter()
+            .filter(is_sibling)
+            .map(|other| Arc::clone(&other.member))
+            .collect();
         Task {
             points: gather(&self.series),
+            siblings,
             companion: self.companion.as_deref().map(gather).unwrap_or_default(),
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,
@@ -137,7 +188,11 @@ impl FitJob {
     pub fn run(self) -> FitDone {
         let task = self.task();
         let outcome = forecast::run(&task);
+        let profile = self.profile(&task.plan);
         FitDone {
+            member: self.member_of(&task).map(Arc::new),
+            heard: heard(profile.as_ref(), self.others.iter()),
+            profile,
             key: self.key,
             quantity: self.quantity,
             generation: self.generation,
@@ -146,6 +201,15 @@ impl FitJob {
             outcome,
         }
     }
+}
+
+/// The run that may be due for a fit.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub key: FileKey,
+    pub run: &'a Run,
+    /// Grows when the run is forgotten or rewound.
+    pub generation: u64,
 }
 
 /// The newest fit of one loss of one run.
@@ -158,6 +222,10 @@ pub(super) struct LossFit {
     points: u64,
     generation: u64,
     at: f64,
+    profile: Option<Profile>,
+    heard: Vec<(FileKey, u64)>,
+    /// Statements that were looked through and held nothing new for this run.
+    nothing_new_in: u64,
 }
 
 impl LossFit {
@@ -170,38 +238,62 @@ impl LossFit {
             points: 0,
             generation: 0,
             at: f64::NEG_INFINITY,
+            profile: None,
+            heard: Vec::new(),
+            nothing_new_in: 0,
         }
     }
 
-    /// A job, when this loss is due for one.
+    /// A job, when this loss is due for one: its own data have grown, or a sibling has
+    /// said something new.
     pub fn job(
         &mut self,
-        key: FileKey,
-        run: &Run,
-        generation: u64,
+        Subject { key, run, generation }: Subject<'_>,
+        statements: &Statements,
         options: &Options,
         caught_up: bool,
         now: f64,
     ) -> Option<FitJob> {
         let series = run.series(self.quantity)?;
         let points = series.points();
-        if self.in_flight || points == 0 || (points == self.points && generation == self.generation) {
+        if self.in_flight || points == 0 {
             return None;
         }
+        let own_news = points != self.points || generation != self.generation;
         // While the first reading goes on, a forecast of the part read so far would
         // be thrown away at once.
         let waited = now - self.at;
         let grown = points as f64 >= self.points as f64 * (1.0 + GROWTH) || generation != self.generation;
-        if !caught_up || waited < REST || !(grown || waited > PATIENCE) {
+        if !caught_up || waited < REST || !(waited > PATIENCE || own_news && grown) {
+            return None;
+        }
+        if !own_news && !self.siblings_have_news(key, statements) {
             return None;
         }
         self.in_flight = true;
-        let job = FitJob::of(run, self.quantity, options)?;
+        let job = FitJob::of(run, self.quantity, options)?.among(statements.others(key, self.quantity));
         Some(FitJob {
             key,
             generation,
             ..job
         })
+    }
+
+    /// True when a fit was made from other data than the one before.
+    pub fn differs(&self, done: &FitDone) -> bool {
+        self.outcome.is_none() || done.points_seen != self.points || done.generation != self.generation
+    }
+
+    fn siblings_have_news(&mut self, key: FileKey, statements: &Statements) -> bool {
+        if self.nothing_new_in == statements.revision() {
+            return false;
+        }
+        let others = statements.others(key, self.quantity);
+        if heard(self.profile.as_ref(), others.iter()) != self.heard {
+            return true;
+        }
+        self.nothing_new_in = statements.revision();
+        false
     }
 
     pub fn finish(&mut self, done: FitDone, fresh: bool, now: f64) {
@@ -212,6 +304,8 @@ impl LossFit {
             self.generation = done.generation;
             self.plan = Some(done.plan);
             self.outcome = Some(done.outcome);
+            self.profile = done.profile;
+            self.heard = done.heard;
         }
     }
 }

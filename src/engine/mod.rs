@@ -1,14 +1,17 @@
 //! The state machine that joins everything: source events in, fit jobs out, fit
 //! results in, snapshots out. It owns no thread, no file and no clock.
 
+pub mod cohort;
 mod crossover;
 mod fitting;
+mod identity;
 mod view;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cohort::Statements;
 use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
 
@@ -18,7 +21,7 @@ use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::snapshot::{Crossover, Loading, Problem, RunView, Snapshot};
 use crate::source::{FileKey, SourceEvent};
-use fitting::LossFit;
+use fitting::{LossFit, Subject};
 
 /// What the user said about all runs.
 #[derive(Clone, Debug)]
@@ -89,6 +92,8 @@ pub struct Engine {
     revision: u64,
     crossovers: Vec<Crossover>,
     crossovers_at: u64,
+    groups: identity::Groups,
+    statements: Statements,
 }
 
 impl Engine {
@@ -102,6 +107,8 @@ impl Engine {
             revision: 0,
             crossovers: Vec::new(),
             crossovers_at: 0,
+            groups: identity::Groups::default(),
+            statements: Statements::default(),
         }
     }
 
@@ -111,8 +118,13 @@ impl Engine {
         match event {
             SourceEvent::Found { key, identity } => {
                 self.problems.remove(&identity.path);
+                self.groups.found(&identity);
                 match self.entries.get_mut(&key) {
-                    Some(entry) if entry.run.identity.format == identity.format => {
+                    // A log may go on in another file, and then in another format too.
+                    Some(entry)
+                        if entry.run.identity.format == identity.format
+                            || entry.run.identity.path != identity.path =>
+                    {
                         entry.run.identity = identity;
                         entry.changed = true;
                     }
@@ -123,7 +135,7 @@ impl Engine {
             }
             SourceEvent::Columns { key, columns } => {
                 if let Some(entry) = self.entries.get_mut(&key) {
-                    entry.run.columns = columns;
+                    entry.run.learn(columns);
                 }
             }
             SourceEvent::Records {
@@ -147,6 +159,10 @@ impl Engine {
                     entry.changed = true;
                 }
             }
+            SourceEvent::Absorbed { key } => {
+                self.entries.remove(&key);
+                self.statements.forget(key);
+            }
             SourceEvent::Problem { path, message } => {
                 self.problems.insert(path, message);
             }
@@ -161,13 +177,20 @@ impl Engine {
     /// The next fit worth making, or `None` when every forecast is fresh enough.
     pub fn next_job(&mut self, now: f64) -> Option<FitJob> {
         let caught_up = self.loading.is_none();
+        self.groups.update(&mut self.entries, self.revision, caught_up);
         let options = &self.options;
-        self.entries.iter_mut().find_map(|(key, entry)| {
-            let (run, generation) = (&entry.run, entry.generation);
+        let (groups, statements) = (&self.groups, &self.statements);
+        let leading = |entry: &(&FileKey, &mut Entry)| groups.leads(*entry.0);
+        self.entries.iter_mut().filter(leading).find_map(|(key, entry)| {
+            let subject = Subject {
+                key: *key,
+                run: &entry.run,
+                generation: entry.generation,
+            };
             entry
                 .fits
                 .iter_mut()
-                .find_map(|fit| fit.job(*key, run, generation, options, caught_up, now))
+                .find_map(|fit| fit.job(subject, statements, options, caught_up, now))
         })
     }
 
@@ -177,6 +200,9 @@ impl Engine {
             && let Some(fit) = entry.fits.iter_mut().find(|fit| fit.quantity == done.quantity)
         {
             let fresh = done.generation == entry.generation;
+            if fresh && fit.differs(&done) {
+                self.statements.put(done.key, done.quantity, done.member.clone());
+            }
             fit.finish(done, fresh, now);
             entry.changed = true;
             self.revision += 1;
@@ -205,13 +231,25 @@ impl Engine {
         self.entries.values().map(|entry| &entry.run)
     }
 
+    /// True when a file at or below `path` is part of a run with a loss.
+    pub fn has_run_below(&self, path: &Path) -> bool {
+        let of_a_run = |id: &str| {
+            self.entries
+                .values()
+                .any(|entry| entry.run.identity.id == id && !entry.run.losses().is_empty())
+        };
+        self.groups.runs_below(path).any(of_a_run)
+    }
+
     /// A picture of everything known at `now`.
     pub fn snapshot(&mut self, now: f64) -> Snapshot {
+        self.groups
+            .update(&mut self.entries, self.revision, self.loading.is_none());
         let options = &self.options;
         let mut any_changed = false;
         let mut runs: Vec<Arc<RunView>> = Vec::with_capacity(self.entries.len());
-        for entry in self.entries.values_mut() {
-            if entry.run.losses().is_empty() {
+        for (key, entry) in &mut self.entries {
+            if !self.groups.leads(*key) || entry.run.losses().is_empty() {
                 continue;
             }
             let (view, changed) = entry.view(options, now);
@@ -240,8 +278,9 @@ impl Engine {
                 })
                 .chain(
                     self.entries
-                        .values()
-                        .filter_map(|entry| view::without_loss(&entry.run)),
+                        .iter()
+                        .filter(|(key, _)| self.groups.leads(**key))
+                        .filter_map(|(_, entry)| view::without_loss(&entry.run)),
                 )
                 .collect(),
             loading: self.loading,

@@ -2,6 +2,7 @@
 //!
 //! Pure numbers: no file, no clock, no screen. The same points give the same fit.
 
+pub mod cohort;
 pub mod design;
 pub mod discrepancy;
 pub mod linear;

@@ -5,8 +5,11 @@
 //! The result is a mixture of normals, from which any quantile of the loss at any step
 //! follows without sampling and without local minima.
 
+use nalgebra::{Cholesky, Const};
+
 use super::FitPoint;
-use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CellEquations, Design, EXPONENTS, exponent};
+use super::cohort::Pool;
+use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, exponent};
 use super::design::{NormalEquations, SHARED, SIZE};
 use super::discrepancy::Wander;
 use super::mixture::{Mixture, Part};
@@ -18,7 +21,7 @@ use crate::schedule::LearningRateCurve;
 /// leave 0.1 to 0.3% (forecasting study, section 3.12).
 pub const WANDERS: [f64; 4] = [4e-4, 1e-3, 2.5e-3, 6e-3];
 /// Correlation length of the wander in ln(step).
-const WANDER_LENGTH: f64 = 1.0;
+pub const WANDER_LENGTH: f64 = 1.0;
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
 /// What no law explains at the last step, as a share of the drop still to come.
@@ -101,16 +104,30 @@ impl Belief {
         Belief::new(mean, covariance)
     }
 
-    /// The belief after the data of a cell: mean, covariance and log evidence.
-    pub fn update(&self, data: &CellEquations) -> Option<(Amplitudes, AmplitudeMatrix, f64)> {
+    /// The belief after the data of a cell.
+    pub fn update(&self, data: &CellEquations) -> Option<Updated> {
         let factor = (self.precision + data.gram).cholesky()?;
         let moment = self.moment + data.moment;
         let mean = factor.solve(&moment);
         let log_evidence = self.log_normaliser - 0.5 * log_determinant(factor.l_dirty())
             + 0.5 * (moment.dot(&mean) - data.square);
-        (log_evidence.is_finite() && mean.iter().all(|value| value.is_finite()))
-            .then(|| (mean, factor.inverse(), log_evidence))
+        (log_evidence.is_finite() && mean.iter().all(|value| value.is_finite())).then_some(Updated {
+            mean,
+            log_evidence,
+            factor,
+        })
     }
+}
+
+/// A belief after data.
+#[derive(Clone, Debug)]
+pub struct Updated {
+    /// Mean of the amplitudes.
+    pub mean: Amplitudes,
+    /// Logarithm of the probability of the data, up to their own constants.
+    pub log_evidence: f64,
+    /// Factor of the precision; the covariance is its inverse.
+    factor: Cholesky<f64, Const<SIZE>>,
 }
 
 /// Logarithm of the determinant of a matrix from its Cholesky factor.
@@ -120,12 +137,13 @@ fn log_determinant(factor: &AmplitudeMatrix) -> f64 {
 
 impl Posterior {
     /// Computes the posterior of a loss, with the points of its companion where there are
-    /// any. `None` when no cell of the grid has a finite solution.
+    /// any and what other runs say. `None` when no cell of the grid has a finite solution.
     pub fn new(
         target: &[FitPoint],
         companion: &[FitPoint],
         curve: &LearningRateCurve,
         prior: Prior,
+        pool: Option<&Pool>,
     ) -> Option<Posterior> {
         let last = target
             .iter()
@@ -147,31 +165,49 @@ impl Posterior {
                 })
             })
             .collect();
-        let mut cells = Vec::with_capacity(WANDERS.len() * super::design::CELLS);
-        let belief = Belief::of_prior(&prior, 1.0, 0.0)?;
-        for (wander, equations) in wanders.iter().enumerate() {
-            for power_index in 0..POWERS.len() {
-                for exponent_index in 0..EXPONENTS {
-                    let data = equations.cell(exponent_index, power_index);
-                    let Some((mean, covariance, log_evidence)) = belief.update(&data) else {
+        let mut cells = Vec::with_capacity(WANDERS.len() * CELLS);
+        let mut top = f64::NEG_INFINITY;
+        let alone = Belief::of_prior(&prior, 1.0, 0.0)?;
+        let gains = prior.bands.map(|band| band.mean.max(1e-12));
+        for bond in 0..pool.map_or(1, Pool::bonds) {
+            for cell in 0..CELLS {
+                let (exponent_index, power) = (cell % EXPONENTS, cell / EXPONENTS);
+                let (belief, log_weight) = match pool {
+                    Some(pool) => match pool.belief(bond, cell, &alone, gains, reference) {
+                        Some(told) => told,
+                        None => continue,
+                    },
+                    None => (
+                        alone,
+                        prior.alpha.log_density(exponent(exponent_index))
+                            + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0)),
+                    ),
+                };
+                for (wander, equations) in wanders.iter().enumerate() {
+                    let data = equations.cell(exponent_index, power);
+                    let Some(updated) = belief.update(&data) else {
                         continue;
                     };
                     // A loss that rises by itself is not this law.
-                    if mean[1] <= 0.0 {
+                    if updated.mean[1] <= 0.0 {
                         continue;
                     }
-                    let (states, loss_state) = equations.states(exponent_index, power_index);
-                    let power = POWERS.get(power_index).copied().unwrap_or(1.0);
+                    let weight = updated.log_evidence - 0.5 * equations.log_determinant()
+                        + log_weight
+                        + gain_mass(&updated);
+                    // Most cells are far below the best: their covariance is never needed.
+                    if weight < top - CUT {
+                        continue;
+                    }
+                    top = top.max(weight);
+                    let (states, loss_state) = equations.states(exponent_index, power);
                     cells.push(Cell {
                         wander,
                         exponent: exponent_index,
-                        power: power_index,
-                        weight: log_evidence - 0.5 * equations.log_determinant()
-                            + prior.alpha.log_density(exponent(exponent_index))
-                            + prior.power.log_density(power)
-                            + gain_mass(&mean, &covariance),
-                        mean,
-                        covariance,
+                        power,
+                        weight,
+                        mean: updated.mean,
+                        covariance: updated.factor.inverse(),
                         states,
                         loss_state,
                     });
@@ -291,11 +327,11 @@ impl Posterior {
 
 /// Logarithm of the probability that the gain of annealing is positive, by a
 /// logistic approximation of the normal distribution function.
-fn gain_mass(mean: &Amplitudes, covariance: &AmplitudeMatrix) -> f64 {
-    let total: f64 = mean.rows(2, BANDS).iter().sum();
-    let variance: f64 = covariance.view((2, 2), (BANDS, BANDS)).iter().sum();
-    let sd = variance.max(1e-18).sqrt();
-    -(-1.702 * total / sd).min(500.0).exp().ln_1p()
+fn gain_mass(updated: &Updated) -> f64 {
+    let mut sum = Amplitudes::zeros();
+    sum.rows_mut(2, BANDS).fill(1.0);
+    let sd = sum.dot(&updated.factor.solve(&sum)).max(1e-18).sqrt();
+    -(-1.702 * sum.dot(&updated.mean) / sd).min(500.0).exp().ln_1p()
 }
 
 /// Turns log weights into weights that sum to one; drops cells that cannot matter.

@@ -28,15 +28,14 @@ pub struct FitOptions {
     pub memories: Vec<f64>,
     /// The robust loss.
     pub huber: Huber,
-    /// Prior of the gain of a full anneal; without it only the data speak.
+    /// Prior of the gain of a full anneal and of the exponent; without it only the data
+    /// speak.
     pub prior: Option<Prior>,
 }
 
-/// Memories from 50 to 3200 steps, a factor of 1.41 apart.
+/// Memories from 50 to 3200 steps, each twice the one before.
 pub fn memory_grid() -> Vec<f64> {
-    (0..13)
-        .map(|index| 50.0 * 2f64.powf(f64::from(index) / 2.0))
-        .collect()
+    (0..7).map(|index| 50.0 * f64::from(1 << index)).collect()
 }
 
 /// Exponents tried as starting points.
@@ -258,7 +257,7 @@ impl Problem<'_> {
     }
 
     fn rows(&self) -> usize {
-        self.points.len() + usize::from(self.prior.is_some())
+        self.points.len() + if self.prior.is_some() { 2 } else { 0 }
     }
 }
 
@@ -294,6 +293,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Problem<'_> {
             .collect();
         if let Some(prior) = self.prior {
             residuals.push((self.law.drop - prior.drop.mean) / prior.drop.sd);
+            residuals.push((self.law.alpha - prior.alpha.mean) / prior.alpha.sd);
         }
         let finite = residuals.iter().all(|residual| residual.is_finite());
         finite.then(|| DVector::from_vec(residuals))
@@ -311,6 +311,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Problem<'_> {
         }
         if let Some(prior) = self.prior {
             jacobian[(self.points.len(), 3)] = 1.0 / prior.drop.sd;
+            jacobian[(self.points.len() + 1, 2)] = self.law.alpha / prior.alpha.sd;
         }
         jacobian.iter().all(|value| value.is_finite()).then_some(jacobian)
     }

@@ -2,9 +2,16 @@
 //!
 //! Pure numbers: the same task gives the same outcome.
 
+pub mod cohort;
+
+use std::sync::Arc;
+
+use cohort::Member;
+
+use crate::fit::cohort::{Pool, Testimony};
 use crate::fit::{FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
 use crate::law::{LawView, Prior};
-use crate::schedule::{Plan, ScheduleSource};
+use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
 
 /// The projected final loss.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +62,8 @@ pub struct Task {
     pub plan: Plan,
     /// Level of the interval, 0.8 for 80%.
     pub level: f64,
+    /// Runs of the same model and data, to learn from.
+    pub siblings: Vec<Arc<Member>>,
 }
 
 /// What came of a task.
@@ -92,7 +101,7 @@ pub fn run(task: &Task) -> Outcome {
     let blind = task.plan.curve.is_empty();
     // Without learning rates S1 counts steps: the law becomes a power law in steps.
     let curve = if blind {
-        crate::schedule::LearningRateCurve::constant(1.0)
+        LearningRateCurve::constant(1.0)
     } else {
         task.plan.curve.clone()
     };
@@ -124,7 +133,8 @@ pub fn run(task: &Task) -> Outcome {
         outcome.forecast = Some(finished(task, total));
         return outcome;
     }
-    let Some(posterior) = Posterior::new(&task.points, &task.companion, &curve, prior) else {
+    let pool = (!blind).then(|| pool(task, &curve, &prior)).flatten();
+    let Some(posterior) = Posterior::new(&task.points, &task.companion, &curve, prior, pool.as_ref()) else {
         outcome.reason = FitError::NoSolution.to_string();
         return outcome;
     };
@@ -160,6 +170,14 @@ pub fn run(task: &Task) -> Outcome {
     ));
     outcome.distribution = Some(distribution);
     outcome
+}
+
+/// What the siblings say to this run.
+fn pool(task: &Task, curve: &LearningRateCurve, prior: &Prior) -> Option<Pool> {
+    let siblings: Vec<&Testimony> = task.siblings.iter().map(|member| &member.testimony).collect();
+    let last = task.points.last()?;
+    let forward = curve.sums(1.0, [last.step]).first()?.forward;
+    Pool::new(&siblings, prior, last.loss.abs(), forward)
 }
 
 fn forecast(distribution: &Mixture, level: f64, at_step: u64, basis: String, prior_based: bool) -> Forecast {

@@ -182,7 +182,7 @@ fn read(value: &Value, role: Role) -> Reading {
 }
 
 /// Calls `each` for every value that is not an object, with its path joined by `/`.
-fn visit(
+pub(super) fn visit(
     fields: &serde_json::Map<String, Value>,
     prefix: &str,
     depth: usize,

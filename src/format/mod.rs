@@ -7,14 +7,20 @@
 //! To add a format, write one file with a [`Format`] and add one line to
 //! [`FORMATS`].
 
+mod block_log;
 pub mod delimited;
 mod json_layout;
 pub mod json_lines;
+pub mod mlflow;
 pub mod number;
 pub mod records;
 pub mod roles;
+pub mod swanlab;
+pub mod tensorboard;
 pub mod text;
+pub mod trackio;
 pub mod trainer_state;
+pub mod wandb;
 
 use crate::metric::{Names, Role};
 pub use records::{BadLine, Decoded, Records};
@@ -105,6 +111,8 @@ pub enum Decoder {
     Lines(Box<dyn LineDecoder>),
     /// The file is one document, rewritten as a whole.
     Document(Box<dyn DocumentDecoder>),
+    /// The file grows by binary records that say how long they are.
+    Frames(Box<dyn FrameDecoder>),
 }
 
 /// Decodes a file that grows by lines.
@@ -129,6 +137,32 @@ pub trait DocumentDecoder: Send {
     fn columns(&self) -> Vec<Column>;
 }
 
+/// Decodes a file that grows by binary records.
+pub trait FrameDecoder: Send {
+    /// Decodes the whole records at the start of `bytes`, which continue where the last
+    /// call stopped to consume, and counts them as lines.
+    fn frames(&mut self, bytes: &[u8], out: &mut Decoded) -> Progress;
+
+    /// The next bytes will be those at the start of the file. Names stay learnt.
+    fn start_over(&mut self);
+
+    /// Says in which folder the file is, where that matters to what its names mean.
+    fn within(&mut self, _folder: &str) {}
+
+    /// What each name seen so far was taken for.
+    fn columns(&self) -> Vec<Column>;
+}
+
+/// How far a [`FrameDecoder`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes that are done with.
+    pub consumed: usize,
+    /// Why the bytes that follow cannot be read, when they are damaged rather than
+    /// incomplete.
+    pub damage: Option<&'static str>,
+}
+
 /// A name found in a log and what it was taken for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -140,6 +174,9 @@ pub struct Column {
 
 /// All formats, the most specific first: on equal claims the earlier one wins.
 pub const FORMATS: &[&dyn Format] = &[
+    &tensorboard::TensorBoard,
+    &wandb::Wandb,
+    &swanlab::SwanLab,
     &trainer_state::TrainerState,
     &json_lines::JsonLines,
     &delimited::Delimited,
@@ -217,14 +254,6 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
 /// Why a file cannot be a log at all, from its first bytes.
 pub fn refuse(head: &[u8]) -> Option<&'static str> {
     const MAGIC: &[(&[u8], &str)] = &[
-        (
-            b":W&B",
-            "a W&B transaction log; this version reads text, JSON and CSV",
-        ),
-        (
-            b"SQLite format 3\0",
-            "an SQLite database; this version reads text, JSON and CSV",
-        ),
         (b"PK\x03\x04", "a zip archive"),
         (b"\x1f\x8b", "gzip-compressed; decompress it first"),
         (b"\x28\xb5\x2f\xfd", "zstd-compressed; decompress it first"),
@@ -233,6 +262,9 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
         (b"\x93NUMPY", "a NumPy array"),
         (b"%PDF", "a PDF document"),
     ];
+    if tensorboard::begins(head) || wandb::begins(head) || swanlab::begins(head) {
+        return None;
+    }
     for (magic, reason) in MAGIC {
         if head.starts_with(magic) {
             return Some(reason);
@@ -240,12 +272,6 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
     }
     if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
         return Some("a Python pickle");
-    }
-    if head
-        .get(24..)
-        .is_some_and(|rest| rest.windows(12).take(64).any(|window| window == b"brain.Event:"))
-    {
-        return Some("a TensorBoard event file; this version reads text, JSON and CSV");
     }
     let zeros = head.iter().take(4096).filter(|byte| **byte == 0).count();
     (zeros * 20 > head.len().min(4096)).then_some("binary data")
@@ -293,11 +319,19 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
                 }
             }
             Decoder::Document(decoder) => decoder.document(content, &mut decoded)?,
+            Decoder::Frames(decoder) => {
+                decoder.start_over();
+                let progress = decoder.frames(content, &mut decoded);
+                if let Some(reason) = progress.damage {
+                    decoded.skip(decoded.lines + 1, reason, b"");
+                }
+            }
         }
         if !decoded.remapped {
             let columns = match &decoder {
                 Decoder::Lines(decoder) => decoder.columns(),
                 Decoder::Document(decoder) => decoder.columns(),
+                Decoder::Frames(decoder) => decoder.columns(),
             };
             return Ok(Whole {
                 format: format.name(),
@@ -335,6 +369,7 @@ mod tests {
                         }
                     }
                     Decoder::Document(mut decoder) => drop(decoder.document(&content, &mut decoded)),
+                    Decoder::Frames(mut decoder) => drop(decoder.frames(&content, &mut decoded)),
                 }
             }
         }

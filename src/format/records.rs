@@ -153,6 +153,10 @@ pub struct Decoded {
     pub bad_lines: Vec<BadLine>,
     /// The planned number of steps, when the log states it.
     pub total_steps: Option<u64>,
+    /// Settings of the run that its client recorded: names and values as written.
+    pub settings: Vec<(String, String)>,
+    /// What the client holds for the outcome of the run: names and values as written.
+    pub summary: Vec<(String, String)>,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -179,6 +183,8 @@ impl Decoded {
         self.skipped = 0;
         self.bad_lines.clear();
         self.total_steps = None;
+        self.settings.clear();
+        self.summary.clear();
         self.remapped = false;
     }
 }

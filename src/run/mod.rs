@@ -6,6 +6,7 @@
 pub mod pace;
 pub mod series;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::alert::{Alert, AlertLog, Severity};
@@ -54,6 +55,17 @@ pub struct LineCount {
     pub bad_lines: Vec<BadLine>,
 }
 
+/// Steps by which the logs of one run may differ at its beginning.
+const SLACK_STEPS: f64 = 100.0;
+
+/// What comes from other logs of the same run.
+#[derive(Default)]
+struct Borrowed {
+    series: [Option<Series>; Quantity::COUNT],
+    rates: bool,
+    total_steps: bool,
+}
+
 /// Everything kept of one run.
 pub struct Run {
     /// What it is.
@@ -64,6 +76,10 @@ pub struct Run {
     pub lines: LineCount,
     /// Planned number of steps, as the log states it.
     pub logged_total_steps: Option<u64>,
+    /// Settings that the client recorded.
+    pub settings: BTreeMap<String, String>,
+    /// What the client holds for the outcome.
+    pub summary: BTreeMap<String, String>,
     /// Learning rates.
     pub rates: RecordedRates,
     /// Alerts raised by the records.
@@ -73,6 +89,7 @@ pub struct Run {
     /// Speed and time.
     pub pace: Pace,
     series: [Option<Series>; Quantity::COUNT],
+    borrowed: Borrowed,
     first_step: Option<u64>,
     last_step: u64,
     detectors: Vec<Box<dyn Detector>>,
@@ -88,11 +105,14 @@ impl Run {
             columns: Vec::new(),
             lines: LineCount::default(),
             logged_total_steps: None,
+            settings: BTreeMap::new(),
+            summary: BTreeMap::new(),
             rates: RecordedRates::default(),
             alerts: AlertLog::default(),
             resumed_at: Vec::new(),
             pace: Pace::default(),
             series: Default::default(),
+            borrowed: Borrowed::default(),
             first_step: None,
             last_step: 0,
             detectors: detectors(),
@@ -103,7 +123,51 @@ impl Run {
 
     /// The series of a quantity, once it has a point.
     pub fn series(&self, quantity: Quantity) -> Option<&Series> {
+        self.series[quantity.index()]
+            .as_ref()
+            .or(self.borrowed.series[quantity.index()].as_ref())
+    }
+
+    /// The series of a quantity that this log has itself.
+    pub fn own_series(&self, quantity: Quantity) -> Option<&Series> {
         self.series[quantity.index()].as_ref()
+    }
+
+    /// True when another log of the same run can fill what this one lacks: it counts
+    /// the same steps.
+    fn counts_like(&self, other: &Run) -> bool {
+        let (own, other) = (self.last_step as f64, other.last_step as f64);
+        other >= 0.5 * own - SLACK_STEPS && other <= 1.1 * own + SLACK_STEPS
+    }
+
+    /// Fills what this log lacks from the other logs of the same run.
+    pub fn borrow<'a>(&mut self, others: impl Iterator<Item = &'a Run>) {
+        if self.borrowed.rates {
+            self.rates = RecordedRates::default();
+        }
+        if self.borrowed.total_steps {
+            self.logged_total_steps = None;
+        }
+        self.borrowed = Borrowed::default();
+        for other in others {
+            if self.logged_total_steps.is_none() && other.logged_total_steps.is_some() {
+                self.logged_total_steps = other.logged_total_steps;
+                self.borrowed.total_steps = true;
+            }
+            if !self.counts_like(other) {
+                continue;
+            }
+            if self.rates.is_empty() && !other.rates.is_empty() {
+                self.rates = other.rates.clone();
+                self.borrowed.rates = true;
+            }
+            for (index, series) in other.series.iter().enumerate() {
+                let lacking = self.series[index].is_none() && self.borrowed.series[index].is_none();
+                if lacking && series.is_some() {
+                    self.borrowed.series[index].clone_from(series);
+                }
+            }
+        }
     }
 
     /// Last step seen.
@@ -114,6 +178,16 @@ impl Run {
     /// Pieces the run consists of.
     pub fn segments(&self) -> usize {
         self.resumed_at.len() + 1
+    }
+
+    /// Takes in what names were taken for. The files of one log may have different ones.
+    pub fn learn(&mut self, columns: Vec<Column>) {
+        for column in columns {
+            match self.columns.iter_mut().find(|known| known.name == column.name) {
+                Some(known) => known.role = column.role,
+                None => self.columns.push(column),
+            }
+        }
     }
 
     /// The file was truncated or replaced. Whether its new content continues the run
@@ -147,6 +221,8 @@ impl Run {
             self.logged_total_steps = decoded.total_steps;
         }
         self.context.total_steps = self.logged_total_steps;
+        remember(&mut self.settings, &decoded.settings);
+        remember(&mut self.summary, &decoded.summary);
         for row in decoded.records.rows() {
             self.take(row);
         }
@@ -194,7 +270,7 @@ impl Run {
     fn goes_back(&self, row: Row<'_>) -> bool {
         let leading = [Quantity::TrainLoss, Quantity::EvalLoss]
             .into_iter()
-            .find_map(|quantity| Some((quantity, self.series(quantity)?)));
+            .find_map(|quantity| Some((quantity, self.series[quantity.index()].as_ref()?)));
         leading.is_some_and(|(quantity, series)| {
             row.has(quantity) && series.last_step().is_some_and(|last| row.step() < last)
         })
@@ -256,6 +332,19 @@ impl Run {
         let step = tokens.last_step().filter(|step| *step > 0)?;
         let per_step = tokens.last_value() / step as f64;
         (per_step.is_finite() && per_step > 0.0).then_some(per_step)
+    }
+}
+
+/// Keeps what a client says about a run, as text that can be shown, within bounds.
+fn remember(known: &mut BTreeMap<String, String>, said: &[(String, String)]) {
+    const MOST_ENTRIES: usize = 512;
+    const MOST_CHARACTERS: usize = 200;
+    for (name, value) in said {
+        let name = crate::text::printable(name);
+        if known.len() < MOST_ENTRIES || known.contains_key(&name) {
+            let value: String = value.chars().take(MOST_CHARACTERS).collect();
+            known.insert(name, crate::text::printable(&value));
+        }
     }
 }
 

@@ -19,9 +19,11 @@ const TURN_BYTES: usize = 1 << 18;
 const QUIET_SECONDS: f64 = 10.0;
 /// A document larger than this is not read.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
-/// A document that cannot be parsed may be just being written; after this many
-/// seconds without a change it is a problem.
-const DOCUMENT_PATIENCE: f64 = 5.0;
+/// What cannot be parsed may be just being written; after this many seconds without
+/// a change it is a problem.
+const PATIENCE: f64 = 5.0;
+/// Bytes of binary records read in one turn; a record may be as large as a model's graph.
+const FRAMES_TURN_BYTES: usize = 1 << 20;
 
 /// What a turn has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +32,19 @@ pub enum Step {
     MoreToRead,
     /// Everything has been read.
     UpToDate,
+    /// What was read of this file no longer holds, and reading starts over at its
+    /// beginning: so must the other files of the log.
+    StartedOver,
 }
 
 /// A file that is followed.
 pub struct Followed {
     key: FileKey,
-    id: String,
+    /// Id of the run that the file is part of.
+    run: String,
     named: bool,
+    /// One of several files of a log: it cannot be read again without the others.
+    one_of_several: bool,
     /// Size when last looked at, for the progress of the first reading.
     pub size: u64,
     tail: Tail,
@@ -59,17 +67,20 @@ struct Reading {
     /// The rest of an overlong line is being dropped.
     discarding: bool,
     document_done: Option<f64>,
+    /// Position of damage that was told.
+    damaged_at: Option<u64>,
 }
 
 impl Followed {
     /// Starts to follow a candidate.
-    pub fn new(key: FileKey, candidate: Candidate) -> Self {
+    pub fn new(key: FileKey, run: &str, candidate: &Candidate) -> Self {
         Followed {
             key,
-            id: candidate.id,
+            run: run.to_owned(),
             named: candidate.named,
+            one_of_several: false,
             size: candidate.size,
-            tail: Tail::new(candidate.path),
+            tail: Tail::new(candidate.path.clone()),
             reading: None,
             tried_at: None,
             failed: false,
@@ -90,12 +101,60 @@ impl Followed {
         }
     }
 
-    /// The run goes on in another file.
-    pub fn follow_instead(&mut self, path: &Path, outlet: &Outlet) -> Result<(), Deaf> {
-        self.tail = Tail::new(path.to_owned());
-        self.tried_at = None;
-        self.reading = None;
-        outlet.send(SourceEvent::Reread { key: self.key })
+    /// The first bytes of what was read.
+    pub fn head(&self) -> &[u8] {
+        self.tail.head()
+    }
+
+    /// Device and inode of the file that is being read.
+    pub fn inode(&self) -> (u64, u64) {
+        self.tail.inode()
+    }
+
+    /// Says whether other files belong to the same log.
+    pub fn set_one_of_several(&mut self, several: bool) {
+        self.one_of_several = several;
+    }
+
+    /// The file turned out to be part of another run.
+    pub fn rename(&mut self, run: &str, outlet: &Outlet) -> Result<(), Deaf> {
+        if self.run == run {
+            return Ok(());
+        }
+        run.clone_into(&mut self.run);
+        match &self.reading {
+            Some(reading) => self.found(reading.format, outlet),
+            None => Ok(()),
+        }
+    }
+
+    /// The file will be read again from its start; what it was taken for stays.
+    pub fn start_over(&mut self) {
+        self.tail.start_over();
+        if let Some(reading) = &mut self.reading {
+            reading.start_over();
+        }
+    }
+
+    fn found(&self, format: &'static dyn Format, outlet: &Outlet) -> Result<(), Deaf> {
+        outlet.send(SourceEvent::Found {
+            key: self.key,
+            identity: Identity {
+                id: crate::text::printable(&self.run),
+                path: self.path().to_owned(),
+                format: format.name(),
+            },
+        })
+    }
+
+    /// The records of this file no longer hold: it is read again, alone if it can be.
+    fn read_again(&mut self, outlet: &Outlet) -> Result<Step, Deaf> {
+        self.start_over();
+        if self.one_of_several {
+            return Ok(Step::StartedOver);
+        }
+        outlet.send(SourceEvent::Reread { key: self.key })?;
+        Ok(Step::MoreToRead)
     }
 
     /// Reads and decodes the next piece. `last_word` says that no further turn will
@@ -134,14 +193,20 @@ impl Followed {
         };
         match look {
             Look::Gone => return Ok(Ok(Step::UpToDate)),
+            Look::Restarted if self.one_of_several && self.reading.is_some() => {
+                self.start_over();
+                return Ok(Ok(Step::StartedOver));
+            }
             Look::Restarted => self.restart(outlet)?,
             Look::Same | Look::Grown => {}
         }
         let unseen = self.reading.is_none() && self.tried_at.is_none();
-        if (look != Look::Same || unseen)
-            && let Err(error) = self.recognise(names, outlet, last_word)?
-        {
-            return Ok(Err(error));
+        if look != Look::Same || unseen {
+            match self.recognise(names, outlet, last_word)? {
+                Ok(Step::StartedOver) => return Ok(Ok(Step::StartedOver)),
+                Ok(_) => {}
+                Err(error) => return Ok(Err(error)),
+            }
         }
         let Some(reading) = &mut self.reading else {
             return Ok(Ok(Step::UpToDate));
@@ -149,6 +214,7 @@ impl Followed {
         let result = match &mut reading.decoder {
             Decoder::Lines(_) => self.read_lines(outlet, now, look),
             Decoder::Document(_) => self.read_document(outlet, now, look, last_word),
+            Decoder::Frames(_) => self.read_frames(outlet, now, look, last_word),
         };
         match result {
             Ok(step) => Ok(Ok(step)),
@@ -167,11 +233,7 @@ impl Followed {
     fn restart(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
         self.tried_at = None;
         if let Some(reading) = &mut self.reading {
-            reading.pending.clear();
-            reading.lines = 0;
-            reading.discarding = false;
-            reading.unfinished_taken = false;
-            reading.document_done = None;
+            reading.start_over();
             // The new content may be of another kind; the old format is kept if it fits.
             reading.recognised_at = 0;
             outlet.send(SourceEvent::Restarted { key: self.key })?;
@@ -180,10 +242,16 @@ impl Followed {
     }
 
     /// Recognises the format, when it is unknown or was judged by very little.
-    fn recognise(&mut self, names: &Names, outlet: &Outlet, last_word: bool) -> Result<io::Result<()>, Deaf> {
+    fn recognise(
+        &mut self,
+        names: &Names,
+        outlet: &Outlet,
+        last_word: bool,
+    ) -> Result<io::Result<Step>, Deaf> {
+        const DONE: Step = Step::UpToDate;
         let size = match std::fs::metadata(self.path()) {
             Ok(metadata) => metadata.len(),
-            Err(_) => return Ok(Ok(())), // Gone again; the next look will say so.
+            Err(_) => return Ok(Ok(DONE)), // Gone again; the next look will say so.
         };
         self.size = size;
         let due = match (&self.reading, self.tried_at) {
@@ -194,7 +262,7 @@ impl Followed {
             (None, Some(tried)) => last_word || size >= tried + tried / 8 || size < tried,
         };
         if !due {
-            return Ok(Ok(()));
+            return Ok(Ok(DONE));
         }
         let (head, tail) = match sample(self.path(), SAMPLE_BYTES) {
             Ok(sample) => sample,
@@ -213,36 +281,33 @@ impl Followed {
         let Some((format, _)) = detected else {
             if let Some(reading) = &mut self.reading {
                 reading.recognised_at = size.max(1);
-                return Ok(Ok(()));
+                return Ok(Ok(DONE));
             }
             self.tried_at = Some(size);
             self.unrecognised(outlet, refused, size)?;
-            return Ok(Ok(()));
+            return Ok(Ok(DONE));
         };
         if let Some(reading) = &mut self.reading {
             if reading.format.name() == format.name() {
                 if reading.recognised_at == 0 {
                     // A rewritten file may have other columns: a new decoder looks afresh.
-                    reading.decoder = format.decoder(&sample, names);
+                    reading.decoder = decoder(format, &sample, names, self.tail.path());
                     reading.columns_told = 0;
                 }
                 reading.recognised_at = size.max(1);
-                return Ok(Ok(()));
+                return Ok(Ok(DONE));
             }
             self.tail.start_over();
+            if self.one_of_several {
+                self.reading = None;
+                return Ok(Ok(Step::StartedOver));
+            }
             outlet.send(SourceEvent::Reread { key: self.key })?;
         }
-        outlet.send(SourceEvent::Found {
-            key: self.key,
-            identity: Identity {
-                id: crate::text::printable(&self.id),
-                path: self.path().to_owned(),
-                format: format.name(),
-            },
-        })?;
+        self.found(format, outlet)?;
         self.reading = Some(Reading {
             format,
-            decoder: format.decoder(&sample, names),
+            decoder: decoder(format, &sample, names, self.tail.path()),
             recognised_at: size.max(1),
             pending: Vec::new(),
             lines: 0,
@@ -250,9 +315,10 @@ impl Followed {
             unfinished_taken: false,
             discarding: false,
             document_done: None,
+            damaged_at: None,
         });
         // Opens the file again if it was closed by starting over.
-        Ok(self.tail.look().map(|_| ()))
+        Ok(self.tail.look().map(|_| DONE))
     }
 
     fn unrecognised(&self, outlet: &Outlet, refused: Option<&'static str>, size: u64) -> Result<(), Deaf> {
@@ -299,11 +365,7 @@ impl Followed {
             *unfinished_taken = false;
             if continued {
                 // The last line was not complete after all, and has been used: read again.
-                pending.clear();
-                *lines = 0;
-                self.tail.start_over();
-                outlet.send(SourceEvent::Reread { key: self.key })?;
-                return Ok(Step::MoreToRead);
+                return Ok(self.read_again(outlet)?);
             }
             // Its line end only closes what was counted already.
             let end = memchr::memchr(b'\n', pending).map_or(pending.len(), |end| end + 1);
@@ -327,12 +389,7 @@ impl Followed {
             *unfinished_taken = true;
         }
         if decoded.remapped {
-            pending.clear();
-            *lines = 0;
-            *columns_told = 0;
-            self.tail.start_over();
-            outlet.send(SourceEvent::Reread { key: self.key })?;
-            return Ok(Step::MoreToRead);
+            return Ok(self.read_again(outlet)?);
         }
         let columns = decoder.columns();
         if columns.len() != *columns_told {
@@ -350,6 +407,70 @@ impl Followed {
             })?;
         }
         Ok(if at_end { Step::UpToDate } else { Step::MoreToRead })
+    }
+
+    fn read_frames(
+        &mut self,
+        outlet: &Outlet,
+        now: f64,
+        look: Look,
+        last_word: bool,
+    ) -> Result<Step, Failure> {
+        let Some(Reading {
+            decoder: Decoder::Frames(decoder),
+            pending,
+            columns_told,
+            damaged_at,
+            ..
+        }) = &mut self.reading
+        else {
+            return Ok(Step::UpToDate);
+        };
+        let mut count = 0;
+        if look != Look::Same {
+            count = self.tail.read(pending, FRAMES_TURN_BYTES).map_err(Failure::Io)?;
+        }
+        let at_end = count < FRAMES_TURN_BYTES;
+        let mut decoded = Decoded::default();
+        let progress = decoder.frames(pending, &mut decoded);
+        pending.drain(..progress.consumed);
+        if decoded.remapped {
+            return Ok(self.read_again(outlet)?);
+        }
+        let columns = decoder.columns();
+        if columns.len() != *columns_told {
+            *columns_told = columns.len();
+            outlet.send(SourceEvent::Columns {
+                key: self.key,
+                columns,
+            })?;
+        }
+        let mut message = None;
+        if let Some(reason) = progress.damage {
+            // Perhaps its writer is in the middle of it: these bytes are read anew.
+            let unread = std::mem::take(pending);
+            self.tail.give_back(unread.len());
+            let at = self.tail.position();
+            if (last_word || now - self.tail.modified() > PATIENCE) && *damaged_at != Some(at) {
+                *damaged_at = Some(at);
+                decoded.skip(decoded.lines + 1, reason, unread.get(..64).unwrap_or(&unread));
+                message = Some(format!(
+                    "damaged at byte {at}: {reason}; what follows cannot be read. Copy the file again if it was copied"
+                ));
+            }
+        }
+        if decoded.lines + decoded.skipped > 0 {
+            outlet.send(SourceEvent::Records {
+                key: self.key,
+                decoded: Box::new(decoded),
+                modified: self.tail.modified(),
+            })?;
+        }
+        if let Some(message) = message {
+            self.problem(outlet, message)?;
+        }
+        let more = !at_end && progress.damage.is_none();
+        Ok(if more { Step::MoreToRead } else { Step::UpToDate })
     }
 
     fn read_document(
@@ -397,7 +518,7 @@ impl Followed {
             }
             // Probably being rewritten right now: the old content stays until it parses.
             Err(reason) => {
-                if last_word || now - modified > DOCUMENT_PATIENCE {
+                if last_word || now - modified > PATIENCE {
                     *document_done = Some(self.tail.modified());
                     self.problem(outlet, format!("cannot be read as a whole: {reason}"))?;
                 }
@@ -405,6 +526,32 @@ impl Followed {
         }
         Ok(Step::UpToDate)
     }
+}
+
+impl Reading {
+    fn start_over(&mut self) {
+        self.pending.clear();
+        self.lines = 0;
+        self.columns_told = 0;
+        self.discarding = false;
+        self.unfinished_taken = false;
+        self.document_done = None;
+        self.damaged_at = None;
+        if let Decoder::Frames(decoder) = &mut self.decoder {
+            decoder.start_over();
+        }
+    }
+}
+
+/// A decoder that knows where its file is.
+fn decoder(format: &dyn Format, sample: &Sample, names: &Names, path: &Path) -> Decoder {
+    let mut decoder = format.decoder(sample, names);
+    if let Decoder::Frames(decoder) = &mut decoder
+        && let Some(folder) = path.parent().and_then(Path::file_name)
+    {
+        decoder.within(&folder.to_string_lossy());
+    }
+    decoder
 }
 
 fn decode_document(

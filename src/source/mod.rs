@@ -4,8 +4,13 @@
 //! One thread reads. Watch events are hints only; the truth is what `stat` and
 //! `read` say, so that file systems without events work as well, only later.
 
+pub mod database;
 pub mod discover;
+pub mod feed;
 pub mod file;
+pub mod group;
+pub mod log;
+pub mod mlflow_files;
 pub mod reader;
 pub mod tail;
 pub mod watch;
@@ -53,6 +58,11 @@ pub enum SourceEvent {
     },
     /// The file is read again from its start: forget what it has said.
     Reread {
+        /// The file.
+        key: FileKey,
+    },
+    /// The log turned out to be a part of another one, which tells it all: forget it.
+    Absorbed {
         /// The file.
         key: FileKey,
     },

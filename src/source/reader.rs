@@ -1,16 +1,22 @@
 //! The thread that reads: finds files, follows them, decodes them, tells the engine.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::discover::{Candidate, discover};
-use super::file::{Followed, Step};
+use super::database::DatabaseLog;
+use super::discover::discover;
+use super::feed::Feed;
+use super::file::Step;
+use super::group::{Kind, Log, Memory, group};
+use super::log::FollowedLog;
+use super::mlflow_files::MlflowFiles;
 use super::watch::Watch;
 use super::{FileKey, SourceEvent};
+use crate::config::GroupingSection;
 use crate::metric::Names;
 use crate::snapshot::Loading;
 
@@ -21,6 +27,10 @@ pub struct ReaderOptions {
     pub roots: Vec<PathBuf>,
     /// Declared names of metrics.
     pub names: Names,
+    /// Files declared to be one run, or several.
+    pub grouping: GroupingSection,
+    /// Feeds whose mirrors are among the roots.
+    pub feeds: Vec<Arc<Feed>>,
     /// Longest time between two looks at a file.
     pub poll: Duration,
     /// Keep following, or stop once everything has been read.
@@ -58,6 +68,51 @@ impl Outlet {
     }
 }
 
+/// What a log is given with its turn to read.
+pub struct Turn<'a> {
+    /// Declared names of metrics.
+    pub names: &'a Names,
+    /// Where events go.
+    pub outlet: &'a Outlet,
+    /// Seconds since the Unix epoch.
+    pub now: f64,
+    /// No further turn will come: nothing may be held back for later.
+    pub last_word: bool,
+    /// Keys for further logs.
+    pub keys: &'a Keys,
+}
+
+/// Something that is followed.
+pub trait Follow {
+    /// Bytes there are to read, when last looked at.
+    fn size(&self) -> u64;
+
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64;
+
+    /// The keys under which it tells what it reads.
+    fn keys(&self) -> Vec<FileKey>;
+
+    /// Takes up what a search has found since.
+    fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf>;
+
+    /// Reads the next piece and tells of it.
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf>;
+}
+
+/// Gives every log a key of its own.
+#[derive(Debug, Default)]
+pub struct Keys(std::cell::Cell<u32>);
+
+impl Keys {
+    /// A key that no other log has.
+    pub fn fresh(&self) -> FileKey {
+        let key = self.0.get();
+        self.0.set(key + 1);
+        FileKey(key)
+    }
+}
+
 /// Seconds since the Unix epoch.
 pub fn now() -> f64 {
     SystemTime::now()
@@ -71,8 +126,11 @@ pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<At
         options,
         watch,
         outlet,
-        files: BTreeMap::new(),
-        next_key: 0,
+        logs: BTreeMap::new(),
+        files: HashMap::new(),
+        keys: Keys::default(),
+        memory: Memory::default(),
+        feed_problems: vec![None; options.feeds.len()],
         problems: Vec::new(),
         told: Instant::now(),
     };
@@ -84,18 +142,30 @@ struct Reader<'a> {
     options: &'a ReaderOptions,
     watch: Watch,
     outlet: &'a Outlet,
-    files: BTreeMap<String, Followed>,
-    next_key: u32,
+    /// What is followed, by id of the log.
+    logs: BTreeMap<String, Box<dyn Follow>>,
+    /// The files of each log, when last searched for.
+    files: HashMap<String, Vec<PathBuf>>,
+    keys: Keys,
+    memory: Memory,
+    /// What was told of each feed.
+    feed_problems: Vec<Option<String>>,
     problems: Vec<PathBuf>,
     told: Instant,
 }
 
 impl Reader<'_> {
     fn run(&mut self, stop: &AtomicBool) -> Result<(), Deaf> {
+        if !self.options.follow {
+            for feed in &self.options.feeds {
+                feed.wait_until_settled();
+            }
+        }
         let mut rediscover_at = self.discover()?;
         self.tell(true)?;
         let mut caught_up = false;
         while !stop.load(Ordering::Relaxed) {
+            self.tell_of_feeds()?;
             let busy = self.pass(stop, !caught_up)?;
             if busy {
                 continue;
@@ -120,14 +190,18 @@ impl Reader<'_> {
     /// Gives every file a turn. True when some file has more to read.
     fn pass(&mut self, stop: &AtomicBool, loading: bool) -> Result<bool, Deaf> {
         let mut busy = false;
-        let now = now();
-        let last_word = !self.options.follow;
-        for file in self.files.values_mut() {
+        let turn = Turn {
+            names: &self.options.names,
+            outlet: self.outlet,
+            now: now(),
+            last_word: !self.options.follow,
+            keys: &self.keys,
+        };
+        for log in self.logs.values_mut() {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            let step = file.turn(&self.options.names, self.outlet, now, last_word)?;
-            busy |= step == Step::MoreToRead;
+            busy |= log.turn(&turn)? == Step::MoreToRead;
         }
         if loading {
             self.tell(false)?;
@@ -141,10 +215,29 @@ impl Reader<'_> {
         }
         self.told = Instant::now();
         self.outlet.send(SourceEvent::Loading(Loading {
-            files: self.files.len(),
-            bytes_read: self.files.values().map(Followed::bytes_read).sum(),
-            bytes_total: self.files.values().map(|file| file.size).sum(),
+            files: self.logs.len(),
+            bytes_read: self.logs.values().map(|log| log.bytes_read()).sum(),
+            bytes_total: self.logs.values().map(|log| log.size()).sum(),
         }))
+    }
+
+    fn tell_of_feeds(&mut self) -> Result<(), Deaf> {
+        for (feed, told) in self.options.feeds.iter().zip(&mut self.feed_problems) {
+            let problem = feed.problem();
+            if *told == problem {
+                continue;
+            }
+            let path = PathBuf::from(&feed.name);
+            self.outlet.send(match &problem {
+                Some(message) => SourceEvent::Problem {
+                    path,
+                    message: message.clone(),
+                },
+                None => SourceEvent::Solved { path },
+            })?;
+            *told = problem;
+        }
+        Ok(())
     }
 
     /// Searches for files; returns when to search next.
@@ -163,27 +256,56 @@ impl Reader<'_> {
             self.problems.push(path.clone());
             self.outlet.send(SourceEvent::Problem { path, message })?;
         }
-        for candidate in found.candidates {
-            self.take_up(candidate)?;
+        let logs = group(found.candidates, &self.options.grouping, &mut self.memory);
+        self.drop_absorbed(&logs)?;
+        for log in logs {
+            self.take_up(&log)?;
         }
         Ok(Instant::now() + REDISCOVER.max(started.elapsed() * 20))
     }
 
-    fn take_up(&mut self, candidate: Candidate) -> Result<(), Deaf> {
-        match self.files.get_mut(&candidate.id) {
-            Some(known) if known.path() == candidate.path => {
-                known.size = known.size.max(candidate.size);
-                Ok(())
-            }
-            // A newer file continues the run: a later checkpoint's state.
-            Some(known) => known.follow_instead(&candidate.path, self.outlet),
-            None => {
-                let key = FileKey(self.next_key);
-                self.next_key += 1;
-                self.files
-                    .insert(candidate.id.clone(), Followed::new(key, candidate));
-                Ok(())
+    /// As a log grows it may show that it continues another one. Its files are then
+    /// read as part of that. Logs whose files are merely gone stay.
+    fn drop_absorbed(&mut self, logs: &[Log]) -> Result<(), Deaf> {
+        let mut owners: HashMap<&Path, &str> = HashMap::new();
+        for log in logs {
+            owners.extend(
+                log.files
+                    .iter()
+                    .map(|file| (file.path.as_path(), log.id.as_str())),
+            );
+        }
+        let absorbed: Vec<String> = self
+            .files
+            .iter()
+            .filter(|(id, files)| {
+                let owner = |path: &PathBuf| owners.get(path.as_path()).copied();
+                let owned = |path| owner(path).is_some_and(|owner| owner != id.as_str());
+                files.iter().any(owned) && !logs.iter().any(|log| log.id == **id)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in absorbed {
+            self.files.remove(&id);
+            for key in self.logs.remove(&id).map(|log| log.keys()).unwrap_or_default() {
+                self.outlet.send(SourceEvent::Absorbed { key })?;
             }
         }
+        Ok(())
+    }
+
+    fn take_up(&mut self, log: &Log) -> Result<(), Deaf> {
+        let files = log.files.iter().map(|file| file.path.clone()).collect();
+        self.files.insert(log.id.clone(), files);
+        if let Some(known) = self.logs.get_mut(&log.id) {
+            return known.update(log, self.outlet);
+        }
+        let followed: Box<dyn Follow> = match (&log.kind, log.files.first()) {
+            (Kind::Database, Some(file)) => Box::new(DatabaseLog::new(log, file)),
+            (Kind::MlflowRun(folder), _) => Box::new(MlflowFiles::new(self.keys.fresh(), log, folder)),
+            _ => Box::new(FollowedLog::new(self.keys.fresh(), log)),
+        };
+        self.logs.insert(log.id.clone(), followed);
+        Ok(())
     }
 }

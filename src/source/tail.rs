@@ -188,6 +188,25 @@ impl Tail {
         Ok(true)
     }
 
+    /// Takes back the last `count` bytes that were read: they will be read again.
+    pub fn give_back(&mut self, count: usize) {
+        self.position = self.position.saturating_sub(count as u64);
+        let keep = self.before_position.len().saturating_sub(count);
+        self.before_position.truncate(keep);
+        self.head
+            .truncate(usize::try_from(self.position).unwrap_or(usize::MAX));
+    }
+
+    /// The first bytes of what was read, by which it can be known again.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Device and inode of the file that is being read.
+    pub fn inode(&self) -> (u64, u64) {
+        self.device_and_inode
+    }
+
     /// Reads up to `limit` further bytes onto the end of `buffer` and returns how many.
     ///
     /// # Errors
@@ -198,20 +217,13 @@ impl Tail {
         };
         file.seek(SeekFrom::Start(self.position))?;
         let before = buffer.len();
-        buffer.resize(before + limit, 0);
-        let mut count = 0;
-        while count < limit {
-            match file.read(buffer.get_mut(before + count..).unwrap_or_default()) {
-                Ok(0) => break,
-                Ok(read) => count += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    buffer.truncate(before);
-                    return Err(error);
-                }
+        let count = match Read::by_ref(file).take(limit as u64).read_to_end(buffer) {
+            Ok(count) => count,
+            Err(error) => {
+                buffer.truncate(before);
+                return Err(error);
             }
-        }
-        buffer.truncate(before + count);
+        };
         self.position += count as u64;
         let fresh = buffer.get(before..).unwrap_or_default();
         if self.head.len() < ANCHOR_BYTES {

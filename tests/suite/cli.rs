@@ -216,7 +216,9 @@ fn a_declared_schedule_and_declared_names_are_used() {
         (&Value::from(299), &Value::from(600))
     );
     assert_eq!(run["learning_rate"]["source"], "declared");
-    assert_eq!(run["forecast"]["prior_based"], true);
+    let basis = run["forecast"]["basis"].as_str().unwrap();
+    assert!(basis.contains("declared schedule"), "{basis}");
+    assert_eq!(run["forecast"]["at_step"], 600);
 }
 
 #[test]

@@ -1,6 +1,19 @@
 //! What the integration tests share.
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// Says in one line, once, what is not tested here and why. Goes past the harness,
+/// which keeps what passing tests print to itself.
+pub fn skipped(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(what.to_owned()) {
+        let line = format!("skipped: {what}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
+}
 
 /// The folder with the shared test data: `LOSSCAST_SHARED`, or `../shared` beside the
 /// checkout. Prints a line and returns `None` when there is none, so that a plain
@@ -13,7 +26,10 @@ pub fn shared() -> Option<PathBuf> {
     if path.join("README.md").exists() {
         return Some(path);
     }
-    println!("skipped: no shared test data at {}", path.display());
+    skipped(&format!(
+        "what needs the shared test data: none at {}",
+        path.display()
+    ));
     None
 }
 

@@ -12,10 +12,12 @@ use losscast::monitor::Monitor;
 use losscast::snapshot::{RunView, Snapshot};
 use losscast::source::reader::ReaderOptions;
 
-fn follow(folder: &Path) -> Monitor {
+pub fn follow(folder: &Path) -> Monitor {
     let reading = ReaderOptions {
         roots: vec![folder.to_owned()],
         names: Names::default(),
+        grouping: losscast::config::GroupingSection::default(),
+        feeds: Vec::new(),
         poll: Duration::from_millis(100),
         follow: true,
     };
@@ -23,7 +25,7 @@ fn follow(folder: &Path) -> Monitor {
 }
 
 /// Waits until the snapshot is as wanted; fails with the last one after a while.
-fn wait(monitor: &Monitor, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+pub fn wait(monitor: &Monitor, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
     let started = Instant::now();
     loop {
         let snapshot = monitor.snapshots().borrow().clone();
@@ -39,12 +41,12 @@ fn wait(monitor: &Monitor, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Ar
     }
 }
 
-fn append(path: &Path, text: &str) {
+pub fn append(path: &Path, text: &str) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 
-fn lines(steps: std::ops::Range<u64>) -> String {
+pub fn lines(steps: std::ops::Range<u64>) -> String {
     steps
         .map(|step| {
             format!(
@@ -55,11 +57,11 @@ fn lines(steps: std::ops::Range<u64>) -> String {
         .collect()
 }
 
-fn run<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<RunView>> {
+pub fn run<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<RunView>> {
     snapshot.runs.iter().find(|run| run.id == id)
 }
 
-fn points(snapshot: &Snapshot, id: &str) -> u64 {
+pub fn points(snapshot: &Snapshot, id: &str) -> u64 {
     run(snapshot, id)
         .and_then(|run| run.loss(Quantity::TrainLoss))
         .map_or(0, |loss| loss.points)

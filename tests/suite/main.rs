@@ -5,9 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod cli;
+mod clients;
 mod common;
 mod corpus;
+mod databases;
+mod feeds;
 mod instability;
 mod live;
+mod real_clients;
 mod screens;
+mod soak;
+mod tail;
 mod terminal;

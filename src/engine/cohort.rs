@@ -1,0 +1,79 @@
+//! What every run has to say to its siblings, and whether they have heard it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::forecast::cohort::{Member, Profile};
+use crate::metric::Quantity;
+use crate::source::FileKey;
+
+/// A statement of one run, with a number that grows whenever it has changed.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// Who says it.
+    pub key: FileKey,
+    /// Which statement it is.
+    pub serial: u64,
+    /// What is said.
+    pub member: Arc<Member>,
+}
+
+/// The newest statements of all runs.
+#[derive(Default)]
+pub(super) struct Statements {
+    members: BTreeMap<(u8, FileKey), Statement>,
+    serial: u64,
+}
+
+impl Statements {
+    /// Takes in what a run says of a loss now, or that it says nothing any more.
+    pub fn put(&mut self, key: FileKey, quantity: Quantity, member: Option<Arc<Member>>) {
+        self.serial += 1;
+        let place = (quantity.index() as u8, key);
+        match member {
+            Some(member) => {
+                let serial = self.serial;
+                self.members.insert(place, Statement { key, serial, member });
+            }
+            None => {
+                self.members.remove(&place);
+            }
+        }
+    }
+
+    /// Forgets a run.
+    pub fn forget(&mut self, key: FileKey) {
+        self.members.retain(|(_, of), _| *of != key);
+        self.serial += 1;
+    }
+
+    /// Changes with every statement.
+    pub fn revision(&self) -> u64 {
+        self.serial
+    }
+
+    /// What all other runs say of a loss.
+    pub fn others(&self, key: FileKey, quantity: Quantity) -> Vec<Statement> {
+        let place = quantity.index() as u8;
+        self.members
+            .range((place, FileKey(0))..=(place, FileKey(u32::MAX)))
+            .map(|(_, statement)| statement)
+            .filter(|statement| statement.key != key)
+            .cloned()
+            .collect()
+    }
+}
+
+/// The statements of siblings, as a list that can be compared.
+pub(super) fn heard<'a>(
+    profile: Option<&Profile>,
+    statements: impl Iterator<Item = &'a Statement>,
+) -> Vec<(FileKey, u64)> {
+    let Some(profile) = profile else {
+        return Vec::new();
+    };
+    statements
+        .filter(|statement| profile.is_sibling(&statement.member.profile))
+        .map(|statement| (statement.key, statement.serial))
+        .collect()
+}

@@ -1,0 +1,188 @@
+//! One followed log: its files, read one after the other.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::FileKey;
+use super::SourceEvent;
+use super::discover::Candidate;
+use super::file::{Followed, Step};
+use super::group::{Kind, Log};
+use super::reader::{Deaf, Follow, Outlet, Turn};
+
+/// A log in one file or several.
+pub struct FollowedLog {
+    key: FileKey,
+    run: String,
+    files: Vec<Followed>,
+    /// Files are moved aside: a new one at the old name goes on where it stopped.
+    rotated: bool,
+    /// Device and inode of everything that was read under any name.
+    read: HashSet<(u64, u64)>,
+    /// How everything that was read begins: a copy that was made before a truncation
+    /// is known by that.
+    heads: Vec<Vec<u8>>,
+}
+
+/// A beginning shorter than this says nothing.
+const TELLING_BYTES: usize = 16;
+
+impl FollowedLog {
+    /// Starts to follow a log.
+    pub fn new(key: FileKey, log: &Log) -> Self {
+        let mut followed = FollowedLog {
+            key,
+            run: log.run.clone(),
+            files: log
+                .files
+                .iter()
+                .map(|file| Followed::new(key, &log.run, file))
+                .collect(),
+            rotated: log.kind == Kind::Rotated,
+            read: HashSet::new(),
+            heads: Vec::new(),
+        };
+        followed.settle();
+        followed
+    }
+
+    fn knows(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| file.path() == path)
+    }
+
+    /// True for a file that was read already, under the name it had before or before
+    /// it was copied.
+    fn was_read(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        if !self.rotated {
+            return false;
+        }
+        let known = std::fs::metadata(path)
+            .is_ok_and(|metadata| self.read.contains(&(metadata.dev(), metadata.ino())));
+        known || {
+            let (beginning, _) = super::tail::sample(path, 256).unwrap_or_default();
+            self.heads
+                .iter()
+                .any(|head| head.len() >= TELLING_BYTES && beginning.starts_with(head))
+        }
+    }
+
+    /// Remembers what has been read, so as to know it again.
+    fn remember(&mut self) {
+        let Some(file) = self.files.last() else {
+            return;
+        };
+        self.read.insert(file.inode());
+        let head = file.head();
+        match self.heads.last_mut() {
+            Some(known) if head == known.as_slice() => {}
+            Some(known) if head.starts_with(known) => *known = head.to_vec(),
+            _ => self.heads.push(head.to_vec()),
+        }
+    }
+
+    fn settle(&mut self) {
+        let several = self.files.len() > 1 && !self.rotated;
+        for file in &mut self.files {
+            file.set_one_of_several(several);
+        }
+    }
+
+    fn start_over(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
+        for file in &mut self.files {
+            file.start_over();
+        }
+        outlet.send(SourceEvent::Reread { key: self.key })
+    }
+}
+
+impl Follow for FollowedLog {
+    fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.files.iter().map(Followed::bytes_read).sum()
+    }
+
+    fn keys(&self) -> Vec<FileKey> {
+        vec![self.key]
+    }
+
+    fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
+        self.rotated = log.kind == Kind::Rotated;
+        if self.run != log.run {
+            self.run.clone_from(&log.run);
+            for file in &mut self.files {
+                file.rename(&log.run, outlet)?;
+            }
+        }
+        // The state of a later checkpoint takes the place of the one before.
+        if let ([known], [found]) = (self.files.as_slice(), log.files.as_slice())
+            && known.path() != found.path
+        {
+            self.files = vec![Followed::new(self.key, &self.run, found)];
+            return outlet.send(SourceEvent::Reread { key: self.key });
+        }
+        let fresh: Vec<&Candidate> = log
+            .files
+            .iter()
+            .filter(|file| !self.knows(&file.path) && !self.was_read(&file.path))
+            .collect();
+        for known in &mut self.files {
+            if let Some(found) = log.files.iter().find(|file| file.path == known.path()) {
+                known.size = known.size.max(found.size);
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let position = |path: &Path| log.files.iter().position(|file| file.path == path);
+        let last_known = self.files.last().and_then(|file| position(file.path()));
+        let all_later = fresh.iter().all(|file| position(&file.path) > last_known);
+        if all_later {
+            let fresh = fresh.into_iter();
+            self.files
+                .extend(fresh.map(|file| Followed::new(self.key, &self.run, file)));
+            self.settle();
+            return Ok(());
+        }
+        // A file from before the ones already read: everything in order, once more.
+        self.read.clear();
+        self.heads.clear();
+        self.files = log
+            .files
+            .iter()
+            .map(|file| Followed::new(self.key, &self.run, file))
+            .collect();
+        self.settle();
+        outlet.send(SourceEvent::Reread { key: self.key })
+    }
+
+    /// A file is begun when the ones before it are read to their ends.
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
+        for index in 0..self.files.len() {
+            let Some(file) = self.files.get_mut(index) else {
+                break;
+            };
+            let step = file.turn(turn.names, turn.outlet, turn.now, turn.last_word)?;
+            match step {
+                Step::UpToDate => {}
+                Step::MoreToRead => return Ok(Step::MoreToRead),
+                Step::StartedOver => {
+                    self.start_over(turn.outlet)?;
+                    return Ok(Step::MoreToRead);
+                }
+            }
+        }
+        self.remember();
+        if self.rotated {
+            // What was moved aside does not grow any more; its name will be another's.
+            let aside = self.files.len().saturating_sub(1);
+            for file in self.files.drain(..aside) {
+                self.read.insert(file.inode());
+            }
+        }
+        Ok(Step::UpToDate)
+    }
+}

@@ -1,0 +1,238 @@
+//! A run of MLflow's file store: a folder with one growing file per metric.
+
+use std::path::{Path, PathBuf};
+
+use super::discover::{Candidate, explain};
+use super::file::Step;
+use super::group::Log;
+use super::reader::{Deaf, Follow, Outlet, Turn};
+use super::tail::{Look, Tail};
+use super::{FileKey, SourceEvent};
+use crate::format::Decoded;
+use crate::format::mlflow::{Metric, MetricDecoder, parse_line};
+use crate::run::Identity;
+use crate::text::printable;
+
+/// Bytes read of each file in one turn.
+const TURN_BYTES: usize = 1 << 17;
+/// A parameter is a word or two; a file of more than this is none.
+const LARGEST_PARAMETER: u64 = 1 << 16;
+
+/// A followed run.
+pub struct MlflowFiles {
+    key: FileKey,
+    run: String,
+    folder: PathBuf,
+    metrics: Vec<MetricFile>,
+    decoder: Option<MetricDecoder>,
+    columns_told: usize,
+    problem: Option<PathBuf>,
+}
+
+struct MetricFile {
+    key: String,
+    tail: Tail,
+    size: u64,
+    /// The beginning of a line that is not complete yet.
+    pending: Vec<u8>,
+}
+
+impl MlflowFiles {
+    /// Starts to follow the run in `folder`.
+    pub fn new(key: FileKey, log: &Log, folder: &Path) -> Self {
+        let mut run = MlflowFiles {
+            key,
+            run: log.run.clone(),
+            folder: folder.to_owned(),
+            metrics: Vec::new(),
+            decoder: None,
+            columns_told: 0,
+            problem: None,
+        };
+        run.take_up(&log.files);
+        run
+    }
+
+    fn take_up(&mut self, files: &[Candidate]) {
+        let folder = self.folder.join("metrics");
+        for file in files {
+            match self
+                .metrics
+                .iter_mut()
+                .find(|metric| metric.tail.path() == file.path)
+            {
+                Some(known) => known.size = known.size.max(file.size),
+                None => self.metrics.push(MetricFile {
+                    // `train/loss` is a file in a folder.
+                    key: file
+                        .path
+                        .strip_prefix(&folder)
+                        .unwrap_or(&file.path)
+                        .to_string_lossy()
+                        .into_owned(),
+                    tail: Tail::new(file.path.clone()),
+                    size: file.size,
+                    pending: Vec::new(),
+                }),
+            }
+        }
+    }
+
+    fn introduce(&self, outlet: &Outlet) -> Result<(), Deaf> {
+        outlet.send(SourceEvent::Found {
+            key: self.key,
+            identity: Identity {
+                id: printable(&self.run),
+                path: self.folder.clone(),
+                format: "mlflow",
+            },
+        })
+    }
+
+    fn begin(&mut self, turn: &Turn<'_>) -> Result<(), Deaf> {
+        let keys = self.metrics.iter().map(|metric| metric.key.as_str());
+        let decoder = MetricDecoder::new(turn.names, keys);
+        let mut decoded = Decoded::default();
+        for entry in walkdir::WalkDir::new(self.folder.join("params"))
+            .into_iter()
+            .flatten()
+        {
+            let small = entry
+                .metadata()
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST_PARAMETER);
+            if let Some(value) = small.then(|| std::fs::read(entry.path()).ok()).flatten() {
+                let name = entry.file_name().to_string_lossy();
+                decoder.parameter(&name, String::from_utf8_lossy(&value).trim(), &mut decoded);
+            }
+        }
+        self.decoder = Some(decoder);
+        self.introduce(turn.outlet)?;
+        if decoded.settings.is_empty() {
+            return Ok(());
+        }
+        turn.outlet.send(SourceEvent::Records {
+            key: self.key,
+            decoded: Box::new(decoded),
+            modified: self.modified(),
+        })
+    }
+
+    fn modified(&self) -> f64 {
+        self.metrics
+            .iter()
+            .map(|metric| metric.tail.modified())
+            .fold(0.0, f64::max)
+    }
+
+    fn start_over(&mut self, outlet: &Outlet) -> Result<Step, Deaf> {
+        for metric in &mut self.metrics {
+            metric.tail.start_over();
+            metric.pending.clear();
+        }
+        self.columns_told = 0;
+        outlet.send(SourceEvent::Reread { key: self.key })?;
+        Ok(Step::MoreToRead)
+    }
+}
+
+impl MetricFile {
+    /// Adds the values of the lines that are new; true when there is more to read.
+    fn read(&mut self, decoded: &mut Decoded, values: &mut Vec<Metric>) -> std::io::Result<bool> {
+        let count = self.tail.read(&mut self.pending, TURN_BYTES)?;
+        let end = memchr::memrchr(b'\n', &self.pending).map_or(0, |end| end + 1);
+        let complete = self.pending.get(..end).unwrap_or_default();
+        for line in complete.split(|byte| *byte == b'\n') {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match parse_line(&self.key, line) {
+                Some(metric) => values.push(metric),
+                None => decoded.skip(0, "not `timestamp value step`", line),
+            }
+        }
+        self.pending.drain(..end);
+        Ok(count == TURN_BYTES)
+    }
+}
+
+impl Follow for MlflowFiles {
+    fn size(&self) -> u64 {
+        self.metrics.iter().map(|metric| metric.size).sum()
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.metrics.iter().map(|metric| metric.tail.position()).sum()
+    }
+
+    fn keys(&self) -> Vec<FileKey> {
+        vec![self.key]
+    }
+
+    fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
+        self.take_up(&log.files);
+        if self.run != log.run {
+            self.run.clone_from(&log.run);
+            self.introduce(outlet)?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
+        if self.decoder.is_none() {
+            self.begin(turn)?;
+        }
+        let (mut decoded, mut values) = (Decoded::default(), Vec::new());
+        let mut more = false;
+        let mut restarted = false;
+        let mut failed = None;
+        for metric in &mut self.metrics {
+            match metric.tail.look() {
+                Ok(Look::Restarted) => restarted = true,
+                Ok(Look::Grown) => match metric.read(&mut decoded, &mut values) {
+                    Ok(unread) => more |= unread,
+                    Err(error) => failed = Some((metric.tail.path().to_owned(), error)),
+                },
+                Ok(Look::Same | Look::Gone) => {}
+                Err(error) => failed = Some((metric.tail.path().to_owned(), error)),
+            }
+        }
+        if restarted {
+            return self.start_over(turn.outlet);
+        }
+        if let Some((path, error)) = &failed
+            && self.problem.is_none()
+        {
+            self.problem = Some(path.clone());
+            turn.outlet.send(SourceEvent::Problem {
+                path: path.clone(),
+                message: explain(error),
+            })?;
+        } else if failed.is_none()
+            && let Some(path) = self.problem.take()
+        {
+            turn.outlet.send(SourceEvent::Solved { path })?;
+        }
+        if let Some(decoder) = &mut self.decoder {
+            decoder.metrics(values, &mut decoded);
+            if decoded.remapped {
+                return self.start_over(turn.outlet);
+            }
+            let columns = decoder.columns();
+            if columns.len() != self.columns_told {
+                self.columns_told = columns.len();
+                turn.outlet.send(SourceEvent::Columns {
+                    key: self.key,
+                    columns,
+                })?;
+            }
+        }
+        if decoded.lines + decoded.skipped > 0 {
+            turn.outlet.send(SourceEvent::Records {
+                key: self.key,
+                decoded: Box::new(decoded),
+                modified: self.modified(),
+            })?;
+        }
+        Ok(if more { Step::MoreToRead } else { Step::UpToDate })
+    }
+}

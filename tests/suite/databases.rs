@@ -1,0 +1,193 @@
+//! Databases that are written while they are read: the writer must not notice.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+
+use losscast::metric::Quantity;
+
+use crate::clients::read_folder;
+use crate::live::{follow, points, run, wait};
+
+const MLFLOW: &str = "
+    CREATE TABLE runs (run_uuid VARCHAR(32) PRIMARY KEY, name VARCHAR(250), start_time BIGINT);
+    CREATE TABLE params (key VARCHAR(250), value VARCHAR(8000), run_uuid VARCHAR(32));
+    CREATE TABLE metrics (key VARCHAR(250) NOT NULL, value FLOAT NOT NULL, timestamp BIGINT NOT NULL,
+        run_uuid VARCHAR(32) NOT NULL, step BIGINT DEFAULT '0' NOT NULL, is_nan BOOLEAN DEFAULT '0' NOT NULL,
+        CONSTRAINT metric_pk PRIMARY KEY (key, timestamp, step, run_uuid, value, is_nan));
+    INSERT INTO runs VALUES ('aaaa', 'first', 1), ('bbbb', 'second', 2);
+    INSERT INTO params VALUES ('max_steps', '500', 'aaaa');";
+
+fn mlflow(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    // A writer that is ever refused the lock fails at once.
+    connection.busy_timeout(Duration::ZERO).unwrap();
+    connection.execute_batch(MLFLOW).unwrap();
+    connection
+}
+
+fn log(connection: &mut Connection, run: &str, step: u64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (key, value) in [("loss", 4.0 - 0.001 * step as f64), ("lr", 1e-3)] {
+        transaction.execute(
+            "INSERT INTO metrics VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+            params![key, value, 1_700_000_000_000i64 + step as i64, run, step],
+        )?;
+    }
+    transaction.commit()
+}
+
+#[test]
+fn a_writer_is_never_refused_its_lock() {
+    for journal in ["DELETE", "WAL", "TRUNCATE"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mlflow.db");
+        let mut connection = mlflow(&path);
+        connection.pragma_update(None, "journal_mode", journal).unwrap();
+        // Slow disks are what makes locks last; a test has no time for them.
+        connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        let monitor = follow(folder.path());
+        let started = Instant::now();
+        let mut step = 0;
+        while started.elapsed() < Duration::from_secs(3) {
+            log(&mut connection, "aaaa", step).unwrap_or_else(|error| {
+                panic!("{journal}: the writer was disturbed at step {step}: {error}")
+            });
+            step += 1;
+            if step % 20 == 0 {
+                std::thread::sleep(Duration::from_millis(60));
+            }
+        }
+        log(&mut connection, "bbbb", 0).unwrap();
+        let snapshot = wait(&monitor, "all rows", |snapshot| {
+            points(snapshot, "mlflow.db/first") == step && points(snapshot, "mlflow.db/second") == 1
+        });
+        let first = run(&snapshot, "mlflow.db/first").unwrap();
+        assert_eq!((first.format, first.total_steps), ("mlflow", Some(500)));
+    }
+}
+
+/// What is in a folder, to the byte and the time stamp.
+fn state(folder: &Path) -> BTreeMap<String, (Vec<u8>, std::time::SystemTime)> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let modified = entry.metadata().unwrap().modified().unwrap();
+            let content = std::fs::read(entry.path()).unwrap();
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                (content, modified),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn reading_changes_nothing_and_sees_what_only_the_journal_holds() {
+    // A write-ahead log that nobody has checkpointed, as a killed writer leaves it.
+    let live = tempfile::tempdir().unwrap();
+    let mut connection = mlflow(&live.path().join("mlflow.db"));
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    for step in 0..50 {
+        log(&mut connection, "aaaa", step).unwrap();
+    }
+    let left = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(live.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), left.path().join(entry.file_name())).unwrap();
+    }
+    let before = state(left.path());
+    assert!(before.contains_key("mlflow.db-wal"));
+    let (seen, problems) = read_folder(left.path());
+    assert_eq!(problems, []);
+    assert_eq!(seen[0].points[&Quantity::TrainLoss].len(), 50);
+    assert_eq!(state(left.path()), before);
+
+    // A transaction that its writer never finished: the journal takes it back.
+    let live = tempfile::tempdir().unwrap();
+    let mut connection = mlflow(&live.path().join("mlflow.db"));
+    for step in 0..30 {
+        log(&mut connection, "aaaa", step).unwrap();
+    }
+    connection.pragma_update(None, "cache_size", 1).unwrap();
+    let transaction = connection.transaction().unwrap();
+    for step in 30..3000 {
+        let insert = "INSERT INTO metrics VALUES ('loss', 1.0, ?1, 'aaaa', ?1, 0)";
+        transaction.execute(insert, [step]).unwrap();
+    }
+    let left = tempfile::tempdir().unwrap();
+    for name in ["mlflow.db", "mlflow.db-journal"] {
+        std::fs::copy(live.path().join(name), left.path().join(name)).unwrap();
+    }
+    let before = state(left.path());
+    let (seen, problems) = read_folder(left.path());
+    assert_eq!(problems, []);
+    assert_eq!(seen[0].points[&Quantity::TrainLoss].len(), 30);
+    assert_eq!(state(left.path()), before);
+}
+
+#[test]
+fn trackio_of_old_and_new_with_runs_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("project.db");
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT NOT NULL,
+             run_name TEXT NOT NULL, step INTEGER NOT NULL, metrics TEXT NOT NULL);",
+        )
+        .unwrap();
+    let insert = |run: &str, step: i64, loss: &str| {
+        let json = format!("{{\"train\": {{\"loss\": {loss}}}}}");
+        connection
+            .execute(
+                "INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES (?1, ?2, ?3, ?4)",
+                params!["2026-11-25T10:00:00+00:00", run, step, json],
+            )
+            .unwrap();
+    };
+    for step in 0..20 {
+        insert("one", step, "2.5");
+        insert("two", step, "\"NaN\"");
+    }
+    let monitor = follow(folder.path());
+    wait(&monitor, "both", |snapshot| {
+        points(snapshot, "project.db/one") == 20 && points(snapshot, "project.db/two") == 20
+    });
+    // A resume: steps go back in the same rows.
+    for step in 15..30 {
+        insert("one", step, "2.25");
+    }
+    let snapshot = wait(&monitor, "resumed", |snapshot| {
+        points(snapshot, "project.db/one") == 30
+    });
+    assert_eq!(run(&snapshot, "project.db/one").unwrap().segments, 2);
+    // All rows deleted and others added: read again, not added up.
+    connection.execute_batch("DELETE FROM metrics").unwrap();
+    insert("one", 0, "2.0");
+    wait(&monitor, "read again", |snapshot| {
+        points(snapshot, "project.db/one") == 1
+    });
+}
+
+#[test]
+fn a_database_that_is_no_store_or_damaged_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.sqlite");
+    let connection = Connection::open(&other).unwrap();
+    connection.execute_batch("CREATE TABLE cats (name TEXT)").unwrap();
+    drop(connection);
+    let (_, problems) = read_folder(&other);
+    assert!(problems[0].1.contains("MLflow"), "{problems:?}");
+
+    let damaged = folder.path().join("damaged.db");
+    drop(mlflow(&damaged));
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[100..].fill(0xa5);
+    std::fs::write(&damaged, bytes).unwrap();
+    let (_, problems) = read_folder(&damaged);
+    assert!(problems[0].1.contains("damaged"), "{problems:?}");
+}
