@@ -306,12 +306,8 @@ pub enum Knowledge {
 impl Source {
     /// What the reader needs to know.
     pub fn reader(&self, follow: bool) -> ReaderOptions {
-        let mut roots: Vec<PathBuf> = self.paths.iter().chain(&self.logdir).cloned().collect();
-        if roots.is_empty() {
-            roots.push(PathBuf::from("."));
-        }
         ReaderOptions {
-            roots,
+            roots: self.roots(),
             names: self.names(),
             grouping: GroupingSection::default(),
             feeds: Vec::new(),
@@ -320,15 +316,23 @@ impl Source {
         }
     }
 
+    fn roots(&self) -> Vec<PathBuf> {
+        let mut roots: Vec<PathBuf> = self.paths.iter().chain(&self.logdir).cloned().collect();
+        if roots.is_empty() {
+            roots.push(PathBuf::from("."));
+        }
+        roots
+    }
+
     /// What `losscast.toml` says.
     ///
     /// # Errors
     /// When it is there and cannot be used.
     pub fn config(&self) -> Result<Config, ConfigError> {
-        Config::find(self.config.as_deref(), &self.reader(false).roots)
+        Config::find(self.config.as_deref(), &self.roots())
     }
 
-    /// The names of metrics, with those that were declared.
+    /// The names of metrics, with those that were declared, and the user's own formats.
     pub fn names(&self) -> Names {
         let mut names = Names::default();
         let declared = [
@@ -341,6 +345,10 @@ impl Source {
             if let Some(name) = name {
                 names.declare(name, role);
             }
+        }
+        // A configuration that cannot be used stops the command elsewhere.
+        if let Ok(config) = self.config() {
+            names.patterns = config.formats.iter().map(|section| section.pattern).collect();
         }
         names
     }

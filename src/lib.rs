@@ -19,6 +19,7 @@ pub mod format;
 pub mod law;
 pub mod metric;
 pub mod monitor;
+pub mod pattern;
 pub mod run;
 pub mod schedule;
 pub mod snapshot;

@@ -122,11 +122,12 @@ fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
 }
 
 fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
+    let names = reading.source.names();
     let (engine, snapshot, roots) = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
-        Output::Table => inspect::table(&engine, &snapshot, &mut out)?,
-        Output::Json => inspect::json(&engine, &snapshot, &mut out)?,
+        Output::Table => inspect::table(&engine, &snapshot, &names, &mut out)?,
+        Output::Json => inspect::json(&engine, &snapshot, &names, &mut out)?,
     }
     Ok(verdict(&roots, &engine, &snapshot))
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::pattern::LinePattern;
+
 /// A quantity that losscast understands. Everything else in a log is listed by
 /// `inspect` and otherwise left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -197,6 +199,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "nll_loss",
             "loss_train",
             "loss_train_total",
+            "metrics_train_languagecrossentropy",
+            "train_languagecrossentropy",
             "learning_loss",
             "loss_out",
             "trl",
@@ -235,9 +239,13 @@ const NAMES: &[(Role, &[&str])] = &[
             "validation_ce_loss",
             "heldout_loss",
             "dev_loss",
+            "metrics_eval_languagecrossentropy",
+            "eval_languagecrossentropy",
+            "loss_eval_total",
             "val_loss_epoch",
             "val_bpb",
             "validation_bpb",
+            "validation",
         ],
     ),
     (
@@ -296,6 +304,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "time_token",
             "tokens_processed",
             "trained_tokens",
+            "throughput_total_tokens",
+            "tokens_total",
+            "n_tokens",
         ],
     ),
     (
@@ -306,6 +317,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "wall_time",
             "walltime",
             "created_at",
+            "ts",
+            "time_ms",
+            "create_time",
             "time",
             "date",
             "datetime",
@@ -412,14 +426,35 @@ const NAMES: &[(Role, &[&str])] = &[
     ),
     (
         Role::of(Quantity::Epoch),
-        &["epoch", "epochs", "train_epoch", "progress_or_epoch"],
+        &[
+            "epoch",
+            "epochs",
+            "train_epoch",
+            "trainer_epoch",
+            "progress_or_epoch",
+        ],
     ),
 ];
 
 /// Names that look like a loss but are not the objective.
 const NOT_A_LOSS: &[&str] = &[
     "z_loss", "aux_loss", "kl_loss", "balanc", "router", "best", "delta", "std", "min", "max", "perplex",
-    "scale", "ema", "mtp",
+    "scale", "ema", "mtp", "final", "initial", "target",
+];
+
+/// Parts of the names of optimisers, which name the learning rates they log.
+const OPTIMISERS: &[&str] = &[
+    "adam",
+    "sgd",
+    "lamb",
+    "lion",
+    "muon",
+    "adafactor",
+    "rmsprop",
+    "sophia",
+    "shampoo",
+    "soap",
+    "adagrad",
 ];
 
 /// Lower case, with every run of separators (`_`, `-`, `/`, `.`, space, brackets) as one `_`.
@@ -453,11 +488,17 @@ pub struct Fit {
 }
 
 const PATTERN_RANK: u16 = 1000;
+/// Rank, among names that follow a pattern, of those whose end says nothing either.
+const UNKNOWN_END: u16 = 500;
 
-/// Names the user declared on the command line; they beat the table.
+/// Names the user declared on the command line, which beat the table, and the shapes of
+/// lines that the user described.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Names {
     declared: Vec<(String, Role)>,
+    /// Lines of the user's own formats. They live as long as the process, as the
+    /// built-in formats do.
+    pub patterns: Vec<&'static LinePattern>,
 }
 
 impl Names {
@@ -472,15 +513,13 @@ impl Names {
         if let Some((_, role)) = self.declared.iter().find(|(declared, _)| *declared == canonical) {
             return Some(Fit { role: *role, rank: 0 });
         }
-        for (role, names) in NAMES {
-            if let Some(rank) = names.iter().position(|candidate| *candidate == canonical) {
-                return Some(Fit {
-                    role: *role,
-                    rank: u16::try_from(rank + 1).unwrap_or(PATTERN_RANK),
-                });
-            }
-        }
-        pattern_role(&canonical)
+        in_table(&canonical)
+            .or_else(|| {
+                // Loggers put their own words before the names they are given.
+                let inner = WRAPPERS.iter().find_map(|word| canonical.strip_prefix(word))?;
+                in_table(inner.strip_prefix('_')?)
+            })
+            .or_else(|| pattern_role(&canonical, name))
     }
 
     /// Gives each role to the best of `names`; the others stay without one.
@@ -501,8 +540,23 @@ impl Names {
     }
 }
 
+/// What loggers put before the names that they are given.
+const WRAPPERS: &[&str] = &[
+    "metrics", "metric", "scalars", "logs", "data", "payload", "values", "history",
+];
+
+fn in_table(canonical: &str) -> Option<Fit> {
+    NAMES.iter().find_map(|(role, names)| {
+        let rank = names.iter().position(|candidate| *candidate == canonical)?;
+        Some(Fit {
+            role: *role,
+            rank: u16::try_from(rank + 1).unwrap_or(PATTERN_RANK),
+        })
+    })
+}
+
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
-fn pattern_role(canonical: &str) -> Option<Fit> {
+fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
         .iter()
         .any(|part| canonical.split('_').any(|word| word == *part));
@@ -515,14 +569,20 @@ fn pattern_role(canonical: &str) -> Option<Fit> {
         } else {
             Quantity::TrainLoss
         })
-    } else if canonical.starts_with("lr_") && canonical.ends_with("group0") {
+    } else if canonical
+        .strip_prefix("lr_")
+        .is_some_and(|rest| rest.ends_with("group0") || OPTIMISERS.iter().any(|name| rest.contains(name)))
+    {
         Role::of(Quantity::LearningRate)
     } else {
         return None;
     };
+    // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows.
+    let end = name.rsplit(['/', '.']).next().unwrap_or(name);
+    let rank = in_table(&self::canonical(end)).map_or(UNKNOWN_END, |fit| fit.rank);
     Some(Fit {
         role,
-        rank: PATTERN_RANK,
+        rank: PATTERN_RANK + rank,
     })
 }
 
@@ -542,6 +602,10 @@ mod tests {
         assert_eq!(role("wsd-run-7 - train/lm_loss"), Some("train_loss"));
         assert_eq!(role("optim/LR (group 0)"), Some("learning_rate"));
         assert_eq!(role("val/c4_loss"), Some("eval_loss"));
+        assert_eq!(role("lr-AdamW/pg1"), Some("learning_rate"));
+        assert_eq!(role("lr-DecoupledAdamW/group0"), Some("learning_rate"));
+        assert_eq!(role("metrics/train/loss"), Some("train_loss"));
+        assert_eq!(role("metrics/optim/learning_rate"), Some("learning_rate"));
     }
 
     #[test]

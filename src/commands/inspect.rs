@@ -1,25 +1,38 @@
-//! `losscast inspect`: what was understood of each file, and what was not.
+//! `losscast inspect`: what was understood of each file, what was not, and which option
+//! would change that.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
+use crate::format::hints::{Hint, Value as Stated};
+use crate::format::{Claim, SAMPLE_BYTES, Sample, diagnose, rivals};
+use crate::metric::{Names, Quantity, Role};
 use crate::run::Run;
-use crate::snapshot::{RunView, Snapshot};
-use crate::text::printable;
+use crate::snapshot::{Problem, RunView, Snapshot};
+use crate::source::tail;
+use crate::text::{duration, printable};
+
+/// Rival formats and names that are listed.
+const MOST_RIVALS: usize = 6;
 
 /// Writes the account of every file as text.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn table(engine: &Engine, snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+pub fn table(engine: &Engine, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> io::Result<()> {
     for run in engine.runs() {
-        file(run, view(run, snapshot), out)?;
+        file(run, view(run, snapshot), snapshot.taken_at, names, out)?;
     }
     for problem in &snapshot.problems {
         writeln!(out, "{}", printable(&problem.path.to_string_lossy()))?;
-        writeln!(out, "  not shown as a run: {}\n", printable(&problem.message))?;
+        writeln!(out, "  not shown as a run: {}", printable(&problem.message))?;
+        if let Some(found) = diagnosis(problem, engine, names) {
+            writeln!(out, "  found: {}", printable(&found))?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -32,14 +45,27 @@ fn view<'a>(run: &Run, snapshot: &'a Snapshot) -> Option<&'a RunView> {
         .find(|view| view.id == run.identity.id && view.path == run.identity.path)
 }
 
-fn file(run: &Run, view: Option<&RunView>, out: &mut impl Write) -> io::Result<()> {
+fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", printable(&run.identity.path.to_string_lossy()))?;
     let mut line = |name: &str, text: String| writeln!(out, "  {name:<14} {}", printable(&text));
     line("run", run.identity.id.clone())?;
     line("format", run.identity.format.to_owned())?;
-    for column in run.columns.iter().filter(|column| column.role.is_some()) {
-        let role = column.role.map_or("", |role| role.name());
-        line("column", format!("{} is the {role}", column.name))?;
+    if let Some(why) = Verdict::of(run, names) {
+        line("why", why.in_words())?;
+    }
+    for column in run.columns.iter() {
+        let Some(role) = column.role else { continue };
+        let others = alternatives(run, role, names);
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            let flag = flag(role).map_or_else(String::new, |flag| format!("; {flag} NAME chooses"));
+            format!(" (also possible: {}{flag})", others.join(", "))
+        };
+        line(
+            "column",
+            format!("{} is the {}{others}", column.name, role.name()),
+        )?;
     }
     let unused: Vec<&str> = run
         .columns
@@ -65,14 +91,24 @@ fn file(run: &Run, view: Option<&RunView>, out: &mut impl Write) -> io::Result<(
         )?;
     }
     line("segments", segments(run))?;
+    for hint in run.hints.all() {
+        line(
+            "stated",
+            format!("{} {} ({})", hint.fact.name(), value(hint), hint.name),
+        )?;
+    }
     if let Some(view) = view {
         let total = view.total_steps.map_or_else(
-            || "unknown; give it with --total-steps".to_owned(),
+            || "unknown".to_owned(),
             |total| format!("{total} ({})", view.total_steps_source),
         );
         line("total steps", total)?;
         line("schedule", schedule(run, view))?;
         line("state", format!("{}: {}", view.state.name(), view.state_reason))?;
+        line(
+            "last data",
+            format!("{} ago", duration((now - view.last_data_at).max(0.0))),
+        )?;
         for loss in &view.losses {
             let text = match &loss.forecast {
                 Some(forecast) => {
@@ -89,7 +125,165 @@ fn file(run: &Run, view: Option<&RunView>, out: &mut impl Write) -> io::Result<(
             )?;
         }
     }
+    for option in options(run, view) {
+        line("option", option)?;
+    }
     writeln!(out)
+}
+
+/// Why a file was taken for what it was taken for.
+struct Verdict {
+    claims: Vec<(&'static str, Claim)>,
+    format: &'static str,
+    declared: bool,
+}
+
+impl Verdict {
+    /// Asks all formats again; `None` when the file is gone or is no text.
+    fn of(run: &Run, names: &Names) -> Option<Self> {
+        let claims = claims(&run.identity.path, names)?;
+        let format = run.identity.format;
+        claims.iter().any(|(name, _)| *name == format).then(|| Verdict {
+            declared: names.patterns.iter().any(|pattern| pattern.name == format),
+            claims,
+            format,
+        })
+    }
+
+    fn own(&self) -> Option<Claim> {
+        self.claims
+            .iter()
+            .find(|(name, _)| *name == self.format)
+            .map(|(_, claim)| *claim)
+    }
+
+    fn rivals(&self) -> impl Iterator<Item = &(&'static str, Claim)> {
+        self.claims
+            .iter()
+            .filter(|(name, _)| *name != self.format)
+            .take(MOST_RIVALS)
+    }
+
+    fn in_words(&self) -> String {
+        let own = self.own().map_or(0, |claim| claim.records);
+        let records = if own == 1 {
+            "1 record"
+        } else {
+            &format!("{own} records")
+        };
+        let reason = match self.own() {
+            _ if self.declared => format!("the pattern in losscast.toml matches: {records} in the sample"),
+            Some(claim) if claim.certain => format!("its marks prove it: {records} in the sample"),
+            _ => format!("it reads {records} in the sample"),
+        };
+        let rivals: Vec<String> = self
+            .rivals()
+            .map(|(name, claim)| format!("{name} {}", claim.records))
+            .collect();
+        if rivals.is_empty() {
+            format!("{reason}; no other format reads any")
+        } else {
+            format!("{reason}; others: {}", rivals.join(", "))
+        }
+    }
+
+    fn in_json(&self) -> Value {
+        json!({
+            "records_in_sample": self.own().map(|claim| claim.records),
+            "certain": self.own().map(|claim| claim.certain),
+            "declared": self.declared,
+            "rivals": self.rivals().map(|(name, claim)| json!({
+                "format": name,
+                "records_in_sample": claim.records,
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn claims(path: &Path, names: &Names) -> Option<Vec<(&'static str, Claim)>> {
+    let (head, tail) = tail::sample(path, SAMPLE_BYTES).ok()?;
+    if crate::format::refuse(&head).is_some() {
+        return None;
+    }
+    let sample = Sample {
+        head: &head,
+        tail: &tail,
+    };
+    Some(rivals(&sample, names))
+}
+
+/// What a file that became no run holds all the same.
+fn diagnosis(problem: &Problem, engine: &Engine, names: &Names) -> Option<String> {
+    if engine.runs().any(|run| run.identity.path == problem.path) || !problem.path.is_file() {
+        return None;
+    }
+    let (head, tail) = tail::sample(&problem.path, SAMPLE_BYTES).ok()?;
+    if crate::format::refuse(&head).is_some() {
+        return None;
+    }
+    let sample = Sample {
+        head: &head,
+        tail: &tail,
+    };
+    Some(diagnose(&sample, names))
+}
+
+/// Names that would have served for a role as well.
+fn alternatives<'a>(run: &'a Run, role: Role, names: &Names) -> Vec<&'a str> {
+    run.columns
+        .iter()
+        .filter(|column| column.role.is_none())
+        .filter(|column| {
+            names
+                .role_of(&column.name)
+                .is_some_and(|fit| fit.role.same_slot(role))
+        })
+        .map(|column| column.name.as_str())
+        .take(MOST_RIVALS)
+        .collect()
+}
+
+/// The option that declares the name of a role.
+fn flag(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Step => Some("--step"),
+        Role::TotalSteps => None,
+        Role::Value { quantity, .. } => match quantity {
+            Quantity::TrainLoss => Some("--loss"),
+            Quantity::EvalLoss => Some("--eval-loss"),
+            Quantity::LearningRate => Some("--lr"),
+            _ => None,
+        },
+    }
+}
+
+/// Options that would tell losscast what the log does not.
+fn options(run: &Run, view: Option<&RunView>) -> Vec<String> {
+    let has = |quantity: Quantity| run.series(quantity).is_some();
+    let mut options = Vec::new();
+    if !has(Quantity::TrainLoss) && !has(Quantity::EvalLoss) {
+        options.push("--loss NAME or --eval-loss NAME: no name was taken for a loss".to_owned());
+    }
+    if run.rates.is_empty() {
+        options.push(
+            "--lr NAME or --schedule SPEC: no learning rates in the log, so the schedule is unknown"
+                .to_owned(),
+        );
+    }
+    if view.is_some_and(|view| view.total_steps.is_none()) {
+        options.push("--total-steps N: the planned number of steps is unknown".to_owned());
+    }
+    if run.identity.format == "key-value" || run.identity.format == "progress-bar" {
+        options.push("[[format]] in losscast.toml: this is a general reader; a pattern is exact".to_owned());
+    }
+    options
+}
+
+fn value(hint: &Hint) -> String {
+    match &hint.value {
+        Stated::Number(number) => number.to_string(),
+        Stated::Word(word) => word.clone(),
+    }
 }
 
 fn segments(run: &Run) -> String {
@@ -130,28 +324,42 @@ fn schedule(run: &Run, view: &RunView) -> String {
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn json(engine: &Engine, snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+pub fn json(engine: &Engine, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> io::Result<()> {
     let files: Vec<Value> = engine
         .runs()
-        .map(|run| file_json(run, view(run, snapshot)))
+        .map(|run| file_json(run, view(run, snapshot), snapshot.taken_at, names))
+        .collect();
+    let problems: Vec<Value> = snapshot
+        .problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "path": problem.path,
+                "message": problem.message,
+                "found": diagnosis(problem, engine, names),
+            })
+        })
         .collect();
     let account = json!({
         "schema_version": super::report::SCHEMA_VERSION,
         "files": files,
-        "problems": snapshot.problems,
+        "problems": problems,
     });
     serde_json::to_writer_pretty(&mut *out, &account)?;
     writeln!(out)
 }
 
-fn file_json(run: &Run, view: Option<&RunView>) -> Value {
+fn file_json(run: &Run, view: Option<&RunView>, now: f64, names: &Names) -> Value {
     json!({
         "path": run.identity.path,
         "id": run.identity.id,
         "format": run.identity.format,
+        "why": Verdict::of(run, names).map(|verdict| verdict.in_json()),
         "columns": run.columns.iter().map(|column| json!({
             "name": column.name,
             "role": column.role.map(|role| role.name()),
+            "alternatives": column.role.map(|role| alternatives(run, role, names)),
+            "flag": column.role.and_then(flag),
         })).collect::<Vec<_>>(),
         "lines": {
             "read": run.lines.lines,
@@ -165,6 +373,14 @@ fn file_json(run: &Run, view: Option<&RunView>) -> Value {
         },
         "segments": run.segments(),
         "resumed_at": run.resumed_at,
+        "stated": run.hints.all().iter().map(|hint| json!({
+            "fact": hint.fact.name(),
+            "name": hint.name,
+            "value": match &hint.value {
+                Stated::Number(number) => json!(number),
+                Stated::Word(word) => json!(word),
+            },
+        })).collect::<Vec<_>>(),
         "total_steps": view.and_then(|view| view.total_steps),
         "total_steps_source": view.map(|view| view.total_steps_source),
         "schedule": view.map(|view| json!({
@@ -175,5 +391,7 @@ fn file_json(run: &Run, view: Option<&RunView>) -> Value {
         })),
         "state": view.map(|view| view.state),
         "last_data_at": view.map(|view| view.last_data_at),
+        "data_age_seconds": view.map(|view| (now - view.last_data_at).max(0.0)),
+        "options": options(run, view),
     })
 }

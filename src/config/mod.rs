@@ -4,6 +4,10 @@
 //! [forecast]
 //! reference = ["../finished"]
 //!
+//! [[format]]
+//! name = "ours"
+//! pattern = '(?<step>\d+) of (?<total_steps>\d+): objective (?<loss>\S+)'
+//!
 //! [[run]]
 //! match = "wsd-*"
 //! schedule = "wsd:total=50000,decay=0.2"
@@ -22,6 +26,7 @@
 
 mod alerts;
 mod forecast;
+mod format;
 mod grouping;
 mod run;
 
@@ -32,6 +37,7 @@ use thiserror::Error;
 
 pub use alerts::AlertSection;
 pub use forecast::ForecastSection;
+pub use format::FormatSection;
 pub use grouping::GroupingSection;
 pub use run::RunSection;
 
@@ -51,6 +57,9 @@ pub struct Config {
     /// Which files are one run, where their names do not say.
     #[serde(default)]
     pub grouping: GroupingSection,
+    /// Log formats of the user's own; they are asked before the built-in ones.
+    #[serde(default, rename = "format")]
+    pub formats: Vec<FormatSection>,
     /// What is known of some of the runs; the first section that matches a run and
     /// states a thing holds.
     #[serde(default, rename = "run")]
@@ -152,6 +161,16 @@ mod tests {
         assert!(decay("a/wsd-1.csv"));
         assert!(!decay("a/cosine.csv"));
         assert_eq!(config.of_run("a/wsd-1.csv", |run| run.total_steps), Some(5000));
+    }
+
+    #[test]
+    fn a_format_is_a_pattern_with_named_groups() {
+        let config = read("[[format]]\nname = \"ours\"\npattern = '(?<step>\\d+): (?<loss>\\S+)'\n").unwrap();
+        assert_eq!(config.formats[0].pattern.name, "ours");
+        let error = read("[[format]]\nname = \"ours\"\npattern = '(?<step>\\d+): (?<reward>\\S+)'\n")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`reward`") && error.contains("line 1"), "{error}");
     }
 
     #[test]

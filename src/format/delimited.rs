@@ -2,6 +2,8 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::json_layout::short_number;
+use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
@@ -44,15 +46,25 @@ impl Format for Delimited {
             delimiter: b',',
             columns: Vec::new(),
             roles: Roles::new(names, []),
+            split: None,
         });
         Decoder::Lines(Box::new(DelimitedDecoder::new(header)))
     }
+}
+
+/// The names of the columns, when the file looks like a table with a header.
+pub(super) fn header_names(sample: &Sample, names: &Names) -> Option<Vec<String>> {
+    let header = Header::find(sample, names)?;
+    let columns = header.roles.columns();
+    Some(columns.into_iter().map(|column| column.name).collect())
 }
 
 struct Header {
     delimiter: u8,
     columns: Vec<Option<Role>>,
     roles: Roles,
+    /// The column that says which data a row is about.
+    split: Option<usize>,
 }
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -82,6 +94,7 @@ impl Header {
         let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
         Some(Header {
             delimiter,
+            split: cells.iter().position(|name| is_split(name)),
             columns,
             roles,
         })
@@ -171,6 +184,41 @@ impl DelimitedDecoder {
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
         }
+        let split = self.header.split.and_then(|index| cells.get(index));
+        if split.is_some_and(|split| is_held_out(split)) {
+            draft.about_held_out_data(self.last_step);
+        }
+        self.finish(number, &draft, line, out);
+    }
+
+    /// Reads a row of plain numbers and empty cells; `None` when it holds anything else.
+    fn plain_row(&self, line: &[u8], out: &mut Decoded) -> Option<Draft> {
+        if self.header.split.is_some() || self.header.columns.is_empty() {
+            return None;
+        }
+        let mut draft = Draft::default();
+        let mut rest = line;
+        let last = self.header.columns.len() - 1;
+        for (index, role) in self.header.columns.iter().enumerate() {
+            let end = match memchr::memchr(self.header.delimiter, rest) {
+                Some(end) if index < last => end,
+                None if index == last => rest.len(),
+                _ => return None,
+            };
+            let cell = rest.get(..end)?;
+            if let (Some(role), false) = (role, cell.is_empty()) {
+                let value = match short_number(rest) {
+                    Some((value, length)) if length == end => value,
+                    _ => fast_float2::parse::<f64, _>(cell).ok()?,
+                };
+                draft.set(*role, value, out);
+            }
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        Some(draft)
+    }
+
+    fn finish(&mut self, number: u64, draft: &Draft, line: &[u8], out: &mut Decoded) {
         if draft.is_empty() {
             return out.ignored += 1;
         }
@@ -194,11 +242,17 @@ impl DelimitedDecoder {
 
 impl LineDecoder for DelimitedDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.trim_ascii().is_empty() || line.starts_with(b"#") || self.is_header(line) {
-            out.ignored += 1;
-        } else {
-            self.row(number, line, out);
+        for line in parts(line) {
+            if let Some(comment) = line.strip_prefix(b"#") {
+                out.ignored += 1;
+                out.hints.scan(&String::from_utf8_lossy(comment));
+            } else if line.trim_ascii().is_empty() || self.is_header(line) {
+                out.ignored += 1;
+            } else if let Some(draft) = self.plain_row(line, out) {
+                self.finish(number, &draft, line, out);
+            } else {
+                self.row(number, line, out);
+            }
         }
     }
 
@@ -270,6 +324,7 @@ impl Cells {
 mod tests {
     use super::*;
     use crate::format::read_all;
+    use proptest::prelude::*;
 
     type Row = (u64, Option<f64>, Option<f64>);
 
@@ -310,6 +365,14 @@ mod tests {
     }
 
     #[test]
+    fn a_column_may_say_which_data_a_row_is_about() {
+        assert_eq!(
+            rows("epoch,phase,loss\n0,train,3.0\n0,val,3.1\n1,train,2.0\n"),
+            [(0, Some(3.0), None), (0, None, Some(3.1)), (1, Some(2.0), None)]
+        );
+    }
+
+    #[test]
     fn a_header_in_the_middle_is_no_row() {
         assert_eq!(
             rows("step,loss\n1,2\nstep,loss\n2,1\nstep,loss,val_loss\n3,1,4\n").last(),
@@ -322,5 +385,34 @@ mod tests {
         let read = read_all(b"step,loss\n1,2\n2\n3,oops\n4,1\n", &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps(), [1, 4]);
         assert_eq!(read.decoded.skipped, 2);
+    }
+
+    proptest! {
+        /// Rows of plain numbers are read as all others are.
+        #[test]
+        fn plain_rows_change_nothing(
+            cells in prop::collection::vec(
+                prop_oneof![
+                    "-?[0-9]{1,3}(\\.[0-9]{1,6})?(e-?[0-9])?",
+                    prop::sample::select(vec!["", " ", "nan", "-inf", "NA", "1,0", "x", " 2", "1_0", "+3", ".5", "\"4\""]).prop_map(str::to_owned),
+                ],
+                1..40,
+            ),
+        ) {
+            let content: Vec<String> = cells.chunks(4).map(|row| row.join(",")).collect();
+            let sample = Sample::whole(b"step,loss,lr,other\n");
+            let decoder = || DelimitedDecoder::new(Header::find(&sample, &Names::default()).unwrap());
+            let (mut fast, mut slow) = (decoder(), decoder());
+            let (mut with, mut without) = (Decoded::default(), Decoded::default());
+            for (number, line) in content.iter().enumerate() {
+                fast.line(number as u64, line.as_bytes(), &mut with);
+                if line.trim().is_empty() || slow.is_header(line.as_bytes()) {
+                    without.ignored += 1;
+                } else {
+                    slow.row(number as u64, line.as_bytes(), &mut without);
+                }
+            }
+            prop_assert_eq!(format!("{with:?}"), format!("{without:?}"));
+        }
     }
 }

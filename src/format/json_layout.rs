@@ -84,7 +84,7 @@ impl Layout {
     fn try_read(&self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> bool {
         let mut rest = line;
         for field in &self.fields {
-            let Some(value) = rest.strip_prefix(&*field.before) else {
+            let Some(value) = strip(rest, &field.before) else {
                 return false;
             };
             let length = match (field.text, field.role) {
@@ -152,6 +152,20 @@ impl Layout {
         let closed = end.trim_ascii() == b"}";
         (closed && !fields.is_empty()).then_some(Layout { fields, end })
     }
+}
+
+/// What follows `words` at the start of `text`. Compares eight bytes at a time: the words
+/// are short, and a call for each of them would cost more than the comparison.
+#[inline]
+pub(super) fn strip<'a>(text: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = text.split_at_checked(words.len())?;
+    let ((one, one_rest), (other, other_rest)) = (head.as_chunks::<8>(), words.as_chunks::<8>());
+    let eights = one
+        .iter()
+        .zip(other)
+        .all(|(one, other)| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other));
+    let ones = one_rest.iter().zip(other_rest).all(|(one, other)| one == other);
+    (eights && ones).then_some(rest)
 }
 
 /// Length of a string with its quotes; `None` when it has an escape or no end.
@@ -235,7 +249,18 @@ const EXACT_POWERS: [f64; 23] = [
 /// Reads a number of at most 15 digits in one pass. Such a number is the quotient or
 /// product of two exact floats and so comes out correctly rounded (Clinger 1990, the
 /// fast case); nearly every number in a log is one. `None` for anything else.
-fn short_number(value: &[u8]) -> Option<(f64, usize)> {
+pub(super) fn short_number(value: &[u8]) -> Option<(f64, usize)> {
+    let (number, length) = leading_number(value)?;
+    // What follows must end the number.
+    let ended = !matches!(
+        value.get(length),
+        None | Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'+' | b'-')
+    );
+    ended.then_some((number, length))
+}
+
+/// As [`short_number`], whatever follows.
+pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
     const MOST_DIGITS: usize = 15;
     let negative = value.first() == Some(&b'-');
     let mut at = usize::from(negative);
@@ -286,10 +311,6 @@ fn short_number(value: &[u8]) -> Option<(f64, usize)> {
             return None;
         }
         exponent = exponent.saturating_add(if sign == Some(b'-') { -power } else { power });
-    }
-    // What follows must end the number.
-    if matches!(value.get(at), None | Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'+' | b'-')) {
-        return None;
     }
     let power = *EXACT_POWERS.get(exponent.unsigned_abs() as usize)?;
     let magnitude = if exponent < 0 {

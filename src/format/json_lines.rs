@@ -87,6 +87,11 @@ impl JsonDecoder {
         let Value::Object(fields) = value else {
             return out.ignored += 1;
         };
+        let about_eval = fields.iter().any(|(name, value)| {
+            value
+                .as_str()
+                .is_some_and(|value| is_split(name) && is_held_out(value))
+        });
         let mut draft = Draft::default();
         let mut wrong: Option<String> = None;
         visit(&fields, "", DEPTH, &mut |name, value| {
@@ -102,8 +107,18 @@ impl JsonDecoder {
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
         }
+        if draft.is_empty() && draft.step.is_none() && self.rows == 0 {
+            // Settings are written before the first record, if at all.
+            super::json_document::settings_of(&fields, &mut out.hints);
+        }
+        if about_eval {
+            draft.about_held_out_data(self.last_step);
+        }
         self.finish(&draft, out);
-        self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+        // What a row is about may change in a word, which layouts do not look at.
+        if !fields.keys().any(|name| is_split(name)) {
+            self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+        }
     }
 
     fn finish(&mut self, draft: &Draft, out: &mut Decoded) {
@@ -138,10 +153,12 @@ impl LineDecoder for JsonDecoder {
         match self.layouts.read(line, &mut draft, out) {
             Outcome::Read => self.finish(&draft, out),
             Outcome::Unknown => {
-                if line.trim_ascii().is_empty() {
-                    out.ignored += 1;
-                } else {
-                    self.slow(number, line, out);
+                for part in parts(line) {
+                    if part.trim_ascii().is_empty() {
+                        out.ignored += 1;
+                    } else {
+                        self.slow(number, part, out);
+                    }
                 }
             }
         }
@@ -150,6 +167,29 @@ impl LineDecoder for JsonDecoder {
     fn columns(&self) -> Vec<Column> {
         self.roles.columns()
     }
+}
+
+/// Names of a field that says which data a row is about.
+pub(super) fn is_split(name: &str) -> bool {
+    ["mode", "split", "phase", "stage", "partition", "subset"]
+        .iter()
+        .any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// Words for data that was not trained on.
+pub(super) fn is_held_out(value: &str) -> bool {
+    ["val", "valid", "validation", "eval", "evaluation", "test", "dev"]
+        .iter()
+        .any(|word| value.trim().eq_ignore_ascii_case(word))
+}
+
+/// What stands between the carriage returns of a line: terminals and some writers end
+/// lines with them.
+pub(super) fn parts(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b'\r')
+        .enumerate()
+        .filter(|(index, part)| *index == 0 || !part.is_empty())
+        .map(|(_, part)| part)
 }
 
 enum Reading {

@@ -1,5 +1,6 @@
 //! What decoders produce: columns of records, and an account of every line.
 
+use super::hints::Hints;
 use crate::metric::Quantity;
 
 /// A batch of records of one file, in file order, stored by column.
@@ -117,6 +118,11 @@ impl Row<'_> {
         })
     }
 
+    /// True when the record has a loss.
+    pub fn has_loss(&self) -> bool {
+        self.has(Quantity::TrainLoss) || self.has(Quantity::EvalLoss)
+    }
+
     /// True when the record has `quantity`, whatever its value.
     pub fn has(&self, quantity: Quantity) -> bool {
         self.value(quantity).is_some()
@@ -157,6 +163,8 @@ pub struct Decoded {
     pub settings: Vec<(String, String)>,
     /// What the client holds for the outcome of the run: names and values as written.
     pub summary: Vec<(String, String)>,
+    /// What the log states about the plan of the run.
+    pub hints: Hints,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -185,6 +193,7 @@ impl Decoded {
         self.total_steps = None;
         self.settings.clear();
         self.summary.clear();
+        self.hints = Hints::default();
         self.remapped = false;
     }
 }

@@ -53,6 +53,12 @@ impl Roles {
         self.learn(name)
     }
 
+    /// The role of a name that is known already.
+    pub fn known(&self, name: &str) -> Option<Role> {
+        let index = self.index.get(name)?;
+        self.columns.get(*index)?.role
+    }
+
     /// The role of a name, for a record that goes to `out`.
     pub fn take(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
         let (role, remapped) = self.role(name);
@@ -95,6 +101,17 @@ impl Roles {
             return (None, false);
         }
         let claim = self.names.role_of(name).map(|fit| (fit.role, fit.rank));
+        // Where data loading is timed per iteration, so is the iteration.
+        let claim = match claim {
+            Some((role, rank))
+                if role.same_slot(Role::of(Quantity::WallTime))
+                    && crate::metric::canonical(name) == "time"
+                    && self.columns.iter().any(|known| known.name == "data_time") =>
+            {
+                Some((Role::of(Quantity::StepTime), rank))
+            }
+            claim => claim,
+        };
         let mut role = claim.map(|(role, _)| role);
         let mut remapped = false;
         if let Some((wanted, rank)) = claim
@@ -136,6 +153,16 @@ impl Draft {
         match role {
             Role::Step => self.step = whole(value),
             Role::TotalSteps => out.total_steps = whole(value).filter(|total| *total > 0).or(out.total_steps),
+            Role::Value {
+                quantity: Quantity::WallTime,
+                ..
+            } => {
+                if let Some(seconds) = since_epoch(value) {
+                    self.put(Quantity::WallTime, seconds);
+                } else if !self.has(Quantity::Elapsed) {
+                    self.put(Quantity::Elapsed, value);
+                }
+            }
             Role::Value { quantity, scale } => self.put(quantity, value * scale),
         }
     }
@@ -149,6 +176,16 @@ impl Draft {
     /// The value of a quantity, if set.
     pub fn get(&self, quantity: Quantity) -> Option<f64> {
         (self.present & (1 << quantity.index()) != 0).then(|| self.values[quantity.index()])
+    }
+
+    /// Which quantities are set, as a mask by [`Quantity::index`].
+    pub fn present(&self) -> u16 {
+        self.present
+    }
+
+    /// Takes a quantity out again.
+    pub fn remove(&mut self, quantity: Quantity) {
+        self.present &= !(1 << quantity.index());
     }
 
     /// True when a quantity was set.
@@ -166,10 +203,33 @@ impl Draft {
         self.present == 0
     }
 
+    /// The record is about held-out data although its names do not say so: its loss is an
+    /// evaluation, and a counter that went back counts batches of the evaluation.
+    pub fn about_held_out_data(&mut self, last_step: Option<u64>) {
+        if let Some(loss) = self.get(Quantity::TrainLoss) {
+            self.remove(Quantity::TrainLoss);
+            if !self.has(Quantity::EvalLoss) {
+                self.put(Quantity::EvalLoss, loss);
+            }
+        }
+        if last_step.is_some_and(|last| self.step.is_some_and(|step| step < last)) {
+            self.step = last_step;
+        }
+    }
+
     /// Adds the record at `step`.
     pub fn push(&self, step: u64, out: &mut Decoded) {
         out.records.push_row(step, self.present, &self.values);
     }
+}
+
+/// A point in time in seconds since the epoch, logged in seconds or smaller units. What is
+/// too small for one is the time since the start under an ambiguous name (`time`).
+fn since_epoch(value: f64) -> Option<f64> {
+    [1.0, 1e-3, 1e-6, 1e-9]
+        .iter()
+        .map(|unit| value * unit)
+        .find(|seconds| (3e8..1e10).contains(seconds))
 }
 
 /// A number that counts something, as steps do.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::hints::Place;
 use super::json_lines::quote_bare_words;
 use super::number;
 use super::records::Decoded;
@@ -51,6 +52,11 @@ impl DocumentDecoder for TrainerStateDecoder {
             .get("max_steps")
             .and_then(Value::as_u64)
             .filter(|steps| *steps > 0);
+        for name in ["max_steps", "num_train_epochs", "logging_steps"] {
+            if let Some(value) = state.get(name).filter(|value| value.is_number()) {
+                out.hints.state(name, &value.to_string(), Place::Configuration);
+            }
+        }
         for (index, row) in history.iter().enumerate() {
             out.lines += 1;
             self.row(index, row, out);
@@ -109,6 +115,7 @@ mod tests {
         let read = read_all(content, &Names::default()).unwrap();
         assert_eq!(read.format, "trainer_state");
         assert_eq!(read.decoded.total_steps, Some(100));
+        assert_eq!(read.decoded.hints.total_steps(), Some(100));
         assert_eq!(read.decoded.records.steps(), [10, 10]);
         assert!(
             read.decoded

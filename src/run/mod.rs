@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::detect::{Context, Detector, detectors};
+use crate::format::hints::{Fact, Hints};
 use crate::format::records::Row;
 use crate::format::{BadLine, Column, Decoded};
 use crate::metric::Quantity;
@@ -80,6 +81,8 @@ pub struct Run {
     pub settings: BTreeMap<String, String>,
     /// What the client holds for the outcome.
     pub summary: BTreeMap<String, String>,
+    /// What the log, or a file beside it, states about the plan.
+    pub hints: Hints,
     /// Learning rates.
     pub rates: RecordedRates,
     /// Alerts raised by the records.
@@ -95,6 +98,8 @@ pub struct Run {
     detectors: Vec<Box<dyn Detector>>,
     context: Context,
     restarted: bool,
+    /// The planned number of steps comes from `hints`.
+    total_is_a_hint: bool,
 }
 
 impl Run {
@@ -107,6 +112,7 @@ impl Run {
             logged_total_steps: None,
             settings: BTreeMap::new(),
             summary: BTreeMap::new(),
+            hints: Hints::default(),
             rates: RecordedRates::default(),
             alerts: AlertLog::default(),
             resumed_at: Vec::new(),
@@ -118,6 +124,7 @@ impl Run {
             detectors: detectors(),
             context: Context::default(),
             restarted: false,
+            total_is_a_hint: false,
         }
     }
 
@@ -217,9 +224,19 @@ impl Run {
         self.lines
             .bad_lines
             .extend(decoded.bad_lines.iter().take(room).cloned());
+        self.hints.merge(&decoded.hints);
         if decoded.total_steps.is_some() {
             self.logged_total_steps = decoded.total_steps;
+        } else if self.logged_total_steps.is_none() || self.total_is_a_hint {
+            // Only a number of steps that was stated: epochs and tokens may be counted
+            // another way. A run that goes on beyond it shows that it was about something
+            // else, such as the steps of an evaluation.
+            let stated = self.hints.count(Fact::TotalSteps);
+            let last = decoded.records.steps().last().copied().unwrap_or_default();
+            self.logged_total_steps = stated.filter(|total| *total >= self.last_step.max(last));
+            self.total_is_a_hint = true;
         }
+        self.total_is_a_hint &= decoded.total_steps.is_none();
         self.context.total_steps = self.logged_total_steps;
         remember(&mut self.settings, &decoded.settings);
         remember(&mut self.summary, &decoded.summary);
@@ -384,6 +401,23 @@ mod tests {
         assert_eq!(run.series(Quantity::TrainLoss).unwrap().points(), 81);
         assert_eq!(run.series(Quantity::EvalLoss).unwrap().points(), 9);
         assert_eq!(run.series(Quantity::TrainLoss).unwrap().superseded().len(), 41);
+    }
+
+    #[test]
+    fn a_stated_total_that_the_run_goes_beyond_is_dropped() {
+        let mut run = run();
+        let mut first = decoded(0..=20);
+        first.hints.put_number(Fact::TotalSteps, "max_iters", 32.0);
+        run.apply(&first);
+        assert_eq!(run.logged_total_steps, Some(32));
+        run.apply(&decoded(21..=40));
+        assert_eq!(run.logged_total_steps, None);
+        let mut better = decoded(41..=50);
+        better.total_steps = Some(100);
+        run.apply(&better);
+        assert_eq!(run.logged_total_steps, Some(100));
+        run.apply(&decoded(51..=60));
+        assert_eq!(run.logged_total_steps, Some(100));
     }
 
     #[test]

@@ -355,6 +355,9 @@ impl Followed {
             return Ok(Step::UpToDate);
         };
         let mut decoded = Decoded::default();
+        if *lines == 0 {
+            decoded.hints = super::settings::beside(self.tail.path());
+        }
         let before = pending.len();
         let mut count = 0;
         if look != Look::Same {
@@ -500,7 +503,10 @@ impl Followed {
         self.tail.start_over();
         self.tail.look().map_err(Failure::Io)?;
         while self.tail.read(&mut content, 64 << 20).map_err(Failure::Io)? > 0 {}
-        let mut decoded = Decoded::default();
+        let mut decoded = Decoded {
+            hints: super::settings::beside(self.tail.path()),
+            ..Decoded::default()
+        };
         match decode_document(decoder.as_mut(), &content, &mut decoded) {
             Ok(()) => {
                 *document_done = Some(self.tail.modified());
@@ -583,7 +589,7 @@ impl From<Deaf> for Failure {
 /// A line ends with a line feed. Progress bars redraw with carriage returns alone,
 /// some scripts for a whole run: once there is one with something behind it, the
 /// part before it is complete as well.
-fn split_lines(
+pub(crate) fn split_lines(
     bytes: &[u8],
     lines: &mut u64,
     discarding: &mut bool,

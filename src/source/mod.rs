@@ -12,6 +12,7 @@ pub mod group;
 pub mod log;
 pub mod mlflow_files;
 pub mod reader;
+pub mod settings;
 pub mod tail;
 pub mod watch;
 

@@ -7,18 +7,61 @@
 
 use super::wrapper::Pieces;
 use super::{Fields, Grammar, Match};
+use crate::format::hints::{Fact, Hints};
+use crate::format::roles::whole;
 use crate::format::{Sample, number};
 
 /// The grammar.
 #[derive(Debug)]
 pub struct HuggingFace {
     steps_per_line: u64,
-    /// Step of the record before the first line.
-    start: u64,
     /// The very first step is logged as well, before the regular ones.
     first_step_logged: bool,
+    session: Session,
+    redraws: Redraws,
+}
+
+/// What is known since the trainer was last started.
+#[derive(Debug, Default)]
+struct Session {
+    /// Step of the record before the first line, once known.
+    start: Option<u64>,
     lines: u64,
+    first_bar: Option<u64>,
+    /// Step at which the first record was made.
+    first_record: Option<u64>,
+}
+
+/// Follows the bar. To write a record the trainer wipes the bar and draws it again: a bar
+/// behind blanks tells the step of a record, however late the record itself arrives.
+#[derive(Debug, Default)]
+struct Redraws {
     bar: Option<Bar>,
+    wiped: bool,
+}
+
+impl Redraws {
+    /// Looks at a piece of the log; returns the step of a record that the bar betrays.
+    fn look(&mut self, piece: &str) -> Option<u64> {
+        let Some(bar) = progress(piece) else {
+            let blank = piece.trim().is_empty();
+            // The record itself may stand between wiping and drawing.
+            self.wiped = (blank && piece.len() > 8) || (self.wiped && dict(piece).is_some());
+            return None;
+        };
+        let wiped = std::mem::take(&mut self.wiped);
+        let before = self.bar;
+        self.bar = longer(before, Some(bar));
+        (wiped && self.bar == Some(bar) && bar.done > 0).then_some(bar.done)
+    }
+
+    /// True when the bar of training has gone back: the trainer was started again.
+    fn went_back(&self, before: Option<Bar>) -> bool {
+        match (before, self.bar) {
+            (Some(before), Some(bar)) => bar.done < before.done,
+            _ => false,
+        }
+    }
 }
 
 /// A progress bar: steps done and planned.
@@ -31,59 +74,126 @@ struct Bar {
 impl HuggingFace {
     /// A grammar that takes the interval between lines from the sample.
     pub fn new(sample: &Sample) -> Self {
-        let mut bar = None;
+        let mut redraws = Redraws::default();
+        let mut records: Vec<u64> = Vec::new();
+        let (mut epochs, mut rates) = (Vec::new(), Vec::new());
+        let mut stated = Hints::default();
         let mut first_bar = None;
-        let mut epochs = Vec::new();
         let mut reached = 0;
         let mut pieces = Pieces::default();
         for line in sample.head.split(|byte| *byte == b'\n') {
             pieces.each(line, |piece| {
-                bar = longer(bar, progress(piece));
-                first_bar = first_bar.or(bar);
+                records.extend(redraws.look(piece));
+                first_bar = first_bar.or(redraws.bar.map(|bar| bar.done));
                 if let Some(dict) = dict(piece).filter(|dict| dict.contains("'loss'")) {
-                    let epoch = entries(dict)
-                        .find(|(name, _)| *name == "epoch")
-                        .map(|(_, epoch)| epoch);
-                    epochs.push(epoch.unwrap_or(f64::NAN));
-                    reached = bar.map_or(0, |bar| bar.done);
+                    let value = |wanted: &str| {
+                        entries(dict)
+                            .find(|(name, _)| *name == wanted)
+                            .map(|(_, value)| value)
+                    };
+                    epochs.push(value("epoch").unwrap_or(f64::NAN));
+                    rates.extend(value("learning_rate"));
+                    reached = redraws.bar.map_or(0, |bar| bar.done);
+                } else if epochs.is_empty() && piece.contains("logging_steps") {
+                    stated.scan(piece);
                 }
             });
         }
-        // A resumed run's bar starts where it left off.
-        let start = first_bar.map_or(0, |bar| bar.done).min(reached);
-        let start = if start > 1 { start } else { 0 };
         let first_step_logged = match epochs.as_slice() {
-            [first, second, ..] if start == 0 => *first > 0.0 && *first < 0.25 * (second - first),
+            [first, second, ..] => *first > 0.0 && *first < 0.25 * (second - first),
             _ => false,
         };
+        if let Some(interval) = most_common_distance(&records) {
+            return HuggingFace::every(interval, first_step_logged);
+        }
+        if reached == 0 {
+            return HuggingFace::without_bar(&rates, &stated);
+        }
+        // A resumed run's bar starts where it left off.
+        let start = first_bar.filter(|first| *first > 1).unwrap_or(0).min(reached);
+        let first_step_logged = first_step_logged && start == 0;
         let intervals = (epochs.len() - usize::from(first_step_logged).min(epochs.len())).max(1);
         let interval = reached.saturating_sub(start) as f64 / intervals as f64;
+        HuggingFace::every((interval.round() as u64).max(1), first_step_logged)
+    }
+
+    fn every(steps_per_line: u64, first_step_logged: bool) -> Self {
         HuggingFace {
-            steps_per_line: (interval.round() as u64).max(1),
-            start,
+            steps_per_line,
             first_step_logged,
-            lines: 0,
-            bar: None,
+            session: Session::default(),
+            redraws: Redraws::default(),
+        }
+    }
+
+    /// Without a bar the interval is what the arguments say, or what the warm-up shows: it
+    /// is linear, so a first rate that is a small part of the second was logged at step 1.
+    fn without_bar(rates: &[f64], stated: &Hints) -> Self {
+        let ratio = match rates {
+            [first, second, ..] if *first > 0.0 => second / first,
+            _ => 0.0,
+        };
+        let steps = ratio.round();
+        let from_first = steps >= 3.0 && (ratio - steps).abs() < 0.01 * steps;
+        match stated.count(Fact::LogInterval) {
+            Some(interval) => HuggingFace::every(interval, from_first && steps as u64 == interval),
+            None if from_first => HuggingFace::every(steps as u64, true),
+            None => HuggingFace::every(1, false),
         }
     }
 
     /// The step of the newest line.
-    fn step(&self) -> u64 {
-        let step = match (self.first_step_logged, self.lines) {
-            (true, 0 | 1) => self.start + self.lines,
-            (true, lines) => self.start + (lines - 1) * self.steps_per_line,
-            (false, lines) => self.start + lines * self.steps_per_line,
+    fn step(&mut self) -> u64 {
+        let interval = self.steps_per_line;
+        let session = &mut self.session;
+        let start = *session.start.get_or_insert_with(|| match session.first_record {
+            // The first step is logged only by a run that starts at it.
+            Some(1) => 0,
+            Some(first) => first.saturating_sub(interval),
+            None => session.first_bar.filter(|first| *first > 1).unwrap_or(0),
+        });
+        let first_step_logged = start == 0
+            && (session.first_record == Some(1)
+                || (session.first_record.is_none() && self.first_step_logged));
+        let lines = match (first_step_logged, session.lines) {
+            (true, 0 | 1) => return start + session.lines,
+            (true, lines) => lines - 1,
+            (false, lines) => lines,
         };
-        self.bar.map_or(step, |bar| step.min(bar.total))
+        let step = start.saturating_add(lines.saturating_mul(interval));
+        self.redraws.bar.map_or(step, |bar| step.min(bar.total))
     }
+}
+
+/// The distance that lies between most neighbours.
+fn most_common_distance(steps: &[u64]) -> Option<u64> {
+    let mut distances: Vec<u64> = steps
+        .windows(2)
+        .filter_map(|pair| pair.last()?.checked_sub(*pair.first()?))
+        .filter(|distance| *distance > 0)
+        .collect();
+    distances.sort_unstable();
+    let runs = distances.chunk_by(|one, other| one == other);
+    runs.max_by_key(|run| run.len())
+        .filter(|_| distances.len() >= 2)
+        .and_then(|run| run.first().copied())
 }
 
 impl Grammar for HuggingFace {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let before = self.redraws.bar;
+        let record = self.redraws.look(line);
         let bar = progress(line);
-        self.bar = longer(self.bar, bar);
-        fields.total = self.bar.map(|bar| bar.total);
+        if self.redraws.went_back(before) {
+            self.session = Session::default();
+        }
+        self.session.first_bar = self.session.first_bar.or(self.redraws.bar.map(|bar| bar.done));
+        self.session.first_record = self.session.first_record.or(record);
+        fields.total = self.redraws.bar.map(|bar| bar.total);
         let Some(dict) = dict(line) else {
+            fields.step = bar
+                .filter(|bar| self.redraws.bar == Some(*bar))
+                .map(|bar| bar.done);
             return if bar.is_some() { Match::Notice } else { Match::No };
         };
         if dict.contains("'train_runtime'") && !dict.contains("'loss'") {
@@ -95,11 +205,27 @@ impl Grammar for HuggingFace {
             return Match::No;
         }
         if fields.values.iter().any(|(name, _)| *name == "loss") {
-            self.lines += 1;
+            self.session.lines += 1;
         }
         fields.step = Some(self.step());
+        if let Some((step, total)) = swift_counter(dict) {
+            (fields.step, fields.total) = (Some(step), Some(total));
+        } else if let Some((_, step)) = fields
+            .values
+            .iter()
+            .find(|(name, _)| matches!(*name, "step" | "global_step"))
+        {
+            fields.step = whole(*step);
+        }
         Match::Record
     }
+}
+
+/// ms-swift says it all: `'global_step/max_steps': '10/735'`.
+fn swift_counter(dict: &str) -> Option<(u64, u64)> {
+    let counts = dict.split_once("'global_step/max_steps': '")?.1;
+    let (step, total) = counts.split_once('\'')?.0.split_once('/')?;
+    Some((step.parse().ok()?, total.parse().ok()?))
 }
 
 /// Of two bars the newer, unless it is that of an evaluation, which is shorter.
@@ -170,6 +296,23 @@ mod tests {
     }
 
     #[test]
+    fn without_a_bar_the_warm_up_tells_the_interval() {
+        let content = "{'loss': 10.5, 'learning_rate': 3.90625e-07, 'epoch': 0.0}\n{'loss': 9.8, 'learning_rate': 7.8125e-06, 'epoch': 0.01}\n{'loss': 8.7, 'learning_rate': 1.5625e-05, 'epoch': 0.02}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 20, 40]);
+        let content = "TrainingArguments(logging_steps=5, lr_scheduler_type=SchedulerType.COSINE, max_steps=100,)\n{'loss': 10.5, 'epoch': 0.0}\n{'loss': 9.8, 'epoch': 0.01}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [5, 10]);
+        assert_eq!(read.decoded.hints.scheduler(), Some("cosine"));
+        let content = "{'loss': 1.5, 'epoch': 0.01, 'global_step/max_steps': '10/735', 'percentage': '1.36%'}\n{'loss': 1.4, 'epoch': 0.02, 'global_step/max_steps': '20/735'}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(
+            (read.decoded.records.steps(), read.decoded.total_steps),
+            (&[10, 20][..], Some(735))
+        );
+    }
+
+    #[test]
     fn lines_that_arrive_in_a_burst_keep_their_distance() {
         let mut content = "100%|##########| 200/200 [00:10<00:00, 20.00it/s]".to_owned();
         for line in 0..20 {
@@ -182,6 +325,15 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps().last(), Some(&200));
         assert_eq!(read.decoded.records.steps().first(), Some(&10));
+    }
+
+    #[test]
+    fn the_loss_scale_falls_at_the_step_of_the_bar() {
+        let content = " 14%|#4        | 370/2724 [13:40:57<86:19:20, 132.41s/it]{'loss': 2.5, 'learning_rate': 7.4e-06, 'epoch': 0.01}\n{'loss': 2.4, 'learning_rate': 7.4e-06, 'epoch': 0.02}\n 14%|#4        | 378/2724 [13:58:09<86:18:35, 132.44s/it][2023-06-07 22:16:00,018] [INFO] [loss_scaler.py:181:update_scale] [deepspeed] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 64, reducing to 32\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.steps().last(), Some(&378));
+        assert_eq!(records.value(records.len() - 1, Quantity::LossScale), Some(32.0));
     }
 
     #[test]

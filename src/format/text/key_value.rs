@@ -4,8 +4,9 @@
 //! loss 4.7 | lr 1e-4`, `global_step=50 train_loss=9.4`) and must see several such
 //! lines with growing steps before it is believed.
 
-use super::scan::{NameFinder, named_numbers};
+use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::number;
 use crate::metric::{Quantity, Role};
 
 /// The grammar.
@@ -16,17 +17,23 @@ pub struct KeyValue {
 
 impl Grammar for KeyValue {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if !line.bytes().any(|byte| byte.is_ascii_digit()) {
+        if !line.bytes().any(|byte| byte.is_ascii_digit()) || is_bar(line) {
             return Match::No;
+        }
+        if let Some((name, step, value)) = loss_at(line) {
+            fields.step = Some(step);
+            fields.values.push((name, value));
         }
         let mut step_rank = None;
         let mut evaluated = false;
+        let stated = fields.step.is_some();
         named_numbers(line, |named| {
             if named.words.contains("best") {
                 return;
             }
             let (name, fit) = self.names.find(named.words);
             match fit.map(|fit| (fit.role, fit.rank)) {
+                Some((Role::Step, _)) if stated => {}
                 Some((Role::Step, rank)) => {
                     // Of several counters the best one's total holds.
                     if step_rank.is_none_or(|best| rank < best) {
@@ -37,20 +44,13 @@ impl Grammar for KeyValue {
                 }
                 Some((Role::Value { quantity, .. }, _)) => {
                     evaluated |= quantity == Quantity::EvalLoss;
-                    let time = matches!(
-                        quantity,
-                        Quantity::StepTime | Quantity::Elapsed | Quantity::WallTime
-                    );
-                    match (time, named.unit) {
-                        (false, _) | (true, "" | "s") => fields.values.push((name, named.value)),
-                        (true, "ms") => fields.values.push((name, named.value / 1000.0)),
-                        _ => {}
-                    }
+                    push_value(fields, name, fit, &named);
                 }
                 _ => fields.values.push((name, named.value)),
             }
         });
-        if step_rank.is_some() && fields.values.len() > 1 {
+        fields.alone = !stated;
+        if stated || (step_rank.is_some() && fields.values.len() > 1) {
             Match::Record
         } else if evaluated {
             fields.total = None;
@@ -59,6 +59,33 @@ impl Grammar for KeyValue {
             Match::No
         }
     }
+}
+
+/// A progress bar counts something of its own.
+fn is_bar(line: &str) -> bool {
+    memchr::memchr(b'|', line.as_bytes()).is_some() && super::progress::bar(line).is_some()
+}
+
+/// `Eval loss at step 1000: 4.18`: the counter stands between the name and the value.
+/// Without its name (`loss at 404 1.79`) nobody knows what it counts.
+fn loss_at(line: &str) -> Option<(&str, u64, f64)> {
+    let at = memchr::memmem::find(line.as_bytes(), b"loss at ")?;
+    let name_end = at + "loss".len();
+    let before = line.get(..at)?;
+    let name_start = before
+        .trim_end_matches(' ')
+        .rfind(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .map_or(0, |index| index + 1);
+    let rest = line.get(at + "loss at ".len()..)?;
+    let rest = ["step ", "iteration ", "iter ", "update "]
+        .iter()
+        .find_map(|word| rest.strip_prefix(word))?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let step = rest.get(..digits)?.parse().ok()?;
+    let value = rest.get(digits..)?.trim_start_matches([':', '=', ' ']);
+    let value = value.split([',', ' ', ';', '|']).next()?;
+    let name = line.get(name_start..name_end)?.trim();
+    Some((name, step, number::parse(value)?))
 }
 
 #[cfg(test)]
@@ -92,6 +119,21 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps(), [50, 100, 150, 200]);
         assert_eq!(read.decoded.total_steps, None);
+    }
+
+    #[test]
+    fn the_counter_may_stand_inside() {
+        let content = "2025-01-14 12:57:48.009 | INFO     | __main__:main:508 - Eval loss at step 1000: 4.184157371520996,tokens_seen: 99962688\nEval loss at step 2000: 3.7,tokens_seen: 199921040\nEval loss at step 3000: 3.5,tokens_seen: 299932842\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1000, 2000, 3000]);
+        assert_eq!(
+            read.decoded.records.value(0, Quantity::EvalLoss),
+            Some(4.184157371520996)
+        );
+        assert_eq!(
+            read.decoded.records.value(0, Quantity::Tokens),
+            Some(99_962_688.0)
+        );
     }
 
     #[test]

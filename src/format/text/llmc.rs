@@ -19,7 +19,7 @@ impl Grammar for Llmc {
             return log_line(rest, fields);
         }
         let has = |part: &str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
-        if line.trim_start().starts_with("step") && has("| loss ") && has("tok/s") {
+        if line.trim_start().starts_with("step") && has("| loss ") && has("z)|") && has("tok/s") {
             self.on_screen = true;
             return self.screen_line(line, fields);
         }
@@ -46,6 +46,7 @@ fn log_line<'a>(rest: &'a str, fields: &mut Fields<'a>) -> Match {
         return Match::No;
     };
     fields.step = Some(step);
+    fields.alone = true;
     // `eval` is an accuracy, not a loss.
     let values = tokens
         .filter_map(|token| token.split_once(':'))
@@ -73,6 +74,7 @@ impl Llmc {
         if let Some(time) = time.and_then(number::parse) {
             fields.values.push(("step_time", time / 1000.0));
         }
+        fields.alone = true;
         if fields.step.is_some() {
             Match::Record
         } else {

@@ -40,7 +40,10 @@ impl Grammar for Megatron {
         fields.values.extend(line.split('|').filter_map(cell));
         if line.trim_end().ends_with('|') && loss_was_left_out(&fields.values) {
             fields.values.push(("lm loss", f64::NAN));
+            return Match::Record;
         }
+        // Without a loss it depends on the number of skipped iterations what the line says.
+        fields.alone = fields.values.iter().any(|(name, _)| name.ends_with("loss"));
         Match::Record
     }
 }

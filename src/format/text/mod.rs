@@ -4,15 +4,24 @@
 //! this module gives them their roles and makes records of them. To add a trainer,
 //! write one file with a grammar and add one line to the list of formats.
 
+pub mod blocks;
 pub mod build_nanogpt;
+pub mod dialect;
+pub mod epochs;
+pub mod fairseq;
 pub mod huggingface;
+pub mod keras;
 pub mod key_value;
+mod layout;
 pub mod llmc;
 pub mod megatron;
 pub mod modded_nanogpt;
 pub mod nanochat;
 pub mod nanogpt;
+pub mod progress;
+mod repeats;
 pub mod scan;
+pub mod small;
 pub mod torchtitan;
 pub mod wrapper;
 
@@ -20,7 +29,9 @@ use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
-use wrapper::Pieces;
+use layout::Layouts;
+use repeats::Repeats;
+use wrapper::{LineClock, Pieces};
 
 /// What a grammar found in a line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,14 +42,10 @@ pub struct Fields<'a> {
     pub total: Option<u64>,
     /// Named numbers.
     pub values: Vec<(&'a str, f64)>,
-}
-
-impl Fields<'_> {
-    fn clear(&mut self) {
-        self.step = None;
-        self.total = None;
-        self.values.clear();
-    }
+    /// What the line says follows from its words and numbers alone: neither from lines
+    /// before it nor from how large a number is. Another line with the same words may
+    /// then be read without asking the grammar.
+    pub alone: bool,
 }
 
 /// Whether a line belongs to a grammar.
@@ -48,7 +55,9 @@ pub enum Match {
     No,
     /// A record at the step of the line, or else at that of the last record.
     Record,
-    /// Nothing to record, but the planned number of steps.
+    /// A record at the step that the next record states.
+    Ahead,
+    /// Nothing to record, but the planned number of steps, or the step that was reached.
     Notice,
 }
 
@@ -60,13 +69,63 @@ pub trait Grammar: Send {
 
 /// A text format: a name and its grammar.
 pub struct TextFormat {
-    /// Stable identifier.
-    pub name: &'static str,
-    /// A fresh grammar for a file that begins like the sample.
-    pub grammar: fn(&Sample) -> Box<dyn Grammar>,
-    /// A fallback may also read lines that a specific grammar knows better: it is
-    /// asked last, and believed only when steps grow.
-    pub fallback: bool,
+    name: &'static str,
+    /// A file without one of these is not of this format: looking for them costs far less
+    /// than trying the grammar.
+    marks: &'static [&'static str],
+    grammar: fn(&Sample) -> Box<dyn Grammar>,
+    fallback: bool,
+}
+
+impl TextFormat {
+    /// The lines of one trainer.
+    pub const fn specific(
+        name: &'static str,
+        marks: &'static [&'static str],
+        grammar: fn(&Sample) -> Box<dyn Grammar>,
+    ) -> Self {
+        TextFormat {
+            name,
+            marks,
+            grammar,
+            fallback: false,
+        }
+    }
+
+    /// A format that also reads lines which a specific grammar knows better: it is asked
+    /// last, and believed only when steps grow.
+    pub const fn fallback(
+        name: &'static str,
+        marks: &'static [&'static str],
+        grammar: fn(&Sample) -> Box<dyn Grammar>,
+    ) -> Self {
+        TextFormat {
+            name,
+            marks,
+            grammar,
+            fallback: true,
+        }
+    }
+
+    /// True when all the marks stand somewhere in the sample.
+    fn is_possible(&self, sample: &Sample) -> bool {
+        self.marks.iter().all(|mark| {
+            [sample.head, sample.tail]
+                .iter()
+                .any(|part| memchr::memmem::find(part, mark.as_bytes()).is_some())
+        })
+    }
+
+    /// A decoder that has read the sample, without looking for anything but records.
+    fn try_out(&self, sample: &Sample, names: &Names) -> (TextDecoder, Decoded) {
+        let mut decoder = TextDecoder::new(self, sample, names);
+        decoder.searchable = 0;
+        let mut decoded = Decoded::default();
+        for (number, line) in sample.lines().enumerate() {
+            decoder.line(number as u64, line, &mut decoded);
+        }
+        (decoder, decoded)
+    }
 }
 
 /// A fallback needs this many records before it is believed.
@@ -82,11 +141,10 @@ impl Format for TextFormat {
     }
 
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
-        let mut decoder = TextDecoder::new(self, sample, names);
-        let mut decoded = Decoded::default();
-        for (number, line) in sample.lines().enumerate() {
-            decoder.line(number as u64, line, &mut decoded);
+        if !self.is_possible(sample) {
+            return None;
         }
+        let (_, decoded) = self.try_out(sample, names);
         let steps: Vec<u64> = decoded
             .records
             .rows()
@@ -111,11 +169,7 @@ impl Format for TextFormat {
     }
 
     fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
-        let mut decoder = TextDecoder::new(self, sample, names);
-        let mut decoded = Decoded::default();
-        for (number, line) in sample.lines().enumerate() {
-            decoder.line(number as u64, line, &mut decoded);
-        }
+        let (decoder, _) = self.try_out(sample, names);
         let known: Vec<String> = decoder.columns().into_iter().map(|column| column.name).collect();
         let mut fresh = TextDecoder::new(self, sample, names);
         fresh.roles = Roles::new(names, known.iter().map(String::as_str));
@@ -127,9 +181,21 @@ struct TextDecoder {
     grammar: Box<dyn Grammar>,
     roles: Roles,
     pieces: Pieces,
+    repeats: Repeats,
+    /// `None` when layouts are not wanted.
+    layouts: Option<Layouts>,
+    clock: LineClock,
+    /// The line at hand is one piece of plain text.
+    plain: bool,
     last_step: Option<u64>,
     pending: Option<Draft>,
+    /// Lines that may still be searched for statements about the plan.
+    searchable: u32,
 }
+
+/// Lines without metrics that are searched for statements about the plan: arguments are
+/// printed at the start, and again at every restart, but a log may hold any amount of noise.
+const MOST_SEARCHED: u32 = 50_000;
 
 impl TextDecoder {
     fn new(format: &TextFormat, sample: &Sample, names: &Names) -> Self {
@@ -137,24 +203,32 @@ impl TextDecoder {
             grammar: (format.grammar)(sample),
             roles: Roles::new(names, []),
             pieces: Pieces::default(),
+            repeats: Repeats::default(),
+            layouts: Some(Layouts::default()),
+            clock: LineClock::default(),
+            plain: false,
             last_step: None,
             pending: None,
+            searchable: MOST_SEARCHED,
         }
     }
 
     /// True when the piece held a record.
     fn piece(&mut self, piece: &str, out: &mut Decoded) -> bool {
         let mut fields = Fields::default();
-        fields.clear();
-        match self.grammar.parse(piece, &mut fields) {
-            Match::No => return false,
-            Match::Notice => {
-                out.total_steps = fields.total.or(out.total_steps);
+        let matched = self.grammar.parse(piece, &mut fields);
+        match matched {
+            Match::No => {
+                self.aside(piece, None, out);
                 return false;
             }
-            Match::Record => {}
+            Match::Notice => {
+                out.total_steps = fields.total.or(out.total_steps);
+                self.aside(piece, fields.step, out);
+                return false;
+            }
+            Match::Record | Match::Ahead => {}
         }
-        out.total_steps = fields.total.or(out.total_steps);
         let mut draft = Draft::default();
         for (name, value) in &fields.values {
             if let Some(role) = self.roles.take(name, out) {
@@ -162,15 +236,40 @@ impl TextDecoder {
             }
         }
         if draft.is_empty() {
+            self.aside(piece, fields.step, out);
+            return false;
+        }
+        if let Some(layouts) = &mut self.layouts
+            && self.plain
+            && fields.alone
+            && !out.remapped
+        {
+            layouts.learn(piece, &fields, &self.roles);
+        }
+        out.total_steps = fields.total.or(out.total_steps);
+        if matched == Match::Ahead {
+            self.pending = Some(draft);
+            return true;
+        }
+        draft.step = fields.step.or(draft.step);
+        self.finish(draft, piece.as_bytes(), out)
+    }
+
+    /// Adds what a line said; false when it repeats what is known.
+    fn finish(&mut self, mut draft: Draft, line: &[u8], out: &mut Decoded) -> bool {
+        let step = draft.step.or(self.last_step);
+        if let Some(step) = step
+            && !self.repeats.is_news(step, &mut draft, wrapper::rank(line))
+        {
             return false;
         }
         if !draft.has(Quantity::Elapsed)
             && !draft.has(Quantity::WallTime)
-            && let Some(time) = wrapper::line_time(piece)
+            && let Some(time) = self.clock.read(line)
         {
             draft.put(Quantity::Elapsed, time);
         }
-        match fields.step.or(draft.step).or(self.last_step) {
+        match step {
             Some(step) => {
                 self.last_step = Some(step);
                 if let Some(waiting) = self.pending.take() {
@@ -183,10 +282,45 @@ impl TextDecoder {
         }
         true
     }
+
+    /// A line that is no record may state the plan, or a change of the loss scale.
+    fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
+        if self.searchable == 0 {
+            return;
+        }
+        self.searchable -= 1;
+        if let (Some(step), Some(scale)) = (step.or(self.last_step), loss_scale(piece)) {
+            out.records.push(step, &[(Quantity::LossScale, scale)]);
+            return;
+        }
+        out.hints.scan(piece);
+    }
+}
+
+/// The new loss scale that DeepSpeed or fairseq announces between two records:
+/// `Attempted loss scale: 65536, reducing to 32768`, `setting loss scale to: 0.25`.
+fn loss_scale(line: &str) -> Option<f64> {
+    memchr::memmem::find(line.as_bytes(), b"loss scale")?;
+    let after = line
+        .split_once("reducing to ")
+        .or_else(|| line.split_once("setting loss scale to: "))?
+        .1;
+    let end = after.find([' ', ',']).unwrap_or(after.len());
+    super::number::parse(after.get(..end)?)
 }
 
 impl LineDecoder for TextDecoder {
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
+        if let Some(layouts) = &mut self.layouts
+            && let Some(read) = layouts.read(line, out)
+        {
+            out.total_steps = read.total.or(out.total_steps);
+            if !self.finish(read.draft, line, out) {
+                out.ignored += 1;
+            }
+            return;
+        }
+        self.plain = wrapper::is_plain(line);
         let mut pieces = std::mem::take(&mut self.pieces);
         let mut found = false;
         pieces.each(line, |piece| found |= self.piece(piece, out));
@@ -194,6 +328,15 @@ impl LineDecoder for TextDecoder {
         if !found {
             out.ignored += 1;
         }
+        if out.remapped
+            && let Some(layouts) = &mut self.layouts
+        {
+            layouts.clear();
+        }
+    }
+
+    fn use_layouts(&mut self, wanted: bool) {
+        self.layouts = wanted.then(Layouts::default);
     }
 
     fn columns(&self) -> Vec<Column> {

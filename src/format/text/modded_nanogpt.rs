@@ -38,6 +38,7 @@ impl Grammar for ModdedNanogpt {
                 fields.values.push(field);
             }
         }
+        fields.alone = true;
         if fields.values.is_empty() {
             Match::No
         } else {

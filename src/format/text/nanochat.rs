@@ -10,6 +10,7 @@ use crate::format::roles::whole;
 #[derive(Debug, Default)]
 pub struct Nanochat {
     names: NameFinder,
+    total: Option<u64>,
 }
 
 impl Grammar for Nanochat {
@@ -25,15 +26,42 @@ impl Grammar for Nanochat {
                 fields.step = whole(named.value);
                 fields.total = named.of;
             }
+            // The stages spell it differently.
+            ("Training loss", _) => fields.values.push(("loss", named.value)),
+            ("Validation bpb" | "Validation loss", _) => fields.values.push(("validation", named.value)),
             ("dt", "ms") => fields.values.push(("step_time", named.value / 1000.0)),
             ("total time", "m") => fields.values.push(("elapsed", named.value * 60.0)),
             (name, _) => fields.values.push((name, named.value)),
         });
-        if fields.step.is_some() {
-            Match::Record
-        } else {
-            Match::No
+        let Some(step) = fields.step else {
+            return Match::No;
+        };
+        fields.alone = fields.total.is_some();
+        if train && fields.total.is_none() {
+            fields.total = self.total_from_share(line, step);
         }
+        self.total = fields.total.or(self.total);
+        Match::Record
+    }
+}
+
+impl Nanochat {
+    /// Stages after the first print no total, but how far they are: `step 00100 (13.03%)`.
+    /// Returned only where what is known so far contradicts it.
+    fn total_from_share(&self, line: &str, step: u64) -> Option<u64> {
+        /// Half the last digit that is printed.
+        const ROUNDING: f64 = 0.005;
+        let share = line.split_once('(')?.1.split_once("%)")?.0;
+        let share: f64 = share.parse().ok().filter(|share| *share > 10.0 * ROUNDING)?;
+        let total = |share: f64| step as f64 * 100.0 / share;
+        let fits = |known: u64| {
+            let known = known as f64;
+            known + 1.0 >= total(share + ROUNDING) && known - 1.0 <= total(share - ROUNDING)
+        };
+        if self.total.is_some_and(fits) {
+            return None;
+        }
+        whole(total(share))
     }
 }
 
@@ -41,6 +69,19 @@ impl Grammar for Nanochat {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn later_stages_have_names_and_totals_of_their_own() {
+        let content = "step 00001/21400 (0.00%) | loss: 10.8 | lrm: 1.00 | dt: 639.21ms\n\
+            step 00001 (0.20%) | loss: 1.345409 | lrm: 1.00 | dt: 600.00ms\n\
+            step 00770 (99.83%) | loss: 1.305023 | lrm: 0.01 | dt: 600.00ms\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.total_steps, Some(771));
+        let content = "Step 00000 | Validation loss: 1.0\nStep 00000/00682 | Training loss: 0.747464| lrm: 1.000000| num_tokens: 10,405\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.value(1, Quantity::TrainLoss), Some(0.747464));
+        assert_eq!(read.decoded.total_steps, Some(682));
+    }
 
     #[test]
     fn train_and_validation_lines() {

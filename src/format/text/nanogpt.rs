@@ -36,6 +36,7 @@ impl Grammar for Nanogpt {
             ("time", _) => {}
             (name, _) => fields.values.push((name, named.value)),
         });
+        fields.alone = true;
         if fields.step.is_some() {
             Match::Record
         } else {

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::Fields;
 use crate::format::number;
-use crate::metric::{Fit, Names};
+use crate::metric::{Fit, Names, Quantity, Role};
 
 /// A number in a line and the words before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +55,25 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
         }
         at = end + unit_length;
         words_from = at;
+    }
+}
+
+/// Adds a number under its name, times in seconds. A time in another unit than
+/// milliseconds or seconds (`1.5m`, `3h`) is left out.
+pub fn push_value<'a>(fields: &mut Fields<'a>, name: &'a str, fit: Option<Fit>, named: &Named<'a>) {
+    let time = fit.is_some_and(|fit| {
+        matches!(
+            fit.role,
+            Role::Value {
+                quantity: Quantity::StepTime | Quantity::Elapsed | Quantity::WallTime,
+                ..
+            }
+        )
+    });
+    match named.unit {
+        "ms" if time => fields.values.push((name, named.value / 1000.0)),
+        unit if time && !matches!(unit, "" | "s") => {}
+        _ => fields.values.push((name, named.value)),
     }
 }
 

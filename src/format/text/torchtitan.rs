@@ -30,6 +30,7 @@ impl Grammar for Torchtitan {
             "loss" if validation => fields.values.push(("validation loss", named.value)),
             name => fields.values.push((name, named.value)),
         });
+        fields.alone = true;
         if fields.step.is_some() {
             Match::Record
         } else {

@@ -60,33 +60,122 @@ fn clean(text: &str, out: &mut String) {
     }
 }
 
-/// The time that a line begins with, seconds on a clock of unknown offset: only
-/// differences mean something. Looks for `2026-05-18 16:04:46,338` among the first
-/// bytes, behind rank labels and brackets.
-pub fn line_time(line: &str) -> Option<f64> {
-    const SEARCHED: usize = 64;
-    let bytes = line.as_bytes();
-    let head = bytes.get(..SEARCHED).unwrap_or(bytes);
-    let start = memchr::memmem::find_iter(head, b"20")
-        .find(|start| is_date(head.get(*start..).unwrap_or_default()))?;
-    let mut end = start + 19;
-    if matches!(bytes.get(end), Some(b',' | b'.')) {
-        let digits = bytes
-            .get(end + 1..)?
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        if digits > 0 {
-            end += 1 + digits.min(9);
+/// The rank that a launcher put before a line: `[rank3]:` and `[default3]:` of torchrun,
+/// `3: ` of srun, `(Worker rank=3, pid=7)` of Ray and SkyPilot.
+pub fn rank(line: &[u8]) -> Option<u32> {
+    const LONGEST: usize = 120;
+    let blanks = line.iter().take_while(|byte| **byte == b' ').count();
+    let first = line.get(blanks)?;
+    if !matches!(first, b'[' | b'(' | b'0'..=b'9') {
+        return None;
+    }
+    let head = line.get(blanks..)?;
+    let number = |text: &[u8]| {
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
+    };
+    let after = |text: &[u8], word: &[u8]| {
+        let at = memchr::memmem::find(text, word)?;
+        number(text.get(at + word.len()..)?)
+    };
+    match first {
+        b'[' => {
+            // `[rank3]:`, `[default3]:`, `[0434:3]:`
+            let label = head.get(1..head.len().min(24))?;
+            let label = label.get(..memchr::memchr(b']', label)?)?;
+            if head.get(label.len() + 2) != Some(&b':') {
+                return None;
+            }
+            let digits = label
+                .iter()
+                .rev()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
+            let (word, digits) = label.split_at_checked(label.len() - digits)?;
+            let known = matches!(word, b"rank" | b"default" | b"Rank ")
+                || word
+                    .strip_suffix(b":")
+                    .is_some_and(|node| node.iter().all(u8::is_ascii_digit));
+            if known { number(digits) } else { None }
+        }
+        b'(' => {
+            let label = head.get(..head.len().min(LONGEST))?;
+            let label = label.get(..memchr::memmem::find(label, b") ")?)?;
+            after(label, b"rank=").or_else(|| after(label, b"pid="))
+        }
+        _ => {
+            let digits = head.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (digits <= 5 && head.get(digits..)?.starts_with(b": "))
+                .then(|| number(head))
+                .flatten()
         }
     }
-    number::parse_local_time(line.get(start..end)?)
+}
+
+/// True for a line that is one piece, without anything that a terminal would interpret.
+pub fn is_plain(line: &[u8]) -> bool {
+    memchr::memchr3(0x1b, 0x08, 0, line).is_none() && memchr::memchr(b'\r', line).is_none()
+}
+
+/// Reads the times of lines, which are mostly in the same minute as the last.
+#[derive(Clone, Debug, Default)]
+pub struct LineClock {
+    /// `2026-05-18 16:04` as it was written, and the time it stands for.
+    minute: [u8; MINUTE],
+    time: f64,
+    known: bool,
+}
+
+const MINUTE: usize = 16;
+
+impl LineClock {
+    /// The time that a line begins with, seconds on a clock of unknown
+    /// offset: only differences mean something.
+    pub fn read(&mut self, line: &[u8]) -> Option<f64> {
+        let start = date_start(line)?;
+        let minute = line.get(start..start + MINUTE)?;
+        if !self.known || minute != self.minute {
+            let text = std::str::from_utf8(minute).ok()?;
+            self.time = number::parse_local_time(&format!("{text}:00"))?;
+            self.minute.copy_from_slice(minute);
+            self.known = true;
+        }
+        let digit = |at: usize| {
+            line.get(start + at)
+                .map(|byte| f64::from(byte.wrapping_sub(b'0')))
+        };
+        let mut seconds = digit(17)? * 10.0 + digit(18)?;
+        if seconds >= 60.0 {
+            return None;
+        }
+        if matches!(line.get(start + 19), Some(b',' | b'.')) {
+            // Milliseconds are fine enough, as everywhere.
+            let mut unit = 0.1;
+            for at in 20..23 {
+                let Some(value) = digit(at).filter(|value| *value < 10.0) else {
+                    break;
+                };
+                seconds += value * unit;
+                unit *= 0.1;
+            }
+        }
+        Some(self.time + seconds)
+    }
+}
+
+/// Where among the first bytes of a line, behind rank labels and brackets, a time like
+/// `2026-05-18 16:04:46` stands.
+fn date_start(line: &[u8]) -> Option<usize> {
+    const SEARCHED: usize = 64;
+    let head = line.get(..SEARCHED).unwrap_or(line);
+    memchr::memchr_iter(b'2', head).find(|start| is_date(line.get(*start..).unwrap_or_default()))
 }
 
 /// `dddd-dd-dd?dd:dd:dd`
 fn is_date(bytes: &[u8]) -> bool {
     const SHAPE: &[u8] = b"dddd-dd-dd dd:dd:dd";
     bytes.len() >= SHAPE.len()
+        && bytes.starts_with(b"20")
         && bytes.iter().zip(SHAPE).all(|(byte, shape)| match shape {
             b'd' => byte.is_ascii_digit(),
             b' ' => matches!(byte, b' ' | b'T'),
@@ -119,7 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_read_off_their_labels() {
+        for (line, label) in [
+            ("[rank3]:[titan] step: 1", Some(3)),
+            ("[default7]: iteration 1", Some(7)),
+            (" 12: :::MLLOG {}", Some(12)),
+            ("(head, rank=2, pid=77) step 1", Some(2)),
+            ("\u{1b}(TaskRunner pid=9) x", None),
+            ("(TaskRunner pid=9) step:1", Some(9)),
+            ("[2026-05-18 16:04:47] x", None),
+            ("step 3: loss", None),
+            ("12:30:01 step 3", None),
+        ] {
+            assert_eq!(rank(line.as_bytes()), label, "{line}");
+        }
+    }
+
+    #[test]
     fn times_are_found_behind_labels() {
+        let mut clock = LineClock::default();
+        let mut line_time = |line: &str| clock.read(line.as_bytes());
         let difference = line_time("[rank0]:[titan] 2026-05-18 16:04:47,456 - x").unwrap()
             - line_time("[rank0]:[titan] 2026-05-18 16:04:46,338 - x").unwrap();
         assert!((difference - 1.118).abs() < 1e-6);

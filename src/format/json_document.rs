@@ -1,0 +1,308 @@
+//! A log that is one JSON document: rows in an array, columns in an object of arrays
+//! (exports of W&B runs), or series as maps from step to value (Megatron's golden values).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::hints::Hints;
+use super::json_lines::{quote_bare_words, visit};
+use super::number;
+use super::records::Decoded;
+use super::roles::{Draft, Roles, whole};
+use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
+use crate::metric::{Names, Role};
+
+/// The format.
+pub struct JsonDocument;
+
+impl Format for JsonDocument {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
+        let head = sample.head.trim_ascii_start();
+        if !matches!(head.first(), Some(b'{' | b'[')) {
+            return None;
+        }
+        if sample.tail.is_empty() {
+            let mut decoded = Decoded::default();
+            let mut decoder = JsonDocumentDecoder::new(names);
+            decoder.document(sample.head, &mut decoded).ok()?;
+            let records = decoded.records.rows().filter(|row| row.has_loss()).count();
+            return Some(Claim {
+                records,
+                certain: false,
+            });
+        }
+        // Too large to be seen whole: one document ends as it begins, and is no row.
+        let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let one_row = serde_json::from_slice::<Value>(first_line).is_ok();
+        let closed = matches!(sample.tail.trim_ascii_end().last(), Some(b'}' | b']'));
+        let loss = memchr::memmem::find(sample.head, b"loss\"").is_some();
+        (!one_row && closed && loss).then_some(Claim {
+            records: 1,
+            certain: false,
+        })
+    }
+
+    fn decoder(&self, _sample: &Sample, names: &Names) -> Decoder {
+        Decoder::Document(Box::new(JsonDocumentDecoder::new(names)))
+    }
+}
+
+struct JsonDocumentDecoder {
+    roles: Roles,
+}
+
+/// Objects nested deeper than this are not looked into.
+const DEPTH: usize = 5;
+/// A series shorter than this is a setting (`betas: [0.9, 0.95]`).
+const SHORTEST_SERIES: usize = 2;
+
+impl JsonDocumentDecoder {
+    fn new(names: &Names) -> Self {
+        JsonDocumentDecoder {
+            roles: Roles::new(names, []),
+        }
+    }
+
+    fn look(&mut self, path: &[&str], value: &Value, points: &mut Points, out: &mut Decoded) {
+        if path.len() > DEPTH {
+            return;
+        }
+        match value {
+            Value::Array(rows) => self.rows(rows, out),
+            Value::Object(fields) => {
+                if self.columns_of(path, fields, points, out) {
+                    return;
+                }
+                for (name, value) in fields {
+                    let inner = value.as_object();
+                    match (name.as_str(), inner) {
+                        ("config" | "args" | "hparams" | "hyperparameters" | "params", Some(settings)) => {
+                            settings_of(settings, &mut out.hints);
+                        }
+                        // The last values of a run, and no history.
+                        ("summary" | "summary_metrics", _) => {}
+                        (_, Some(series)) if self.series(name, series, points, out) => {}
+                        _ => {
+                            let mut deeper = path.to_vec();
+                            deeper.push(name);
+                            self.look(&deeper, value, points, out);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An array of rows, in their order.
+    fn rows(&mut self, rows: &[Value], out: &mut Decoded) {
+        for (index, row) in rows.iter().enumerate() {
+            let Some(fields) = row.as_object() else {
+                return; // An array of something else.
+            };
+            out.lines += 1;
+            let mut draft = Draft::default();
+            let roles = &mut self.roles;
+            visit(fields, "", DEPTH, &mut |name, value| {
+                if let (Some(role), Some(value)) = (roles.take(name, out), as_number(value)) {
+                    draft.set(role, value, out);
+                }
+            });
+            if draft.is_empty() {
+                out.ignored += 1;
+                continue;
+            }
+            let step = draft
+                .step
+                .or_else(|| (!self.roles.has(Role::Step)).then_some(index as u64));
+            match step {
+                Some(step) => draft.push(step, out),
+                None => out.ignored += 1,
+            }
+        }
+    }
+
+    /// An object of equally long arrays, one of them the step.
+    fn columns_of(
+        &mut self,
+        path: &[&str],
+        fields: &Map<String, Value>,
+        points: &mut Points,
+        out: &mut Decoded,
+    ) -> bool {
+        let arrays: Vec<(&String, &Vec<Value>)> = fields
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_array()?)))
+            .filter(|(_, values)| values.len() >= SHORTEST_SERIES && values.iter().all(is_scalar))
+            .collect();
+        let step = arrays
+            .iter()
+            .filter_map(|(name, values)| {
+                let fit = self.roles.names().role_of(name)?;
+                (fit.role == Role::Step).then_some((fit.rank, *values))
+            })
+            .min_by_key(|(rank, _)| *rank);
+        let Some((_, steps)) = step else { return false };
+        for (name, values) in arrays {
+            let name = qualified(path, name);
+            let Some(role) = self.roles.take(&name, out).filter(|role| *role != Role::Step) else {
+                continue;
+            };
+            for (step, value) in steps.iter().zip(values) {
+                if let (Some(step), Some(value)) = (as_number(step).and_then(whole), as_number(value)) {
+                    points.entry(step).or_default().set(role, value, out);
+                }
+            }
+        }
+        true
+    }
+
+    /// `{"start_step": 1, "step_interval": 5, "values": {"1": 12.9, "5": 12.1}}`
+    fn series(
+        &mut self,
+        name: &str,
+        series: &Map<String, Value>,
+        points: &mut Points,
+        out: &mut Decoded,
+    ) -> bool {
+        let Some(values) = series.get("values").or_else(|| series.get("data")) else {
+            return false;
+        };
+        let get = |name: &str| series.get(name).and_then(Value::as_u64);
+        let found: Vec<(u64, f64)> = match values {
+            // The string "nan" stands for no value here, a bare NaN is one.
+            Value::Object(values) => values
+                .iter()
+                .filter_map(|(step, value)| Some((step.parse().ok()?, value.as_f64()?)))
+                .collect(),
+            Value::Array(values) => {
+                let (start, interval) = (get("start_step").unwrap_or(0), get("step_interval").unwrap_or(1));
+                values
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, value)| Some((start + index as u64 * interval, value.as_f64()?)))
+                    .collect()
+            }
+            _ => return false,
+        };
+        if found.len() < SHORTEST_SERIES {
+            return false;
+        }
+        if let Some(role) = self.roles.take(name, out).filter(|role| *role != Role::Step) {
+            for (step, value) in found {
+                points.entry(step).or_default().set(role, value, out);
+            }
+        }
+        true
+    }
+}
+
+type Points = BTreeMap<u64, Draft>;
+
+/// `loss` of the table `val` is `val/loss`; names that say so themselves are left alone.
+fn qualified(path: &[&str], name: &str) -> String {
+    match path.last() {
+        Some(table) if !name.to_lowercase().contains(&table.to_lowercase()) && *table != "history" => {
+            format!("{table}/{name}")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// Every setting of a configuration.
+pub(super) fn settings_of(settings: &Map<String, Value>, hints: &mut Hints) {
+    visit(settings, "", DEPTH, &mut |path, value| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return,
+        };
+        super::sidecar::setting(path, &text, hints);
+    });
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Array(_) | Value::Object(_))
+}
+
+fn as_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => number::parse(text),
+        _ => None,
+    }
+}
+
+impl DocumentDecoder for JsonDocumentDecoder {
+    fn document(&mut self, content: &[u8], out: &mut Decoded) -> Result<(), String> {
+        let document: Value = serde_json::from_slice(content)
+            .or_else(|_| serde_json::from_slice(&quote_bare_words(content)))
+            .map_err(|error| error.to_string())?;
+        let mut points = Points::new();
+        self.look(&[], &document, &mut points, out);
+        for (step, draft) in points {
+            out.lines += 1;
+            if !draft.is_empty() {
+                draft.push(step, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        self.roles.columns()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::read_all;
+    use crate::metric::Quantity;
+
+    fn points(content: &str, quantity: Quantity) -> Vec<(u64, f64)> {
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "json");
+        let rows = read.decoded.records.rows();
+        rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+            .collect()
+    }
+
+    #[test]
+    fn rows_columns_and_series() {
+        let rows = r#"[{"step": 1, "loss": 3.0}, {"step": 2, "loss": NaN}, {"step": 3, "train": {"lr": 0.1}, "loss": 2.0}]"#;
+        assert_eq!(points(rows, Quantity::TrainLoss).len(), 3);
+        let export = r#"{"summary": {"loss": 1.0}, "config": {"iterations": 25000, "scheduler": "wsd", "warmup_steps": 300},
+            "history": {"train": {"iter": [50, 100], "loss": [4.0, 3.5]}, "val": {"iter": [100, 200], "loss": [3.6, 3.2]}}}"#;
+        assert_eq!(points(export, Quantity::TrainLoss), [(50, 4.0), (100, 3.5)]);
+        assert_eq!(points(export, Quantity::EvalLoss), [(100, 3.6), (200, 3.2)]);
+        let read = read_all(export.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.hints.total_steps(), Some(25_000));
+        assert_eq!(read.decoded.hints.scheduler(), Some("wsd"));
+        let golden = r#"{"lm loss": {"start_step": 1, "end_step": 10, "step_interval": 5, "values": {"1": 12.9, "5": 12.1, "10": "nan"}},
+            "iteration-time": {"start_step": 1, "step_interval": 5, "values": {"1": "nan", "5": 0.5, "10": 0.6}}}"#;
+        assert_eq!(points(golden, Quantity::TrainLoss), [(1, 12.9), (5, 12.1)]);
+        assert_eq!(points(golden, Quantity::StepTime), [(5, 0.5), (10, 0.6)]);
+    }
+
+    #[test]
+    fn configurations_and_last_values_are_no_logs() {
+        for content in [
+            r#"{"loss": 1.8, "lr": 0.001, "step": 1110}"#,
+            r#"{"learning_rate": 0.001, "betas": [0.9, 0.95], "max_steps": 1000}"#,
+            r#"{"train": {"loss": 2.3}, "epoch": 4, "step": 3519}"#,
+        ] {
+            let pretty: Value = serde_json::from_str(content).unwrap();
+            let pretty = serde_json::to_string_pretty(&pretty).unwrap();
+            assert!(
+                read_all(pretty.as_bytes(), &Names::default()).is_err(),
+                "{content}"
+            );
+        }
+    }
+}

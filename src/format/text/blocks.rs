@@ -1,0 +1,236 @@
+//! Trainers that write one metric a line under a heading: Composer, OLMo, the tables of
+//! stable-baselines3.
+
+use super::{Fields, Grammar, Match};
+use crate::format::number;
+use crate::format::roles::whole;
+
+/// Composer's console (`[batch=189/3200]:`, then `Train loss/train/total: 2.3456` lines)
+/// and its file (`[metric][batch=188]: loss/train/total: 2.3456`).
+///
+/// The console counts batches from 1, the file counts those already done: its batch 188
+/// is the console's 189.
+#[derive(Debug, Default)]
+pub struct Composer {
+    step: Option<u64>,
+    eval: bool,
+}
+
+impl Grammar for Composer {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if let Some(rest) = line.trim_start().strip_prefix("[metric]") {
+            let Some((labels, metric)) = rest.split_once("]: ") else {
+                return Match::No;
+            };
+            // Learning rates are logged when the batch is done, all else before.
+            let done = u64::from(!metric.starts_with("lr-"));
+            let Some(batch) = label(labels, "batch=").and_then(|(batch, _)| batch.checked_add(done)) else {
+                return Match::No;
+            };
+            fields.step = Some(batch);
+            return value(metric, fields);
+        }
+        let text = line.trim();
+        // The file repeats the console behind a label of its own.
+        if text.starts_with("[stderr]") || text.starts_with("[stdout]") {
+            return Match::No;
+        }
+        if let Some(heading) = text.strip_suffix(':')
+            && heading.starts_with('[')
+        {
+            self.eval = heading.starts_with("[Eval ");
+            if let Some((batch, total)) = label(heading, "[batch=").filter(|_| !self.eval) {
+                self.step = Some(batch);
+                fields.total = total;
+            }
+            return Match::Notice;
+        }
+        let metric = text.strip_prefix("Train ").or_else(|| text.strip_prefix("Eval "));
+        match (metric, self.step) {
+            (Some(metric), Some(step)) if line.starts_with([' ', '\t']) => {
+                fields.step = Some(step);
+                value(metric, fields)
+            }
+            _ => Match::No,
+        }
+    }
+}
+
+/// OLMo and OLMo-core: a heading that ends in `[step=1/739328,epoch=0]`, then lines of
+/// four blanks and `train/CrossEntropyLoss=12.18`.
+#[derive(Debug, Default)]
+pub struct Olmo {
+    step: Option<u64>,
+}
+
+impl Grammar for Olmo {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if let Some((step, total)) = label(line, "[step=").filter(|_| line.trim_end().ends_with(']')) {
+            self.step = Some(step);
+            fields.total = total;
+            return Match::Notice;
+        }
+        let (Some(metric), Some(step)) = (line.strip_prefix("    "), self.step) else {
+            return Match::No;
+        };
+        fields.step = Some(step);
+        let Some((name, text)) = metric.split_once('=') else {
+            return Match::No;
+        };
+        match number::parse(text) {
+            Some(found) if !name.is_empty() && !name.starts_with(' ') => {
+                fields.values.push((name, found));
+                Match::Record
+            }
+            _ => Match::No,
+        }
+    }
+}
+
+/// The tables that stable-baselines3 prints: `|    total_timesteps | 1024 |`.
+#[derive(Debug, Default)]
+pub struct StableBaselines {
+    step: Option<u64>,
+    section: Section,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Section {
+    #[default]
+    Other,
+    Time,
+    Train,
+}
+
+impl Grammar for StableBaselines {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some(row) = line
+            .trim()
+            .strip_prefix('|')
+            .and_then(|row| row.strip_suffix('|'))
+        else {
+            return Match::No;
+        };
+        let Some((name, cell)) = row.split_once('|') else {
+            return Match::No;
+        };
+        let (name, cell) = (name.trim(), cell.trim());
+        if let Some(section) = name.strip_suffix('/').filter(|_| cell.is_empty()) {
+            self.section = match section {
+                "time" => Section::Time,
+                "train" => Section::Train,
+                _ => Section::Other,
+            };
+            return Match::No;
+        }
+        let Some(found) = number::parse(cell) else {
+            return Match::No;
+        };
+        match (self.section, name) {
+            (Section::Time, "total_timesteps" | "total timesteps") => {
+                self.step = whole(found);
+                Match::No
+            }
+            (Section::Train, "loss" | "learning_rate") if self.step.is_some() => {
+                fields.step = self.step;
+                fields.values.push((name, found));
+                Match::Record
+            }
+            _ => Match::No,
+        }
+    }
+}
+
+/// `12/3400` or `12` behind a word.
+fn label(text: &str, word: &str) -> Option<(u64, Option<u64>)> {
+    let counts = text.split_once(word)?.1;
+    let end = counts
+        .find(|letter: char| !letter.is_ascii_digit() && letter != '/')
+        .unwrap_or(counts.len());
+    let counts = counts.get(..end)?;
+    match counts.split_once('/') {
+        Some((step, total)) => Some((step.parse().ok()?, total.parse().ok())),
+        None => Some((counts.parse().ok()?, None)),
+    }
+}
+
+/// `loss/train/total: 2.3456`
+fn value<'a>(metric: &'a str, fields: &mut Fields<'a>) -> Match {
+    let Some((name, text)) = metric.rsplit_once(": ") else {
+        return Match::No;
+    };
+    // Composer's own clock says nothing that the batch does not.
+    if name.starts_with("time/") && name != "time/token" {
+        return Match::No;
+    }
+    match number::parse(text) {
+        Some(found) => {
+            fields.values.push((name.trim(), found));
+            Match::Record
+        }
+        None => Match::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::{Whole, read_all};
+    use crate::metric::{Names, Quantity};
+
+    fn read(content: &str) -> Whole {
+        read_all(content.as_bytes(), &Names::default()).unwrap()
+    }
+
+    fn points(whole: &Whole, quantity: Quantity) -> Vec<(u64, f64)> {
+        let rows = whole.decoded.records.rows();
+        rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+            .collect()
+    }
+
+    #[test]
+    fn composer_console_and_file_agree() {
+        let console = read(
+            "[batch=1/400]:\n\t Train time/batch: 0\n\t Train loss/train/total: 4.8632\n\t Train lr-DecoupledAdamW/group0: 0.0001\n\
+             [Eval batch=1/10] Eval on eval data:\n\t Eval metrics/eval/LanguageCrossEntropy: 4.8\n\
+             [batch=50/400]:\n\t Train loss/train/total: 3.5202\n",
+        );
+        assert_eq!(
+            (console.format, console.decoded.total_steps),
+            ("composer", Some(400))
+        );
+        assert_eq!(points(&console, Quantity::TrainLoss), [(1, 4.8632), (50, 3.5202)]);
+        assert_eq!(points(&console, Quantity::EvalLoss), [(1, 4.8)]);
+        let file = read(
+            "[hyperparameter]: num_nodes: 1 \n[metric][batch=0]: time/batch: 0 \n[metric][batch=0]: loss/train/total: 4.8632 \n\
+             [stderr]: \t Train loss/train/total: 4.8632\n[metric][batch=49]: loss/train/total: 3.5202 \n",
+        );
+        assert_eq!(file.format, "composer");
+        assert_eq!(points(&file, Quantity::TrainLoss), [(1, 4.8632), (50, 3.5202)]);
+    }
+
+    #[test]
+    fn olmo_blocks() {
+        let olmo = read(
+            "2024-08-06 09:59:26.181 host:0  olmo.train:908  INFO    [step=1/739328,epoch=0]\n    optim/total_grad_norm=231.7\n    train/CrossEntropyLoss=12.18\n    throughput/total_tokens=1,048,576\n\
+             2024-08-06 10:00:05.520 host:0  olmo.train:908  INFO    [step=2/739328,epoch=0]\n    train/CrossEntropyLoss=1.7872662283480167e-06\n    eval/pile/CrossEntropyLoss=3.5\n",
+        );
+        assert_eq!((olmo.format, olmo.decoded.total_steps), ("olmo", Some(739_328)));
+        assert_eq!(
+            points(&olmo, Quantity::TrainLoss),
+            [(1, 12.18), (2, 1.787_266_228_348_016_7e-6)]
+        );
+        assert_eq!(points(&olmo, Quantity::GradNorm), [(1, 231.7)]);
+        assert_eq!(points(&olmo, Quantity::Tokens), [(1, 1_048_576.0)]);
+        assert_eq!(points(&olmo, Quantity::EvalLoss), [(2, 3.5)]);
+    }
+
+    #[test]
+    fn tables_of_stable_baselines() {
+        let table = read(
+            "----------\n| rollout/           |          |\n|    ep_rew_mean     | 22       |\n| time/              |          |\n|    total_timesteps | 1024     |\n| train/   |   |\n|    learning_rate    | 0.000292   |\n|    loss | 36 |\n|    value_loss | 79 |\n----------\n",
+        );
+        assert_eq!(table.format, "stable-baselines3");
+        assert_eq!(points(&table, Quantity::TrainLoss), [(1024, 36.0)]);
+        assert_eq!(points(&table, Quantity::LearningRate), [(1024, 0.000_292)]);
+    }
+}

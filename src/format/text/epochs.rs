@@ -1,0 +1,420 @@
+//! Trainers that count iterations within epochs: `Epoch: [3/100]  [ 120/1562]  loss: ..`.
+//!
+//! The step of a record is counted over all epochs.
+
+use super::scan::{NameFinder, named_numbers, push_value};
+use super::{Fields, Grammar, Match};
+use crate::metric::{Quantity, Role};
+
+/// Where in its epochs a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Epoch as written.
+    pub epoch: u64,
+    /// Planned epochs, when the line says it.
+    pub epochs: Option<u64>,
+    /// Iteration within the epoch; `None` in a line about a whole epoch.
+    pub iteration: Option<u64>,
+    /// Iterations of an epoch, when the line says it.
+    pub iterations: Option<u64>,
+}
+
+/// Counts steps over epochs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EpochCounter {
+    /// The number of the first epoch: 0 or 1.
+    base: u64,
+    epoch: Option<u64>,
+    /// Steps of the epochs before this one.
+    before: u64,
+    last: u64,
+}
+
+impl EpochCounter {
+    /// A counter for a trainer whose first epoch has this number.
+    pub fn from(base: u64) -> Self {
+        EpochCounter {
+            base,
+            ..EpochCounter::default()
+        }
+    }
+
+    /// The step over all epochs.
+    pub fn step(&mut self, place: Place) -> u64 {
+        let iteration = place.iteration.unwrap_or(self.last);
+        if let Some(length) = place.iterations {
+            let done = place.epoch.saturating_sub(self.base).saturating_mul(length);
+            (self.before, self.epoch) = (done, Some(place.epoch));
+            self.last = iteration;
+            return done.saturating_add(iteration);
+        }
+        // Nobody says how long an epoch is: those seen whole tell.
+        match self.epoch {
+            Some(epoch) if place.epoch > epoch => {
+                self.before = self.before.saturating_add(self.last);
+                self.last = 0;
+            }
+            Some(epoch) if place.epoch < epoch => {
+                self.before = 0;
+                self.last = 0;
+            }
+            _ => {}
+        }
+        self.epoch = Some(place.epoch);
+        self.last = place.iteration.unwrap_or(self.last);
+        self.before.saturating_add(self.last)
+    }
+
+    /// The planned number of steps.
+    pub fn total(place: Place) -> Option<u64> {
+        place.epochs?.checked_mul(place.iterations?)
+    }
+}
+
+/// A line of a trainer that counts this way.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// What follows the counters.
+    pub rest: &'a str,
+    /// It is about held-out data.
+    pub eval: bool,
+}
+
+/// One trainer's way of counting.
+pub struct Style {
+    /// Number of the first epoch.
+    pub base: u64,
+    /// Finds the counters of a line.
+    pub find: for<'a> fn(&'a str) -> Option<Counted<'a>>,
+    /// Names that mean something else than the table of names says.
+    pub rename: &'static [(&'static str, &'static str)],
+}
+
+/// minimind: `Epoch:[1/1](10/39695), loss: 8.5371, .., lr: 0.00050000`.
+pub const MINIMIND: Style = Style {
+    base: 1,
+    find: |line| {
+        let rest = line.split_once("Epoch:[")?.1;
+        let (epoch, epochs, rest) = pair(rest, "]")?;
+        let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('(')?, ")")?;
+        train(epoch, epochs, iteration, iterations, rest)
+    },
+    rename: &[],
+};
+
+/// DeiT, MAE, DINO, DETR: `Epoch: [0/100]  [   0/1562]  eta: ..  loss: 10.7 (10.7)`, and
+/// the ImageNet example: `Epoch: [0][  10/5005]  Time  0.2 ( 0.3)  Loss 6.9 (6.9)`.
+pub const METRIC_LOGGER: Style = Style {
+    base: 0,
+    find: |line| {
+        let rest = line.split_once("Epoch: [")?.1;
+        let (epoch, epochs, rest) = pair(rest, "]")?;
+        let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('[')?, "]")?;
+        iterations?;
+        train(epoch, epochs, iteration, iterations, rest)
+    },
+    rename: &[("time", "step_time"), ("data", "")],
+};
+
+/// timm: `Train: 0 [  50/1251 (  4%)]  Loss: 6.95 (6.93)  Time: 0.351s, ..  LR: 1.0e-06`.
+pub const TIMM: Style = Style {
+    base: 0,
+    find: |line| {
+        let rest = line.split_once("Train: ")?.1;
+        let (epoch, rest) = count(rest)?;
+        let rest = rest.trim_start().strip_prefix('[')?;
+        let (iteration, iterations, rest) = pair(rest, "]")?;
+        iterations?;
+        train(epoch, None, iteration, iterations, rest)
+    },
+    rename: &[("time", "step_time"), ("data", "")],
+};
+
+/// mmengine and mm 0.x: `Epoch(train) [1][200/735]  lr: 1.9870e-04  .. loss: 2.7522`,
+/// `Iter(train) [  100/40000]`, `Epoch [1][50/7330]  lr: ..`, `Iter [50/40000]  lr: ..`.
+pub const MMENGINE: Style = Style {
+    base: 1,
+    find: |line| {
+        let rest = line.split_once(" - ")?.1;
+        let at = rest.find("Epoch").or_else(|| rest.find("Iter"))?;
+        let rest = rest.get(at..)?;
+        let by_epoch = rest.starts_with("Epoch");
+        let rest = rest.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+        let (eval, rest) = match rest.strip_prefix('(') {
+            Some(mode) => {
+                let (mode, rest) = mode.split_once(')')?;
+                (mode != "train", rest)
+            }
+            None => (false, rest),
+        };
+        let rest = rest.trim_start().strip_prefix('[')?;
+        let (epoch, epochs, rest) = pair(rest, "]")?;
+        let place = if by_epoch {
+            let (iteration, iterations, _) = pair(rest.strip_prefix('[')?, "]")?;
+            Place {
+                epoch,
+                epochs: None,
+                iteration: Some(iteration),
+                iterations,
+            }
+        } else {
+            Place {
+                epoch: 1,
+                epochs: Some(1),
+                iteration: Some(epoch),
+                iterations: epochs,
+            }
+        };
+        Some(Counted { place, rest, eval })
+    },
+    rename: &[("time", "step_time"), ("data_time", "")],
+};
+
+/// PyTorch's examples: `Train Epoch: 1 [640/60000 (1%)]  Loss: 2.1`, and its word model:
+/// `| epoch   1 |   200/ 3052 batches | lr 20.00 | ms/batch 148.77 | loss  5.92 |`.
+pub const PYTORCH_EXAMPLE: Style = Style {
+    base: 1,
+    find: |line| {
+        if let Some((_, rest)) = line.split_once("Train Epoch: ") {
+            let (epoch, rest) = count(rest)?;
+            let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('[')?, "]")?;
+            return train(epoch, None, iteration, iterations, rest);
+        }
+        let (before, rest) = line.split_once("| ")?;
+        let ended = rest.strip_prefix("end of epoch ");
+        let (epoch, rest) = count(ended.or_else(|| rest.strip_prefix("epoch "))?)?;
+        if !before.trim().is_empty() {
+            return None;
+        }
+        let rest = rest.trim_start().strip_prefix('|')?;
+        if ended.is_some() {
+            let place = Place {
+                epoch,
+                ..Place::default()
+            };
+            return Some(Counted {
+                place,
+                rest,
+                eval: false,
+            });
+        }
+        let (cell, rest) = rest.split_once("batches")?;
+        let (iteration, iterations, _) = pair(cell, "")?;
+        train(epoch, None, iteration, iterations, rest)
+    },
+    rename: &[("ms/batch", "step_time_ms"), ("time", "")],
+};
+
+/// ESPnet: `3epoch:train:501-550batch: iter_time=.., loss=85.3, .., optim0_lr0=1.2e-05`.
+pub const ESPNET: Style = Style {
+    base: 1,
+    find: |line| {
+        let (before, rest) = line.split_once("epoch:train:")?;
+        let digits = before.len()
+            - before
+                .trim_end_matches(|digit: char| digit.is_ascii_digit())
+                .len();
+        let epoch = before.get(before.len() - digits..)?.parse().ok()?;
+        let (range, rest) = rest.split_once("batch:")?;
+        let iteration = range.rsplit('-').next()?.parse().ok()?;
+        train(epoch, None, iteration, None, rest)
+    },
+    rename: &[("optim0_lr0", "lr"), ("train_time", ""), ("iter_time", "")],
+};
+
+/// icefall: `Epoch 1, batch 50, loss[loss=7.2, over 7000 frames.], .., lr: 2.25e-02`.
+pub const ICEFALL: Style = Style {
+    base: 1,
+    find: |line| {
+        let (epoch, rest) = count(line.split_once("Epoch ")?.1)?;
+        let rest = rest.strip_prefix(", ")?;
+        if let Some(rest) = rest.strip_prefix("validation: ") {
+            let place = Place {
+                epoch,
+                ..Place::default()
+            };
+            return Some(Counted {
+                place,
+                rest,
+                eval: true,
+            });
+        }
+        let (iteration, rest) = count(rest.strip_prefix("batch ")?)?;
+        train(epoch, None, iteration, None, rest)
+    },
+    rename: &[],
+};
+
+fn train(
+    epoch: u64,
+    epochs: Option<u64>,
+    iteration: u64,
+    iterations: Option<u64>,
+    rest: &str,
+) -> Option<Counted<'_>> {
+    Some(Counted {
+        place: Place {
+            epoch,
+            epochs,
+            iteration: Some(iteration),
+            iterations,
+        },
+        rest,
+        eval: false,
+    })
+}
+
+/// A whole number, behind blanks.
+fn count(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim_start();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    Some((text.get(..digits)?.parse().ok()?, text.get(digits..)?))
+}
+
+/// `3/100 (4%)` or `3` up to `end`.
+fn pair<'a>(text: &'a str, end: &str) -> Option<(u64, Option<u64>, &'a str)> {
+    let (inside, rest) = if end.is_empty() {
+        (text, "")
+    } else {
+        text.split_once(end)?
+    };
+    let (first, after) = count(inside)?;
+    let second = after.trim_start().strip_prefix('/').and_then(count);
+    Some((first, second.map(|(second, _)| second), rest))
+}
+
+/// Reads the lines of a [`Style`].
+pub struct EpochGrammar {
+    style: &'static Style,
+    names: NameFinder,
+    counter: EpochCounter,
+}
+
+impl EpochGrammar {
+    /// A grammar for a style.
+    pub fn new(style: &'static Style) -> Self {
+        EpochGrammar {
+            style,
+            names: NameFinder::default(),
+            counter: EpochCounter::from(style.base),
+        }
+    }
+}
+
+impl Grammar for EpochGrammar {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some(counted) = (self.style.find)(line) else {
+            return Match::No;
+        };
+        let train_loss = Role::of(Quantity::TrainLoss);
+        let mut has_loss = false;
+        named_numbers(counted.rest, |named| {
+            let (name, fit) = self.names.find(named.words);
+            let renamed = self
+                .style
+                .rename
+                .iter()
+                .find(|(from, _)| name.eq_ignore_ascii_case(from));
+            let role = fit.map(|fit| fit.role);
+            let loss = role.is_some_and(|role| role.same_slot(train_loss));
+            has_loss |= loss;
+            match renamed {
+                Some((_, "")) => {}
+                Some((_, to)) => fields.values.push((to, named.value)),
+                None if loss && counted.eval => fields.values.push(("validation loss", named.value)),
+                None if role == Some(Role::Step) => {}
+                // The first of two readings is that of the batch, the second a mean.
+                None if fields.values.iter().any(|(known, _)| *known == name) => {}
+                None => push_value(fields, name, fit, &named),
+            }
+        });
+        if fields.values.is_empty() {
+            return Match::No;
+        }
+        if counted.eval {
+            // Evaluations count batches of their own: they belong to the last step.
+            return if has_loss { Match::Record } else { Match::No };
+        }
+        fields.step = Some(self.counter.step(counted.place));
+        fields.total = EpochCounter::total(counted.place);
+        Match::Record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn steps_count_on_over_epochs() {
+        for (format, content, steps, loss) in [
+            (
+                "minimind",
+                "Epoch:[1/2](10/100), loss: 8.5, lr: 0.0005, epoch_time: 1.0min\nEpoch:[2/2](10/100), loss: 7.5, lr: 0.0004, epoch_time: 1.0min\n",
+                vec![10, 110],
+                7.5,
+            ),
+            (
+                "metric-logger",
+                "Epoch: [0/100]  [   0/1562]  eta: 3:32:02  loss: 10.77 (10.9)  lr: 0.1 (0.2)  time: 8.1  data: 4.4\nEpoch: [1/100]  [  10/1562]  eta: 3:32:02  loss: 9.5 (10.77)  lr: 0.1\n",
+                vec![0, 1572],
+                9.5,
+            ),
+            (
+                "metric-logger",
+                "Epoch: [0][  10/5005]\tTime  0.200 ( 0.300)\tData  0.1 ( 0.1)\tLoss 6.9e+00 (6.95e+00)\tAcc@1   0.00 (  0.10)\nEpoch: [1][   0/5005]\tTime  0.2 ( 0.3)\tLoss 5.5 (5.6)\n",
+                vec![10, 5005],
+                5.5,
+            ),
+            (
+                "timm",
+                "Train: 0 [  50/1251 (  4%)]  Loss: 6.95 (6.93)  Time: 0.351s,  364.67/s  (0.4s, 300/s)  LR: 1.000e-06  Data: 0.01 (0.02)\nTrain: 2 [   0/1251 (  0%)]  Loss: 6.5 (6.5)  Time: 0.3s  LR: 1.0e-05\n",
+                vec![50, 2502],
+                6.5,
+            ),
+            (
+                "mmengine",
+                "10/30 22:18:02 - mmengine - INFO - Epoch(train) [1][200/735]  lr: 1.9870e-04  eta: 2:46:39  time: 2.8906  data_time: 0.0042  memory: 10762  loss: 2.7522  grad_norm: 3.0608\n2023/06/05 20:18:15 - mmengine - INFO - Epoch(train)  [11][3/735]  lr: 4.0e-03  loss: 0.35\n",
+                vec![200, 7353],
+                0.35,
+            ),
+            (
+                "mmengine",
+                "2021-01-01 10:00:00,000 - mmseg - INFO - Iter [50/40000]\tlr: 9.9e-03, eta: 5:00:00, time: 0.5, loss: 1.2\n2021-01-01 10:00:10,000 - mmseg - INFO - Iter [100/40000]\tlr: 9.9e-03, eta: 5:00:00, time: 0.5, loss: 1.1\n",
+                vec![50, 100],
+                1.1,
+            ),
+            (
+                "pytorch-example",
+                "| epoch   1 |   200/ 3052 batches | lr 20.00 | ms/batch 148.77 | loss  5.92 | ppl   371.31\n| epoch   2 |   200/ 3052 batches | lr 20.00 | ms/batch 148.77 | loss  5.02 | ppl   150\n",
+                vec![200, 3252],
+                5.02,
+            ),
+            (
+                "espnet",
+                "[host] 2024-01-01 00:00:00,000 (trainer:762) INFO: 1epoch:train:1-50batch: iter_time=0.1, loss_ctc=90.1, loss=85.3, grad_norm=3.1, optim0_lr0=1.2e-05, train_time=1.2\n[host] 2024-01-01 00:00:00,000 (trainer:762) INFO: 2epoch:train:1-50batch: iter_time=0.1, loss=80.3, optim0_lr0=1.2e-05\n",
+                vec![50, 100],
+                80.3,
+            ),
+            (
+                "icefall",
+                "2023-01-01 10:00:00,000 INFO [train.py:895] Epoch 1, batch 50, loss[loss=7.2, over 7000.00 frames. ], tot_loss[loss=7.6, over 90000.00 frames. ], batch size: 20, lr: 2.25e-02\n2023-01-01 10:01:00,000 INFO [train.py:895] Epoch 1, batch 100, loss[loss=6.2, over 7000.00 frames. ], tot_loss[loss=7.6, over 90000.00 frames. ], batch size: 20, lr: 2.25e-02\n",
+                vec![50, 100],
+                6.2,
+            ),
+        ] {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(read.format, format, "{content}");
+            assert_eq!(read.decoded.records.steps(), steps, "{content}");
+            let last = steps.len() - 1;
+            assert_eq!(
+                read.decoded.records.value(last, Quantity::TrainLoss),
+                Some(loss),
+                "{content}"
+            );
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Progress bars of tqdm, and the metrics in their tails: `12%|#2  | 120/1000 [02:00<14:40,
+//! 1.00s/it, loss=3.21, lr=1e-4]`.
+//!
+//! For trainers that print nothing else (Lightning, kohya's scripts, diffusers, Levanter).
+//! A bar is redrawn many times for one step, and the first drawing of a step often shows
+//! the metrics of the last one: what counts is the last drawing. So a step is taken when
+//! the next one is drawn, and the very last one when it is drawn again.
+
+use super::scan::{NameFinder, named_numbers, push_value};
+use super::{Fields, Grammar, Match};
+use crate::metric::{Quantity, Role};
+
+/// A progress bar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bar<'a> {
+    /// What stands before it.
+    pub description: &'a str,
+    /// Done so far.
+    pub done: u64,
+    /// Planned, when known.
+    pub total: Option<u64>,
+    /// The tail behind the rate: `loss=3.21, lr=1e-4`.
+    pub metrics: &'a str,
+}
+
+/// The progress bar of a line, if it is one.
+pub fn bar(line: &str) -> Option<Bar<'_>> {
+    let bytes = line.as_bytes();
+    // `description: 12%|####  | 120/1000 [..]`, or `description: |   | 7/? [..]`.
+    let first = memchr::memchr(b'|', bytes)?;
+    let second = first + 1 + memchr::memchr(b'|', bytes.get(first + 1..)?)?;
+    let before = line.get(..first)?.trim_end();
+    let description = match before.strip_suffix('%') {
+        Some(percent) => percent.trim_end_matches(|digit: char| digit.is_ascii_digit()),
+        None => before,
+    };
+    let counts = line.get(second + 1..)?.trim_start();
+    let (counts, rest) = counts.split_once(" [")?;
+    let (done, total) = counts.split_once('/')?;
+    let done = number(done)?;
+    let inside = rest.rsplit_once(']').map_or(rest, |(inside, _)| inside);
+    if !inside.contains("it/s") && !inside.contains("/it") {
+        return None;
+    }
+    let rate = inside
+        .find("it/s")
+        .map(|at| at + 4)
+        .or(inside.find("/it").map(|at| at + 3))?;
+    Some(Bar {
+        description: description.trim_end_matches([' ', ':']),
+        done,
+        total: number(total),
+        metrics: inside.get(rate..)?.trim_start_matches([',', ' ']),
+    })
+}
+
+/// `120`, `20.0it`, `200kit`
+fn number(text: &str) -> Option<u64> {
+    let text = text.trim().trim_end_matches("it");
+    crate::format::number::parse(text).and_then(crate::format::roles::whole)
+}
+
+/// The grammar.
+#[derive(Debug, Default)]
+pub struct Progress {
+    names: NameFinder,
+    /// The step that is being drawn.
+    drawn: Option<Drawn>,
+    /// The last evaluation, which is carried along until the next one.
+    evaluated: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Drawn {
+    step: u64,
+    values: [Option<f64>; Quantity::COUNT],
+    /// It was handed out already.
+    taken: bool,
+}
+
+/// Bars about other things than training.
+const NOT_TRAINING: &[&str] = &[
+    "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map", "generat", "load",
+];
+
+impl Grammar for Progress {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some(bar) = bar(line).filter(|bar| bar.done > 0 && !bar.metrics.is_empty()) else {
+            return Match::No;
+        };
+        let description = bar.description.to_ascii_lowercase();
+        if NOT_TRAINING.iter().any(|word| description.contains(word)) {
+            return Match::No;
+        }
+        // `Epoch 3:` counts within epochs.
+        let epoch = bar
+            .description
+            .rsplit_once("poch ")
+            .and_then(|(_, epoch)| epoch.trim().split(['/', ' ']).next()?.parse::<u64>().ok())
+            .unwrap_or(0);
+        if epoch == 0 {
+            fields.total = bar.total;
+        }
+        let step = epoch
+            .saturating_mul(bar.total.unwrap_or(0))
+            .saturating_add(bar.done);
+        let mut values = [None; Quantity::COUNT];
+        named_numbers(bar.metrics, |named| {
+            let (name, fit) = self.names.find(named.words);
+            let mut one = Fields::default();
+            push_value(&mut one, name, fit, &named);
+            if let (Some(Role::Value { quantity, scale }), Some((_, value))) =
+                (fit.map(|fit| fit.role), one.values.first())
+            {
+                values[quantity.index()].get_or_insert(value * scale);
+            }
+        });
+        if values[Quantity::TrainLoss.index()].is_none() && values[Quantity::EvalLoss.index()].is_none() {
+            return Match::Notice;
+        }
+        match &mut self.drawn {
+            Some(drawn) if drawn.step == step => {
+                let again = !drawn.taken && Some(bar.done) == bar.total;
+                if drawn.taken {
+                    // Only an evaluation can still come.
+                    values[Quantity::TrainLoss.index()] = None;
+                }
+                drawn.values = values;
+                drawn.taken |= again;
+                let drawn = *drawn;
+                if again || drawn.taken {
+                    return self.hand_out(drawn, fields);
+                }
+                Match::Notice
+            }
+            before => {
+                let before = before.replace(Drawn {
+                    step,
+                    values,
+                    taken: false,
+                });
+                match before {
+                    Some(drawn) if !drawn.taken => self.hand_out(drawn, fields),
+                    _ => Match::Notice,
+                }
+            }
+        }
+    }
+}
+
+impl Progress {
+    fn hand_out(&mut self, drawn: Drawn, fields: &mut Fields<'_>) -> Match {
+        fields.step = Some(drawn.step);
+        for quantity in Quantity::ALL {
+            let Some(value) = drawn.values[quantity.index()] else {
+                continue;
+            };
+            if quantity == Quantity::EvalLoss {
+                if self
+                    .evaluated
+                    .is_some_and(|last| last.to_bits() == value.to_bits())
+                {
+                    continue;
+                }
+                self.evaluated = Some(value);
+            } else if drawn.taken && drawn.values[Quantity::TrainLoss.index()].is_none() {
+                continue;
+            }
+            fields.values.push((quantity.name(), value));
+        }
+        if fields.values.is_empty() {
+            Match::Notice
+        } else {
+            Match::Record
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::read_all;
+    use crate::metric::Names;
+
+    #[test]
+    fn bars_are_told_from_tables() {
+        let found = bar(" 12%|█▏        | 120/1000 [02:00<14:40,  1.00s/it, loss=3.21, lr=1e-4]").unwrap();
+        assert_eq!(
+            (found.done, found.total, found.metrics),
+            (120, Some(1000), "loss=3.21, lr=1e-4")
+        );
+        let found = bar("Validation DataLoader 0: |          | 7/? [00:00<00:00, 105.42it/s]").unwrap();
+        assert_eq!(
+            (found.done, found.total, found.description),
+            (7, None, "Validation DataLoader 0")
+        );
+        assert!(bar("| a | b | 1/2 [x]").is_none());
+    }
+
+    #[test]
+    fn one_point_a_step() {
+        let content = "\rEpoch 0:   0%|          | 0/4 [00:00<?, ?it/s]\rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.830]\
+            \rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.700]\rEpoch 0:  50%|#####     | 2/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.5]\
+            \rValidation DataLoader 0:  50%|#####     | 1/2 [00:00<00:00, 99.0it/s, val_loss=9.0]\rEpoch 0:  75%|###     | 3/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\
+            \rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.0, val_loss=4.1]\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!((read.format, read.decoded.total_steps), ("progress-bar", Some(4)));
+        assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4]);
+        assert_eq!(read.decoded.records.value(0, Quantity::TrainLoss), Some(4.7));
+        assert_eq!(read.decoded.records.value(2, Quantity::EvalLoss), Some(4.1));
+        assert_eq!(read.decoded.records.value(3, Quantity::EvalLoss), None);
+        assert_eq!(read.decoded.records.value(3, Quantity::TrainLoss), Some(4.0));
+    }
+}

@@ -1,0 +1,129 @@
+//! Trainers whose lines have a shape so plain that it must fit from end to end.
+
+use super::scan::named_numbers;
+use super::{Fields, Grammar, Match};
+use crate::format::number;
+
+/// llama2.c: `100 | loss 9.1234 | lr 1.000000e-04 | 120.53ms | mfu 12.34%`, and nanoGPT's
+/// `step 250: train loss 3.9, val loss 3.8`.
+#[derive(Debug, Default)]
+pub struct Llama2c;
+
+impl Grammar for Llama2c {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if let Some(rest) = line.strip_prefix("step ")
+            && let Some((step, rest)) = rest.split_once(": train loss ")
+            && let Some((_, eval)) = rest.split_once(", val loss ")
+        {
+            fields.step = step.trim().parse().ok();
+            let Some(value) = number::parse(eval.split([',', ' ']).next().unwrap_or_default()) else {
+                return Match::No;
+            };
+            fields.values.push(("val loss", value));
+            // Alone it is nanoGPT's.
+            return if fields.step.is_some() {
+                Match::Record
+            } else {
+                Match::No
+            };
+        }
+        let mut cells = line.split(" | ");
+        let step = cells.next().and_then(|step| step.trim().parse().ok());
+        let (Some(step), Some(loss), Some(rate)) = (
+            step,
+            cells.next().and_then(|cell| cell.trim().strip_prefix("loss ")),
+            cells.next().and_then(|cell| cell.trim().strip_prefix("lr ")),
+        ) else {
+            return Match::No;
+        };
+        let (Some(loss), Some(rate)) = (number::parse(loss), number::parse(rate)) else {
+            return Match::No;
+        };
+        fields.step = Some(step);
+        fields.values.extend([("loss", loss), ("lr", rate)]);
+        Match::Record
+    }
+}
+
+/// RWKV-LM's `train_log.txt`: epoch, loss, perplexity, learning rate, time, epoch. The
+/// perplexity proves it: it is the exponential of the loss.
+#[derive(Debug, Default)]
+pub struct Rwkv;
+
+impl Grammar for Rwkv {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let mut words = line.split_ascii_whitespace();
+        let epoch = words.next().and_then(|word| word.parse().ok());
+        let mut number = || words.next().and_then(number::parse);
+        let (Some(epoch), Some(loss), Some(perplexity), Some(rate)) = (epoch, number(), number(), number())
+        else {
+            return Match::No;
+        };
+        let proven = (loss.exp() / perplexity - 1.0).abs() < 1e-3;
+        if !proven || !(0.0..1.0).contains(&rate) {
+            return Match::No;
+        }
+        fields.step = Some(epoch);
+        fields.values.extend([("loss", loss), ("lr", rate)]);
+        Match::Record
+    }
+}
+
+/// Google's CLU (T5X, AXLearn, AlgoPerf): `.. logging_writer.py:48] [100] grad_norm=10.3,
+/// loss=11.6913`.
+#[derive(Debug, Default)]
+pub struct Clu;
+
+impl Grammar for Clu {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some((_, rest)) = line.split_once("logging_writer.py:") else {
+            return Match::No;
+        };
+        let Some((step, metrics)) = rest.split_once("] [").and_then(|(_, rest)| rest.split_once("] ")) else {
+            return Match::No;
+        };
+        fields.step = step.parse().ok();
+        named_numbers(metrics, |named| fields.values.push((named.words, named.value)));
+        if fields.step.is_some() && !fields.values.is_empty() {
+            Match::Record
+        } else {
+            Match::No
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn one_line_of_each() {
+        for (format, content, step, loss) in [
+            (
+                "llama2.c",
+                "step 0: train loss 10.4, val loss 10.5\n0 | loss 10.3751 | lr 0.000000e+00 | 5243.12ms | mfu -100.00%\n100 | loss 9.1234 | lr 5.0e-05 | 120.53ms | mfu 12.34%\n",
+                100,
+                9.1234,
+            ),
+            (
+                "rwkv",
+                "NEW RUN 2024-01-01\n0 3.912023 50.0000 0.00060000 2024-01-01 10:00:00.1 0\n1 3.218876 25.0000 0.00059000 2024-01-01 11:00:00.1 1\n",
+                1,
+                3.218876,
+            ),
+            (
+                "clu",
+                "I0315 20:56:21.411760 140544972699392 logging_writer.py:48] [100] global_step=100, grad_norm=10.3496, loss=11.6913\n",
+                100,
+                11.6913,
+            ),
+        ] {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(read.format, format);
+            let last = read.decoded.records.len() - 1;
+            assert_eq!(read.decoded.records.steps().last(), Some(&step));
+            assert_eq!(read.decoded.records.value(last, Quantity::TrainLoss), Some(loss));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Finds the files beside a log that state the plan of its run.
+
+use std::path::{Path, PathBuf};
+
+use crate::format::hints::Hints;
+use crate::format::sidecar;
+
+/// In a folder with more entries than this the settings of one run are not looked for:
+/// it holds many runs, or something else altogether.
+const MOST_ENTRIES: usize = 64;
+/// A log may lie this deep below the folder of its run.
+const MOST_FOLDERS: usize = 4;
+
+/// Folders in which clients put logs, below the folder of the run.
+const INNER: &[&str] = &[
+    "logs",
+    "log",
+    "files",
+    "plots",
+    "metrics",
+    "train",
+    "val",
+    "csv",
+    "tb",
+    "tensorboard",
+    "vis_data",
+    "wandb",
+];
+
+/// What the files beside a log, and above it where its client puts logs into folders of
+/// their own, state about the plan of the run. The nearer file holds. What cannot be read
+/// states nothing.
+pub fn beside(log: &Path) -> Hints {
+    let mut hints = Hints::default();
+    let mut folder = log.parent();
+    for _ in 0..MOST_FOLDERS {
+        let Some(here) = folder else { break };
+        for path in sidecars(here) {
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let small = std::fs::metadata(&path)
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= sidecar::LARGEST);
+            if let (true, Ok(content)) = (small, std::fs::read(&path)) {
+                hints.complete(&sidecar::read(&name, &content));
+            }
+        }
+        let inner = here.file_name().is_some_and(|name| {
+            let name = name.to_string_lossy();
+            INNER.contains(&name.as_ref()) || name.starts_with("version_") || name.starts_with("checkpoint-")
+        });
+        folder = here.parent().filter(|_| inner);
+    }
+    hints
+}
+
+/// Files of a folder that may state settings, in the order of their names.
+fn sidecars(folder: &Path) -> Vec<PathBuf> {
+    // A bare file name has the empty path for its folder.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let entries: Vec<PathBuf> = entries
+        .take(MOST_ENTRIES + 1)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    if entries.len() > MOST_ENTRIES {
+        return Vec::new();
+    }
+    let mut found: Vec<PathBuf> = entries
+        .into_iter()
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| sidecar::is_sidecar(&name.to_string_lossy()))
+        })
+        .collect();
+    found.push(folder.join(".hydra/config.yaml"));
+    // A model card, if there is one, was written last and by hand.
+    found.sort_by_key(|path| {
+        (
+            path.extension().is_some_and(|ending| ending == "md"),
+            path.clone(),
+        )
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::hints::Fact;
+
+    #[test]
+    fn the_nearer_settings_hold_and_strangers_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |path: &str, content: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
+        put("run/args.yaml", "max_steps: 1000\nlearning_rate: 0.1\n");
+        put(
+            "run/.hydra/config.yaml",
+            "trainer:\n  max_steps: 7\n  warmup_steps: 50\n",
+        );
+        put("run/lightning_logs/hparams.yaml", "max_steps: 9\n");
+        put("run/logs/version_0/hparams.yaml", "learning_rate: 0.2\n");
+        put("run/logs/version_0/metrics.csv", "");
+        let hints = beside(&folder.path().join("run/logs/version_0/metrics.csv"));
+        assert_eq!(hints.total_steps(), Some(7));
+        assert_eq!(hints.number(Fact::PeakLearningRate), Some(0.2));
+        assert_eq!(hints.warm_up_steps(), Some(50));
+        put("other/deep/log.txt", "");
+        put("other/config.json", "{\"max_steps\": 5}");
+        assert!(beside(&folder.path().join("other/deep/log.txt")).is_empty());
+        assert!(beside(Path::new("/nowhere/log.txt")).is_empty());
+    }
+}

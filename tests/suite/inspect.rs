@@ -1,0 +1,115 @@
+//! `losscast inspect` explains itself.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn inspect(arguments: &[&str]) -> String {
+    let output = Command::cargo_bin("losscast")
+        .unwrap()
+        .arg("inspect")
+        .args(arguments)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn account(path: &Path) -> Value {
+    serde_json::from_str(&inspect(&["--format", "json", path.to_str().unwrap()])).unwrap()
+}
+
+#[test]
+fn a_users_own_format_is_tested_with_inspect() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("train.log");
+    let lines: String = (1..60)
+        .map(|step| {
+            format!(
+                "tick {step} :: objective -> {:.3} :: eta -> 1e-3\n",
+                3.0 + 1.0 / f64::from(step)
+            )
+        })
+        .collect();
+    std::fs::write(&log, lines + "tick 60 :: objective -> broken :: eta -> 1e-3\n").unwrap();
+    let log_name = log.to_str().unwrap();
+    assert!(inspect(&[log_name]).contains("[[format]] in losscast.toml"));
+    std::fs::write(
+        folder.path().join("losscast.toml"),
+        "[[format]]\nname = \"ours\"\npattern = 'tick (?<step>\\d+) :: objective -> (?<loss>\\S+) :: eta -> (?<lr>\\S+)'\n",
+    )
+    .unwrap();
+    let text = inspect(&[log_name]);
+    for part in [
+        "format         ours",
+        "the pattern in losscast.toml matches",
+        "loss is the train_loss",
+        "lr is the learning_rate",
+        "line 60: the group `loss` caught `broken`",
+    ] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+}
+
+#[test]
+fn the_account_names_the_reason_the_rivals_and_the_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("metrics.jsonl");
+    let mut lines = String::from("{\"config\": {\"max_steps\": 500, \"lr_scheduler_type\": \"cosine\"}}\n");
+    for step in 0..40 {
+        lines.push_str(&format!(
+            "{{\"_step\": {}, \"global_step\": {step}, \"loss\": 3.0, \"train/loss\": 3.1}}\n",
+            step * 3
+        ));
+    }
+    lines.push_str("{\"global_step\": 20, \"loss\": 2.9}\n{\"global_step\": 21, \"lo\n");
+    std::fs::write(&log, lines).unwrap();
+    let account = account(&log);
+    let file = &account["files"][0];
+    assert_eq!(file["format"], "jsonl");
+    assert_eq!(file["why"]["certain"], false);
+    assert!(file["why"]["records_in_sample"].as_u64() >= Some(40));
+    let column = |name: &str| {
+        let columns = file["columns"].as_array().unwrap();
+        columns
+            .iter()
+            .find(|column| column["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(column("global_step")["role"], "step");
+    assert_eq!(column("global_step")["alternatives"][0], "_step");
+    assert_eq!(column("global_step")["flag"], "--step");
+    assert_eq!(column("loss")["alternatives"][0], "train/loss");
+    assert_eq!(file["resumed_at"][0], 20);
+    assert_eq!(file["lines"]["skipped"], 1);
+    assert_eq!(file["lines"]["examples"][0]["line"], 43);
+    assert_eq!(file["total_steps"], 500);
+    assert!(
+        file["stated"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|hint| hint["fact"] == "scheduler")
+    );
+    assert!(file["data_age_seconds"].as_f64() >= Some(0.0));
+    let options = file["options"].to_string();
+    assert!(options.contains("--schedule"), "{options}");
+}
+
+#[test]
+fn a_file_that_is_no_run_says_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("rewards.jsonl");
+    std::fs::write(
+        &log,
+        "{\"step\": 1, \"reward\": 3}\n{\"step\": 2, \"reward\": 4}\n",
+    )
+    .unwrap();
+    let account = account(&log);
+    let found = account["problems"][0]["found"].as_str().unwrap();
+    assert!(
+        found.contains("reward") && found.contains("--loss NAME"),
+        "{found}"
+    );
+}
