@@ -31,6 +31,8 @@ const GOOD_FIT: f64 = 0.8;
 const ATTENTION_POINTS: usize = 80;
 /// Below this, growth means nothing yet: healthy runs reach 40.
 const WORTH_A_LOOK: f64 = 50.0;
+/// Growth that feeds on itself may become this much faster than it was.
+const SPEEDS_UP: f64 = 2.0;
 /// Standard errors on either side of an 80% interval.
 const INTERVAL_ERRORS: f64 = 1.3;
 /// Records before the fit is looked at again.
@@ -205,7 +207,8 @@ fn remember(points: &mut VecDeque<(f64, f64)>, room: usize, step: u64, value: f6
 /// one against the logarithm of the step for growth that slows down (parameters grow
 /// like a power of the step). The most likely step is the median of the crossings; the
 /// interval spans all of them, each with 1.3 standard errors of its slope, which are
-/// doubled because neighbouring records resemble each other.
+/// doubled because neighbouring records resemble each other; its early end allows for
+/// growth that feeds on itself.
 fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64) -> Option<Projection> {
     let &(_, level) = points.back()?;
     let now = step as f64;
@@ -251,7 +254,7 @@ fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64) -> Option<Proj
         threshold: target.exp().round(),
         made_at_step: step,
         step: likely.ceil() as u64,
-        earliest: earliest.min(likely).max(now).floor() as u64,
+        earliest: (now + (earliest.min(likely).max(now) - now) / SPEEDS_UP).floor() as u64,
         latest: in_range(latest).then_some(latest.ceil() as u64),
     })
 }

@@ -51,7 +51,7 @@ impl Detector for VanishingGradient {
         }
         self.small += 1;
         self.largest = self.largest.max(gradient);
-        if self.small % RECORDS != 0 {
+        if !self.small.is_multiple_of(RECORDS) {
             return;
         }
         let severity = if self.largest < EPSILON {
