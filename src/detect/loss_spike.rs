@@ -294,7 +294,8 @@ impl LossSpike {
         } else {
             0
         };
-        let again = loss > open.worst && open.points <= CONFIRM_WITHIN && open.baseline > 0.0;
+        // As far above the worst as a spike must be: of several records one is always a little above.
+        let again = loss > OVER_WORST * open.worst && open.points <= CONFIRM_WITHIN && open.baseline > 0.0;
         if again || loss > SHORT_RISE * open.worst.max(0.0) && open.baseline > 0.0 {
             open.confirmed = true;
         }
