@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::alert::Alert;
-pub use crate::forecast::{Forecast, ProjectionPoint};
+pub use crate::forecast::scenario::Scenario;
+use crate::forecast::{Forecast, ProjectionPoint};
 pub use crate::law::LawView;
 use crate::metric::Quantity;
 pub use crate::run::series::CurvePoint;
@@ -167,6 +168,8 @@ pub struct LossView {
     pub forecast: Option<Forecast>,
     /// Why there is no forecast, when there is none.
     pub forecast_reason: String,
+    /// What would come of possible plans, while the real one is not known.
+    pub scenarios: Vec<Scenario>,
     /// The law that fits best.
     pub law: Option<LawView>,
     /// The curve, for charts.

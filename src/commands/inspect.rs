@@ -90,6 +90,14 @@ fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut im
             format!("line {}: {} in `{}`", bad.line, bad.reason, bad.excerpt),
         )?;
     }
+    if !run.settings.is_empty() {
+        let settings: Vec<String> = run
+            .settings
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        line("settings", settings.join(", "))?;
+    }
     line("segments", segments(run))?;
     for hint in run.hints.all() {
         line(
@@ -371,6 +379,8 @@ fn file_json(run: &Run, view: Option<&RunView>, now: f64, names: &Names) -> Valu
                 "excerpt": bad.excerpt,
             })).collect::<Vec<_>>(),
         },
+        "settings": run.settings,
+        "summary": run.summary,
         "segments": run.segments(),
         "resumed_at": run.resumed_at,
         "stated": run.hints.all().iter().map(|hint| json!({

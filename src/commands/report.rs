@@ -113,6 +113,13 @@ pub(super) fn loss_json(loss: &LossView) -> Value {
             "basis": forecast.basis,
             "prior_based": forecast.prior_based,
         })),
+        "scenarios": loss.scenarios.iter().map(|scenario| json!({
+            "name": scenario.name,
+            "at_step": scenario.at_step,
+            "final_loss": finite(scenario.final_loss),
+            "low": finite(scenario.low),
+            "high": finite(scenario.high),
+        })).collect::<Vec<_>>(),
         "forecast_reason": (!loss.forecast_reason.is_empty()).then_some(&loss.forecast_reason),
         "law": loss.law.map(|law| json!({
             "l0": finite(law.l0),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Options;
 use super::cohort::{Statement, Statements, heard};
+use super::stated;
 use crate::fit::points;
 use crate::forecast::cohort::{Member, Profile};
 use crate::forecast::{self, Outcome, Task};
@@ -34,6 +35,7 @@ pub struct FitJob {
     last_step: u64,
     rates: RecordedRates,
     schedule: Option<Schedule>,
+    stated: Option<Schedule>,
     total_steps: Option<u64>,
     level: f64,
     plan: Option<Plan>,
@@ -71,7 +73,13 @@ impl FitJob {
             quantity: self.quantity,
             generation: self.generation,
             points_seen: self.points_seen,
-            plan: Plan::new(&RecordedRates::default(), None, self.last_step, self.total_steps),
+            plan: Plan::new(
+                &RecordedRates::default(),
+                None,
+                None,
+                self.last_step,
+                self.total_steps,
+            ),
             outcome: Outcome {
                 reason: reason.to_owned(),
                 ..Outcome::default()
@@ -100,6 +108,7 @@ impl FitJob {
             smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
             last_step: series.last_step().unwrap_or_default().max(run.last_step()),
             rates: run.rates.clone(),
+            stated: stated::schedule(&run.hints, run.logged_total_steps),
             schedule: options.schedule_of(&run.identity.id).cloned(),
             total_steps: options
                 .total_steps_of(&run.identity.id)
@@ -146,6 +155,7 @@ impl FitJob {
             Plan::new(
                 &self.rates,
                 self.schedule.as_ref(),
+                self.stated.as_ref(),
                 self.last_step,
                 self.total_steps,
             )

@@ -55,9 +55,15 @@ impl Groups {
     }
 
     /// Chooses the log that stands for each run and lets it borrow what it lacks.
-    pub(super) fn update(&mut self, entries: &mut BTreeMap<FileKey, Entry>, revision: u64, settled: bool) {
+    /// Returns the logs that stood for a run until now.
+    pub(super) fn update(
+        &mut self,
+        entries: &mut BTreeMap<FileKey, Entry>,
+        revision: u64,
+        settled: bool,
+    ) -> Vec<FileKey> {
         if self.updated_at == Some(revision) {
-            return;
+            return Vec::new();
         }
         self.updated_at = Some(revision);
         let mut runs: BTreeMap<&str, Vec<FileKey>> = BTreeMap::new();
@@ -70,7 +76,7 @@ impl Groups {
             .collect();
         self.leaders
             .retain(|run, _| runs.binary_search_by(|(known, _)| known.cmp(run)).is_ok());
-        self.leading.clear();
+        let led = std::mem::take(&mut self.leading);
         for (run, keys) in runs {
             let known = self.leaders.get(&run).copied().filter(|_| settled);
             let Some(leader) = leader(entries, &keys, known) else {
@@ -86,6 +92,7 @@ impl Groups {
                 borrow(entries, leader, &keys);
             }
         }
+        led.difference(&self.leading).copied().collect()
     }
 }
 

@@ -5,6 +5,7 @@ pub mod cohort;
 mod crossover;
 mod fitting;
 mod identity;
+mod stated;
 mod view;
 
 use std::collections::BTreeMap;
@@ -174,10 +175,19 @@ impl Engine {
         }
     }
 
+    /// Chooses the logs that stand for runs. The others say nothing to siblings: they
+    /// would only repeat what the one that stands for them says.
+    fn regroup(&mut self) {
+        let settled = self.loading.is_none();
+        for key in self.groups.update(&mut self.entries, self.revision, settled) {
+            self.statements.forget(key);
+        }
+    }
+
     /// The next fit worth making, or `None` when every forecast is fresh enough.
     pub fn next_job(&mut self, now: f64) -> Option<FitJob> {
         let caught_up = self.loading.is_none();
-        self.groups.update(&mut self.entries, self.revision, caught_up);
+        self.regroup();
         let options = &self.options;
         let (groups, statements) = (&self.groups, &self.statements);
         let leading = |entry: &(&FileKey, &mut Entry)| groups.leads(*entry.0);
@@ -200,7 +210,7 @@ impl Engine {
             && let Some(fit) = entry.fits.iter_mut().find(|fit| fit.quantity == done.quantity)
         {
             let fresh = done.generation == entry.generation;
-            if fresh && fit.differs(&done) {
+            if fresh && self.groups.leads(done.key) && fit.differs(&done) {
                 self.statements.put(done.key, done.quantity, done.member.clone());
             }
             fit.finish(done, fresh, now);
@@ -243,8 +253,7 @@ impl Engine {
 
     /// A picture of everything known at `now`.
     pub fn snapshot(&mut self, now: f64) -> Snapshot {
-        self.groups
-            .update(&mut self.entries, self.revision, self.loading.is_none());
+        self.regroup();
         let options = &self.options;
         let mut any_changed = false;
         let mut runs: Vec<Arc<RunView>> = Vec::with_capacity(self.entries.len());

@@ -200,6 +200,11 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> O
         sparkline: sparkline(series),
         forecast,
         forecast_reason,
+        scenarios: if diverged {
+            Vec::new()
+        } else {
+            outcome.scenarios.clone()
+        },
         law: outcome.law,
         curve: Arc::new(Curve {
             points: series.buckets().iter().map(Bucket::curve_point).collect(),

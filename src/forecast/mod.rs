@@ -3,10 +3,12 @@
 //! Pure numbers: the same task gives the same outcome.
 
 pub mod cohort;
+pub mod scenario;
 
 use std::sync::Arc;
 
 use cohort::Member;
+use scenario::{Scenario, scenarios};
 
 use crate::fit::cohort::{Pool, Testimony};
 use crate::fit::{FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
@@ -81,6 +83,10 @@ pub struct Outcome {
     pub projection: Vec<ProjectionPoint>,
     /// The distribution of the loss at the last step, while that lies ahead.
     pub distribution: Option<Mixture>,
+    /// What would come of possible plans, while the real one is not known.
+    pub scenarios: Vec<Scenario>,
+    /// How many siblings were heard.
+    pub siblings: usize,
 }
 
 /// Standard deviation of the loss that a finished run reached, as a share of it.
@@ -124,18 +130,31 @@ pub fn run(task: &Task) -> Outcome {
             if !task.points.is_empty() && task.companion.len() >= solver::LEAST_POINTS => {}
         Err(error) => return without_law(task, &error),
     }
-    let Some(total) = task.plan.total_steps else {
-        outcome.reason =
-            "the planned number of steps is not in the log; give it with --total-steps".to_owned();
-        return outcome;
-    };
-    if task.last_step + 1 >= total {
+    if let Some(total) = task.plan.total_steps
+        && task.last_step + 1 >= total
+    {
         outcome.forecast = Some(finished(task, total));
         return outcome;
     }
     let pool = (!blind).then(|| pool(task, &curve, &prior)).flatten();
+    outcome.siblings = pool.as_ref().map_or(0, |pool| pool.siblings);
     let Some(posterior) = Posterior::new(&task.points, &task.companion, &curve, prior, pool.as_ref()) else {
         outcome.reason = FitError::NoSolution.to_string();
+        return outcome;
+    };
+    if !blind && task.plan.source == ScheduleSource::AssumedConstant {
+        outcome.scenarios = scenarios(
+            &posterior,
+            &curve,
+            task.last_step,
+            task.plan.total_steps,
+            task.level,
+        );
+    }
+    let Some(total) = task.plan.total_steps else {
+        outcome.reason =
+            "the planned number of steps is not in the log; give it with --total-steps or --schedule"
+                .to_owned();
         return outcome;
     };
     let (now, end) = (task.last_step as f64, total as f64);
@@ -165,7 +184,7 @@ pub fn run(task: &Task) -> Outcome {
         &distribution,
         task.level,
         total,
-        basis(task, blind, prior_based),
+        basis(task, blind, prior_based, outcome.siblings),
         prior_based,
     ));
     outcome.distribution = Some(distribution);
@@ -218,7 +237,7 @@ fn finished(task: &Task, total: u64) -> Forecast {
     )
 }
 
-fn basis(task: &Task, blind: bool, prior_based: bool) -> String {
+fn basis(task: &Task, blind: bool, prior_based: bool, siblings: usize) -> String {
     if blind {
         return "power law in steps: the log has no learning rate, so a decay is not foreseen".to_owned();
     }
@@ -233,7 +252,12 @@ fn basis(task: &Task, blind: bool, prior_based: bool) -> String {
     } else {
         ""
     };
-    format!("annealing law, {schedule}{gain}")
+    let learnt = match siblings {
+        0 => String::new(),
+        1 => "; learns from 1 sibling".to_owned(),
+        many => format!("; learns from {many} siblings"),
+    };
+    format!("annealing law, {schedule}{learnt}{gain}")
 }
 
 fn evenly(from: f64, to: f64) -> Vec<f64> {

@@ -71,8 +71,9 @@ pub fn read(name: &str, content: &[u8]) -> Hints {
     hints
 }
 
-/// Takes in one setting, its path joined by `/` (or `.`).
-pub(super) fn setting(path: &str, value: &str, hints: &mut Hints) {
+/// Takes in one setting, its path joined by `/` (or `.`): of a file, or one that a client
+/// recorded.
+pub fn setting(path: &str, value: &str, hints: &mut Hints) {
     let mut parts = path.rsplit(['/', '.']);
     let (leaf, parent) = (parts.next().unwrap_or(path), parts.next().unwrap_or_default());
     let schedule = parent.contains("sched") || parent.contains("lr_policy");

@@ -225,6 +225,9 @@ impl Run {
             .bad_lines
             .extend(decoded.bad_lines.iter().take(room).cloned());
         self.hints.merge(&decoded.hints);
+        for (name, value) in &decoded.settings {
+            crate::format::sidecar::setting(name, value, &mut self.hints);
+        }
         if decoded.total_steps.is_some() {
             self.logged_total_steps = decoded.total_steps;
         } else if self.logged_total_steps.is_none() || self.total_is_a_hint {

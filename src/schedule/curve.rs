@@ -54,6 +54,14 @@ impl LearningRateCurve {
         curve
     }
 
+    /// The same curve up to `step`, its last rate carried on from there.
+    pub fn until(&self, step: f64) -> LearningRateCurve {
+        let treads = self.treads.iter().filter(|tread| tread.start <= step);
+        LearningRateCurve {
+            treads: treads.copied().collect(),
+        }
+    }
+
     /// The treads: first step and rate of each, in order.
     pub fn treads(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         self.treads.iter().map(|tread| (tread.start, tread.rate))

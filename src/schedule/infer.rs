@@ -67,8 +67,26 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
             }
         }
     }
-    let (deviation, schedule) = best?;
-    (deviation < TOLERANCE).then_some(schedule)
+    best.filter(|(deviation, _)| *deviation < TOLERANCE)
+        .map(|(_, schedule)| schedule)
+        .or_else(|| inverse_square_root(&shares, total))
+}
+
+/// `sqrt(w / step)`, where the logged rates follow it.
+fn inverse_square_root(shares: &[(f64, f64)], total: Option<f64>) -> Option<Schedule> {
+    let (last_step, last_share) = *shares.last()?;
+    let warm_up = last_share * last_share * last_step;
+    let schedule = Schedule {
+        shape: Shape::InverseSquareRoot,
+        total_steps: total.map(|total| total.round() as u64),
+        warm_up: Some(warm_up.round() as u64),
+        peak: None,
+    };
+    let square: f64 = shares
+        .iter()
+        .map(|(step, share)| (schedule.share(*step, warm_up, last_step) - share).powi(2))
+        .sum();
+    ((square / shares.len() as f64).sqrt() < TOLERANCE).then_some(schedule)
 }
 
 fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) -> Schedule {
@@ -188,6 +206,7 @@ mod tests {
             ("linear:min=0", 1000.0),
             ("wsd:decay=0.2,shape=linear", 3400.0),
             ("wsd:decay=0.3,shape=sqrt", 3400.0),
+            ("inverse-sqrt", 2000.0),
         ] {
             let rates = logged(spec, 200.0, 4000.0, until);
             let inferred = infer(&rates, 3e-4, 200.0, Some(4000.0)).unwrap_or_else(|| panic!("{spec}"));

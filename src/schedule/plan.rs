@@ -60,19 +60,25 @@ impl Plan {
     ///
     /// `last_step` is the last step seen, `total_steps` the planned number from the
     /// log or the user. The declared schedule applies to the future only when the
-    /// log has learning rates, else to all steps.
+    /// log has learning rates, else to all steps. What the trainer `stated` serves where
+    /// nothing was declared and the logged rates do not tell, unless they contradict it.
     pub fn new(
         recorded: &RecordedRates,
         declared: Option<&Schedule>,
+        stated: Option<&Schedule>,
         last_step: u64,
         total_steps: Option<u64>,
     ) -> Plan {
-        let total_steps = declared.and_then(|schedule| schedule.total_steps).or(total_steps);
+        let declared_total = declared.and_then(|schedule| schedule.total_steps);
+        let stated_total = stated.and_then(|schedule| schedule.total_steps);
+        let total_steps = declared_total
+            .or(total_steps)
+            .or(stated_total.filter(|total| *total > last_step));
         let warm_up_end = match declared.and_then(|schedule| schedule.warm_up) {
             Some(warm_up) => warm_up,
             None => recorded.warm_up_end().unwrap_or(0),
         };
-        if let (true, Some(schedule)) = (recorded.is_empty(), declared) {
+        if let (true, Some(schedule)) = (recorded.is_empty(), declared.or(stated)) {
             return Plan::declared_alone(schedule, last_step, total_steps, warm_up_end);
         }
         let mut plan = Plan {
@@ -127,6 +133,12 @@ impl Plan {
                     plan.total_steps = Some(last_step + 1);
                     plan.total_inferred = true;
                 }
+                None if stated.is_some_and(|stated| plan.agrees(stated, last_step, rate / peak)) => {
+                    if let Some(stated) = stated {
+                        plan.follow(stated, ScheduleSource::Declared, last_step, peak);
+                        plan.description = format!("{stated}, as the trainer states");
+                    }
+                }
                 None => {
                     plan.description = "the last learning rate, carried on".to_owned();
                     if let Some(total) = total_steps.filter(|total| *total > last_step) {
@@ -179,6 +191,17 @@ impl Plan {
             .map(|step| (step, rate(step)))
             .collect();
         plan
+    }
+
+    /// True when a schedule explains the last logged learning rate.
+    fn agrees(&self, schedule: &Schedule, last_step: u64, share: f64) -> bool {
+        let warm_up = schedule.warm_up.unwrap_or(self.warm_up_end) as f64;
+        self.total_steps
+            .filter(|total| *total > last_step)
+            .is_some_and(|total| {
+                let expected = schedule.share(last_step as f64, warm_up, total as f64);
+                (expected - share).abs() < 0.05
+            })
     }
 
     fn follow(&mut self, schedule: &Schedule, source: ScheduleSource, last_step: u64, peak: f64) {
@@ -244,7 +267,13 @@ mod tests {
 
     #[test]
     fn a_recognised_cosine_is_carried_to_its_end() {
-        let plan = Plan::new(&recorded("cosine:min=0.1", 5000, 2000), None, 2000, Some(5000));
+        let plan = Plan::new(
+            &recorded("cosine:min=0.1", 5000, 2000),
+            None,
+            None,
+            2000,
+            Some(5000),
+        );
         assert_eq!(plan.source, ScheduleSource::Inferred);
         assert!(
             (plan.curve.rate(5000.0) - 1e-4).abs() < 2e-6,
@@ -261,7 +290,7 @@ mod tests {
     #[test]
     fn a_run_without_a_stated_end_is_over_when_its_rate_has_run_out() {
         for spec in ["wsd:decay=0.2", "linear"] {
-            let plan = Plan::new(&recorded(spec, 5000, 5000), None, 5000, None);
+            let plan = Plan::new(&recorded(spec, 5000, 5000), None, None, 5000, None);
             assert!(
                 plan.total_steps.is_some_and(|total| total.abs_diff(5000) < 30),
                 "{spec}: {plan:?}"
@@ -272,18 +301,38 @@ mod tests {
 
     #[test]
     fn nothing_is_promised_in_a_stable_phase() {
-        let plan = Plan::new(&recorded("wsd", 5000, 2000), None, 2000, Some(5000));
+        let plan = Plan::new(&recorded("wsd", 5000, 2000), None, None, 2000, Some(5000));
         assert_eq!(plan.source, ScheduleSource::AssumedConstant);
         let declared: Schedule = "wsd:decay=0.2".parse().unwrap();
-        let plan = Plan::new(&recorded("wsd", 5000, 2000), Some(&declared), 2000, Some(5000));
+        let plan = Plan::new(
+            &recorded("wsd", 5000, 2000),
+            Some(&declared),
+            None,
+            2000,
+            Some(5000),
+        );
         assert_eq!(plan.source, ScheduleSource::Declared);
         assert!((plan.curve.rate(4500.0) - 5e-4).abs() < 1e-5);
         assert!(plan.curve.rate(5000.0) < 1e-5);
     }
 
     #[test]
+    fn what_the_trainer_states_serves_unless_the_log_contradicts_it() {
+        let wsd: Schedule = "wsd:decay=0.2,total=5000".parse().unwrap();
+        let plan = Plan::new(&recorded("wsd", 5000, 2000), None, Some(&wsd), 2000, None);
+        assert_eq!(
+            (plan.source, plan.total_steps),
+            (ScheduleSource::Declared, Some(5000))
+        );
+        assert!((plan.curve.rate(4500.0) - 5e-4).abs() < 1e-5);
+        let linear: Schedule = "linear:total=5000".parse().unwrap();
+        let plan = Plan::new(&recorded("wsd", 5000, 2000), None, Some(&linear), 2000, None);
+        assert_eq!(plan.source, ScheduleSource::AssumedConstant);
+    }
+
+    #[test]
     fn a_finished_log_is_its_own_schedule() {
-        let plan = Plan::new(&recorded("cosine", 3000, 2999), None, 2999, Some(3000));
+        let plan = Plan::new(&recorded("cosine", 3000, 2999), None, None, 2999, Some(3000));
         assert_eq!(plan.source, ScheduleSource::Logged);
         assert!(plan.future.is_empty());
     }
@@ -291,7 +340,7 @@ mod tests {
     #[test]
     fn a_declared_schedule_serves_a_log_without_rates() {
         let declared: Schedule = "linear:total=1000,warmup=100".parse().unwrap();
-        let plan = Plan::new(&RecordedRates::default(), Some(&declared), 400, None);
+        let plan = Plan::new(&RecordedRates::default(), Some(&declared), None, 400, None);
         assert_eq!(plan.total_steps, Some(1000));
         assert!((plan.curve.rate(550.0) - 0.5).abs() < 0.01);
     }

@@ -66,6 +66,13 @@ pub enum Shape {
     },
     /// `sqrt(warm-up / step)`
     InverseSquareRoot,
+    /// Cosine cycles of equal length, each from the peak.
+    Cyclic {
+        /// Number of cycles.
+        cycles: u32,
+        /// Learning rate at the end of a cycle, as a share of the peak.
+        min_ratio: f64,
+    },
     /// Multiplied by `factor` at each share of the total.
     MultiStep {
         /// (share of all steps, learning rate from there on as a share of the peak).
@@ -107,6 +114,16 @@ impl Schedule {
                 decay,
                 min_ratio,
             } => fall(*decay, *min_ratio, progress(total * (1.0 - decay_share), total)),
+            Shape::Cyclic { cycles, min_ratio } => {
+                let turns = progress(warm_up, total) * f64::from(*cycles);
+                // The last step ends a cycle; it does not begin one.
+                let within = if turns >= f64::from(*cycles) {
+                    1.0
+                } else {
+                    turns.fract()
+                };
+                fall(Decay::Cosine, *min_ratio, within)
+            }
             Shape::InverseSquareRoot => (warm_up.max(1.0) / step.max(warm_up).max(1.0)).sqrt(),
             Shape::MultiStep { drops } => drops
                 .iter()
@@ -139,6 +156,9 @@ impl fmt::Display for Schedule {
                 percent((decay_share * 1000.0).round() / 1000.0),
                 percent(*min_ratio)
             ),
+            Shape::Cyclic { cycles, min_ratio } => {
+                write!(f, "{cycles} cosine cycles to {}%", percent(*min_ratio))
+            }
             Shape::InverseSquareRoot => write!(f, "inverse square root"),
             Shape::MultiStep { drops } => write!(f, "{} drops", drops.len()),
         }?;
@@ -154,7 +174,7 @@ impl fmt::Display for Schedule {
 #[error(
     "schedule `{spec}`: {reason}. Write it as SHAPE[:KEY=VALUE,...], for example `cosine:total=50000,min=0.1`, \
      `wsd:total=50000,decay=0.2,shape=linear`, `linear:min=0`, `constant`, `inverse-sqrt:warmup=1000` \
-     or `multistep:drops=0.8/0.316/0.9/0.1`"
+     `cyclic:cycles=3` or `multistep:drops=0.8/0.316/0.9/0.1`"
 )]
 pub struct ScheduleError {
     spec: String,
@@ -184,6 +204,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
     let mut decay_share = 0.2;
     let mut decay = Decay::Linear;
     let mut drops = vec![(0.8, 0.316), (0.9, 0.1)];
+    let mut cycles = 1;
     for setting in settings.split(',').filter(|setting| !setting.trim().is_empty()) {
         let (key, value) = setting
             .split_once('=')
@@ -197,6 +218,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
             "decay" => decay_share = share(key, value)?,
             "shape" => decay = decay_named(value)?,
             "drops" => drops = drop_list(value)?,
+            "cycles" => cycles = (positive(key, value)? as u32).max(1),
             other => return Err(format!("unknown setting `{other}`")),
         }
     }
@@ -219,6 +241,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
             decay,
             min_ratio,
         },
+        "cyclic" => Shape::Cyclic { cycles, min_ratio },
         "inverse-sqrt" => Shape::InverseSquareRoot,
         "multistep" => Shape::MultiStep { drops },
         other => return Err(format!("unknown shape `{other}`")),
@@ -289,6 +312,7 @@ mod tests {
             ("wsd:decay=0.2,shape=sqrt", 0.0),
             ("wsd:decay=0.3,shape=exponential,min=0.01", 0.01),
             ("multistep:drops=0.8/0.3/0.9/0.1", 0.1),
+            ("cyclic:cycles=3,min=0.05", 0.05),
             ("constant", 1.0),
         ] {
             let schedule: Schedule = spec.parse().unwrap();

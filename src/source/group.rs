@@ -204,8 +204,8 @@ impl Part {
             let name = file_name(&file.path);
             if rotated {
                 // `train.log.3` is older than `train.log.1`, which is older than `train.log`.
-                let age = rotation(name).map_or(0, |(_, number)| number);
-                return vec![Piece::Number(u64::MAX - age)];
+                let place = rotation(name).map_or(u64::MAX, |(_, place)| place);
+                return vec![Piece::Number(place)];
             }
             let mut order = natural(name);
             if name.ends_with(".wandb") || name.ends_with(".swanlab") {
@@ -565,14 +565,22 @@ fn event_writer(name: &str) -> String {
     parts.join(".")
 }
 
-/// `train.log.2` is `train.log`, the second to last.
+/// What a file that was moved aside was called, and its place among its like: that of
+/// `train.log.2` is before that of `train.log.1`, and both come before `train.log`.
+/// `train.log-20261125` is by date.
 fn rotation(name: &str) -> Option<(&str, u64)> {
-    let (base, number) = name.rsplit_once('.')?;
-    let number = number
-        .parse()
-        .ok()
-        .filter(|number| (1..100_000).contains(number))?;
-    rotatable(base).then_some((base, number))
+    const MOST: u64 = 100_000;
+    let numbered = || {
+        let (base, number) = name.rsplit_once('.')?;
+        let number: u64 = number.parse().ok()?;
+        (1..MOST).contains(&number).then_some((base, u64::MAX - number))
+    };
+    let dated = || {
+        let (base, date) = name.rsplit_once('-')?;
+        let date = (date.len() >= 8).then(|| date.parse().ok()).flatten()?;
+        Some((base, date))
+    };
+    numbered().or_else(dated).filter(|(base, _)| rotatable(base))
 }
 
 fn rotatable(name: &str) -> bool {
@@ -1065,6 +1073,13 @@ mod tests {
         assert_eq!(
             grouped(&["r/train.log", "r/train.log.1", "r/train.log.10", "r/train.log.2"]),
             ["r/train.log: r/train.log.10 r/train.log.2 r/train.log.1 r/train.log"]
+        );
+        assert_eq!(
+            grouped(&["a.out", "a.out-20261124", "a.out-20261123", "b-20261123.log"]),
+            [
+                "a.out: a.out-20261123 a.out-20261124 a.out",
+                "b-20261123.log: b-20261123.log"
+            ]
         );
     }
 

@@ -120,6 +120,7 @@ impl Follow for FollowedLog {
         // The state of a later checkpoint takes the place of the one before.
         if let ([known], [found]) = (self.files.as_slice(), log.files.as_slice())
             && known.path() != found.path
+            && !self.rotated
         {
             self.files = vec![Followed::new(self.key, &self.run, found)];
             return outlet.send(SourceEvent::Reread { key: self.key });

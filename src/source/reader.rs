@@ -39,6 +39,10 @@ pub struct ReaderOptions {
 
 /// Folders are searched for new files this often, or less when searching is slow.
 const REDISCOVER: Duration = Duration::from_secs(5);
+/// After a hint that there are new files they are searched for this soon...
+const REDISCOVER_ON_HINT: Duration = Duration::from_millis(200);
+/// ...unless searching would then take more than this part of all time.
+const SEARCHING_SHARE: u32 = 20;
 /// After a hint, wait this long for the rest of what is being written.
 const SETTLE: Duration = Duration::from_millis(20);
 /// Progress of the first reading is told this often.
@@ -154,6 +158,14 @@ struct Reader<'a> {
     told: Instant,
 }
 
+/// When to search for files again.
+struct NextSearch {
+    /// With a hint that there are new ones.
+    on_hint: Instant,
+    /// Without.
+    anyway: Instant,
+}
+
 impl Reader<'_> {
     fn run(&mut self, stop: &AtomicBool) -> Result<(), Deaf> {
         if !self.options.follow {
@@ -164,6 +176,7 @@ impl Reader<'_> {
         let mut rediscover_at = self.discover()?;
         self.tell(true)?;
         let mut caught_up = false;
+        let mut rearranged = false;
         while !stop.load(Ordering::Relaxed) {
             self.tell_of_feeds()?;
             let busy = self.pass(stop, !caught_up)?;
@@ -180,7 +193,14 @@ impl Reader<'_> {
             if self.watch.wait(self.options.poll) {
                 std::thread::sleep(SETTLE);
             }
-            if Instant::now() >= rediscover_at {
+            rearranged |= self.watch.take_rearranged();
+            let due = if rearranged {
+                rediscover_at.on_hint
+            } else {
+                rediscover_at.anyway
+            };
+            if Instant::now() >= due {
+                rearranged = false;
                 rediscover_at = self.discover()?;
             }
         }
@@ -241,7 +261,7 @@ impl Reader<'_> {
     }
 
     /// Searches for files; returns when to search next.
-    fn discover(&mut self) -> Result<Instant, Deaf> {
+    fn discover(&mut self) -> Result<NextSearch, Deaf> {
         let started = Instant::now();
         let found = discover(&self.options.roots);
         if self.options.follow {
@@ -261,7 +281,11 @@ impl Reader<'_> {
         for log in logs {
             self.take_up(&log)?;
         }
-        Ok(Instant::now() + REDISCOVER.max(started.elapsed() * 20))
+        let (ended, rest) = (Instant::now(), started.elapsed() * SEARCHING_SHARE);
+        Ok(NextSearch {
+            on_hint: ended + REDISCOVER_ON_HINT.max(rest),
+            anyway: ended + REDISCOVER.max(rest),
+        })
     }
 
     /// As a log grows it may show that it continues another one. Its files are then

@@ -4,10 +4,13 @@
 //! polls whatever happens here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::ModifyKind;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 /// At most this many folders are watched; inotify has a limit per user.
 const MOST_FOLDERS: usize = 4096;
@@ -18,6 +21,8 @@ pub struct Watch {
     watched: Vec<PathBuf>,
     wake: Receiver<()>,
     waker: SyncSender<()>,
+    /// Files or folders came, went or were renamed since this was last asked.
+    rearranged: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -26,8 +31,19 @@ impl Watch {
         // One pending wake is enough: the reader looks at everything that is due.
         let (waker, wake) = sync_channel(1);
         let on_event = waker.clone();
+        let rearranged = Arc::new(AtomicBool::new(false));
+        let arrange = Arc::clone(&rearranged);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
+            let Ok(event) = event else {
+                return;
+            };
+            if matches!(
+                event.kind,
+                EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+            ) {
+                arrange.store(true, Ordering::Relaxed);
+            }
+            if !event.kind.is_access() {
                 // A full channel means that a wake is pending already.
                 let _ = on_event.try_send(());
             }
@@ -40,12 +56,18 @@ impl Watch {
             watched: Vec::new(),
             wake,
             waker,
+            rearranged,
         }
     }
 
     /// Something that ends a [`Watch::wait`] from another thread.
     pub fn waker(&self) -> SyncSender<()> {
         self.waker.clone()
+    }
+
+    /// True when files or folders came, went or were renamed since the last call.
+    pub fn take_rearranged(&self) -> bool {
+        self.rearranged.swap(false, Ordering::Relaxed)
     }
 
     /// Watches these folders too.

@@ -9,6 +9,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::plot::{Layer, Plot};
 use super::{chart, format};
+use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot};
 use crate::text::{clip, printable, shorten};
@@ -442,6 +443,13 @@ fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
         if let Some(forecast) = &loss.forecast {
             lines.push(Line::styled(cut(forecast.basis.clone()), theme.dimmed()));
         }
+        let scenarios = loss
+            .scenarios
+            .iter()
+            .map(|scenario| Line::raw(cut(scenario_text(scenario))));
+        // Where the plan is not known they are the answer: before the law, after alerts.
+        let place = lines.len().saturating_sub(2);
+        lines.splice(place..place, scenarios);
     }
     lines.truncate(4);
     lines
@@ -533,8 +541,14 @@ fn forecast_facts(
     loss: &LossView,
     fact: &dyn Fn(&str, String) -> Line<'static>,
 ) -> Vec<Line<'static>> {
+    let scenarios = loss
+        .scenarios
+        .iter()
+        .map(|scenario| Line::raw(scenario_text(scenario)));
     let Some(forecast) = &loss.forecast else {
-        return vec![Line::raw(printable(&loss.forecast_reason))];
+        return std::iter::once(Line::raw(printable(&loss.forecast_reason)))
+            .chain(scenarios)
+            .collect();
     };
     let half = chart::half_width(app, forecast.sd);
     let mut lines = vec![
@@ -553,5 +567,18 @@ fn forecast_facts(
         lines.push(fact("in", crate::text::duration(eta)));
     }
     lines.push(fact("rests on", forecast.basis.clone()));
+    lines.extend(scenarios);
     lines
+}
+
+/// A possible plan and where it would end.
+fn scenario_text(scenario: &Scenario) -> String {
+    format!(
+        "if {}: {} [{}, {}] at {}",
+        scenario.name,
+        format::loss(scenario.final_loss),
+        format::loss(scenario.low),
+        format::loss(scenario.high),
+        format::count(scenario.at_step)
+    )
 }

@@ -254,3 +254,50 @@ fn every_client_agrees_with_the_truth() {
     assert!(bad.is_empty(), "{}", bad.join("\n"));
     assert!(compared_logs >= 20, "only {compared_logs} logs compared");
 }
+
+/// What several clients recorded of one training is one run, with nothing doubled.
+#[test]
+fn clients_of_one_folder_are_one_run() {
+    let Some(shared) = common::shared() else {
+        return;
+    };
+    for (path, last_step) in [
+        ("hf_trainer/hf-cosine", 2000),
+        ("hf_trainer/hf-killresume", 1800),
+        ("accelerate/acc-wsd", 1999),
+        ("torchtune/tt-cosine", 700),
+        ("lightning/pl-cosine", 2000),
+        ("litgpt/lg-cosine", 1499),
+        ("trl_sft/sft-cosine", 400),
+        ("stable_baselines3/ppo-cartpole", 20480),
+    ] {
+        let folder = shared.join("realruns").join(path);
+        let (logs, _) = read_folder(&folder);
+        assert!(logs.len() > 1, "{path} was recorded by one client only");
+        let reading = ReaderOptions {
+            roots: vec![folder],
+            names: Names::default(),
+            grouping: GroupingSection::default(),
+            feeds: Vec::new(),
+            poll: Duration::from_secs(1),
+            follow: false,
+        };
+        let mut engine = losscast::monitor::read_once(reading, losscast::engine::Options::default()).unwrap();
+        let snapshot = engine.snapshot(0.0);
+        let runs: Vec<&str> = snapshot.runs.iter().map(|run| run.id.as_str()).collect();
+        assert_eq!(runs.len(), 1, "{path}: {runs:?}");
+        let run = &snapshot.runs[0];
+        assert_eq!(run.step, last_step, "{path}");
+        let most = logs
+            .iter()
+            .filter_map(|log| log.points.get(&Quantity::TrainLoss))
+            .map(BTreeMap::len)
+            .max()
+            .unwrap_or(0) as u64;
+        let points = run.loss(Quantity::TrainLoss).unwrap().points;
+        assert!(
+            points <= most,
+            "{path}: {points} points, where no log has more than {most}"
+        );
+    }
+}

@@ -129,6 +129,32 @@ fn reading_changes_nothing_and_sees_what_only_the_journal_holds() {
     assert_eq!(state(left.path()), before);
 }
 
+/// Neither a writer that commits without a pause nor its write-ahead log that never
+/// stands still keeps losscast from seeing how far it is.
+#[test]
+fn a_writer_without_a_pause_is_followed() {
+    for journal in ["DELETE", "WAL"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = mlflow(&folder.path().join("mlflow.db"));
+        connection.pragma_update(None, "journal_mode", journal).unwrap();
+        connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        let monitor = follow(folder.path());
+        let started = Instant::now();
+        let mut step = 0;
+        let mut seen = 0;
+        while seen < 300 {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "{journal}: {seen} of {step} rows seen"
+            );
+            log(&mut connection, "aaaa", step).unwrap();
+            step += 1;
+            std::thread::sleep(Duration::from_millis(3));
+            seen = points(&monitor.snapshots().borrow(), "mlflow.db/first");
+        }
+    }
+}
+
 #[test]
 fn trackio_of_old_and_new_with_runs_side_by_side() {
     let folder = tempfile::tempdir().unwrap();

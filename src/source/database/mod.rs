@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use snapshot::{Snapshot, SnapshotError, Stamp};
-use store::{Batch, RunDecoder, Store};
+use store::{Batch, FEWEST_ROWS, MOST_ROWS, RunDecoder, Store};
 
 use super::discover::{Candidate, explain};
 use super::file::Step;
@@ -38,6 +38,8 @@ pub struct DatabaseLog {
     /// The last row that was read.
     last: Option<(i64, String)>,
     snapshot: Option<Snapshot>,
+    /// Rows to read at once: few where there is little time between two writes.
+    most_rows: i64,
     /// How the files looked when everything had been read.
     done: Option<Stamp>,
     problem: bool,
@@ -64,6 +66,7 @@ impl DatabaseLog {
             runs: BTreeMap::new(),
             last: None,
             snapshot: None,
+            most_rows: MOST_ROWS,
             done: None,
             problem: false,
         }
@@ -90,10 +93,12 @@ impl DatabaseLog {
             // What was read while somebody wrote counts for nothing, errors included.
             result if !snapshot.holds() => {
                 drop(result);
+                self.most_rows = (self.most_rows / 4).max(FEWEST_ROWS);
                 Err(SnapshotError::Busy)
             }
             Ok(news) => {
                 self.snapshot = Some(snapshot);
+                self.most_rows = (self.most_rows * 2).min(MOST_ROWS);
                 Ok(news)
             }
             Err(error) => Err(error.into()),
@@ -114,7 +119,7 @@ impl DatabaseLog {
             .as_ref()
             .filter(|_| !rewritten)
             .map_or(i64::MIN, |(id, _)| *id);
-        let batch = store.rows(connection, after)?;
+        let batch = store.rows(connection, after, self.most_rows)?;
         let mut news = News {
             store,
             rewritten,

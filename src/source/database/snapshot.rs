@@ -22,7 +22,11 @@ pub struct Stamp {
     database: FileStamp,
     /// SQLite counts the transactions of a rollback journal in the file's header.
     counter: [u8; 4],
+    /// With a write-ahead log it does not count.
+    counts: bool,
     wal: Option<FileStamp>,
+    /// A write-ahead log that begins anew has another header.
+    wal_header: [u8; 32],
     journal: Option<FileStamp>,
 }
 
@@ -65,18 +69,33 @@ impl Stamp {
             (metadata.len() > 0).then(|| FileStamp::of(&metadata))
         };
         let mut file = std::fs::File::open(path)?;
+        // A database that was just created may be empty, and its header then zero.
         let mut header = [0u8; 28];
-        // A database that was just created may be empty.
-        let read = file.read(&mut header)?;
-        let counter = header.get(24..28).filter(|_| read == header.len());
+        let _ = file.read(&mut header)?;
+        let [.., c0, c1, c2, c3] = header;
+        let mut wal_header = [0u8; 32];
+        if let Ok(mut wal) = std::fs::File::open(beside(path, "-wal")) {
+            let _ = wal.read(&mut wal_header)?;
+        }
         Ok(Stamp {
             database: FileStamp::of(&file.metadata()?),
-            counter: counter
-                .and_then(|bytes| bytes.try_into().ok())
-                .unwrap_or_default(),
+            counter: [c0, c1, c2, c3],
+            counts: header.get(18) != Some(&2),
             wal: companion("-wal"),
+            wal_header,
             journal: companion("-journal"),
         })
+    }
+
+    /// True when `later` differs by nothing but what was added to the write-ahead log:
+    /// what was copied in between is whole, up to some transaction.
+    fn only_log_grew(&self, later: &Stamp) -> bool {
+        let size = |stamp: &Stamp| stamp.wal.as_ref().map_or(0, |wal| wal.size);
+        self.database == later.database
+            && self.counter == later.counter
+            && self.wal_header == later.wal_header
+            && self.journal == later.journal
+            && size(self) <= size(later)
     }
 
     /// Seconds since the Unix epoch of the last change.
@@ -131,8 +150,8 @@ impl Snapshot {
     /// [`SnapshotError::Busy`] when a later attempt will do.
     pub fn open(path: &Path, now: f64) -> Result<Snapshot, SnapshotError> {
         let stamp = Stamp::of(path)?;
-        let age = now - stamp.modified();
-        if (0.0..CLOCK_TICK).contains(&age) {
+        let age = now - stamp.database.seconds();
+        if !stamp.counts && (0.0..CLOCK_TICK).contains(&age) {
             return Err(SnapshotError::Busy);
         }
         if let Some(journal) = &stamp.journal
@@ -157,7 +176,7 @@ impl Snapshot {
                 Err(error) => return Err(error.into()),
             }
         }
-        if Stamp::of(path)? != stamp {
+        if !stamp.only_log_grew(&Stamp::of(path)?) {
             return Err(SnapshotError::Busy);
         }
         let connection = Connection::open(&copy)?;

@@ -10,8 +10,10 @@ use crate::format::trackio::RowDecoder;
 use crate::format::{Column, Decoded};
 use crate::metric::Names;
 
-/// Rows read at once.
-const BATCH: i64 = 10_000;
+/// Most rows read at once.
+pub const MOST_ROWS: i64 = 10_000;
+/// Fewest rows read at once.
+pub const FEWEST_ROWS: i64 = 200;
 /// A client that logs at once what belongs to one step sorts it by key.
 const SAMPLE: i64 = 2_000;
 
@@ -115,25 +117,31 @@ impl Store {
             .collect()
     }
 
+    /// Row number, run and content of the rows after one number up to another.
+    const fn rows_query(self) -> &'static str {
+        match self {
+            Store::Mlflow => {
+                "SELECT rowid, run_uuid, key, value, timestamp, step, is_nan FROM metrics \
+                 WHERE rowid > ?1 AND rowid <= ?2 ORDER BY rowid LIMIT ?3"
+            }
+            Store::Trackio { has_run_id: true } => {
+                "SELECT id, run_id, step, timestamp, metrics FROM metrics \
+                 WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
+            }
+            Store::Trackio { has_run_id: false } => {
+                "SELECT id, run_name, step, timestamp, metrics FROM metrics \
+                 WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
+            }
+        }
+    }
+
     /// The rows added after row `after`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn rows(self, connection: &Connection, after: i64) -> rusqlite::Result<Batch> {
-        let query = match self {
-            Store::Mlflow => {
-                "SELECT rowid, run_uuid, key, value, timestamp, step, is_nan FROM metrics \
-                 WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"
-            }
-            Store::Trackio { has_run_id: true } => {
-                "SELECT id, run_id, step, timestamp, metrics FROM metrics WHERE id > ?1 ORDER BY id LIMIT ?2"
-            }
-            Store::Trackio { has_run_id: false } => {
-                "SELECT id, run_name, step, timestamp, metrics FROM metrics WHERE id > ?1 ORDER BY id LIMIT ?2"
-            }
-        };
-        let mut statement = connection.prepare(query)?;
-        let mut rows = statement.query([after, BATCH])?;
+    pub fn rows(self, connection: &Connection, after: i64, most: i64) -> rusqlite::Result<Batch> {
+        let mut statement = connection.prepare(self.rows_query())?;
+        let mut rows = statement.query([after, i64::MAX, most])?;
         let mut batch = Batch::default();
         let mut count = 0;
         while let Some(row) = rows.next()? {
@@ -161,7 +169,7 @@ impl Store {
                 }
             }
         }
-        batch.full = count == BATCH;
+        batch.full = count == most;
         Ok(batch)
     }
 
@@ -170,25 +178,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn digest(self, connection: &Connection, id: i64) -> rusqlite::Result<Option<String>> {
-        let batch = self.rows_between(connection, id - 1, id)?;
-        Ok(batch)
-    }
-
-    fn rows_between(self, connection: &Connection, after: i64, to: i64) -> rusqlite::Result<Option<String>> {
-        let query = match self {
-            Store::Mlflow => {
-                "SELECT rowid, run_uuid, key, value, timestamp, step, is_nan FROM metrics \
-                 WHERE rowid > ?1 AND rowid <= ?2"
-            }
-            Store::Trackio { has_run_id: true } => {
-                "SELECT id, run_id, step, timestamp, metrics FROM metrics WHERE id > ?1 AND id <= ?2"
-            }
-            Store::Trackio { has_run_id: false } => {
-                "SELECT id, run_name, step, timestamp, metrics FROM metrics WHERE id > ?1 AND id <= ?2"
-            }
-        };
-        let mut statement = connection.prepare(query)?;
-        let mut rows = statement.query([after, to])?;
+        let mut statement = connection.prepare(self.rows_query())?;
+        let mut rows = statement.query([id.saturating_sub(1), id, 1])?;
         rows.next()?.map(digest).transpose()
     }
 

@@ -1,0 +1,87 @@
+//! The schedule that a log or a file beside it states, from what it says of its plan.
+
+use crate::format::hints::{Fact, Hints};
+use crate::schedule::Schedule;
+use crate::schedule::shape::{Decay, Shape};
+
+/// The schedule that these hints amount to; `None` when they name no shape.
+pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedule> {
+    let total_steps = total_steps.or_else(|| hints.total_steps());
+    let min_ratio = hints
+        .min_ratio()
+        .filter(|ratio| (0.0..1.0).contains(ratio))
+        .unwrap_or(0.0);
+    let share_of_all = |steps: f64| total_steps.map(|total| steps / total as f64);
+    let cool_down = hints
+        .number(Fact::CoolDownRatio)
+        .or_else(|| share_of_all(hints.number(Fact::CoolDownSteps)?))
+        .filter(|share| *share > 0.0 && *share <= 1.0);
+    let name = hints.scheduler().unwrap_or_default();
+    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let shape = if says(&["wsd", "stable", "trapezoid"]) || name.is_empty() && cool_down.is_some() {
+        Shape::Stable {
+            decay_share: cool_down?,
+            decay: decay(hints.word(Fact::CoolDownShape).unwrap_or_default()).unwrap_or(Decay::Linear),
+            min_ratio,
+        }
+    } else if says(&["restart", "cyclic"]) {
+        return None; // How many cycles is not among the hints.
+    } else if says(&["inverse", "inv_sqrt", "rsqrt", "noam"]) {
+        Shape::InverseSquareRoot
+    } else if says(&["constant"]) {
+        Shape::Constant
+    } else {
+        Shape::Fall {
+            decay: decay(name)?,
+            min_ratio,
+        }
+    };
+    Some(Schedule {
+        shape,
+        total_steps,
+        warm_up: hints.warm_up_steps(),
+        peak: hints.number(Fact::PeakLearningRate).filter(|peak| *peak > 0.0),
+    })
+}
+
+fn decay(name: &str) -> Option<Decay> {
+    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if says(&["cos"]) {
+        Some(Decay::Cosine)
+    } else if says(&["linear", "polynomial"]) {
+        Some(Decay::Linear)
+    } else if says(&["sqrt"]) {
+        Some(Decay::OneMinusSquareRoot)
+    } else if says(&["exp"]) {
+        Some(Decay::Exponential)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::sidecar;
+
+    #[test]
+    fn trainer_arguments_become_a_schedule() {
+        for (yaml, wanted) in [
+            (
+                "lr_scheduler_type: cosine\nmax_steps: 4000\nwarmup_steps: 200\nlearning_rate: 3.0e-4\n",
+                "cosine to 0% over 4000 steps",
+            ),
+            (
+                "lr_scheduler_type: constant\nmax_steps: 4000\n",
+                "constant over 4000 steps",
+            ),
+            (
+                "lr_scheduler_type: inverse_sqrt\nmax_steps: 90\n",
+                "inverse square root over 90 steps",
+            ),
+        ] {
+            let hints = sidecar::read("args.yaml", yaml.as_bytes());
+            assert_eq!(schedule(&hints, None).unwrap().to_string(), wanted);
+        }
+    }
+}

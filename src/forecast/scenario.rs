@@ -1,0 +1,104 @@
+//! What would come of schedules that are possible while the real one is not known.
+//!
+//! In a stable phase the log cannot say when, or whether, the decay will come. Instead of
+//! one number that pretends to know, there are a few, each under a plan that is stated.
+
+use crate::fit::Posterior;
+use crate::schedule::LearningRateCurve;
+
+/// The loss at the end of one possible plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The plan in words.
+    pub name: String,
+    /// Its last step.
+    pub at_step: u64,
+    /// Mean of the projected loss there.
+    pub final_loss: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// Treads on which a decay is sampled.
+const TREADS: u32 = 128;
+/// Share of all steps that decays usually take (arXiv 2405.18392: 10 to 20%).
+const USUAL_DECAY: f64 = 0.2;
+
+/// The scenarios of a run at `last_step` that holds its learning rate, with `total` steps
+/// planned, if that is known.
+pub fn scenarios(
+    posterior: &Posterior,
+    curve: &LearningRateCurve,
+    last_step: u64,
+    total: Option<u64>,
+    level: f64,
+) -> Vec<Scenario> {
+    let now = last_step as f64;
+    let usual_start = |end: f64| end * (1.0 - USUAL_DECAY);
+    let soonest = now / (1.0 - USUAL_DECAY);
+    let plans: Vec<(String, f64, Option<f64>)> = match total.map(|total| total as f64) {
+        Some(end) if now < usual_start(end) => vec![
+            ("constant to the end".to_owned(), end, None),
+            (
+                "linear decay to zero over the last 20%".to_owned(),
+                end,
+                Some(usual_start(end)),
+            ),
+            (
+                "linear decay to zero from now to the end".to_owned(),
+                end,
+                Some(now),
+            ),
+        ],
+        Some(end) => vec![
+            ("constant to the end".to_owned(), end, None),
+            (
+                "linear decay to zero from now to the end".to_owned(),
+                end,
+                Some(now),
+            ),
+        ],
+        None => vec![
+            (
+                "decay now: linear to zero over the last 20%".to_owned(),
+                soonest,
+                Some(now),
+            ),
+            (
+                "twice as long, then linear to zero over the last 20%".to_owned(),
+                2.0 * soonest,
+                Some(usual_start(2.0 * soonest)),
+            ),
+        ],
+    };
+    plans
+        .into_iter()
+        .map(|(name, end, decay_from)| {
+            let end = end.round();
+            let curve = decay_from.map_or_else(|| curve.clone(), |start| decayed(curve, start, end));
+            let distribution = posterior.at(&curve, now, end);
+            let (low, high) = distribution.interval(level);
+            Scenario {
+                name,
+                at_step: end as u64,
+                final_loss: distribution.mean(),
+                low,
+                high,
+            }
+        })
+        .collect()
+}
+
+/// The curve up to `start`, then linear to zero at `end`.
+fn decayed(curve: &LearningRateCurve, start: f64, end: f64) -> LearningRateCurve {
+    let mut decayed = curve.until(start);
+    let rate = curve.rate(start);
+    for tread in 0..TREADS {
+        let progress = f64::from(tread) / f64::from(TREADS);
+        let middle = progress + 0.5 / f64::from(TREADS);
+        decayed.change(start + 1.0 + progress * (end - start), rate * (1.0 - middle));
+    }
+    decayed
+}
