@@ -70,7 +70,12 @@ impl Detector for LearningRate {
         self.logged.push_back((step, rate));
     }
 
-    fn rewound(&mut self, _step: u64) {
+    fn rewound(&mut self, step: u64) {
+        // From its first step on, a run begins anew: nothing binds it to what was before.
+        if self.logged.front().is_none_or(|(first, _)| step <= *first) {
+            *self = LearningRate::default();
+            return;
+        }
         self.resumed = true;
         self.open = None;
     }
@@ -80,17 +85,10 @@ impl LearningRate {
     /// Compares the first rate after a resume with the one logged for that step before.
     fn compare(&mut self, step: u64, rate: f64, alerts: &mut AlertLog) {
         let at = self.logged.partition_point(|(logged, _)| *logged < step);
-        // Between the records around that step; a run that begins anew has none before it.
-        let around = self
-            .logged
-            .get(at)
-            .into_iter()
-            .chain(at.checked_sub(1).and_then(|at| self.logged.get(at)));
-        let begins = self.logged.front().is_none_or(|(first, _)| step <= *first);
-        let before = around
-            .copied()
-            .filter(|_| !begins)
-            .max_by(|one, other| one.1.total_cmp(&other.1));
+        // Records are sparse: the rate was between those around the step.
+        let earlier = at.checked_sub(1).and_then(|at| self.logged.get(at));
+        let around = self.logged.get(at).into_iter().chain(earlier).copied();
+        let before = around.max_by(|one, other| one.1.total_cmp(&other.1));
         self.logged.truncate(at);
         // A new warm-up is a choice; a rate that is too high is a mistake.
         if let Some((_, before)) = before.filter(|(_, before)| rate > DIFFERENT * before) {
