@@ -304,7 +304,7 @@ impl App {
                 self.notice = format!("{kind} of {name} is heard again");
             } else {
                 self.muted.insert((id, kind));
-                self.notice = format!("{kind} of {name} muted; X again to hear it");
+                self.notice = format!("{kind} of {name} muted; K again to hear it");
             }
         }
     }

@@ -192,7 +192,7 @@ pub const GROUPS: &[Group] = &[
             keys!("C", "compare marked", Char('C') => Action::View(View::Compare)),
             keys!("b", "baseline", Char('b') => Action::Baseline),
             keys!("A", "acknowledge alert", Char('A') => Action::Acknowledge),
-            keys!("X", "mute this kind of alert in its run", Char('X') => Action::Mute),
+            keys!("K", "mute this kind of alert in its run", Char('K') => Action::Mute),
             keys!("v", "train or eval loss", Char('v') => Action::Metric),
         ],
     },
