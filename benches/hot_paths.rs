@@ -135,6 +135,52 @@ fn thousand_records_after(bencher: Bencher, steps: u64) {
         .bench_refs(|run| run.apply(&more));
 }
 
+/// All detectors on records with every signal, in a bad stretch: logits that grow, a
+/// loss scale, a gradient norm and a loss that keep detectors from their short cuts.
+#[divan::bench(sample_count = 50)]
+fn thousand_records_for_detectors(bencher: Bencher) {
+    let rows = |steps: std::ops::Range<u64>| {
+        let mut decoded = Decoded::default();
+        for step in steps {
+            let wobble = (step as f64 * 0.7).sin();
+            decoded.records.push(
+                step,
+                &[
+                    (Quantity::TrainLoss, 3.0 + 0.5 * wobble + 0.0005 * step as f64),
+                    (Quantity::EvalLoss, 3.0 + 0.0005 * step as f64),
+                    (Quantity::LearningRate, 1e-3),
+                    (Quantity::GradNorm, 1.0 + 6.0 * wobble.abs()),
+                    (Quantity::AttentionLogit, 50.0 * (0.0002 * step as f64).exp()),
+                    (Quantity::LogPartition, 5.0 + 0.01 * step as f64),
+                    (Quantity::LossScale, 65536.0),
+                    (Quantity::StepTime, 0.1),
+                ],
+            );
+        }
+        decoded
+    };
+    let (before, more) = (rows(0..5000), rows(5000..6000));
+    bencher
+        .counter(ItemsCount::new(1000u32))
+        .with_inputs(|| {
+            let mut alerts = losscast::alert::AlertLog::default();
+            let mut detectors = losscast::detect::detectors();
+            for row in before.records.rows() {
+                for detector in &mut detectors {
+                    detector.observe(row, &losscast::detect::Context::default(), &mut alerts);
+                }
+            }
+            (detectors, alerts)
+        })
+        .bench_refs(|(detectors, alerts)| {
+            for row in more.records.rows() {
+                for detector in detectors.iter_mut() {
+                    detector.observe(row, &losscast::detect::Context::default(), alerts);
+                }
+            }
+        });
+}
+
 fn decode(bencher: Bencher, line: impl Fn(u64) -> String) {
     let content: Vec<u8> = (0..50_000).flat_map(|step| line(step).into_bytes()).collect();
     bencher

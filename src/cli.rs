@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, ConfigError, GroupingSection};
+use crate::alert::Severity;
+use crate::alert::deliver::{Body, Channels, TerminalSignal};
+use crate::alert::rules::Rules;
+use crate::config::{AlertSection, Config, ConfigError, GroupingSection};
 use crate::engine::Options;
 use crate::metric::{Names, Quantity, Role};
 use crate::schedule::Schedule;
@@ -35,6 +38,9 @@ pub struct Cli {
     /// How the terminal view looks.
     #[command(flatten)]
     pub screen: Screen,
+    /// Who hears of alerts, and how.
+    #[command(flatten)]
+    pub alerting: Alerting,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all well; 1 something asked for could not be read; 2 wrong usage.";
@@ -60,6 +66,18 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Output::Table)]
         format: Output,
     },
+    /// Follow the runs without a screen: alerts and forecasts as a stream of lines
+    Watch {
+        /// What to read, and what the log does not say.
+        #[command(flatten)]
+        reading: Reading,
+        /// Who hears of alerts, and how.
+        #[command(flatten)]
+        alerting: Alerting,
+        /// How the lines are written
+        #[arg(long, value_enum, default_value_t = StreamFormat::Jsonl)]
+        format: StreamFormat,
+    },
     /// Write a log again over time, as its trainer would, to see losscast at work
     Replay(Replay),
     /// Forecast finished runs again from their beginnings, and score the forecasts
@@ -73,6 +91,64 @@ pub enum Output {
     Table,
     /// JSON for programs.
     Json,
+}
+
+/// How a stream is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StreamFormat {
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Who hears of alerts, and how; all of it is off until asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Alerting {
+    /// Program to run for each alert, with its arguments; no shell is involved. The alert is in its
+    /// environment (LOSSCAST_RUN, LOSSCAST_KIND, ...) and, as JSON, on its standard input
+    #[arg(long, value_name = "CMD")]
+    pub on_alert: Option<String>,
+    /// Address to post each alert to
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
+    /// What is posted
+    #[arg(long, value_enum)]
+    pub webhook_body: Option<Body>,
+    /// Let the terminal ring or show a desktop notification: bell, osc9, osc777
+    #[arg(long, value_name = "HOW", value_enum, value_delimiter = ',')]
+    pub notify: Vec<TerminalSignal>,
+    /// Lowest level of alert that is told beyond the screen
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub alert_level: Option<Severity>,
+}
+
+impl Alerting {
+    /// The rules and the channels, with what the configuration adds.
+    ///
+    /// # Errors
+    /// When the command cannot be taken apart into a program and its arguments.
+    pub fn resolve(&self, section: &AlertSection) -> anyhow::Result<(Rules, Channels)> {
+        let command = match &self.on_alert {
+            Some(text) => {
+                shell_words::split(text).map_err(|error| anyhow::anyhow!("--on-alert `{text}`: {error}"))?
+            }
+            None => section.on_alert.clone(),
+        };
+        let rules = Rules {
+            least: self.alert_level.or(section.level).unwrap_or(Severity::Warning),
+            mutes: section.mute.clone(),
+        };
+        let channels = Channels {
+            terminal: if self.notify.is_empty() {
+                section.notify.clone()
+            } else {
+                self.notify.clone()
+            },
+            command,
+            webhook: self.webhook.clone().or_else(|| section.webhook.clone()),
+            body: self.webhook_body.unwrap_or(section.webhook_body),
+        };
+        Ok((rules, channels))
+    }
 }
 
 /// Which files to read, and how.
@@ -177,6 +253,12 @@ pub struct Backtest {
     /// Which files to read, and how.
     #[command(flatten)]
     pub source: Source,
+    /// Show what the detectors raise in the runs, instead of forecasts
+    #[arg(long)]
+    pub alerts: bool,
+    /// With `--alerts`: the events that the runs are known to hold (a MANIFEST.tsv with file, event_type, begin_step)
+    #[arg(long, value_name = "FILE", requires = "alerts")]
+    pub expect: Option<PathBuf>,
     /// Shares of the run at which it is cut
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_value = "0.2,0.3,0.5,0.7,0.9", value_parser = inner_share)]
     pub at: Vec<f64>,

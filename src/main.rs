@@ -8,8 +8,11 @@ use std::sync::Mutex;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use losscast::cli::{Cli, Command, Output, Reading, Screen, Source};
-use losscast::commands::{backtest, inspect, replay, report};
+use losscast::alert::deliver::Deliverer;
+use losscast::alert::history::History;
+use losscast::alert::notify::Notifier;
+use losscast::cli::{Alerting, Cli, Command, Output, Reading, Screen, Source};
+use losscast::commands::{backtest, backtest_alerts, inspect, replay, report, watch};
 use losscast::engine::Engine;
 use losscast::monitor::{Monitor, read_once};
 use losscast::snapshot::Snapshot;
@@ -33,16 +36,19 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        None if io::stdout().is_terminal() => open(&cli.reading, &cli.screen),
+        None if io::stdout().is_terminal() => open(&cli.reading, &cli.screen, &cli.alerting),
         None => print_report(&cli.reading, Output::Table),
         Some(Command::Report { reading, format }) => print_report(&reading, format),
         Some(Command::Inspect { reading, format }) => print_account(&reading, format),
+        Some(Command::Watch {
+            reading, alerting, ..
+        }) => follow(&reading, &alerting),
         Some(Command::Backtest(settings)) => print_backtest(&settings),
         Some(Command::Replay(settings)) => replay::run(&settings).map(|()| ExitCode::SUCCESS),
     }
 }
 
-fn open(reading: &Reading, screen: &Screen) -> Result<ExitCode> {
+fn open(reading: &Reading, screen: &Screen, alerting: &Alerting) -> Result<ExitCode> {
     start_log(&reading.source)?;
     let options = reading.engine()?;
     let (reader, _feeds) = reading.reader(true, &options)?;
@@ -59,7 +65,44 @@ fn open(reading: &Reading, screen: &Screen) -> Result<ExitCode> {
         ascii: screen.ascii,
         theme: screen.theme.clone(),
     };
-    runtime.block_on(losscast::terminal::run(options, monitor.snapshots()))?;
+    let (notifier, deliverer) = alerts(reading, alerting)?;
+    runtime.block_on(losscast::terminal::run(
+        options,
+        monitor.snapshots(),
+        notifier,
+        deliverer,
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who is told of alerts. A history that cannot be kept is no reason not to start.
+fn alerts(reading: &Reading, alerting: &Alerting) -> Result<(Notifier, Deliverer)> {
+    let (rules, channels) = alerting.resolve(&reading.source.config()?.alerts)?;
+    let history = History::default_path().map_or_else(History::default, |path| {
+        History::open(&path).unwrap_or_else(|error| {
+            tracing::warn!("the history of alerts {}: {error}", path.display());
+            History::default()
+        })
+    });
+    let deliverer = Deliverer::start(channels).context("cannot start")?;
+    Ok((Notifier::new(rules, history), deliverer))
+}
+
+fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
+    start_log(&reading.source)?;
+    let options = reading.engine()?;
+    let (reader, _feeds) = reading.reader(true, &options)?;
+    for root in &reader.roots {
+        std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
+    }
+    let (notifier, deliverer) = alerts(reading, alerting)?;
+    let monitor = Monitor::start(reader, options).context("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let mut out = io::stdout().lock();
+    runtime.block_on(watch::run(monitor.snapshots(), notifier, deliverer, &mut out))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,11 +134,28 @@ fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
 
 fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
     start_log(&settings.source)?;
+    if settings.alerts {
+        return print_alert_backtest(settings);
+    }
     let result = backtest::run(settings)?;
     let mut out = io::stdout().lock();
     match settings.format {
         Output::Table => backtest::table(&result, &mut out)?,
         Output::Json => backtest::json(&result, &mut out)?,
+    }
+    Ok(if result.is_empty() {
+        ExitCode::from(UNREADABLE)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print_alert_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
+    let result = backtest_alerts::run(settings)?;
+    let mut out = io::stdout().lock();
+    match settings.format {
+        Output::Table => backtest_alerts::table(&result, &mut out)?,
+        Output::Json => backtest_alerts::json(&result, &mut out)?,
     }
     Ok(if result.is_empty() {
         ExitCode::from(UNREADABLE)

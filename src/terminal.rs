@@ -15,6 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::alert::deliver::Deliverer;
+use crate::alert::notify::Notifier;
 use crate::snapshot::Snapshot;
 use crate::ui::app::{App, Effect};
 use crate::ui::keys::{self, Action};
@@ -39,7 +41,12 @@ const CLOCK: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub async fn run(options: Options, mut snapshots: watch::Receiver<Arc<Snapshot>>) -> Result<()> {
+pub async fn run(
+    options: Options,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut notifier: Notifier,
+    deliverer: Deliverer,
+) -> Result<()> {
     let mut app = App::new(
         options.title,
         theme(options.theme.as_deref())?,
@@ -72,7 +79,12 @@ pub async fn run(options: Options, mut snapshots: watch::Receiver<Arc<Snapshot>>
             event = keys.next() => {
                 let Some(event) = event else { return Ok(()) };
                 let shown = shown(&app, &snapshot);
-                match handle(&mut app, event.context("cannot read keys")?, &shown) {
+                let seen = (app.acknowledged.len(), app.muted.len());
+                let effect = handle(&mut app, event.context("cannot read keys")?, &shown);
+                if (app.acknowledged.len(), app.muted.len()) != seen {
+                    remember(&app, &snapshot, &mut notifier);
+                }
+                match effect {
                     Some(Effect::Quit) => return Ok(()),
                     Some(Effect::Suspend) => suspend()?,
                     Some(Effect::Redraw) => { screen.clear()?; draw_at = Some(Instant::now()); }
@@ -89,6 +101,14 @@ pub async fn run(options: Options, mut snapshots: watch::Receiver<Arc<Snapshot>>
             changed = snapshots.changed() => {
                 changed.context("the reader has stopped; see --log-file")?;
                 snapshot = snapshots.borrow_and_update().clone();
+                if !app.muted.is_empty() {
+                    remember(&app, &snapshot, &mut notifier);
+                }
+                for notice in notifier.take(&snapshot) {
+                    let bytes = deliverer.send(&notice);
+                    io::stdout().write_all(&bytes)?;
+                    io::stdout().flush()?;
+                }
                 if app.frozen.is_none() {
                     draw_at = Some(draw_at.unwrap_or(drawn + FRAME).max(drawn + FRAME).min(Instant::now() + FRAME));
                 }
@@ -101,6 +121,15 @@ pub async fn run(options: Options, mut snapshots: watch::Receiver<Arc<Snapshot>>
                     draw_at = Some(Instant::now());
                 }
             }
+        }
+    }
+}
+
+/// What the user has acknowledged is not told again, after a restart either.
+fn remember(app: &App, snapshot: &Snapshot, notifier: &mut Notifier) {
+    for run in &snapshot.runs {
+        for alert in run.alerts.iter().filter(|alert| app.is_acknowledged(run, alert)) {
+            notifier.acknowledge(run, alert);
         }
     }
 }

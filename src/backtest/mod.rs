@@ -3,6 +3,7 @@
 //! A case sees the records up to its cut and nothing later, except, where the schedule
 //! counts as known, the learning rates to come.
 
+pub mod alerts;
 mod score;
 
 pub use score::{Summary, summarise};

@@ -93,7 +93,7 @@ fn run_json(run: &RunView, now: f64) -> Value {
     value
 }
 
-fn loss_json(loss: &LossView) -> Value {
+pub(super) fn loss_json(loss: &LossView) -> Value {
     json!({
         "metric": loss.quantity.name(),
         "loss": {
@@ -133,7 +133,7 @@ fn loss_json(loss: &LossView) -> Value {
     })
 }
 
-fn warning_json(alert: &Alert) -> Value {
+pub(super) fn warning_json(alert: &Alert) -> Value {
     json!({
         "kind": alert.kind,
         "severity": alert.severity,
@@ -142,6 +142,7 @@ fn warning_json(alert: &Alert) -> Value {
         "cleared_at_step": alert.cleared_at_step,
         "value": finite(alert.value),
         "threshold": finite(alert.threshold),
+        "projected": alert.projected,
         "message": alert.message,
         "remedy": alert.remedy,
     })

@@ -24,6 +24,7 @@
 //! Every section has a file of its own here. Unknown keys are errors, so that a
 //! misspelt one is not silently ignored.
 
+mod alerts;
 mod forecast;
 mod format;
 mod grouping;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use alerts::AlertSection;
 pub use forecast::ForecastSection;
 pub use format::FormatSection;
 pub use grouping::GroupingSection;
@@ -49,6 +51,9 @@ pub struct Config {
     /// How forecasts are made.
     #[serde(default)]
     pub forecast: ForecastSection,
+    /// What disturbs, and how.
+    #[serde(default)]
+    pub alerts: AlertSection,
     /// Which files are one run, where their names do not say.
     #[serde(default)]
     pub grouping: GroupingSection,

@@ -1,10 +1,13 @@
 //! Divergence: the loss has left its best level upward and stays away.
 //!
-//! Medians over blocks of 20 points are compared with the best one so far. Warning
+//! Medians over blocks of 20 points are compared with the best one so far. Noted
 //! when they have been more than 5% (and five standard errors) above it for 60 points
-//! or 3% of the run, critical after as long again, or when they are above the loss
-//! that the run started with. Clears when the best level is reached again.
+//! or 3% of the run; a warning when more than 20%, for rises of less that came back
+//! were seen in healthy runs of adaptive optimisers; critical when more than 30% for
+//! twice as long, or when above the loss that the run started with. Clears when the
+//! best level is reached again, or nearly (a quarter of the way).
 
+use super::restart::Restart;
 use super::robust::middle;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -14,6 +17,9 @@ use crate::metric::Quantity;
 const KIND: &str = "divergence";
 const BLOCK: usize = 20;
 const RISE: f64 = 0.05;
+const CLEAR_RISE: f64 = 0.0125;
+const WARNING_RISE: f64 = 0.20;
+const CRITICAL_RISE: f64 = 0.30;
 const STANDARD_ERRORS: f64 = 5.0;
 const BLOCKS_BEFORE_WARNING: u64 = 3;
 const SHARE_BEFORE_WARNING: f64 = 0.03;
@@ -33,6 +39,8 @@ pub struct Divergence {
     above_since: Option<u64>,
     blocks_above: u64,
     rate: f64,
+    has_sign: bool,
+    restart: Restart,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +58,15 @@ impl Detector for Divergence {
         let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) else {
             return;
         };
+        let usual = self.best.map_or(f64::NAN, |best| best.loss);
+        if self.restart.noticed(loss, row.value(Quantity::GradNorm), usual) {
+            alerts.clear(KIND, row.step());
+            *self = Divergence {
+                rate: self.rate,
+                restart: self.restart,
+                ..Divergence::default()
+            };
+        }
         self.block.push(loss);
         if self.block.len() < BLOCK {
             return;
@@ -77,6 +94,13 @@ impl Detector for Divergence {
 impl Divergence {
     fn judge(&mut self, step: u64, level: f64, error: f64, context: &Context, alerts: &mut AlertLog) {
         self.blocks += 1;
+        // Where a loss passes through zero, shares of it mean nothing.
+        if level <= 0.0 {
+            self.has_sign = true;
+        }
+        if self.has_sign {
+            return;
+        }
         let first = *self.first.get_or_insert(level);
         let Some(best) = self.best.filter(|best| level > best.loss) else {
             self.best = Some(Best {
@@ -91,6 +115,9 @@ impl Divergence {
         };
         let limit = best.loss + (RISE * best.loss.abs()).max(STANDARD_ERRORS * error);
         let restarted = best.rate > 0.0 && self.rate > RESTARTED_RATE * best.rate;
+        if level <= best.loss + CLEAR_RISE * best.loss.abs() {
+            alerts.clear(KIND, step);
+        }
         if level <= limit || restarted {
             self.above_since = None;
             self.blocks_above = 0;
@@ -107,16 +134,20 @@ impl Divergence {
         if !lasting(1) && !above_start {
             return;
         }
+        let rise = (level - best.loss) / best.loss.abs().max(f64::MIN_POSITIVE);
         alerts.raise(Alert {
             kind: KIND,
-            severity: if lasting(2) || above_start {
+            severity: if above_start || (lasting(2) && rise > CRITICAL_RISE) {
                 Severity::Critical
-            } else {
+            } else if rise > WARNING_RISE {
                 Severity::Warning
+            } else {
+                Severity::Info
             },
             raised_at_step: step,
             first_sign_step: since,
             cleared_at_step: None,
+            projected: None,
             value: level,
             threshold: limit,
             message: format!(

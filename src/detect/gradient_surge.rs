@@ -2,11 +2,17 @@
 //!
 //! A norm that doubles is normal in half of all healthy runs. What is not (measured
 //! false alarms per 10,000 points): ten times the trailing median with a robust z of
-//! the log above 8, at once in a log of every step (0), in two of three records
-//! otherwise (0.05); two rises in a row of 1.5 times each, four times in all, with z
+//! the log above 8 in two of three records (0.05); two rises in a row of 1.5 times each, four times in all, with z
 //! above 6 in a log of every step (0); a log-linear growth over 20 points that doubles
-//! in fewer than 10, with R squared above 0.8 and four times in all (0.2). Clears when
-//! the norm has been below three times its median for 20 points.
+//! in fewer than 10, with R squared above 0.8 and four times in all (0.2). A single
+//! record of ten times is noted (1 in 10,000 records of healthy logs of every step).
+//!
+//! In a sparse log a surge is only noted: it came with no harm in several healthy runs,
+//! and the loss itself says as soon when it does harm. A norm above [`ABSURD`] that
+//! grows in five records in a row needs no history. In a run with a loss scale the norm
+//! may be printed multiplied by it, so there the absolute value says nothing.
+//!
+//! Clears when the norm has been below three times its median for 20 points.
 
 use super::robust::{Cadence, WINDOW, Window, line};
 use super::{Context, Detector};
@@ -19,6 +25,8 @@ const FAR_ABOVE: f64 = 10.0;
 const FAR_Z: f64 = 8.0;
 const RISES_TOTAL: f64 = 4.0;
 const RISE_EACH: f64 = 1.5;
+/// Growth from one record to the next.
+const RISE_GROWING: f64 = 1.2;
 const RISES_Z: f64 = 6.0;
 const FLOOR: f64 = 0.05;
 const HISTORY: usize = 60;
@@ -26,6 +34,9 @@ const QUIET_AFTER_REWIND: u32 = 60;
 const GROWTH_POINTS: usize = 20;
 const DOUBLING_POINTS: f64 = 10.0;
 const EXPLOSION: f64 = 1e3;
+/// No healthy gradient norm is as large (without a loss scale).
+const ABSURD: f64 = 1e6;
+const GROWING_RECORDS: u32 = 5;
 const CALM: f64 = 3.0;
 const CALM_POINTS: u32 = 20;
 const REMEDY: &str = "A loss spike may follow within 1 to 8 steps: clip at 1.0 or lower, look at the batch, consider a lower \
@@ -42,6 +53,8 @@ pub struct GradientSurge {
     open: Option<f64>,
     calm: u32,
     frozen: usize,
+    growing: u32,
+    has_loss_scale: bool,
 }
 
 impl Detector for GradientSurge {
@@ -57,6 +70,12 @@ impl Detector for GradientSurge {
             self.window.clear();
         }
         self.quiet = self.quiet.saturating_sub(1);
+        self.has_loss_scale |= row.has(Quantity::LossScale);
+        self.growing = if gradient > RISE_GROWING * self.before[1] {
+            self.growing + 1
+        } else {
+            0
+        };
         self.watch(step, gradient, alerts);
         self.before = [self.before[1], gradient];
         // While a surge is open its values are no baseline, for one window at most.
@@ -77,6 +96,7 @@ impl Detector for GradientSurge {
 
 impl GradientSurge {
     fn watch(&mut self, step: u64, gradient: f64, alerts: &mut AlertLog) {
+        let every_step = self.cadence.stride() == 1;
         if let Some(median) = self.open {
             self.calm = if gradient < CALM * median {
                 self.calm + 1
@@ -89,7 +109,11 @@ impl GradientSurge {
                 if self.frozen >= WINDOW {
                     self.window.clear();
                 }
-            } else if gradient > EXPLOSION * median {
+            } else if gradient > FAR_ABOVE * median && self.before[1] > FAR_ABOVE * median && every_step {
+                let (warning, how) = (Severity::Warning, "in record after record");
+                self.raise(step, gradient, median, warning, how, alerts);
+            }
+            if self.open.is_some() && gradient > EXPLOSION * median {
                 self.raise(
                     step,
                     gradient,
@@ -101,6 +125,18 @@ impl GradientSurge {
             }
             return;
         }
+        if gradient > ABSURD && self.growing >= GROWING_RECORDS && !self.has_loss_scale {
+            let before = self.window.min().min(self.before[0]);
+            let severity = Severity::Warning;
+            return self.raise(
+                step,
+                gradient,
+                before,
+                severity,
+                "and grows in every record",
+                alerts,
+            );
+        }
         // The smallest value is at most the median and at most the value two before.
         if self.window.len() < HISTORY || self.quiet > 0 || gradient < RISES_TOTAL * self.window.min() {
             self.far_above = [self.far_above[1], false];
@@ -111,7 +147,11 @@ impl GradientSurge {
         };
         let z = level.z(gradient.ln(), FLOOR);
         let median = level.median.exp();
-        let every_step = self.cadence.stride() == 1;
+        let serious = if every_step {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
         let far = gradient > FAR_ABOVE * median && z > FAR_Z;
         let repeated = far && self.far_above.contains(&true);
         self.far_above = [self.far_above[1], far];
@@ -122,29 +162,17 @@ impl GradientSurge {
             && gradient >= RISE_EACH * last
             && gradient >= RISES_TOTAL * before_last;
         if gradient > EXPLOSION * median && far {
-            self.raise(
-                step,
-                gradient,
-                median,
-                Severity::Critical,
-                "in one record",
-                alerts,
-            );
-        } else if (far && every_step) || repeated || rises {
-            self.raise(
-                step,
-                gradient,
-                median,
-                Severity::Warning,
-                "within a few records",
-                alerts,
-            );
+            self.raise(step, gradient, median, Severity::Warning, "in one record", alerts);
+        } else if far && every_step && !repeated && !rises {
+            self.raise(step, gradient, median, Severity::Info, "in one record", alerts);
+        } else if repeated || rises {
+            self.raise(step, gradient, median, serious, "within a few records", alerts);
         } else if self.grows_exponentially(gradient) {
             self.raise(
                 step,
                 gradient,
                 median,
-                Severity::Warning,
+                serious,
                 "and doubles every few records",
                 alerts,
             );
@@ -189,6 +217,7 @@ impl GradientSurge {
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
+            projected: None,
             value: gradient,
             threshold: FAR_ABOVE * median,
             message: format!(

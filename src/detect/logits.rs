@@ -1,8 +1,8 @@
 //! Logits that grow: of attention, and of the output layer.
 //!
 //! Attention (Wortsman et al., arXiv 2309.14322; Kimi K2): 100 is where QK-clip acts,
-//! at 1,000 the loss deteriorates, every run above 10,000 diverged. A log-linear fit
-//! over the last 40 records says when that will be.
+//! at 1,000 the loss deteriorates, every run above 10,000 diverged. Lines through the
+//! logarithm of the last records say when that will be, with an interval.
 //!
 //! Output (same paper): log Z drifts away from its early value late in training.
 //! Experimental: no public run with the event was available to measure it on.
@@ -11,22 +11,30 @@ use std::collections::VecDeque;
 
 use super::robust::{Line, line};
 use super::{Context, Detector};
-use crate::alert::{Alert, AlertLog, Severity};
+use crate::alert::{Alert, AlertLog, Projection, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const ATTENTION: &str = "attention_logit";
+/// Kind of the alert about attention logits.
+pub const ATTENTION: &str = "attention_logit";
 const OUTPUT: &str = "output_logit";
 const LEVELS: [(f64, Severity); 3] = [
     (1e4, Severity::Critical),
     (1e3, Severity::Warning),
     (1e2, Severity::Info),
 ];
-const DIVERGED: f64 = 1e4;
+/// Every published run whose attention logits passed this has diverged.
+pub const DIVERGED: f64 = 1e4;
 const FIT_POINTS: usize = 40;
 const GOOD_FIT: f64 = 0.8;
-/// A crossing within this share of the run so far is near.
-const NEAR_SHARE: f64 = 0.1;
+/// Records kept of the attention logit.
+const ATTENTION_POINTS: usize = 80;
+/// Below this, growth means nothing yet: healthy runs reach 40.
+const WORTH_A_LOOK: f64 = 50.0;
+/// Growth that feeds on itself may become this much faster than it was.
+const SPEEDS_UP: f64 = 2.0;
+/// Standard errors on either side of an 80% interval.
+const INTERVAL_ERRORS: f64 = 1.3;
 /// Records before the fit is looked at again.
 const LOOK_EVERY: u32 = 5;
 const CLEAR_SHARE: f64 = 0.7;
@@ -48,6 +56,8 @@ pub struct Logits {
     early_output: Vec<f64>,
     since_look: u32,
     raised: f64,
+    foreseen: bool,
+    attention_is_lost: bool,
     below: u32,
 }
 
@@ -72,7 +82,9 @@ impl Detector for Logits {
 
 impl Logits {
     fn watch_attention(&mut self, step: u64, logit: f64, context: &Context, alerts: &mut AlertLog) {
-        remember(&mut self.attention, step, logit.min(f64::MAX).ln());
+        if !self.attention_is_lost {
+            remember(&mut self.attention, ATTENTION_POINTS, step, logit.min(1e300).ln());
+        }
         self.below = if logit < CLEAR_SHARE * self.raised {
             self.below + 1
         } else {
@@ -81,50 +93,62 @@ impl Logits {
         if self.below >= CLEAR_POINTS {
             alerts.clear(ATTENTION, step);
             self.raised = 0.0;
+            self.foreseen = false;
+            self.attention_is_lost = false;
         }
         self.since_look += 1;
         let crossed = LEVELS.into_iter().find(|(level, _)| logit >= *level);
         let higher = crossed.filter(|(level, _)| *level > self.raised);
-        if higher.is_none() && (logit < 30.0 || self.since_look < LOOK_EVERY) {
+        if higher.is_none() && (logit < WORTH_A_LOOK || self.foreseen || self.since_look < LOOK_EVERY) {
             return;
         }
         self.since_look = 0;
-        let trend = line(self.attention.iter().copied())
-            .filter(|trend| self.attention.len() >= 10 && trend.slope > 0.0);
-        let crossing = trend
-            .filter(|trend| trend.r_squared > GOOD_FIT)
-            .and_then(|trend| crossing(trend, step));
-        let run = context.total_steps.unwrap_or(step).max(step) as f64;
-        let near = crossing.is_some_and(|at| (at - step as f64) < NEAR_SHARE * run) && logit >= 50.0;
-        let (level, severity) = match higher {
-            Some((level, Severity::Info)) if near => (level, Severity::Warning),
-            // At 100 only growth is worth a word.
-            Some((level, Severity::Info)) if trend.is_some() => (level, Severity::Info),
-            Some((_, Severity::Info)) => return,
-            Some(level) => level,
-            None if near
-                && self.raised < LEVELS[1].0
-                && alerts
-                    .open(ATTENTION)
-                    .is_none_or(|open| open.severity < Severity::Warning) =>
-            {
-                (LEVELS[2].0, Severity::Warning)
-            }
-            None => return,
+        let run = context.total_steps.unwrap_or(2 * step).max(step);
+        let projected = if logit < DIVERGED {
+            foresee(&self.attention, step, DIVERGED.ln())
+        } else {
+            None
         };
-        self.raised = self.raised.max(level);
+        let near = projected.filter(|projected| projected.step <= run);
+        let growing = || line(self.attention.iter().copied()).is_some_and(|trend| trend.slope > 0.0);
+        let (level, severity) = match (higher, near) {
+            (Some((level, Severity::Info)), Some(_)) => (level, Severity::Warning),
+            // At 100 only growth is worth a word.
+            (Some((level, Severity::Info)), None) if growing() => (level, Severity::Info),
+            (Some((_, Severity::Info)), None) => return,
+            (Some(level), _) => level,
+            (None, Some(_)) => (
+                DIVERGED,
+                if logit >= LEVELS[2].0 {
+                    Severity::Warning
+                } else {
+                    Severity::Info
+                },
+            ),
+            (None, None) => return,
+        };
+        self.foreseen |= near.is_some();
+        if higher.is_some() {
+            self.raised = self.raised.max(level);
+        }
+        self.attention_is_lost = logit >= DIVERGED;
         self.below = 0;
-        let when = crossing
-            .filter(|_| logit < DIVERGED)
-            .map_or_else(String::new, |at| {
-                format!("; at this pace it crosses 10,000 near step {at:.0}")
-            });
+        let when = near.map_or_else(String::new, |at| {
+            let latest = at
+                .latest
+                .map_or_else(|| "never".to_owned(), |latest| latest.to_string());
+            format!(
+                "; at this pace it passes 10,000 near step {} ({} to {latest})",
+                at.step, at.earliest
+            )
+        });
         alerts.raise(Alert {
             kind: ATTENTION,
             severity,
             raised_at_step: step,
             first_sign_step: self.attention.front().map_or(step, |(first, _)| *first as u64),
             cleared_at_step: None,
+            projected: near,
             value: logit,
             threshold: level,
             message: format!("Largest attention logit is {logit:.0} at step {step}{when}"),
@@ -137,7 +161,7 @@ impl Logits {
             self.early_output.push(log_z);
             return;
         }
-        remember(&mut self.output, step, log_z);
+        remember(&mut self.output, FIT_POINTS, step, log_z);
         if self.early_output.len() == EARLY_POINTS {
             // The early magnitude, kept as the one further entry.
             let early = super::robust::middle(&mut self.early_output).abs().max(1.0);
@@ -160,6 +184,7 @@ impl Logits {
                 raised_at_step: step,
                 first_sign_step: self.output.front().map_or(step, |(first, _)| *first as u64),
                 cleared_at_step: None,
+                projected: None,
                 value: log_z,
                 threshold: DRIFT * early,
                 message: format!(
@@ -171,15 +196,71 @@ impl Logits {
     }
 }
 
-fn remember(points: &mut VecDeque<(f64, f64)>, step: u64, value: f64) {
-    if points.len() >= FIT_POINTS {
+fn remember(points: &mut VecDeque<(f64, f64)>, room: usize, step: u64, value: f64) {
+    if points.len() >= room {
         points.pop_front();
     }
     points.push_back((step as f64, value));
 }
 
-/// The step at which the line of log logits reaches 10,000.
-fn crossing(trend: Line, step: u64) -> Option<f64> {
-    let at = (DIVERGED.ln() - trend.intercept) / trend.slope;
-    (at.is_finite() && at > step as f64).then_some(at)
+/// When the points reach `target`: lines through the last 20, 40 and 80 of them, and
+/// one against the logarithm of the step for growth that slows down (parameters grow
+/// like a power of the step). The most likely step is the median of the crossings; the
+/// interval spans all of them, each with 1.3 standard errors of its slope, which are
+/// doubled because neighbouring records resemble each other; its early end allows for
+/// growth that feeds on itself.
+fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64) -> Option<Projection> {
+    let &(_, level) = points.back()?;
+    let now = step as f64;
+    let mut crossings: Vec<f64> = Vec::new();
+    let (mut earliest, mut latest) = (f64::INFINITY, now);
+    let recent = |count: usize| points.iter().copied().skip(points.len().saturating_sub(count));
+    for count in [20, 40, 80] {
+        if points.len() < count / 2 {
+            break;
+        }
+        let trend = line(recent(count)).filter(|trend| trend.slope > 0.0 && trend.r_squared > GOOD_FIT);
+        let slowing = line(recent(count).map(|(step, value)| (step.max(1.0).ln(), value)))
+            .filter(|trend| trend.slope > 0.0 && trend.r_squared > GOOD_FIT);
+        let used = points.len().min(count) as f64;
+        if let Some(trend) = trend {
+            // From the present level, so that a curved past does not shift the answer.
+            let here = (trend.intercept + trend.slope * now).max(level);
+            let error = 2.0 * INTERVAL_ERRORS * slope_error(trend, used);
+            let at = |slope: f64| now + (target - here) / slope;
+            crossings.push(at(trend.slope));
+            earliest = earliest.min(at(trend.slope + error));
+            latest = latest.max(if error < trend.slope {
+                at(trend.slope - error)
+            } else {
+                f64::INFINITY
+            });
+        }
+        if let Some(trend) = slowing {
+            let here = (trend.intercept + trend.slope * now.max(1.0).ln()).max(level);
+            let at = now * ((target - here) / trend.slope).exp();
+            crossings.push(at);
+            latest = latest.max(at);
+            earliest = earliest.min(at);
+        }
+    }
+    if crossings.len() < 2 {
+        return None;
+    }
+    crossings.sort_unstable_by(f64::total_cmp);
+    let likely = super::robust::middle(&mut crossings);
+    let in_range = |at: f64| at.is_finite() && at < 1e15;
+    in_range(likely).then_some(Projection {
+        threshold: target.exp().round(),
+        made_at_step: step,
+        step: likely.ceil() as u64,
+        earliest: (now + (earliest.min(likely).max(now) - now) / SPEEDS_UP).floor() as u64,
+        latest: in_range(latest).then_some(latest.ceil() as u64),
+    })
+}
+
+/// Standard error of the slope of a line through so many points.
+fn slope_error(trend: Line, points: f64) -> f64 {
+    let unexplained = (1.0 / trend.r_squared - 1.0).max(0.0);
+    trend.slope * (unexplained / (points - 2.0).max(1.0)).sqrt()
 }

@@ -1,10 +1,12 @@
 //! Collapse of the loss scale of fp16 training.
 //!
-//! Scalers start high and halve until nothing overflows: that search is normal. After
-//! it, three halvings within 20 steps, or a scale of at most 1, mean that gradients
-//! overflow whatever the scale (GLM-130B saw this some 30 steps before its loss
-//! exploded; OPT-175B called a run healthy only above 1.0). Clears when the scale has
-//! doubled again.
+//! Scalers start high and halve until nothing overflows: that search is normal. In the
+//! steady state a scale is doubled now and then and halved back at once. A scale that
+//! falls below every value it has held since the search is therefore worth a note;
+//! three halvings within 20 steps are a warning, six or a scale of at most 1 critical:
+//! gradients overflow whatever the scale (GLM-130B saw this some 30 steps before its
+//! loss exploded; OPT-175B called a run healthy only above 1.0). Clears when the scale
+//! has doubled again.
 
 use std::collections::VecDeque;
 
@@ -15,7 +17,11 @@ use crate::metric::Quantity;
 
 const KIND: &str = "loss_scale_collapse";
 /// Records without a halving that end the search at the start.
-const SETTLED_AFTER: u32 = 100;
+const SETTLED_AFTER: u32 = 50;
+/// Step after which the search is over, for a log that begins in the middle.
+const SEARCHED_BY: u64 = 1000;
+/// A scale below this does not occur in a search that ends well; fairseq prints it as 0.
+const HOPELESS: f64 = 1e-2;
 const HALVINGS: usize = 3;
 const MANY_HALVINGS: usize = 6;
 const WITHIN_STEPS: u64 = 20;
@@ -31,28 +37,41 @@ pub struct LossScale {
     settled: bool,
     halvings: VecDeque<u64>,
     lowest: f64,
+    /// Lowest scale held since the search.
+    held: f64,
 }
 
 impl Detector for LossScale {
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(scale) = row
             .value(Quantity::LossScale)
-            .filter(|scale| scale.is_finite() && *scale > 0.0)
+            .filter(|scale| scale.is_finite() && *scale >= 0.0)
         else {
             return;
         };
         let step = row.step();
         let Some(last) = self.last.replace(scale) else {
+            self.settled = step > SEARCHED_BY;
+            self.held = scale;
+            if scale < HOPELESS {
+                self.raise(step, scale, alerts);
+            }
             return;
         };
         if scale < last {
             self.calm = 0;
             // A record may span several steps: count the halvings, not the records.
-            let halvings = (last / scale).log2().round().clamp(1.0, 64.0) as usize;
+            let halvings = (last / scale.max(f64::MIN_POSITIVE))
+                .log2()
+                .round()
+                .clamp(1.0, 64.0) as usize;
             self.halvings.extend(std::iter::repeat_n(step, halvings));
         } else {
             self.calm = self.calm.saturating_add(1);
             self.settled |= self.calm >= SETTLED_AFTER;
+            if !self.settled {
+                self.held = scale;
+            }
         }
         while self
             .halvings
@@ -66,7 +85,11 @@ impl Detector for LossScale {
         }
         let at_bottom = scale <= LOWEST && last > LOWEST;
         let collapsing = self.settled && self.halvings.len() >= HALVINGS && scale < last;
-        if at_bottom || collapsing {
+        let below_all = self.settled && scale < self.held;
+        if self.settled {
+            self.held = self.held.min(scale);
+        }
+        if at_bottom || collapsing || below_all {
             self.raise(step, scale, alerts);
         }
     }
@@ -84,12 +107,15 @@ impl LossScale {
             kind: KIND,
             severity: if critical {
                 Severity::Critical
-            } else {
+            } else if self.halvings.len() >= HALVINGS {
                 Severity::Warning
+            } else {
+                Severity::Info
             },
             raised_at_step: step,
             first_sign_step: self.halvings.front().copied().unwrap_or(step),
             cleared_at_step: None,
+            projected: None,
             value: scale,
             threshold: LOWEST,
             message: format!(

@@ -5,12 +5,21 @@
 //! the fact. To add a detector, write one file and add one line to [`detectors`].
 
 pub mod divergence;
+pub mod frozen_metric;
 pub mod gradient_surge;
+pub mod late_record;
+pub mod learning_rate;
 pub mod logits;
 pub mod loss_scale;
 pub mod loss_spike;
 pub mod non_finite;
+pub mod overfitting;
+pub mod plateau;
+pub mod restart;
 pub mod robust;
+pub mod slowdown;
+pub mod spike_rate;
+pub mod vanishing_gradient;
 
 use crate::alert::AlertLog;
 use crate::format::records::Row;
@@ -41,5 +50,13 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::<gradient_surge::GradientSurge>::default(),
         Box::<logits::Logits>::default(),
         Box::<loss_scale::LossScale>::default(),
+        Box::<frozen_metric::FrozenMetric>::default(),
+        Box::<learning_rate::LearningRate>::default(),
+        Box::<slowdown::Slowdown>::default(),
+        Box::<late_record::LateRecord>::default(),
+        Box::<spike_rate::SpikeRate>::default(),
+        Box::<plateau::Plateau>::default(),
+        Box::<overfitting::Overfitting>::default(),
+        Box::<vanishing_gradient::VanishingGradient>::default(),
     ]
 }

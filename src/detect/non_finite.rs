@@ -12,13 +12,20 @@ use crate::format::records::Row;
 use crate::metric::Quantity;
 
 const KIND: &str = "non_finite";
+const EVALUATION_KIND: &str = "non_finite_eval";
 const GRADIENT_KIND: &str = "non_finite_gradient";
 /// Records with a loss before a missing one means anything.
 const USUAL_RECORDS: u32 = 5;
+/// A loss of nothing has no gradient to speak of.
+const LARGE_GRADIENT: f64 = 0.1;
+/// A loss that was never below this is not rounded to 0.
+const NOT_ROUNDED: f64 = 0.05;
 /// Finite values after which the trouble is over.
 const CLEAR_AFTER: u32 = 20;
 const REMEDY: &str = "The weights are very likely lost: restart from the last checkpoint before that step with a lower learning \
                       rate or bf16, and look at the data of the step before.";
+const EVALUATION_REMEDY: &str = "If the train loss is fine, look at the evaluation: its precision, an empty batch, a mask without \
+                                 tokens. If logits are large, the model is close to losing its train loss too.";
 const GRADIENT_REMEDY: &str = "The optimiser skips such steps or is about to be poisoned: look at the loss scale, clip the \
                                gradient, lower the learning rate.";
 
@@ -28,6 +35,8 @@ pub struct NonFinite {
     /// Train records with a loss so far, while none lacked it.
     with_loss: u32,
     positive: bool,
+    /// The lowest loss so far, once there was one.
+    lowest: Option<f64>,
     last_good: Option<u64>,
     first_bad: Option<u64>,
     bad: u32,
@@ -54,8 +63,11 @@ impl Detector for NonFinite {
         let fault = self.fault(row, train, gradient, eval);
         match fault {
             Some(fault) => self.bad_loss(row.step(), fault, alerts),
-            None if train.or(eval).is_some() => self.good_loss(row.step(), train, alerts),
+            None if train.is_some() => self.good_loss(row.step(), train, alerts),
             None => {}
+        }
+        if let Some(eval) = eval {
+            watch_evaluation(row.step(), eval, alerts);
         }
         if let Some(gradient) = gradient {
             self.watch_gradient(row.step(), gradient, fault.is_some(), alerts);
@@ -69,6 +81,26 @@ impl Detector for NonFinite {
     }
 }
 
+/// An evaluation that is lost while training goes on; over with the next good one.
+fn watch_evaluation(step: u64, eval: f64, alerts: &mut AlertLog) {
+    if eval.is_finite() {
+        alerts.clear(EVALUATION_KIND, step);
+        return;
+    }
+    alerts.raise(Alert {
+        kind: EVALUATION_KIND,
+        severity: Severity::Warning,
+        raised_at_step: step,
+        first_sign_step: step,
+        cleared_at_step: None,
+        projected: None,
+        value: eval,
+        threshold: f64::INFINITY,
+        message: format!("The evaluation at step {step} gave a loss that is not finite"),
+        remedy: EVALUATION_REMEDY,
+    });
+}
+
 impl NonFinite {
     fn fault(
         &self,
@@ -80,9 +112,13 @@ impl NonFinite {
         let bad_gradient = gradient.is_some_and(|gradient| !gradient.is_finite());
         match (train, eval) {
             (Some(loss), _) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
-            (Some(0.0), _) if bad_gradient || self.positive => Some(Fault::Zero),
+            (Some(0.0), _)
+                if bad_gradient || self.positive || gradient.is_some_and(|norm| norm > LARGE_GRADIENT) =>
+            {
+                Some(Fault::Zero)
+            }
             (Some(_), _) => None,
-            (None, Some(loss)) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
+            // Evaluations have an alert of their own.
             (None, Some(_)) => None,
             // A train record that has all but the loss which all before it had.
             (None, None) => {
@@ -96,6 +132,7 @@ impl NonFinite {
         if let Some(loss) = train {
             self.with_loss = self.with_loss.saturating_add(1);
             self.positive |= loss > 0.0;
+            self.lowest = Some(self.lowest.map_or(loss, |lowest| lowest.min(loss)));
             self.last_good = Some(step);
         }
         self.bad = 0;
@@ -110,8 +147,12 @@ impl NonFinite {
         self.good = 0;
         self.bad += 1;
         let since = *self.first_bad.get_or_insert(step);
-        // A single missing field may be a torn line, a single zero a rounded value.
-        let certain = matches!(fault, Fault::NotFinite(_));
+        // A single missing field may be a torn line, a single zero a rounded small value.
+        let certain = match fault {
+            Fault::NotFinite(_) => true,
+            Fault::Missing => false,
+            Fault::Zero => self.lowest.is_some_and(|lowest| lowest >= NOT_ROUNDED),
+        };
         if self.bad < 2 && !certain {
             return;
         }
@@ -134,6 +175,7 @@ impl NonFinite {
             raised_at_step: step,
             first_sign_step: since,
             cleared_at_step: None,
+            projected: None,
             value: if let Fault::NotFinite(value) = fault {
                 value
             } else {
@@ -170,6 +212,7 @@ impl NonFinite {
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
+            projected: None,
             value: gradient,
             threshold: f64::INFINITY,
             message: format!("Gradient norm is {word} at step {step} while the loss is finite"),

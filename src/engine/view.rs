@@ -171,6 +171,7 @@ fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
         raised_at_step: run.last_step(),
         first_sign_step: run.last_step(),
         cleared_at_step: None,
+        projected: None,
         value: quiet,
         threshold: LEAST_STALL_SECONDS,
         message: format!("At step {}: {message}", run.last_step()),

@@ -9,8 +9,65 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::format;
 use super::overview::Names;
-use crate::snapshot::Snapshot;
+use crate::alert::Projection;
+use crate::metric::Quantity;
+use crate::snapshot::{RunView, Snapshot};
 use crate::text::{clip, printable, width};
+
+/// The value of a signal above which runs are lost, where one is known.
+pub fn threshold(quantity: Quantity) -> Option<f64> {
+    (quantity == Quantity::AttentionLogit).then_some(crate::detect::logits::DIVERGED)
+}
+
+/// The projected crossing of a signal, from the open alert about it.
+pub fn projection(run: &RunView, quantity: Quantity) -> Option<Projection> {
+    let kind = match quantity {
+        Quantity::AttentionLogit => crate::detect::logits::ATTENTION,
+        _ => return None,
+    };
+    run.open_alerts()
+        .filter(|alert| alert.kind == kind)
+        .find_map(|alert| alert.projected)
+        .filter(|projected| projected.latest.is_none_or(|latest| latest >= run.step))
+}
+
+/// A crossing in words, to follow a name.
+pub fn projection_text(projected: &Projection) -> String {
+    let latest = projected.latest.map_or_else(|| "never".to_owned(), format::count);
+    format!(
+        ", passes {} near step {} ({} to {latest})",
+        format::count(projected.threshold as u64),
+        format::count(projected.step),
+        format::count(projected.earliest),
+    )
+}
+
+/// Which early signals the log of a run offers, and what to log to be warned sooner.
+pub fn early_signals(run: &RunView) -> Vec<String> {
+    let has = |quantity| run.signals.others.iter().any(|(logged, _)| *logged == quantity);
+    let points = run.losses.iter().map(|loss| loss.points).max().unwrap_or(0);
+    let every = run.step as f64 / points.max(1) as f64;
+    let mut lines = Vec::new();
+    lines.push(match (has(Quantity::GradNorm), every < 1.5) {
+        (true, true) => "gradient norm of every step: a few steps of warning".to_owned(),
+        (true, false) => {
+            format!("gradient norm every {every:.0} steps: seldom ahead of a spike; log it every step")
+        }
+        (false, _) => "no gradient norm: log it, every step".to_owned(),
+    });
+    lines.push(if has(Quantity::AttentionLogit) {
+        "largest attention logit: 100 and more steps of warning".to_owned()
+    } else {
+        "log the largest attention logit: it warns 100 and more steps ahead".to_owned()
+    });
+    if has(Quantity::LogPartition) {
+        lines.push("log Z: warns of diverging output logits".to_owned());
+    }
+    if has(Quantity::LossScale) {
+        lines.push("loss scale: 10 to 30 steps of warning".to_owned());
+    }
+    lines
+}
 
 /// Draws the list and the selected alert in full.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -27,7 +84,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         );
     }
     let names = Names::of(snapshot);
-    let [list, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(6)]).areas(area);
+    let [list, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(7)]).areas(area);
     let rows = usize::from(list.height);
     let selected = app.line.min(alerts.len() - 1);
     let first = (selected + 1).saturating_sub(rows);
@@ -45,6 +102,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
                 app.theme.severity(alert.severity)
             };
             let mark = match (closed, app.is_acknowledged(run, alert)) {
+                _ if app.is_muted(run, alert) => "muted   ",
                 (true, _) => "over    ",
                 (false, true) => "seen    ",
                 (false, false) => alert.severity.name(),
@@ -86,6 +144,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
                 app.theme.severity(alert.severity).add_modifier(Modifier::BOLD),
             ),
             Line::raw(alert.remedy),
+            Line::styled(
+                alert.projected.map_or_else(String::new, |projected| {
+                    format!(
+                        "Foreseen at step {}{}",
+                        format::count(projected.made_at_step),
+                        projection_text(&projected)
+                    )
+                }),
+                app.theme.dimmed(),
+            ),
         ];
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), below);
     }

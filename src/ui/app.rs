@@ -127,6 +127,8 @@ pub struct App {
     pub frozen: Option<Arc<Snapshot>>,
     /// Acknowledged alerts: run, kind, step.
     pub acknowledged: HashSet<(String, &'static str, u64)>,
+    /// Kinds of alert muted in a run: run, kind.
+    pub muted: HashSet<(String, &'static str)>,
     /// Symbols of charts.
     pub symbols: Symbols,
     /// Colours.
@@ -167,6 +169,7 @@ impl App {
             metric: None,
             frozen: None,
             acknowledged: HashSet::new(),
+            muted: HashSet::new(),
             symbols,
             theme,
             page: 20,
@@ -282,10 +285,36 @@ impl App {
         alerts
     }
 
-    /// True when the user has seen this alert and said so.
+    /// True when the user wants to hear no more of this kind from this run.
+    pub fn is_muted(&self, run: &RunView, alert: &Alert) -> bool {
+        self.muted.contains(&(run.id.clone(), alert.kind))
+    }
+
+    /// Mutes the kind of the selected alert in its run, or lets it be heard again.
+    fn mute(&mut self, snapshot: &Snapshot) {
+        if self.view != View::Alerts {
+            self.notice = "choose an alert in the alerts view to mute its kind".to_owned();
+            return;
+        }
+        let alerts = self.alerts(snapshot);
+        let chosen = alerts.get(self.line.min(alerts.len().saturating_sub(1)));
+        if let Some((id, kind)) = chosen.map(|(run, alert)| (run.id.clone(), alert.kind)) {
+            let name = crate::text::printable(&id);
+            if self.muted.remove(&(id.clone(), kind)) {
+                self.notice = format!("{kind} of {name} is heard again");
+            } else {
+                self.muted.insert((id, kind));
+                self.notice = format!("{kind} of {name} muted; K again to hear it");
+            }
+        }
+    }
+
+    /// True when the user has seen this alert and said so, or muted its kind.
     pub fn is_acknowledged(&self, run: &RunView, alert: &Alert) -> bool {
-        self.acknowledged
-            .contains(&(run.id.clone(), alert.kind, alert.raised_at_step))
+        self.is_muted(run, alert)
+            || self
+                .acknowledged
+                .contains(&(run.id.clone(), alert.kind, alert.raised_at_step))
     }
 
     /// Takes an action.
@@ -330,6 +359,7 @@ impl App {
                 };
             }
             Action::Acknowledge => self.acknowledge(snapshot),
+            Action::Mute => self.mute(snapshot),
             Action::Metric => {
                 let next = match self.metric {
                     Some(Quantity::EvalLoss) => Quantity::TrainLoss,

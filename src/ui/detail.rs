@@ -259,6 +259,9 @@ fn raw_spread(loss: &LossView, visible: &dyn Fn(f64) -> bool) -> f64 {
     *spreads.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
+/// Share of the threshold above which it is drawn: below, the signal itself would be flat.
+const WORTH_A_THRESHOLD: f64 = 0.003;
+
 fn draw_signal(
     app: &App,
     run: &RunView,
@@ -278,19 +281,48 @@ fn draw_signal(
         chart::raw(points, scale, theme.raw),
         chart::line(&means, scale, theme.fitted, false),
     ];
-    let title = points.last().map_or_else(
+    let mut title = points.last().map_or_else(
         || quantity.to_string(),
         |point| format!("{quantity} {}", format::short(point.mean)),
+    );
+    // Growth towards a threshold is exponential: it is shown on a log axis, with the
+    // threshold and the way there.
+    let threshold = super::alerts::threshold(quantity).filter(|threshold| {
+        points
+            .last()
+            .is_some_and(|point| point.mean > WORTH_A_THRESHOLD * threshold)
+    });
+    let mut ahead = Vec::new();
+    if let Some(threshold) = threshold {
+        let first = means.first().map_or(0.0, |(step, _)| *step);
+        ahead.push(vec![
+            (first, threshold),
+            (last / scale.max(f64::MIN_POSITIVE), threshold),
+        ]);
+    }
+    if let Some(projected) = super::alerts::projection(run, quantity)
+        && let Some(from) = means.last()
+    {
+        title.push_str(&super::alerts::projection_text(&projected));
+        if projected.step as f64 > from.0 && threshold.is_some() {
+            ahead.push(vec![*from, (projected.step as f64, projected.threshold)]);
+        }
+    }
+    let mut layers = Vec::from(layers);
+    layers.extend(
+        ahead
+            .iter()
+            .map(|way| chart::line(way, scale, theme.forecast, true)),
     );
     Plot {
         x: chart::x_window(app, 0.0, last),
         y: None,
-        log_y: app.log_y,
-        full_range: app.full_range,
+        log_y: app.log_y || threshold.is_some(),
+        full_range: app.full_range || threshold.is_some(),
         layers: &layers,
         now: None,
         cursor: chart::cursor_at(app, 0.0, last),
-        marks: &[],
+        marks: &chart::marks(run, scale, theme),
         labels: &[],
         title: &title,
         x_labels: false,
@@ -476,6 +508,8 @@ fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
         alerts.push(Line::styled(alert.remedy.to_owned(), theme.dimmed()));
     }
     section("Alerts", alerts);
+    let early = super::alerts::early_signals(run).into_iter();
+    section("Early signals", early.map(Line::raw).collect());
     section(
         "Run",
         vec![

@@ -73,6 +73,8 @@ pub enum Action {
     Event(i32),
     /// Acknowledge the selected alert.
     Acknowledge,
+    /// Mute the kind of the selected alert in its run, for as long as losscast runs.
+    Mute,
     /// Train or eval loss.
     Metric,
     /// Freeze the display.
@@ -190,6 +192,7 @@ pub const GROUPS: &[Group] = &[
             keys!("C", "compare marked", Char('C') => Action::View(View::Compare)),
             keys!("b", "baseline", Char('b') => Action::Baseline),
             keys!("A", "acknowledge alert", Char('A') => Action::Acknowledge),
+            keys!("K", "mute this kind of alert in its run", Char('K') => Action::Mute),
             keys!("v", "train or eval loss", Char('v') => Action::Metric),
         ],
     },

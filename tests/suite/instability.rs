@@ -2,41 +2,27 @@
 
 use crate::common;
 
-use std::collections::BTreeMap;
+use losscast::alert::Severity;
+use losscast::backtest::alerts::{RunScore, Totals, totals};
+use losscast::cli::{Cli, Command};
+use losscast::commands::backtest_alerts;
 
-use losscast::alert::{Alert, Severity};
-use losscast::format::read_all;
-use losscast::metric::Names;
-use losscast::run::{Identity, Run};
+use clap::Parser;
 
-/// All alerts of a log, its logged steps, and the number of logged points.
-fn alerts(path: &std::path::Path) -> Option<(Vec<Alert>, Vec<u64>)> {
-    let whole = read_all(&std::fs::read(path).ok()?, &Names::default()).ok()?;
-    let mut run = Run::new(Identity {
-        id: String::new(),
-        path: path.to_owned(),
-        format: whole.format,
-    });
-    run.apply(&whole.decoded);
-    Some((run.alerts.all().to_vec(), whole.decoded.records.steps().to_vec()))
+fn scores(paths: &[std::path::PathBuf], expect: Option<&std::path::Path>) -> Vec<RunScore> {
+    let mut arguments = vec!["losscast".into(), "backtest".into(), "--alerts".into()];
+    arguments.extend(paths.iter().map(|path| path.as_os_str().to_owned()));
+    if let Some(expect) = expect {
+        arguments.extend(["--expect".into(), expect.as_os_str().to_owned()]);
+    }
+    let Some(Command::Backtest(settings)) = Cli::parse_from(arguments).command else {
+        panic!("no backtest");
+    };
+    backtest_alerts::run(&settings).unwrap().runs().to_vec()
 }
 
-/// Kinds of alert that tell of an event of this type.
-fn kinds(event: &str) -> &'static [&'static str] {
-    match event {
-        e if e.starts_with("loss_spike") => &["loss_spike", "gradient_surge", "divergence", "non_finite"],
-        e if e.starts_with("nan") => &["non_finite", "loss_scale_collapse"],
-        e if e.starts_with("grad") => &[
-            "gradient_surge",
-            "non_finite",
-            "loss_spike",
-            "divergence",
-            "non_finite_gradient",
-        ],
-        e if e.starts_with("loss_scale") => &["loss_scale_collapse", "non_finite", "loss_spike"],
-        e if e.starts_with("attention") => &["attention_logit"],
-        _ => &["divergence", "loss_spike", "gradient_surge", "non_finite"],
-    }
+fn recall(total: &Totals) -> f64 {
+    total.detected as f64 / total.events.max(1) as f64
 }
 
 #[test]
@@ -45,60 +31,98 @@ fn events_are_found_and_healthy_runs_left_alone() {
         return;
     };
     let folder = shared.join("instability");
-    let mut found: BTreeMap<String, (u32, u32)> = BTreeMap::new();
-    let (mut healthy_points, mut false_warnings, mut false_criticals) = (0usize, 0usize, 0usize);
-    for row in common::manifest(&folder.join("MANIFEST.tsv")) {
-        let Some((alerts, steps)) = alerts(&folder.join(&row["file"])) else {
-            println!("not read: {}", row["file"]);
+    let runs = scores(std::slice::from_ref(&folder), Some(&folder.join("MANIFEST.tsv")));
+    let totals = totals(&runs);
+    println!("{totals:#?}");
+    let named: std::collections::HashSet<String> = common::manifest(&folder.join("MANIFEST.tsv"))
+        .into_iter()
+        .map(|row| row["file"].clone())
+        .collect();
+    let compared = runs.iter().filter(|run| !run.expected.is_empty()).count();
+    assert!(compared * 10 >= named.len() * 9, "{compared} of {}", named.len());
+    let spikes = &totals["loss_spike_recovers"];
+    assert!(recall(spikes) >= 0.9, "{spikes:?}");
+    for event in ["diverge", "nan", "lr_jump_divergence", "grad_explosion_then_nan"] {
+        assert!(recall(&totals[event]) >= 0.9, "{event}: {:?}", totals[event]);
+    }
+    // One of the five logs says it in a sentence of DeepSpeed only, which no decoder reads yet.
+    assert!(totals["loss_scale_collapse"].detected >= 4);
+    let healthy = &totals["healthy"];
+    assert!(healthy.points > 70_000);
+    assert!(healthy.false_warnings as f64 <= 0.5 * healthy.points as f64 / 1e4);
+    assert_eq!(healthy.false_criticals, 0);
+    let all = &totals["all"];
+    assert!(
+        all.false_criticals as f64 <= 0.1 * all.criticals as f64,
+        "{all:?}"
+    );
+}
+
+/// Runs that are known to be healthy in the other folders: nearly silent.
+#[test]
+fn healthy_runs_of_other_kinds_are_left_alone() {
+    let Some(shared) = common::shared() else {
+        return;
+    };
+    let healthy = [
+        "corpus/modded-nanogpt",
+        "corpus/llmc/log124M",
+        "corpus/modded-nanogpt-rwkv",
+        "corpus/megatron-golden",
+        "corpus/multipowerlaw",
+        "corpus/nanochat",
+        "curves",
+    ];
+    let runs = scores(&healthy.map(|folder| shared.join(folder)), None);
+    let points: usize = runs.iter().map(|run| run.points).sum();
+    let raised = |severity| {
+        runs.iter()
+            .flat_map(|run| &run.alerts)
+            .filter(|alert| alert.severity == severity)
+            .count()
+    };
+    let (warnings, criticals) = (raised(Severity::Warning), raised(Severity::Critical));
+    println!("{points} points: {warnings} warnings, {criticals} criticals");
+    assert!(points > 100_000);
+    assert!(warnings as f64 <= 0.5 * points as f64 / 1e4, "{warnings}");
+    assert_eq!(criticals, 0);
+}
+
+/// Attention logits of runs that cross 10,000: foreseen, in time, with a sound interval.
+#[test]
+fn crossings_of_attention_logits_are_foreseen() {
+    let Some(shared) = common::shared() else {
+        return;
+    };
+    // The steps at which the logged logit first passes 10,000.
+    let crossings = [
+        ("realruns/csv/nan-end/log.csv", 335u64),
+        ("realruns/jsonl/nan-fp16attn/metrics.jsonl", 1287),
+        ("realruns/jsonl/diverge-lr/metrics.jsonl", 536),
+        ("realruns/jsonl/grad-explosion/metrics.jsonl", 1367),
+        ("instability/tinylm/attn_noqk_lr1e-1.csv", 269),
+        ("instability/tinylm/fp16_noqk_lr1e-1.csv", 268),
+    ];
+    let (mut foreseen, mut covered, mut leads) = (0, 0, Vec::new());
+    for (path, at) in crossings {
+        let runs = scores(&[shared.join(path)], None);
+        let projected = runs
+            .iter()
+            .flat_map(|run| &run.alerts)
+            .filter_map(|alert| alert.projected)
+            .next();
+        println!("{path}: {at}, {projected:?}");
+        let Some(projected) = projected.filter(|projected| projected.made_at_step < at) else {
             continue;
         };
-        let event = row["event_type"].as_str();
-        if event == "none" || event.starts_with("benign") {
-            let raised = |severity| alerts.iter().filter(|alert| alert.severity == severity).count();
-            healthy_points += steps.len();
-            false_warnings += raised(Severity::Warning);
-            false_criticals += raised(Severity::Critical);
-            for alert in alerts.iter().filter(|alert| alert.severity > Severity::Info) {
-                println!(
-                    "false: {} {} {}",
-                    row["file"],
-                    alert.severity.name(),
-                    alert.message
-                );
-            }
-            continue;
-        }
-        if event.starts_with("planned") || event == "resume_discontinuity" || event == "hang" {
-            continue;
-        }
-        let begin: u64 = row["begin_step"].parse().unwrap();
-        let warnable: u64 = row["first_warnable_step"].parse().unwrap_or(begin);
-        let at = steps.partition_point(|step| *step < begin);
-        let first = steps[steps.partition_point(|step| *step < warnable).saturating_sub(10)];
-        let last = steps[(at + 5.max(steps.len() / 100)).min(steps.len() - 1)];
-        let hit = alerts.iter().any(|alert| {
-            kinds(event).contains(&alert.kind) && (first..=last).contains(&alert.raised_at_step)
-        });
-        let class = event.split('_').take(2).collect::<Vec<_>>().join("_");
-        let count = found.entry(class).or_default();
-        count.0 += u32::from(hit);
-        count.1 += 1;
-        if !hit {
-            println!("missed: {} {event} at {begin}", row["file"]);
-        }
+        foreseen += 1;
+        let lead = at - projected.made_at_step;
+        leads.push(lead >= 100 || lead as f64 >= 0.05 * at as f64);
+        let latest = projected.latest.unwrap_or(u64::MAX);
+        covered += usize::from((projected.earliest..=latest).contains(&at));
     }
-    let per_10k = |count: usize| count as f64 * 1e4 / healthy_points as f64;
-    println!("{found:#?}");
-    println!(
-        "healthy: {healthy_points} points, {:.2} warnings and {:.2} criticals per 10,000",
-        per_10k(false_warnings),
-        per_10k(false_criticals)
-    );
-    let recall = |class: &str| {
-        found
-            .get(class)
-            .map_or(0.0, |(hit, of)| f64::from(*hit) / f64::from(*of))
-    };
-    assert!(recall("loss_spike") >= 0.85, "{}", recall("loss_spike"));
-    assert!(per_10k(false_warnings) <= 2.0 && per_10k(false_criticals) <= 2.5);
+    println!("foreseen {foreseen}, in time {leads:?}, covered {covered}");
+    assert!(foreseen >= 5);
+    assert!(leads.iter().filter(|in_time| **in_time).count() * 2 > leads.len());
+    assert!(covered * 10 >= foreseen * 8);
 }

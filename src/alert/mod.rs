@@ -1,13 +1,18 @@
 //! Alerts: what a detector says, and the bounded log of what was said about a run.
 
-use serde::Serialize;
+pub mod deliver;
+pub mod history;
+pub mod notify;
+pub mod rules;
+
+use serde::{Deserialize, Serialize};
 
 /// Kind of the alert for a run that has fallen silent: the only one that comes from the
 /// clock and not from a record.
 pub const STALL: &str = "stall";
 
 /// How much an alert should disturb.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing to do.
@@ -47,10 +52,28 @@ pub struct Alert {
     pub value: f64,
     /// The threshold that it passed.
     pub threshold: f64,
+    /// Where the signal is projected to pass the threshold that matters, for signals
+    /// that grow towards one.
+    pub projected: Option<Projection>,
     /// A full sentence with the numbers.
     pub message: String,
     /// What to do about it.
     pub remedy: &'static str,
+}
+
+/// The step at which a growing signal will pass a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Projection {
+    /// The threshold that will be passed.
+    pub threshold: f64,
+    /// Step at which the projection was made.
+    pub made_at_step: u64,
+    /// Most likely step.
+    pub step: u64,
+    /// Earliest step of the 80% interval.
+    pub earliest: u64,
+    /// Latest step of the 80% interval; `None` when it may never be passed.
+    pub latest: Option<u64>,
 }
 
 /// How many alerts of one run are kept; older ones are counted.
@@ -65,9 +88,14 @@ pub struct AlertLog {
 
 impl AlertLog {
     /// Raises an alert, unless one of its kind is open already: that one then
-    /// takes the higher severity and, with it, the newer message.
+    /// takes the higher severity and, with it, the newer message. The first projection
+    /// of a crossing is kept: later ones are no longer a warning ahead.
     pub fn raise(&mut self, alert: Alert) {
         if let Some(open) = self.open_mut(alert.kind) {
+            if open.projected.is_none() && alert.projected.is_some() {
+                open.projected = alert.projected;
+                open.message.clone_from(&alert.message);
+            }
             if alert.severity > open.severity {
                 open.severity = alert.severity;
                 open.value = alert.value;

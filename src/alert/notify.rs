@@ -1,0 +1,126 @@
+//! From snapshots to notices: what is new, not muted, and not too much.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::history::{History, Key};
+use super::rules::{Pace, Rules};
+use super::{Alert, Severity};
+use crate::snapshot::{RunView, Snapshot, State};
+
+/// What is told about an alert.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notice {
+    /// The run.
+    pub run: String,
+    /// Its log.
+    pub path: std::path::PathBuf,
+    /// Last step of the run.
+    pub step: u64,
+    /// Kind of the alert.
+    pub kind: &'static str,
+    /// Its level.
+    pub severity: Severity,
+    /// Step at which it was raised.
+    pub raised_at_step: u64,
+    /// Earliest step at which the sign was there.
+    pub first_sign_step: u64,
+    /// A full sentence.
+    pub message: String,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// Decides what to tell.
+#[derive(Debug, Default)]
+pub struct Notifier {
+    rules: Rules,
+    history: History,
+    paces: HashMap<String, Pace>,
+    /// Alerts that were there when everything had been read for the first time.
+    old: Option<HashSet<Key>>,
+    suppressed: u64,
+}
+
+impl Notifier {
+    /// A notifier with these rules, and a history.
+    pub fn new(rules: Rules, history: History) -> Self {
+        Notifier {
+            rules,
+            history,
+            ..Notifier::default()
+        }
+    }
+
+    /// What a new snapshot gives reason to tell. While the first reading lasts, nothing;
+    /// then what is open in runs that still train, and from there on what is new.
+    pub fn take(&mut self, snapshot: &Snapshot) -> Vec<Notice> {
+        if snapshot.loading.is_some() {
+            return Vec::new();
+        }
+        let first = self.old.is_none();
+        let mut notices = Vec::new();
+        for run in &snapshot.runs {
+            for alert in &run.alerts {
+                let key = key(run, alert);
+                if first && (alert.cleared_at_step.is_some() || run.state == State::Finished) {
+                    self.old.get_or_insert_default().insert(key);
+                    continue;
+                }
+                let is_old = self.old.as_ref().is_some_and(|old| old.contains(&key));
+                if is_old
+                    || alert.cleared_at_step.is_some()
+                    || !self.rules.allow(&run.id, alert)
+                    || self.history.knows(&key, alert.severity)
+                {
+                    continue;
+                }
+                self.history.remember(key, alert.severity, false);
+                let pace = self.paces.entry(run.id.clone()).or_default();
+                if pace.admit(snapshot.taken_at, alert.severity) {
+                    notices.push(notice(run, alert));
+                } else {
+                    self.suppressed += 1;
+                }
+            }
+        }
+        self.old.get_or_insert_default();
+        notices
+    }
+
+    /// The user has seen this alert: it is not told again, at any level.
+    pub fn acknowledge(&mut self, run: &RunView, alert: &Alert) {
+        let key = key(run, alert);
+        if !self.history.acknowledged(&key) {
+            self.history.remember(key, alert.severity, true);
+        }
+    }
+
+    /// Notices held back because the run had too many.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+}
+
+fn key(run: &RunView, alert: &Alert) -> Key {
+    Key {
+        path: std::path::absolute(&run.path).unwrap_or_else(|_| run.path.clone()),
+        kind: alert.kind.to_owned(),
+        raised_at_step: alert.raised_at_step,
+    }
+}
+
+fn notice(run: &RunView, alert: &Alert) -> Notice {
+    Notice {
+        run: run.id.clone(),
+        path: run.path.clone(),
+        step: run.step,
+        kind: alert.kind,
+        severity: alert.severity,
+        raised_at_step: alert.raised_at_step,
+        first_sign_step: alert.first_sign_step,
+        message: alert.message.clone(),
+        remedy: alert.remedy,
+    }
+}

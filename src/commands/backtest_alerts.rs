@@ -1,0 +1,285 @@
+//! `losscast backtest --alerts`: what the detectors raise in finished runs, and how that
+//! compares with the events that a manifest names.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::alert::Severity;
+use crate::backtest::alerts::{Expected, RunScore, Totals, score, totals};
+use crate::cli;
+use crate::format::read_all;
+use crate::metric::{Names, Quantity};
+use crate::run::{Identity, Run};
+use crate::source::discover::discover;
+use crate::text::printable;
+
+use super::report::SCHEMA_VERSION;
+
+/// What was raised in all runs.
+pub struct AlertBacktest {
+    runs: Vec<RunScore>,
+    left_out: Vec<(PathBuf, String)>,
+}
+
+impl AlertBacktest {
+    /// True when no run could be read.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The scores of the runs.
+    pub fn runs(&self) -> &[RunScore] {
+        &self.runs
+    }
+}
+
+/// Reads the runs and takes their alerts.
+///
+/// # Errors
+/// When the manifest cannot be read.
+pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
+    let expected = settings.expect.as_deref().map(Manifest::read).transpose()?;
+    let found = discover(&settings.source.reader(false).roots);
+    let mut backtest = AlertBacktest {
+        runs: Vec::new(),
+        left_out: found.problems,
+    };
+    let names = settings.source.names();
+    for candidate in found.candidates {
+        let events = expected
+            .as_ref()
+            .map(|manifest| manifest.of(&candidate.path))
+            .unwrap_or_default();
+        match replay(&candidate.path, candidate.id, &names, events) {
+            Ok(run) => backtest.runs.push(run),
+            Err(reason) => backtest.left_out.push((candidate.path, reason)),
+        }
+    }
+    Ok(backtest)
+}
+
+/// The alerts of one finished log, as a live watcher would have raised them.
+fn replay(path: &Path, id: String, names: &Names, expected: Vec<Expected>) -> Result<RunScore, String> {
+    let content = std::fs::read(path).map_err(|error| error.to_string())?;
+    let whole = read_all(&content, names)?;
+    let records = &whole.decoded.records;
+    if records.is_empty() {
+        return Err("it has no records".to_owned());
+    }
+    let mut run = Run::new(Identity {
+        id: printable(&id),
+        path: path.to_owned(),
+        format: whole.format,
+    });
+    run.apply(&whole.decoded);
+    let points = records
+        .rows()
+        .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
+        .count();
+    Ok(score(
+        printable(&id),
+        records.steps(),
+        points,
+        run.alerts.all().to_vec(),
+        expected,
+    ))
+}
+
+/// The events of a MANIFEST.tsv, by file.
+struct Manifest {
+    folder: PathBuf,
+    events: HashMap<PathBuf, Vec<Expected>>,
+}
+
+impl Manifest {
+    fn read(path: &Path) -> Result<Manifest> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut lines = text.lines();
+        let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
+        let column = |name: &str| header.iter().position(|header| *header == name);
+        let (Some(file), Some(event_type), Some(begin)) =
+            (column("file"), column("event_type"), column("begin_step"))
+        else {
+            bail!(
+                "{}: the first line must name the columns file, event_type and begin_step, separated by tabs",
+                path.display()
+            );
+        };
+        let warnable = column("first_warnable_step");
+        let mut events: HashMap<PathBuf, Vec<Expected>> = HashMap::new();
+        for (number, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let cells: Vec<&str> = line.split('\t').collect();
+            let cell = |index: usize| cells.get(index).map(|cell| cell.trim());
+            let (Some(name), Some(event), Some(step)) = (cell(file), cell(event_type), cell(begin)) else {
+                bail!(
+                    "{}: line {} has too few columns",
+                    path.display(),
+                    number.saturating_add(2)
+                );
+            };
+            events.entry(PathBuf::from(name)).or_default().push(Expected {
+                event_type: event.to_owned(),
+                begin_step: step.parse().ok(),
+                first_warnable_step: warnable.and_then(cell).and_then(|step| step.parse().ok()),
+            });
+        }
+        Ok(Manifest {
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            events,
+        })
+    }
+
+    /// What it says of a file: named from its own folder, or by the end of the path.
+    fn of(&self, path: &Path) -> Vec<Expected> {
+        let inside = path.strip_prefix(&self.folder).ok();
+        let exact = inside.and_then(|inside| self.events.get(inside));
+        exact
+            .or_else(|| {
+                self.events
+                    .iter()
+                    .find(|(name, _)| path.ends_with(name))
+                    .map(|(_, events)| events)
+            })
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// Writes the table.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn table(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
+    for run in &backtest.runs {
+        let missed = run.outcomes.iter().filter(|outcome| !outcome.detected);
+        if run.alerts.is_empty() && missed.clone().count() == 0 {
+            continue;
+        }
+        writeln!(out, "{}  ({} points)", run.id, run.points)?;
+        for (alert, unexplained) in run.alerts.iter().zip(&run.unexplained) {
+            let mark = if *unexplained { "FALSE" } else { "" };
+            let over = alert
+                .cleared_at_step
+                .map_or_else(|| "open".to_owned(), |step| format!("over at {step}"));
+            writeln!(
+                out,
+                "  {mark:<6}{:<9}{:<20} {:>9}  {over:<16} {}",
+                alert.severity.name(),
+                alert.kind,
+                alert.raised_at_step,
+                printable(&alert.message)
+            )?;
+        }
+        for outcome in missed {
+            writeln!(
+                out,
+                "  MISSED {} at {}",
+                printable(&outcome.event_type),
+                outcome.begin_step
+            )?;
+        }
+    }
+    let totals = totals(&backtest.runs);
+    if !totals.is_empty() {
+        writeln!(
+            out,
+            "\n{:<36} {:>5} {:>7} {:>9} {:>9} {:>15} {:>15}",
+            "event type", "runs", "events", "detected", "points", "false warnings", "false criticals"
+        )?;
+        for (name, total) in &totals {
+            let rate = |count: usize| per_ten_thousand(count, total.points);
+            writeln!(
+                out,
+                "{:<36} {:>5} {:>7} {:>9} {:>9} {:>6} {:>8.2} {:>6} {:>8.2}",
+                printable(name),
+                total.runs,
+                total.events,
+                total.detected,
+                total.points,
+                total.false_warnings,
+                rate(total.false_warnings),
+                total.false_criticals,
+                rate(total.false_criticals),
+            )?;
+        }
+        writeln!(
+            out,
+            "The second number beside false alerts is per 10,000 logged points."
+        )?;
+        if let Some(precision) = totals.get("all").and_then(precision) {
+            writeln!(out, "Precision of critical alerts: {precision:.3}")?;
+        }
+    }
+    for (path, reason) in &backtest.left_out {
+        writeln!(
+            out,
+            "left out: {}: {}",
+            printable(&path.display().to_string()),
+            printable(reason)
+        )?;
+    }
+    Ok(())
+}
+
+fn per_ten_thousand(count: usize, points: usize) -> f64 {
+    if points == 0 {
+        return 0.0;
+    }
+    count as f64 * 1e4 / points as f64
+}
+
+/// Share of the critical alerts that an event explains.
+fn precision(total: &Totals) -> Option<f64> {
+    (total.criticals > 0).then(|| 1.0 - total.false_criticals as f64 / total.criticals as f64)
+}
+
+/// Writes the same as JSON.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn json(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
+    let totals = totals(&backtest.runs);
+    let runs: Vec<Value> = backtest.runs.iter().map(run_json).collect();
+    let value = json!({
+        "schema_version": SCHEMA_VERSION,
+        "runs": runs,
+        "totals": totals,
+        "critical_precision": totals.get("all").and_then(precision),
+        "left_out": backtest
+            .left_out
+            .iter()
+            .map(|(path, reason)| json!({ "path": path, "message": reason }))
+            .collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &value)?;
+    writeln!(out)
+}
+
+fn run_json(run: &RunScore) -> Value {
+    let alerts: Vec<Value> = run
+        .alerts
+        .iter()
+        .zip(&run.unexplained)
+        .map(|(alert, unexplained)| {
+            let mut value = super::report::warning_json(alert);
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert(
+                    "false".to_owned(),
+                    json!(*unexplained && alert.severity > Severity::Info),
+                );
+            }
+            value
+        })
+        .collect();
+    json!({
+        "id": run.id,
+        "points": run.points,
+        "alerts": alerts,
+        "expected": run.outcomes,
+    })
+}

@@ -1,0 +1,156 @@
+//! `losscast watch`: alerts and forecasts as a stream of JSON lines, without a screen.
+//!
+//! Every line is one object with `event`: `alert` (raised, raised to a higher level, or
+//! cleared), `forecast`, `state`, `problem`, and `ready` once everything that existed has
+//! been read. It runs until it is told to stop, as a systemd unit is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::report::{SCHEMA_VERSION, loss_json, warning_json};
+use crate::alert::Severity;
+use crate::alert::deliver::Deliverer;
+use crate::alert::notify::Notifier;
+use crate::snapshot::{RunView, Snapshot, State};
+
+/// A forecast of a run is told again after so many seconds at the earliest.
+const FORECAST_EVERY: f64 = 10.0;
+
+/// What was told of a run.
+#[derive(Default)]
+struct Told {
+    state: Option<State>,
+    forecast: Option<(u64, f64)>,
+    alerts: HashMap<(&'static str, u64), (Severity, bool)>,
+}
+
+/// Turns snapshots into lines.
+#[derive(Default)]
+pub struct Stream {
+    told: BTreeMap<String, Told>,
+    problems: Vec<String>,
+    ready: bool,
+}
+
+impl Stream {
+    /// The lines for what is new in a snapshot.
+    pub fn lines(&mut self, snapshot: &Snapshot) -> Vec<Value> {
+        let mut lines = Vec::new();
+        if snapshot.loading.is_some() {
+            return lines;
+        }
+        let now = snapshot.taken_at;
+        for problem in &snapshot.problems {
+            let message = format!("{}: {}", problem.path.display(), problem.message);
+            if !self.problems.contains(&message) {
+                lines.push(json!({
+                    "event": "problem", "at": now, "path": problem.path, "message": problem.message,
+                }));
+                self.problems.push(message);
+            }
+        }
+        for run in &snapshot.runs {
+            self.told
+                .entry(run.id.clone())
+                .or_default()
+                .lines(run, now, &mut lines);
+        }
+        if !self.ready {
+            self.ready = true;
+            lines.push(json!({ "event": "ready", "at": now, "runs": snapshot.runs.len() }));
+        }
+        for line in &mut lines {
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("schema_version".to_owned(), SCHEMA_VERSION.into());
+            }
+        }
+        lines
+    }
+}
+
+impl Told {
+    fn lines(&mut self, run: &RunView, now: f64, lines: &mut Vec<Value>) {
+        if self.state != Some(run.state) {
+            self.state = Some(run.state);
+            lines.push(json!({
+                "event": "state", "at": now, "run": run.id, "path": run.path, "step": run.step,
+                "state": run.state, "reason": run.state_reason,
+            }));
+        }
+        for alert in &run.alerts {
+            let now_told = (alert.severity, alert.cleared_at_step.is_some());
+            let before = self.alerts.insert((alert.kind, alert.raised_at_step), now_told);
+            if before == Some(now_told) {
+                continue;
+            }
+            let change = match before {
+                None => "raised",
+                Some((severity, _)) if severity < alert.severity => "escalated",
+                Some(_) => "cleared",
+            };
+            let mut line = warning_json(alert);
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("event".to_owned(), "alert".into());
+                fields.insert("change".to_owned(), change.into());
+                fields.insert("at".to_owned(), json!(now));
+                fields.insert("run".to_owned(), json!(run.id));
+                fields.insert("path".to_owned(), json!(run.path));
+                fields.insert("step".to_owned(), json!(run.step));
+            }
+            lines.push(line);
+        }
+        let Some(loss) = run.primary().filter(|loss| loss.forecast.is_some()) else {
+            return;
+        };
+        let due = self
+            .forecast
+            .is_none_or(|(step, at)| step != run.step && (now - at >= FORECAST_EVERY));
+        if due {
+            self.forecast = Some((run.step, now));
+            lines.push(json!({
+                "event": "forecast", "at": now, "run": run.id, "path": run.path, "step": run.step,
+                "total_steps": run.total_steps, "loss": loss_json(loss),
+            }));
+        }
+    }
+}
+
+/// Writes lines until the program is told to stop, and delivers notices.
+///
+/// # Errors
+/// When standard output cannot be written, or the reader has stopped.
+pub async fn run(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut notifier: Notifier,
+    deliverer: Deliverer,
+    out: &mut impl Write,
+) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut stream = Stream::default();
+    loop {
+        let snapshot = snapshots.borrow_and_update().clone();
+        for line in stream.lines(&snapshot) {
+            serde_json::to_writer(&mut *out, &line)?;
+            writeln!(out)?;
+        }
+        out.flush()?;
+        for notice in notifier.take(&snapshot) {
+            // Standard output is for lines; the terminal hears of it on standard error.
+            io::stderr().write_all(&deliverer.send(&notice))?;
+        }
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => return Ok(()),
+            changed = snapshots.changed() => changed.context("the reader has stopped; see --log-file")?,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A metric that repeats to the last digit while steps advance.
+//!
+//! `DeepSpeed` repeats a stale gradient norm while it skips steps; a clipped and lost
+//! gradient is printed as 1.41421356 again and again (instability study, section 0.5).
+//! Five equal gradient norms in a row, with more digits than chance allows, are a
+//! warning when the loss repeats as well or is missing, and noted otherwise. Clears with
+//! the first other value.
+
+use super::{Context, Detector};
+use crate::alert::{Alert, AlertLog, Severity};
+use crate::format::records::Row;
+use crate::metric::Quantity;
+
+const KIND: &str = "frozen_metric";
+const REPEATS: u32 = 5;
+const REMEDY: &str = "Steps are probably being skipped, or the value is stale: look at the loss scale, at skipped steps, and \
+                      whether the weights still change.";
+
+/// The detector.
+#[derive(Debug, Default)]
+pub struct FrozenMetric {
+    gradient: Option<f64>,
+    loss: Option<f64>,
+    repeats: u32,
+    loss_repeats: u32,
+    since: u64,
+}
+
+impl Detector for FrozenMetric {
+    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+        let gradient = row
+            .value(Quantity::GradNorm)
+            .filter(|gradient| gradient.is_finite());
+        let Some(gradient) = gradient.filter(|gradient| has_digits(*gradient)) else {
+            return;
+        };
+        let loss = row.value(Quantity::TrainLoss);
+        if self.gradient.replace(gradient) != Some(gradient) {
+            (self.repeats, self.loss_repeats, self.since) = (1, 1, row.step());
+            self.loss = loss;
+            alerts.clear(KIND, row.step());
+            return;
+        }
+        self.repeats += 1;
+        self.loss_repeats = if loss == self.loss {
+            self.loss_repeats + 1
+        } else {
+            1
+        };
+        self.loss = loss;
+        if self.repeats == REPEATS || self.loss_repeats == REPEATS {
+            alerts.raise(Alert {
+                kind: KIND,
+                severity: if self.loss_repeats >= REPEATS {
+                    Severity::Warning
+                } else {
+                    Severity::Info
+                },
+                raised_at_step: row.step(),
+                first_sign_step: self.since,
+                cleared_at_step: None,
+                projected: None,
+                value: gradient,
+                threshold: f64::from(REPEATS),
+                message: format!(
+                    "Gradient norm has been exactly {gradient} in {} records since step {}",
+                    self.repeats, self.since
+                ),
+                remedy: REMEDY,
+            });
+        }
+    }
+
+    fn rewound(&mut self, _step: u64) {
+        *self = FrozenMetric::default();
+    }
+}
+
+/// True when a value has at least four significant digits, and is not a plain zero or
+/// one that means "not computed".
+fn has_digits(value: f64) -> bool {
+    if value == 0.0 {
+        return false;
+    }
+    let scale = 10f64.powi(2 - value.abs().log10().floor() as i32);
+    let scaled = value * scale;
+    (scaled - scaled.round()).abs() > 1e-6
+}

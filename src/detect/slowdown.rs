@@ -1,0 +1,98 @@
+//! Throughput that collapses.
+//!
+//! The median of the last 30 step times against the median of the run's own earlier ones.
+//! Noted at twice, a warning at four times: medians pass over evaluations and
+//! checkpoints. Clears below 1.3 times.
+
+use super::robust::{Window, middle};
+use super::{Context, Detector};
+use crate::alert::{Alert, AlertLog, Severity};
+use crate::format::records::Row;
+use crate::metric::Quantity;
+
+const KIND: &str = "slowdown";
+const RECENT: usize = 30;
+const HISTORY: usize = 60;
+const NOTED: f64 = 2.0;
+const WARNING: f64 = 4.0;
+const CLEAR: f64 = 1.3;
+/// Records between two looks.
+const LOOK_EVERY: u32 = 10;
+/// Differences of step times below this are of no consequence (seconds).
+const LEAST_SECONDS: f64 = 0.05;
+const REMEDY: &str = "Look at the data loader, at other jobs on the machine, at thermal limits and at the network; a failing node \
+                      often slows down before it stops.";
+
+/// The detector.
+#[derive(Debug, Default)]
+pub struct Slowdown {
+    usual: Window,
+    recent: Window,
+    last: Option<(u64, f64)>,
+    since_look: u32,
+    open: bool,
+}
+
+impl Detector for Slowdown {
+    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+        let step = row.step();
+        let logged = row.value(Quantity::StepTime);
+        let clock = row.value(Quantity::Elapsed).or(row.value(Quantity::WallTime));
+        let derived = clock.and_then(|time| {
+            let (last_step, last_time) = self.last.replace((step, time))?;
+            (step > last_step).then(|| (time - last_time) / (step - last_step) as f64)
+        });
+        let Some(seconds) = logged
+            .or(derived)
+            .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+        else {
+            return;
+        };
+        // What leaves the recent window becomes the usual.
+        let leaving = (self.recent.len() >= RECENT)
+            .then(|| self.recent.last(RECENT).next())
+            .flatten();
+        self.recent.push(seconds);
+        if let Some(leaving) = leaving.filter(|_| !self.open) {
+            self.usual.push(leaving);
+        }
+        self.since_look += 1;
+        if self.usual.len() < HISTORY || self.since_look < LOOK_EVERY {
+            return;
+        }
+        self.since_look = 0;
+        let usual = self.usual.level().median;
+        let now = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
+        if now < CLEAR * usual {
+            self.open = false;
+            alerts.clear(KIND, step);
+        }
+        if now < NOTED * usual || now - usual < LEAST_SECONDS {
+            return;
+        }
+        self.open = true;
+        alerts.raise(Alert {
+            kind: KIND,
+            severity: if now > WARNING * usual {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
+            raised_at_step: step,
+            first_sign_step: step,
+            cleared_at_step: None,
+            projected: None,
+            value: now,
+            threshold: NOTED * usual,
+            message: format!(
+                "Steps take {now:.2} s at step {step}, {:.1} times the usual {usual:.2} s",
+                now / usual
+            ),
+            remedy: REMEDY,
+        });
+    }
+
+    fn rewound(&mut self, _step: u64) {
+        *self = Slowdown::default();
+    }
+}

@@ -1,0 +1,82 @@
+//! Gradients that shrink towards the epsilon of the optimiser.
+//!
+//! `AdamW` divides by the root of the second moment plus epsilon (1e-8 by default): once
+//! gradients are as small, updates shrink and layers stop learning (Wortsman et al.,
+//! arXiv 2309.14322, section 3.4). Logs seldom have the norm of single layers, so the
+//! global norm stands in: below 1e-6 for 20 records it is noted, below 1e-8, where
+//! even all of it in one parameter would not reach epsilon, it is a warning. A plain 0
+//! means "not computed". Clears above 1e-5 for 20 records.
+
+use super::{Context, Detector};
+use crate::alert::{Alert, AlertLog, Severity};
+use crate::format::records::Row;
+use crate::metric::Quantity;
+
+const KIND: &str = "vanishing_gradient";
+const NOTED: f64 = 1e-6;
+const EPSILON: f64 = 1e-8;
+const CLEAR: f64 = 1e-5;
+const RECORDS: u32 = 20;
+const REMEDY: &str =
+    "Set the epsilon of the optimiser to 1e-15 or lower (Wortsman et al.), and check that nothing is frozen.";
+
+/// The detector.
+#[derive(Debug, Default)]
+pub struct VanishingGradient {
+    small: u32,
+    large: u32,
+    largest: f64,
+    since: u64,
+}
+
+impl Detector for VanishingGradient {
+    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+        let Some(gradient) = row
+            .value(Quantity::GradNorm)
+            .filter(|gradient| gradient.is_finite() && *gradient > 0.0)
+        else {
+            return;
+        };
+        let step = row.step();
+        self.large = if gradient > CLEAR { self.large + 1 } else { 0 };
+        if self.large == RECORDS {
+            alerts.clear(KIND, step);
+        }
+        if gradient >= NOTED {
+            (self.small, self.largest) = (0, 0.0);
+            return;
+        }
+        if self.small == 0 {
+            self.since = step;
+        }
+        self.small += 1;
+        self.largest = self.largest.max(gradient);
+        if !self.small.is_multiple_of(RECORDS) {
+            return;
+        }
+        let severity = if self.largest < EPSILON {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        self.largest = 0.0;
+        alerts.raise(Alert {
+            kind: KIND,
+            severity,
+            raised_at_step: step,
+            first_sign_step: self.since,
+            cleared_at_step: None,
+            projected: None,
+            value: gradient,
+            threshold: NOTED,
+            message: format!(
+                "Gradient norm is {gradient:.1e} at step {step}, near the epsilon of the optimiser"
+            ),
+            remedy: REMEDY,
+        });
+    }
+
+    fn rewound(&mut self, _step: u64) {
+        *self = VanishingGradient::default();
+    }
+}
