@@ -199,6 +199,9 @@ pub struct Reading {
     /// Planned number of steps, where the log does not say
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub total_steps: Option<u64>,
+    /// Finished runs to learn from: files or folders, besides those of the configuration
+    #[arg(long, value_name = "PATH")]
+    pub reference: Vec<PathBuf>,
     /// The loss that stands for a run
     #[arg(long, value_enum)]
     pub metric: Option<Metric>,
@@ -378,9 +381,16 @@ impl Reading {
     /// # Errors
     /// When the configuration cannot be used.
     pub fn engine(&self) -> Result<Options, ConfigError> {
+        let config = self.source.config()?;
         Ok(Options {
             names: self.source.names(),
-            config: Arc::new(self.source.config()?),
+            reference_paths: self
+                .reference
+                .iter()
+                .chain(&config.forecast.reference)
+                .cloned()
+                .collect(),
+            config: Arc::new(config),
             schedule: self.schedule.clone(),
             total_steps: self.total_steps,
             level: self.interval,
@@ -388,6 +398,7 @@ impl Reading {
                 Metric::Train => Quantity::TrainLoss,
                 Metric::Eval => Quantity::EvalLoss,
             }),
+            references: Arc::default(),
         })
     }
 }

@@ -13,7 +13,7 @@ use losscast::alert::history::History;
 use losscast::alert::notify::Notifier;
 use losscast::cli::{Alerting, Cli, Command, Output, Reading, Screen, Source};
 use losscast::commands::{backtest, backtest_alerts, inspect, replay, report, watch};
-use losscast::engine::Engine;
+use losscast::engine::{Engine, Options};
 use losscast::monitor::{Monitor, read_once};
 use losscast::snapshot::Snapshot;
 use losscast::source::reader::now;
@@ -50,7 +50,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 fn open(reading: &Reading, screen: &Screen, alerting: &Alerting) -> Result<ExitCode> {
     start_log(&reading.source)?;
-    let options = reading.engine()?;
+    let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(true, &options)?;
     for root in &reader.roots {
         std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
@@ -90,7 +90,7 @@ fn alerts(reading: &Reading, alerting: &Alerting) -> Result<(Notifier, Deliverer
 
 fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
     start_log(&reading.source)?;
-    let options = reading.engine()?;
+    let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(true, &options)?;
     for root in &reader.roots {
         std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
@@ -164,13 +164,22 @@ fn print_alert_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> 
     })
 }
 
+/// What the engine needs to know; reference runs that are not there are an error at once.
+fn engine_options(reading: &Reading) -> Result<Options> {
+    let options = reading.engine()?;
+    for path in &options.reference_paths {
+        std::fs::metadata(path).with_context(|| format!("cannot open reference {}", path.display()))?;
+    }
+    Ok(options)
+}
+
 /// A root as it is read, and as the user named it: those of a feed differ.
 type Root = (PathBuf, PathBuf);
 
 /// Reads everything once.
 fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
     start_log(&reading.source)?;
-    let options = reading.engine()?;
+    let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(false, &options)?;
     let names = reading.source.reader(false).roots;
     let roots = reader.roots.iter().cloned().zip(names).collect();

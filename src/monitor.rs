@@ -2,6 +2,7 @@
 //! snapshots.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -48,13 +49,22 @@ impl Monitor {
         let stop = Arc::new(AtomicBool::new(false));
         let watch = Watch::new();
         let wake_reader = watch.waker();
+        let roots = reading.roots.clone();
         spawn_reader(reading, watch, messages.clone(), Arc::clone(&stop))?;
         let wake_engine = messages.clone();
         let jobs = spawn_fitter(messages)?;
         let stopped = Arc::clone(&stop);
         let engine = std::thread::Builder::new()
             .name("engine".to_owned())
-            .spawn(move || follow(Engine::new(options), &inbox, &jobs, &publish, &stopped))?;
+            .spawn(move || {
+                // Reference runs are read here, behind the first frame.
+                let spare = options.clone();
+                let options = learn(options, &roots).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "reference runs cannot be read");
+                    spare
+                });
+                follow(Engine::new(options), &inbox, &jobs, &publish, &stopped);
+            })?;
         Ok(Monitor {
             snapshots,
             stop,
@@ -88,12 +98,13 @@ impl Drop for Monitor {
 /// When the system cannot start a thread.
 pub fn read_once(reading: ReaderOptions, options: Options) -> std::io::Result<Engine> {
     let (messages, inbox) = sync_channel(WAITING_BATCHES);
+    let roots = reading.roots.clone();
     let reading = ReaderOptions {
         follow: false,
         ..reading
     };
     spawn_reader(reading, Watch::new(), messages, Arc::new(AtomicBool::new(false)))?;
-    let mut engine = Engine::new(options);
+    let mut engine = Engine::new(learn(options, &roots)?);
     for message in inbox {
         match message {
             Message::Source(event) => engine.apply(event, now()),
@@ -109,6 +120,38 @@ pub fn read_once(reading: ReaderOptions, options: Options) -> std::io::Result<En
         }
     }
     Ok(engine)
+}
+
+/// Reads the finished runs that the options name, and keeps what they have to say. Files
+/// below the roots are left out: they are read anyway.
+fn learn(options: Options, roots: &[PathBuf]) -> std::io::Result<Options> {
+    if options.reference_paths.is_empty() {
+        return Ok(options);
+    }
+    let reading = ReaderOptions {
+        roots: options.reference_paths.clone(),
+        names: options.names.clone(),
+        grouping: options.config.grouping.clone(),
+        feeds: Vec::new(),
+        poll: Duration::from_secs(2),
+        follow: false,
+    };
+    let alone = Options {
+        reference_paths: Vec::new(),
+        ..options.clone()
+    };
+    let whole = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let roots: Vec<PathBuf> = roots.iter().map(|root| whole(root)).collect();
+    let elsewhere = |path: &Path| !roots.iter().any(|root| whole(path).starts_with(root));
+    let said = read_once(reading, alone)?
+        .members()
+        .into_iter()
+        .filter(|(path, _, _)| elsewhere(path))
+        .map(|(_, quantity, member)| (quantity, member));
+    Ok(Options {
+        references: Arc::new(said.collect()),
+        ..options
+    })
 }
 
 /// Makes fits on all cores; the order of the results is that of the jobs.

@@ -26,6 +26,23 @@ pub(super) struct Statements {
 }
 
 impl Statements {
+    /// Begins with what finished runs elsewhere have said.
+    pub fn with(references: &[(Quantity, Arc<Member>)]) -> Statements {
+        let mut statements = Statements::default();
+        // Keys from the top: files that are followed are counted from zero.
+        for (key, (quantity, member)) in (0..u32::MAX).rev().zip(references) {
+            statements.put(FileKey(key), *quantity, Some(Arc::clone(member)));
+        }
+        statements
+    }
+
+    /// Everything that is said, with the run that says it.
+    pub fn all(&self) -> impl Iterator<Item = (u8, &Statement)> {
+        self.members
+            .iter()
+            .map(|((quantity, _), statement)| (*quantity, statement))
+    }
+
     /// Takes in what a run says of a loss now, or that it says nothing any more.
     pub fn put(&mut self, key: FileKey, quantity: Quantity, member: Option<Arc<Member>>) {
         self.serial += 1;

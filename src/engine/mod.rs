@@ -17,6 +17,7 @@ use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
 
 use crate::config::Config;
+use crate::forecast::cohort::Member;
 use crate::metric::{Names, Quantity};
 use crate::run::Run;
 use crate::schedule::Schedule;
@@ -39,6 +40,10 @@ pub struct Options {
     pub level: f64,
     /// The loss that stands for a run, where it has it.
     pub metric: Option<Quantity>,
+    /// Files and folders of finished runs elsewhere, to learn from.
+    pub reference_paths: Vec<PathBuf>,
+    /// What they have to say, by loss.
+    pub references: Arc<Vec<(Quantity, Arc<Member>)>>,
 }
 
 impl Options {
@@ -65,6 +70,8 @@ impl Default for Options {
             total_steps: None,
             level: 0.8,
             metric: None,
+            reference_paths: Vec::new(),
+            references: Arc::default(),
         }
     }
 }
@@ -100,6 +107,7 @@ pub struct Engine {
 impl Engine {
     /// An engine without runs.
     pub fn new(options: Options) -> Self {
+        let statements = Statements::with(&options.references);
         Engine {
             options,
             entries: BTreeMap::new(),
@@ -109,7 +117,7 @@ impl Engine {
             crossovers: Vec::new(),
             crossovers_at: 0,
             groups: identity::Groups::default(),
-            statements: Statements::default(),
+            statements,
         }
     }
 
@@ -234,6 +242,17 @@ impl Engine {
     /// Grows with every change.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// What all runs have to say to others, with their files.
+    pub fn members(&self) -> Vec<(PathBuf, Quantity, Arc<Member>)> {
+        let said = self.statements.all().filter_map(|(place, statement)| {
+            let entry = self.entries.get(&statement.key)?;
+            let quantity = Quantity::ALL.into_iter().find(|of| of.index() as u8 == place)?;
+            let path = entry.run.identity.path.clone();
+            Some((path, quantity, Arc::clone(&statement.member)))
+        });
+        said.collect()
     }
 
     /// The runs, for the account that `inspect` gives.

@@ -258,3 +258,36 @@ fn replay_writes_the_log_again_and_never_over_a_file() {
         .code(1)
         .stderr(predicate::str::contains("never overwrites"));
 }
+
+#[test]
+fn finished_runs_elsewhere_are_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, lines) in [("live/now.csv", 380), ("done/before.csv", 1000)] {
+        let source = std::fs::read_to_string("sample_logs/slimpajama-124m/cosine-lr1e-3.csv").unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let head: Vec<&str> = source.lines().take(lines).collect();
+        std::fs::write(path, head.join("\n") + "\n").unwrap();
+    }
+    let report = |reference: &[&str]| -> Value {
+        let output = losscast()
+            .current_dir(folder.path())
+            .args(["report", "live", "--format", "json", "--total-steps", "25000"])
+            .args(reference)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (alone, taught) = (report(&[]), report(&["--reference", "done"]));
+    assert_eq!(taught["runs"].as_array().unwrap().len(), 1);
+    let sd = |report: &Value| report["runs"][0]["forecast"]["sd"].as_f64().unwrap();
+    assert!(sd(&taught) < sd(&alone), "{} {}", sd(&taught), sd(&alone));
+    let basis = taught["runs"][0]["forecast"]["basis"].as_str().unwrap();
+    assert!(basis.contains("1 sibling"), "{basis}");
+    losscast()
+        .current_dir(folder.path())
+        .args(["report", "live", "--reference", "nowhere"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("nowhere"));
+}
