@@ -25,7 +25,7 @@ pub const WANDER_LENGTH: f64 = 1.0;
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
 /// What no law explains at the last step, as a share of the drop still to come.
-const MISFIT_OF_DROP: f64 = 0.05;
+const MISFIT_OF_DROP: f64 = 0.03;
 
 /// Mean and standard deviation of the loss at a step.
 #[derive(Clone, Copy, Debug, PartialEq)]

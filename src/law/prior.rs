@@ -66,7 +66,7 @@ const DROP_BOUND: f64 = 0.3;
 /// Standard deviation of the gain between labs, as a share of it.
 const DROP_SPREAD: f64 = 0.15;
 /// Standard deviation of each band on its own, as a share of it.
-const BAND_SPREAD: f64 = 0.45;
+const BAND_SPREAD: f64 = 0.35;
 /// The same where the peak tells nothing: multipliers are logged as learning rates too.
 const UNKNOWN_SPREAD: f64 = 0.6;
 /// Peaks between which the formula was seen to hold.
