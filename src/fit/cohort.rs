@@ -36,8 +36,8 @@ const L0_SPREAD: f64 = 2e-3;
 /// The same for the reducible loss, as a share of it.
 const AMPLITUDE_SPREAD: f64 = 0.03;
 /// The same for all gains together and for each band, as shares of the prior.
-const GAIN_SPREAD: f64 = 0.04;
-const BAND_SPREAD: f64 = 0.05;
+const GAIN_SPREAD: f64 = 0.06;
+const BAND_SPREAD: f64 = 0.1;
 /// How loosely a run is bound to its siblings, as multiples of the spreads, and how
 /// likely that is. Beside these, with the rest of the probability, it is on its own.
 const BONDS: [(f64, f64); 3] = [(1.0, 0.45), (2.5, 0.3), (6.0, 0.15)];
@@ -46,8 +46,9 @@ const UNBOUND: f64 = 0.1;
 /// Cells to which the others leave less than this (logarithm of a probability) are passed over.
 const NEGLIGIBLE: f64 = -11.0;
 
-/// What the others say about exponent and power counts for as much as this many of them.
-const VOICES: f64 = 1.5;
+/// All siblings together count for as much as this many of them: what the law gets wrong,
+/// it gets wrong for all of them alike.
+const VOICES: f64 = 2.0;
 
 /// What one run says about the amplitudes, cell by cell. It depends on this run alone.
 #[derive(Clone, Debug)]
@@ -159,15 +160,17 @@ impl Cell {
     }
 
     /// Adds what this run says about its cohort when it scatters around it with this
-    /// precision; returns what that adds to the log evidence, up to the determinant of
-    /// the precision.
-    fn speak(&self, precision: &Matrix, about: &mut Opinion) -> Option<f64> {
+    /// precision, with this weight; returns what that adds to the log evidence, up to the
+    /// determinant of the precision.
+    fn speak(&self, precision: &Matrix, weight: f64, about: &mut Opinion) -> Option<f64> {
         let factor = (self.gram + precision).cholesky()?;
         let pull = factor.solve(precision);
-        about.precision += precision - precision * pull;
+        about.precision += (precision - precision * pull) * weight;
         let solved = factor.solve(&self.moment);
-        about.moment += precision * solved;
-        Some(0.5 * self.moment.dot(&solved) - 0.5 * factor.determinant().ln() + self.log_constant)
+        about.moment += precision * solved * weight;
+        let log_evidence =
+            0.5 * self.moment.dot(&solved) - 0.5 * factor.determinant().ln() + self.log_constant;
+        Some(weight * log_evidence)
     }
 }
 
@@ -322,23 +325,23 @@ fn inform(
         moment: precision * before.mean,
     };
     let mut log_evidence = 0.0;
+    let weight = (VOICES / siblings.len() as f64).min(1.0);
     let usual_share = prior.amplitude.mean / prior.l0.mean.max(1e-9);
     for testimony in siblings {
         let amplitude = usual_share * testimony.level * testimony.forward.powf(alpha);
         let spread = sibling_covariance(testimony.level, amplitude, bond).try_inverse()?;
-        let said = testimony.cells.get(cell)?.speak(&spread, &mut opinion)?;
-        log_evidence += 0.5 * spread.determinant().ln() + said;
+        let said = testimony.cells.get(cell)?.speak(&spread, weight, &mut opinion)?;
+        log_evidence += 0.5 * weight * spread.determinant().ln() + said;
     }
     let factor = opinion.precision.cholesky()?;
     let covariance = factor.inverse();
     let mean = covariance * opinion.moment;
     log_evidence += 0.5 * (precision.determinant() / factor.determinant()).ln()
         + 0.5 * (opinion.moment.dot(&mean) - before.mean.dot(&(precision * before.mean)));
-    let voices = siblings.len() as f64;
     let own_spread = sibling_covariance(level, prior.amplitude.mean * forward.powf(alpha), bond);
     Some(Informed {
         mean,
         covariance: covariance + own_spread,
-        log_weight: before.log_weight + log_evidence * (VOICES / voices).min(1.0),
+        log_weight: before.log_weight + log_evidence,
     })
 }

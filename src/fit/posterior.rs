@@ -21,11 +21,11 @@ use crate::schedule::LearningRateCurve;
 /// leave 0.1 to 0.3% (forecasting study, section 3.12).
 pub const WANDERS: [f64; 4] = [4e-4, 1e-3, 2.5e-3, 6e-3];
 /// Correlation length of the wander in ln(step).
-pub const WANDER_LENGTH: f64 = 1.0;
+pub const WANDER_LENGTH: f64 = 0.35;
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
 /// What no law explains at the last step, as a share of the drop still to come.
-const MISFIT_OF_DROP: f64 = 0.03;
+const MISFIT_OF_DROP: f64 = 0.04;
 
 /// Mean and standard deviation of the loss at a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
