@@ -176,6 +176,18 @@ pub struct LossView {
     pub curve: Arc<Curve>,
 }
 
+impl LossView {
+    /// Why there is no forecast, in as few words as a column of a table has room for.
+    pub fn brief_reason(&self) -> &str {
+        match self.forecast_reason.as_str() {
+            reason if reason.contains("--total-steps") => "no planned end",
+            reason if reason.contains("points after") => "early",
+            reason if reason.starts_with("the law") => "does not fit",
+            reason => reason,
+        }
+    }
+}
+
 /// A curve, thinned for charts but with every extreme kept.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {

@@ -26,6 +26,9 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "-".to_owned();
     }
+    if seconds > 0.0 && seconds < 0.05 {
+        return "<0.1s".to_owned();
+    }
     if (0.0..0.95).contains(&seconds) {
         return format!("{seconds:.1}s");
     }
@@ -90,6 +93,21 @@ pub fn clip(text: &str, columns: usize) -> String {
     head
 }
 
+/// Breaks a sentence between words into lines of at most `columns`.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(clip(word, columns)),
+        }
+    }
+    lines
+}
+
 fn take_columns(characters: impl Iterator<Item = char>, columns: usize) -> String {
     let mut used = 0;
     characters
@@ -109,6 +127,14 @@ mod tests {
         let shown = printable("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\t.");
         assert!(!shown.chars().any(is_unsafe), "{shown:?}");
         assert!(shown.starts_with('a') && shown.ends_with("c ."));
+    }
+
+    #[test]
+    fn wrapping_loses_no_word_and_keeps_the_width() {
+        let text = "annealing law, schedule inferred; learns from 2 siblings";
+        let lines = wrap(text, 20);
+        assert!(lines.iter().all(|line| width(line) <= 20), "{lines:?}");
+        assert_eq!(lines.join(" "), text);
     }
 
     #[test]

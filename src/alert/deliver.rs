@@ -27,9 +27,9 @@ const WAITING: usize = 64;
 pub enum TerminalSignal {
     /// Ring the bell.
     Bell,
-    /// Desktop notification, OSC 9 (iTerm2, kitty, Windows Terminal, `WezTerm`).
+    /// Desktop notification, OSC 9 (iTerm2, kitty, Windows Terminal, wezterm).
     Osc9,
-    /// Desktop notification, OSC 777 (urxvt, foot, Ghostty, `WezTerm`).
+    /// Desktop notification, OSC 777 (urxvt, foot, Ghostty, wezterm).
     Osc777,
 }
 

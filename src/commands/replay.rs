@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -28,8 +28,25 @@ pub fn run(settings: &Replay) -> Result<()> {
     if let Some((path, message)) = found.problems.first() {
         bail!("{}: {message}", path.display());
     }
-    for candidate in found.candidates {
-        let target = settings.into.join(&candidate.id);
+    let paths: Vec<&Path> = found
+        .candidates
+        .iter()
+        .map(|candidate| candidate.path.as_path())
+        .collect();
+    let common = common_folder(&paths);
+    for candidate in &found.candidates {
+        // Where names collide the id is the whole path; what tells the logs apart is its end.
+        let id = Path::new(&candidate.id);
+        let id = if id == candidate.path {
+            id.strip_prefix(&common).unwrap_or(id)
+        } else {
+            id
+        };
+        // Nothing is ever written outside the target.
+        let inside = id
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)));
+        let target = settings.into.join(inside.collect::<PathBuf>());
         match Log::open(&candidate.path, &target, settings) {
             Ok(log) => logs.push(log),
             Err(error) if candidate.named => return Err(error),
@@ -51,6 +68,16 @@ pub fn run(settings: &Replay) -> Result<()> {
         }
         std::thread::sleep(TICK);
     }
+}
+
+/// The deepest folder that all of `paths` are in.
+fn common_folder(paths: &[&Path]) -> PathBuf {
+    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    let mut common = paths.first().map_or_else(PathBuf::new, |path| folder(path));
+    for path in paths {
+        while !path.starts_with(&common) && common.pop() {}
+    }
+    common
 }
 
 /// A log on its way.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::alert::{Alert, Severity};
 use crate::snapshot::{LossView, Problem, RunView, Snapshot, State};
-use crate::text::{printable, shorten, width};
+use crate::text::{clip, printable, shorten, width};
 
 /// Version of the JSON. Fields are added, never renamed or given another meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -160,6 +160,7 @@ pub fn table(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
     }
     write_section(out, "Crossovers", crossover_lines(snapshot))?;
     write_section(out, "Warnings", warning_lines(snapshot))?;
+    write_section(out, "No forecast", reason_lines(snapshot))?;
     let problems = snapshot.problems.iter().map(|problem| {
         format!(
             "{}: {}",
@@ -191,8 +192,10 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
             shorten(&printable(&run.id), LONGEST_ID),
             run.state.name().to_owned(),
             run.step.to_string(),
-            run.progress()
-                .map_or_else(|| "-".to_owned(), |progress| format!("{:.0}%", progress * 100.0)),
+            run.progress().map_or_else(
+                || "-".to_owned(),
+                |progress| format!("{:.0}%", (progress * 100.0).floor()),
+            ),
             run.eta_seconds
                 .map_or_else(|| "-".to_owned(), crate::text::duration),
             loss.map_or_else(String::new, |loss| loss.quantity.name().to_owned()),
@@ -221,7 +224,7 @@ fn projected(run: &RunView, loss: &LossView) -> String {
                 forecast.level * 100.0
             )
         }
-        None => format!("- {}", shorten(&loss.forecast_reason, 48)),
+        None => format!("- {}", clip(&printable(loss.brief_reason()), 48)),
     }
 }
 
@@ -295,6 +298,48 @@ fn warning_lines(snapshot: &Snapshot) -> Vec<String> {
                 alert.severity.name(),
                 printable(&run.id),
                 printable(&alert.message)
+            )
+        })
+        .collect()
+}
+
+/// Most names of runs behind one reason.
+const NAMED_RUNS: usize = 3;
+
+/// What the brief words of the table stand for, and so what to do: a line for each reason.
+fn reason_lines(snapshot: &Snapshot) -> Vec<String> {
+    let mut reasons: Vec<(&LossView, Vec<String>)> = Vec::new();
+    for run in &snapshot.runs {
+        let Some(loss) = run.primary() else { continue };
+        if loss.forecast.is_some() || loss.brief_reason() == loss.forecast_reason {
+            continue;
+        }
+        let id = printable(&run.id);
+        match reasons
+            .iter_mut()
+            .find(|(known, _)| known.forecast_reason == loss.forecast_reason)
+        {
+            Some((_, ids)) => ids.push(id),
+            None => reasons.push((loss, vec![id])),
+        }
+    }
+    reasons
+        .into_iter()
+        .map(|(loss, ids)| {
+            let named = ids
+                .iter()
+                .take(NAMED_RUNS)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = match ids.len().saturating_sub(NAMED_RUNS) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "{}: {} ({named}{more})",
+                loss.brief_reason(),
+                printable(&loss.forecast_reason)
             )
         })
         .collect()

@@ -296,6 +296,30 @@ pub(super) fn quote_bare_words(json: &[u8]) -> Vec<u8> {
             out.extend_from_slice(word);
             out.push(b'"');
             at += word.len();
+            // `nan(ind)`, as the C library of Windows prints it.
+            let payload = json.get(at..).unwrap_or_default();
+            if payload.starts_with(b"(") {
+                at += payload
+                    .iter()
+                    .position(|&byte| byte == b')')
+                    .map_or(0, |end| end + 1);
+            }
+            continue;
+        } else if byte == b'-' || byte.is_ascii_digit() {
+            let length = rest
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
+                .count()
+                .max(1);
+            let number = rest.get(..length).unwrap_or_default();
+            // `1e999` is a number in JSON, but no parser can hold it.
+            match fast_float2::parse::<f64, _>(number) {
+                Ok(value) if value.is_infinite() => {
+                    out.extend_from_slice(if value > 0.0 { b"\"inf\"" } else { b"\"-inf\"" });
+                }
+                _ => out.extend_from_slice(number),
+            }
+            at += length;
             continue;
         }
         out.push(byte);
@@ -318,6 +342,17 @@ mod tests {
             .rows()
             .map(|row| (row.step(), row.value(Quantity::TrainLoss)))
             .collect()
+    }
+
+    #[test]
+    fn a_loss_that_no_parser_holds_is_read_as_what_it_means() {
+        let content = "{\"step\": 1, \"loss\": 2.5}\n{\"step\": 2, \"loss\": 1e999}\n{\"step\": 3, \"loss\": -1e999}\n{\"step\": 4, \"loss\": -nan(ind)}\n{\"step\": 5, \"loss\": 2.25e0}\n";
+        let read = loss_and_step(content);
+        let losses: Vec<String> = read.iter().map(|(_, loss)| format!("{loss:?}")).collect();
+        assert_eq!(
+            losses,
+            ["Some(2.5)", "Some(inf)", "Some(-inf)", "Some(NaN)", "Some(2.25)"]
+        );
     }
 
     #[test]

@@ -85,11 +85,14 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     }
     let names = Names::of(snapshot);
     let [list, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(7)]).areas(area);
-    let rows = usize::from(list.height);
+    let rows = usize::from(list.height).saturating_sub(1);
     let selected = app.line.min(alerts.len() - 1);
     let first = (selected + 1).saturating_sub(rows);
     let columns = usize::from(list.width);
-    let lines: Vec<Line> = alerts
+    let name_width = super::overview::notice_name_width(columns);
+    let title = format!("{:<9}{:<name_width$} {:>9}  WHAT", "LEVEL", "RUN", "STEP");
+    let title = Line::styled(title, app.theme.dimmed().add_modifier(Modifier::BOLD));
+    let lines = alerts
         .iter()
         .enumerate()
         .skip(first)
@@ -107,8 +110,11 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
                 (false, true) => "seen    ",
                 (false, false) => alert.severity.name(),
             };
-            let name = names.short(&run.id, 24);
-            let head = format!("{mark:<9}{name:<24} {:>9}  ", format::count(alert.raised_at_step));
+            let name = names.short(&run.id, name_width);
+            let head = format!(
+                "{mark:<9}{name:<name_width$} {:>9}  ",
+                format::count(alert.raised_at_step)
+            );
             let room = columns.saturating_sub(width(&head));
             let line = Line::from(vec![
                 Span::styled(head, style),
@@ -119,8 +125,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             } else {
                 line
             }
-        })
-        .collect();
+        });
+    let lines: Vec<Line> = std::iter::once(title).chain(lines).collect();
     frame.render_widget(Paragraph::new(lines), list);
     if let Some((run, alert)) = alerts.get(selected) {
         let cleared = alert.cleared_at_step.map_or_else(

@@ -12,7 +12,7 @@ use super::plot::Plot;
 use super::plot::axis::Axis;
 use super::{chart, format};
 use crate::snapshot::{LossView, RunView, Snapshot};
-use crate::text::width;
+use crate::text::{clip, width};
 
 struct Compared<'a> {
     run: &'a RunView,
@@ -40,7 +40,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         let text = "Nothing to compare. Mark runs with Space in the overview.";
         return frame.render_widget(Paragraph::new(text).style(app.theme.dimmed()).centered(), area);
     }
-    let crossings = crossing_lines(app, snapshot, &runs);
+    let columns = usize::from(area.width);
+    let crossings = crossing_lines(app, snapshot, &runs, columns);
     let rows = (runs.len() as u16 + 1).min(area.height / 2);
     let crossing_rows = (crossings.len() as u16).min(area.height / 5);
     let [plot, table, below] = Layout::vertical([
@@ -50,7 +51,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     ])
     .areas(area);
     draw_plot(app, &runs, frame, plot);
-    frame.render_widget(Paragraph::new(table_lines(app, snapshot, &runs)), table);
+    frame.render_widget(Paragraph::new(table_lines(app, snapshot, &runs, columns)), table);
     frame.render_widget(Paragraph::new(crossings), below);
 }
 
@@ -144,7 +145,11 @@ fn marker(index: usize) -> char {
     char::from(b'A' + (index % 26) as u8)
 }
 
-fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'static>> {
+/// Columns of the table beside the name of the run.
+const FIXED_COLUMNS: usize = 59;
+
+fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize) -> Vec<Line<'static>> {
+    let name_width = columns.saturating_sub(FIXED_COLUMNS).clamp(12, 46);
     let names = Names::of(snapshot);
     let base = runs
         .iter()
@@ -154,7 +159,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'s
     let at = |one: &Compared| chart::nearest(&one.smoothed, common as f64).map(|(_, value)| value);
     let end = |one: &Compared| one.loss.forecast.as_ref().map(|forecast| forecast.final_loss);
     let title = format!(
-        "  {:<30} {:>8} {:>10} {:>10} {:>17} {:>10}",
+        "  {:<name_width$} {:>8} {:>10} {:>10} {:>14} {:>10}",
         "RUN",
         "PEAK LR",
         format!("AT {}", format::short(common as f64)),
@@ -179,7 +184,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'s
                 difference(own, base)
             }
         };
-        let name = names.short(&one.run.id, 30);
+        let name = names.short(&one.run.id, name_width);
         let projected = one.loss.forecast.as_ref().map_or_else(
             || "-".to_owned(),
             |forecast| {
@@ -191,9 +196,9 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'s
             },
         );
         let text = format!(
-            "{}{} {:>8} {:>10} {:>10} {:>17} {:>10}",
+            "{}{} {:>8} {:>10} {:>10} {:>14} {:>10}",
             name,
-            " ".repeat(30usize.saturating_sub(width(&name))),
+            " ".repeat(name_width.saturating_sub(width(&name))),
             one.run
                 .peak_learning_rate
                 .map_or_else(|| "-".to_owned(), format::short),
@@ -221,7 +226,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'s
     lines
 }
 
-fn crossing_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line<'static>> {
+fn crossing_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize) -> Vec<Line<'static>> {
     let names = Names::of(snapshot);
     let compared = |id: &str| runs.iter().position(|one| one.run.id == id);
     snapshot
@@ -236,15 +241,18 @@ fn crossing_lines(app: &App, snapshot: &Snapshot, runs: &[Compared]) -> Vec<Line
                 || "before the end".to_owned(),
                 |step| format!("near step {}", format::count(step)),
             );
+            let tail = format!(" {step}, P {:.2}", crossover.probability);
+            let each = columns.saturating_sub(width(&tail) + "x A  passes B ".len()) / 2;
+            let each = each.clamp(8, 46);
+            let text = format!(
+                "x {} {} passes {} {}{tail}",
+                marker(ahead),
+                names.short(&crossover.ahead_at_end, each),
+                marker(behind),
+                names.short(&crossover.ahead_now, each),
+            );
             Some(Line::styled(
-                format!(
-                    "x {} {} passes {} {} {step}, P {:.2}",
-                    marker(ahead),
-                    names.short(&crossover.ahead_at_end, 28),
-                    marker(behind),
-                    names.short(&crossover.ahead_now, 28),
-                    crossover.probability
-                ),
+                clip(&text, columns),
                 Style::new().fg(app.theme.forecast),
             ))
         })

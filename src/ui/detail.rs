@@ -12,7 +12,7 @@ use super::{chart, format};
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot};
-use crate::text::{clip, printable, shorten};
+use crate::text::{clip, printable, shorten, width, wrap};
 
 /// Draws the detail view of the selected run.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -20,11 +20,17 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         return super::overview::draw(app, snapshot, frame, area);
     };
     let side = if area.width >= 130 { 46 } else { 0 };
-    let facts = if side == 0 { 4 } else { 0 };
+    let facts = if side == 0 {
+        foot_lines(app, run, usize::from(area.width))
+    } else {
+        Vec::new()
+    };
+    // On a very low screen the chart comes first.
+    let fact_rows = (facts.len() as u16).min(area.height / 4);
     let [head, body, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Fill(1),
-        Constraint::Length(facts),
+        Constraint::Length(fact_rows),
     ])
     .areas(area);
     frame.render_widget(
@@ -44,10 +50,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             panel,
         );
     } else {
-        frame.render_widget(
-            Paragraph::new(foot_lines(app, run, usize::from(foot.width))),
-            foot,
-        );
+        frame.render_widget(Paragraph::new(facts), foot);
     }
 }
 
@@ -65,7 +68,10 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
         format!("  eta {}", format::brief_duration(eta))
     });
     let position = format!("  step {}{total}{done}{eta}", format::count(run.step));
-    let name = shorten(&printable(&run.id), columns.saturating_sub(position.len() + 14));
+    let name = shorten(
+        &printable(&run.id),
+        columns.saturating_sub(position.len() + 14).max(12),
+    );
     let first = Line::from(vec![
         Span::styled(name, theme.title()),
         Span::raw("  "),
@@ -95,24 +101,36 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
                 ),
                 Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD),
             ));
+            let interval = format!(
+                " [{}, {}]",
+                format::loss(forecast.final_loss - half),
+                format::loss(forecast.final_loss + half)
+            );
             let prior = if forecast.prior_based {
                 " (prior-based)"
             } else {
                 ""
             };
-            second.push(Span::styled(
-                format!(
-                    " [{}, {}]{prior}",
-                    format::loss(forecast.final_loss - half),
-                    format::loss(forecast.final_loss + half)
-                ),
-                theme.dimmed(),
-            ));
+            // The interval repeats what stands after ±: it goes first when there is no room.
+            let used: usize = second.iter().map(|span| width(&span.content)).sum();
+            let rest = if used + width(&interval) + width(prior) <= columns {
+                format!("{interval}{prior}")
+            } else {
+                prior.to_owned()
+            };
+            second.push(Span::styled(rest, theme.dimmed()));
         }
-        None => second.push(Span::styled(
-            format!("  no forecast: {}", loss.forecast_reason),
-            theme.dimmed(),
-        )),
+        None => {
+            let used: usize = second.iter().map(|span| width(&span.content)).sum();
+            let full = format!("  no forecast: {}", printable(&loss.forecast_reason));
+            // The whole reason stands below the chart where it does not fit here.
+            let text = if used + width(&full) <= columns {
+                full
+            } else {
+                format!("  no forecast: {}", printable(loss.brief_reason()))
+            };
+            second.push(Span::styled(text, theme.dimmed()));
+        }
     }
     vec![first, Line::from(second)]
 }
@@ -413,7 +431,7 @@ fn cursor_line(app: &App, run: &RunView) -> Option<String> {
 fn law_text(loss: &LossView) -> Option<String> {
     let law = loss.law?;
     Some(format!(
-        "L0 {:.3} A {:.3} α {:.3} C {:.3} λ {:.4}  full anneal {:.3}  residual {:.4}",
+        "L0 {:.3} A {:.3} α {:.3} C {:.3} λ {:.4}  anneal {:.3}  residual {:.4}",
         law.l0, law.a, law.alpha, law.c, law.lambda, law.full_anneal_drop, law.residual_sd
     ))
 }
@@ -437,19 +455,26 @@ fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
         ));
     }
     if let Some(loss) = app.loss(run) {
+        // Where the plan is not known scenarios are the answer: before the law, after alerts.
+        lines.extend(
+            loss.scenarios
+                .iter()
+                .map(|scenario| Line::raw(cut(scenario_text(scenario)))),
+        );
         if let Some(law) = law_text(loss) {
             lines.push(Line::styled(cut(format!("law {law}")), theme.dimmed()));
         }
-        if let Some(forecast) = &loss.forecast {
-            lines.push(Line::styled(cut(forecast.basis.clone()), theme.dimmed()));
+        match &loss.forecast {
+            Some(forecast) => {
+                let basis = wrap(&printable(&forecast.basis), columns).into_iter();
+                lines.extend(basis.map(|line| Line::styled(line, theme.dimmed())));
+            }
+            None if loss.brief_reason() != loss.forecast_reason => {
+                let reason = wrap(&printable(&loss.forecast_reason), columns).into_iter();
+                lines.extend(reason.map(|line| Line::styled(line, theme.dimmed())));
+            }
+            None => {}
         }
-        let scenarios = loss
-            .scenarios
-            .iter()
-            .map(|scenario| Line::raw(cut(scenario_text(scenario))));
-        // Where the plan is not known they are the answer: before the law, after alerts.
-        let place = lines.len().saturating_sub(2);
-        lines.splice(place..place, scenarios);
     }
     lines.truncate(4);
     lines
@@ -468,7 +493,7 @@ fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
     };
     let fact = |name: &str, value: String| {
         Line::from(vec![
-            Span::styled(format!("{name:<13}"), theme.dimmed()),
+            Span::styled(format!("{name:<13} "), theme.dimmed()),
             Span::raw(printable(&value)),
         ])
     };

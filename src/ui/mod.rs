@@ -105,8 +105,14 @@ fn head_line(app: &App, snapshot: &Snapshot, area: Rect) -> Line<'static> {
             if app.reversed { " reversed" } else { "" }
         ));
     }
-    let right = format!("{} ", right.join("  "));
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    let room = usize::from(area.width).saturating_sub(used + 2);
+    // The age of the newest record is what a narrow screen can do without.
+    if width(&right.join("  ")) > room {
+        right.retain(|text| !text.starts_with("newest "));
+    }
+    while width(&right.join("  ")) > room && right.pop().is_some() {}
+    let right = format!("{} ", right.join("  "));
     let gap = usize::from(area.width).saturating_sub(used + width(&right));
     if gap > 0 {
         spans.push(Span::raw(" ".repeat(gap)));

@@ -121,6 +121,7 @@ fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
 /// Crossovers and the worst alerts, a line each.
 fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
     let prefixes = Names::of(snapshot);
+    let name_width = notice_name_width(columns);
     let mut lines = Vec::new();
     let open = |(run, alert): &(&std::sync::Arc<RunView>, &Alert)| {
         alert.cleared_at_step.is_none()
@@ -149,14 +150,25 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
         ]));
     };
     for (run, alert) in &others {
-        notice(alert.severity, &prefixes.short(&run.id, 24), &alert.message);
+        notice(
+            alert.severity,
+            &prefixes.short(&run.id, name_width),
+            &alert.message,
+        );
     }
     // What stops together, a whole cluster perhaps, is one piece of news.
     match silent.as_slice() {
         [] => {}
-        [(run, alert)] => notice(alert.severity, &prefixes.short(&run.id, 24), &alert.message),
+        [(run, alert)] => notice(
+            alert.severity,
+            &prefixes.short(&run.id, name_width),
+            &alert.message,
+        ),
         many => {
-            let names: Vec<String> = many.iter().map(|(run, _)| prefixes.short(&run.id, 24)).collect();
+            let names: Vec<String> = many
+                .iter()
+                .map(|(run, _)| prefixes.short(&run.id, name_width))
+                .collect();
             notice(
                 Severity::Warning,
                 &format!("{} runs are silent:", many.len()),
@@ -172,18 +184,20 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
             let step = crossover
                 .at_step
                 .map_or_else(String::new, |step| format!(" near step {}", format::count(step)));
+            let tail = format!(
+                "{step}, ends {:.3} lower, P {:.2}",
+                crossover.gap, crossover.probability
+            );
+            // The step and the probability are the news: names give way to them.
+            let each = columns.saturating_sub(width(&tail) + "x   passes ".len()) / 2;
+            let each = each.clamp(12, name_width);
+            let winner = prefixes.short(&crossover.ahead_at_end, each);
+            let rest = format!(" passes {}{tail}", prefixes.short(&crossover.ahead_now, each));
+            let rest = clip(&rest, columns.saturating_sub(width(&winner) + 3));
             Line::from(vec![
                 Span::styled("x  ", Style::new().fg(app.theme.forecast)),
-                Span::styled(
-                    prefixes.short(&crossover.ahead_at_end, 24),
-                    Style::new().add_modifier(Modifier::BOLD),
-                ),
-                Span::raw(format!(
-                    " passes {}{step}, ends {:.3} lower, P {:.2}",
-                    prefixes.short(&crossover.ahead_now, 24),
-                    crossover.gap,
-                    crossover.probability
-                )),
+                Span::styled(winner, Style::new().add_modifier(Modifier::BOLD)),
+                Span::raw(rest),
             ])
         });
     // A crossover is what only this screen knows: it is shown beside any number of alerts.
@@ -191,6 +205,11 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
     let alerts_shown = lines.len().min(if crossovers.is_empty() { 2 } else { 1 });
     let rest = lines.split_off(alerts_shown);
     lines.into_iter().chain(crossovers).chain(rest).take(6).collect()
+}
+
+/// Columns for the name of a run before a message: more where the screen is wide.
+pub fn notice_name_width(columns: usize) -> usize {
+    (columns / 4).clamp(24, 46)
 }
 
 fn columns(total: usize, baseline: bool) -> Vec<Column> {
@@ -384,14 +403,8 @@ fn projected(app: &App, run: &RunView, loss: Option<&LossView>) -> (String, Styl
         return (String::new(), Style::new());
     };
     let Some(forecast) = &loss.forecast else {
-        let word = match loss.forecast_reason.as_str() {
-            reason if reason.contains("--total-steps") => "no planned end",
-            reason if reason.contains("points after") => "early",
-            reason if reason.starts_with("the law") => "does not fit",
-            reason => reason,
-        };
         return (
-            word.to_owned(),
+            loss.brief_reason().to_owned(),
             if run.state == State::Diverged {
                 theme.state(State::Diverged)
             } else {

@@ -260,6 +260,27 @@ fn replay_writes_the_log_again_and_never_over_a_file() {
 }
 
 #[test]
+fn replay_keeps_logs_of_one_name_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |loss: f64| format!("{{\"step\": 1, \"loss\": {loss}}}\n{{\"step\": 2, \"loss\": {loss}}}\n");
+    let mut command = losscast();
+    command.arg("replay");
+    for (run, loss) in [("one", 2.5), ("two", 3.5)] {
+        let path = folder.path().join("runs").join(run);
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("metrics.jsonl"), line(loss)).unwrap();
+        command.arg(path);
+    }
+    let into = folder.path().join("into");
+    command.arg("--into").arg(&into).args(["--speed", "100000x"]);
+    command.assert().success();
+    for (run, loss) in [("one", 2.5), ("two", 3.5)] {
+        let written = std::fs::read_to_string(into.join(run).join("metrics.jsonl")).unwrap();
+        assert_eq!(written, line(loss));
+    }
+}
+
+#[test]
 fn finished_runs_elsewhere_are_learnt_from() {
     let folder = tempfile::tempdir().unwrap();
     for (name, lines) in [("live/now.csv", 380), ("done/before.csv", 1000)] {
