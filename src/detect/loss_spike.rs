@@ -74,6 +74,8 @@ pub struct LossSpike {
     cadence: Cadence,
     quiet: u32,
     start: Vec<f64>,
+    /// Median of the first values.
+    start_level: f64,
     recent: VecDeque<f64>,
     open: Option<Open>,
     restart: Restart,
@@ -117,6 +119,7 @@ impl Detector for LossSpike {
         self.quiet = self.quiet.saturating_sub(1);
         if self.start.len() < 20 {
             self.start.push(loss);
+            self.start_level = middle(&mut self.start.clone());
         }
         let before = self.recent.back().copied().unwrap_or(f64::NAN);
         if self.restart.noticed(loss, gradient, before) {
@@ -194,8 +197,10 @@ impl LossSpike {
         if self.quiet > 0 || step < FIRST_STEP {
             return false;
         }
-        let least = LEAST_RISE * middle(&mut self.start.clone()).abs();
-        if loss - self.worst(SHORT_RECENT) < least {
+        // Most records end here: one of the last few values is about as large.
+        let least = LEAST_RISE * self.start_level.abs();
+        let mut last = self.recent.iter().rev().take(SHORT_RECENT);
+        if last.any(|recent| loss - recent < least) {
             return false;
         }
         let short = self.worst(SHORT_RECENT);
@@ -284,7 +289,7 @@ impl LossSpike {
 
     fn follow(&mut self, step: u64, loss: f64, context: &Context, alerts: &mut AlertLog) {
         let known_start = self.start.len() >= 20;
-        let start = middle(&mut self.start.clone());
+        let start = self.start_level;
         let Some(open) = &mut self.open else {
             return;
         };

@@ -10,6 +10,9 @@ pub struct Window {
     values: Vec<f64>,
     next: usize,
     min: f64,
+    /// How many of the values are the smallest: constant metrics would else be searched
+    /// anew with every value that leaves.
+    at_min: usize,
 }
 
 impl Default for Window {
@@ -18,6 +21,7 @@ impl Default for Window {
             values: Vec::with_capacity(WINDOW),
             next: 0,
             min: f64::INFINITY,
+            at_min: 0,
         }
     }
 }
@@ -27,7 +31,7 @@ impl Window {
     pub fn push(&mut self, value: f64) {
         if self.values.len() < WINDOW {
             self.values.push(value);
-            self.min = self.min.min(value);
+            self.account(value);
             return;
         }
         let Some(slot) = self.values.get_mut(self.next) else {
@@ -35,11 +39,23 @@ impl Window {
         };
         let leaving = std::mem::replace(slot, value);
         self.next = (self.next + 1) % WINDOW;
-        if leaving <= self.min {
-            self.min = self.values.iter().copied().fold(f64::INFINITY, f64::min);
-        } else {
-            self.min = self.min.min(value);
+        if leaving == self.min {
+            self.at_min = self.at_min.saturating_sub(1);
         }
+        if self.at_min > 0 || value <= self.min {
+            self.account(value);
+            return;
+        }
+        self.min = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        self.at_min = self.values.iter().filter(|value| **value == self.min).count();
+    }
+
+    fn account(&mut self, value: f64) {
+        if value < self.min {
+            self.min = value;
+            self.at_min = 0;
+        }
+        self.at_min += usize::from(value == self.min);
     }
 
     /// Values in the window.
