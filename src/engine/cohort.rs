@@ -81,16 +81,19 @@ impl Statements {
     }
 }
 
-/// The statements of siblings, as a list that can be compared.
-pub(super) fn heard<'a>(
-    profile: Option<&Profile>,
-    statements: impl Iterator<Item = &'a Statement>,
-) -> Vec<(FileKey, u64)> {
-    let Some(profile) = profile else {
-        return Vec::new();
-    };
+/// The statements of those that are siblings of a run.
+pub(super) fn siblings<'a>(
+    profile: Option<&'a Profile>,
+    statements: &'a [Statement],
+) -> impl Iterator<Item = &'a Statement> {
     statements
-        .filter(|statement| profile.is_sibling(&statement.member.profile))
+        .iter()
+        .filter(move |statement| profile.is_some_and(|profile| profile.is_sibling(&statement.member.profile)))
+}
+
+/// Which statements of siblings there are, as a list that can be compared.
+pub(super) fn heard(profile: Option<&Profile>, statements: &[Statement]) -> Vec<(FileKey, u64)> {
+    siblings(profile, statements)
         .map(|statement| (statement.key, statement.serial))
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Options;
-use super::cohort::{Statement, Statements, heard};
+use super::cohort::{Statement, Statements, heard, siblings};
 use super::stated;
 use crate::fit::points;
 use crate::forecast::cohort::{Member, Profile};
@@ -127,12 +127,8 @@ impl FitJob {
 
     /// What this run has to say to others.
     pub fn member(&self) -> Option<Member> {
-        self.member_of(&self.task())
-    }
-
-    fn member_of(&self, task: &Task) -> Option<Member> {
-        let profile = self.profile(&task.plan)?;
-        Member::new(profile, &task.points, &task.companion, &task.plan.curve)
+        let (task, profile) = self.prepare();
+        member_of(&task, profile?)
     }
 
     /// What makes this run comparable to others: all of its curve after warm-up.
@@ -151,6 +147,10 @@ impl FitJob {
 
     /// What the forecast is made from.
     pub fn task(&self) -> Task {
+        self.prepare().0
+    }
+
+    fn prepare(&self) -> (Task, Option<Profile>) {
         let plan = self.plan.clone().unwrap_or_else(|| {
             Plan::new(
                 &self.rates,
@@ -171,18 +171,10 @@ impl FitJob {
         let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
         let gather = |series: &Series| points::gather(series, from);
         let profile = self.profile(&plan);
-        let is_sibling = |other: &&Statement| {
-            profile
-                .as_ref()
-                .is_some_and(|profile| profile.is_sibling(&other.member.profile))
-        };
-        let siblings = self
-            .others
-            .iter()
-            .filter(is_sibling)
+        let siblings = siblings(profile.as_ref(), &self.others)
             .map(|other| Arc::clone(&other.member))
             .collect();
-        Task {
+        let task = Task {
             points: gather(&self.series),
             siblings,
             companion: self.companion.as_deref().map(gather).unwrap_or_default(),
@@ -191,17 +183,20 @@ impl FitJob {
             last_step: self.last_step,
             plan,
             level: self.level,
-        }
+        };
+        (task, profile)
     }
 
     /// Makes the fit. Pure; takes milliseconds.
     pub fn run(self) -> FitDone {
-        let task = self.task();
+        let (task, profile) = self.prepare();
         let outcome = forecast::run(&task);
-        let profile = self.profile(&task.plan);
         FitDone {
-            member: self.member_of(&task).map(Arc::new),
-            heard: heard(profile.as_ref(), self.others.iter()),
+            member: profile
+                .clone()
+                .and_then(|profile| member_of(&task, profile))
+                .map(Arc::new),
+            heard: heard(profile.as_ref(), &self.others),
             profile,
             key: self.key,
             quantity: self.quantity,
@@ -211,6 +206,10 @@ impl FitJob {
             outcome,
         }
     }
+}
+
+fn member_of(task: &Task, profile: Profile) -> Option<Member> {
+    Member::new(profile, &task.points, &task.companion, &task.plan.curve)
 }
 
 /// The run that may be due for a fit.
@@ -299,7 +298,7 @@ impl LossFit {
             return false;
         }
         let others = statements.others(key, self.quantity);
-        if heard(self.profile.as_ref(), others.iter()) != self.heard {
+        if heard(self.profile.as_ref(), &others) != self.heard {
             return true;
         }
         self.nothing_new_in = statements.revision();

@@ -225,34 +225,14 @@ impl Ahead {
     /// The row of the regression for the loss itself at the step with this index.
     pub fn row(&self, step: usize, exponent_index: usize, power: usize) -> Amplitudes {
         let forward = self.forward.get(step).copied().unwrap_or(1.0);
-        self.row_with(step, forward.powf(-exponent(exponent_index)), power)
-    }
-
-    /// The same with `forward^-alpha` already computed.
-    pub fn row_with(&self, step: usize, forward: f64, power: usize) -> Amplitudes {
         let mut row = Amplitudes::zeros();
         row[0] = 1.0;
-        row[1] = forward;
+        row[1] = forward.powf(-exponent(exponent_index));
         if let Some(bands) = self.relaxed.get(step).and_then(|relaxed| relaxed.get(power)) {
             for (band, relaxed) in bands.iter().enumerate() {
                 row[2 + band] = -relaxed;
             }
         }
         row
-    }
-
-    /// `S1 / S1_ref` at the step with this index.
-    pub fn forward(&self, step: usize) -> f64 {
-        self.forward.get(step).copied().unwrap_or(1.0)
-    }
-
-    /// Number of steps.
-    pub fn len(&self) -> usize {
-        self.forward.len()
-    }
-
-    /// True when there are none.
-    pub fn is_empty(&self) -> bool {
-        self.forward.is_empty()
     }
 }

@@ -307,22 +307,6 @@ impl Posterior {
         }
         ((second - mean * mean).max(0.0) / prior.max(1e-30)).sqrt()
     }
-
-    /// Gain of a full anneal that is given all the time it needs (nats).
-    pub fn drop(&self) -> Moments {
-        let mut sum = Amplitudes::zeros();
-        sum.rows_mut(2, BANDS).fill(1.0);
-        let (mut mean, mut second) = (0.0, 0.0);
-        for cell in &self.cells {
-            let value = sum.dot(&cell.mean);
-            mean += cell.weight * value;
-            second += cell.weight * (sum.dot(&(cell.covariance * sum)) + value * value);
-        }
-        Moments {
-            mean,
-            sd: (second - mean * mean).max(0.0).sqrt(),
-        }
-    }
 }
 
 /// Logarithm of the probability that the gain of annealing is positive, by a
