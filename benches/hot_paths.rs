@@ -8,7 +8,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use losscast::engine::{Engine, FitJob, Options};
 use losscast::fit::cohort::{Pool, Testimony};
-use losscast::fit::{FitOptions, Huber, Posterior, solver};
+use losscast::fit::{Evidence, FitOptions, Huber, Posterior, solver};
 use losscast::format::{Decoded, read_all};
 use losscast::law::Prior;
 use losscast::metric::{Names, Quantity};
@@ -51,22 +51,46 @@ fn records(steps: std::ops::Range<u64>) -> Decoded {
 #[divan::bench(args = [0, 8], sample_count = 50)]
 fn posterior(bencher: Bencher, siblings: usize) {
     let task = job(100_000).task();
-    let curve = &task.plan.curve;
-    let prior = Prior::at(task.smoothed, curve.peak());
-    let testimony = Testimony::new(&task.points, &task.companion, curve, &prior).unwrap();
+    let testimony = Testimony::new(&task.evidence().unwrap()).unwrap();
     let heard: Vec<&Testimony> = (0..siblings).map(|_| &testimony).collect();
     bencher.bench(|| {
-        let pool = Pool::new(&heard, &prior, task.smoothed, 20.0);
-        Posterior::new(&task.points, &task.companion, curve, prior, pool.as_ref()).unwrap()
+        let evidence = task.evidence().unwrap();
+        let pool = Pool::new(&heard, &evidence);
+        Posterior::new(&evidence, pool.as_ref()).is_some()
     });
 }
 
 /// What a run has to say to its siblings.
 #[divan::bench(sample_count = 50)]
 fn testimony(bencher: Bencher) {
+    let evidence = job(100_000).task().evidence().unwrap();
+    bencher.bench(|| Testimony::new(&evidence).unwrap());
+}
+
+/// All that fifty siblings need for a forecast of each: what each has to say, what all
+/// others say to it, and its own posterior.
+#[divan::bench(sample_count = 10)]
+fn cohort_of_fifty(bencher: Bencher) {
     let task = job(100_000).task();
-    let prior = Prior::at(task.smoothed, task.plan.curve.peak());
-    bencher.bench(|| Testimony::new(&task.points, &task.companion, &task.plan.curve, &prior).unwrap());
+    bencher.bench(|| {
+        let evidence: Vec<Evidence> = (0..50).map(|_| task.evidence().unwrap()).collect();
+        let testimonies: Vec<Testimony> = evidence
+            .iter()
+            .map(|evidence| Testimony::new(evidence).unwrap())
+            .collect();
+        evidence
+            .iter()
+            .enumerate()
+            .filter(|(own, evidence)| {
+                let others: Vec<&Testimony> = testimonies
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, testimony)| (index != *own).then_some(testimony))
+                    .collect();
+                Posterior::new(evidence, Pool::new(&others, evidence).as_ref()).is_some()
+            })
+            .count()
+    });
 }
 
 /// The displayed best fit alone.

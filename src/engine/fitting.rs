@@ -128,7 +128,7 @@ impl FitJob {
     /// What this run has to say to others.
     pub fn member(&self) -> Option<Member> {
         let (task, profile) = self.prepare();
-        member_of(&task, profile?)
+        Member::new(profile?, &task.evidence()?)
     }
 
     /// What makes this run comparable to others: all of its curve after warm-up.
@@ -190,11 +190,13 @@ impl FitJob {
     /// Makes the fit. Pure; takes milliseconds.
     pub fn run(self) -> FitDone {
         let (task, profile) = self.prepare();
-        let outcome = forecast::run(&task);
+        let evidence = task.evidence();
+        let outcome = forecast::run(&task, evidence.as_ref());
         FitDone {
             member: profile
                 .clone()
-                .and_then(|profile| member_of(&task, profile))
+                .zip(evidence.as_ref())
+                .and_then(|(profile, evidence)| Member::new(profile, evidence))
                 .map(Arc::new),
             heard: heard(profile.as_ref(), &self.others),
             profile,
@@ -206,10 +208,6 @@ impl FitJob {
             outcome,
         }
     }
-}
-
-fn member_of(task: &Task, profile: Profile) -> Option<Member> {
-    Member::new(profile, &task.points, &task.companion, &task.plan.curve)
 }
 
 /// The run that may be due for a fit.

@@ -15,20 +15,11 @@
 //! them teach only how annealing pays was tried, and made forecasts worse in all three
 //! families, because what a cosine alone says of its gains is biased by its trend.
 
-use nalgebra::{SMatrix, SVector};
-
-use super::FitPoint;
-use super::design::exponent;
-use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
-use super::design::{SHARED, SIZE};
-use super::discrepancy::Wander;
-use super::posterior::{Belief, WANDER_LENGTH, WANDERS};
+use super::design::{CELLS, exponent};
+use super::evidence::{Evidence, exponent_and_power, prior_information};
+use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
 use crate::law::relaxation::{BANDS, POWERS};
-use crate::schedule::LearningRateCurve;
-
-type Vector = SVector<f64, SHARED>;
-type Matrix = SMatrix<f64, SHARED, SHARED>;
 
 /// Spread between siblings at strength 1: asymptote, as a share of the loss. Repeats of
 /// one run end within 0.05% of each other, joint fits over schedules leave 0.2%.
@@ -50,146 +41,122 @@ const NEGLIGIBLE: f64 = -11.0;
 /// it gets wrong for all of them alike.
 const VOICES: f64 = 2.0;
 
-/// What one run says about the amplitudes, cell by cell. It depends on this run alone.
+/// What one run says about the amplitudes of its cohort, bond by bond and cell by cell.
+/// It depends on this run alone, so it is computed once and heard by all siblings.
 #[derive(Clone, Debug)]
 pub struct Testimony {
-    cells: Vec<Cell>,
-    /// Level of the loss.
-    level: f64,
-    /// Reducible loss at S1 = 1 is known best around this S1.
-    forward: f64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    gram: Matrix,
-    moment: Vector,
-    /// What the companion's share of the integral, the points and the noise add.
-    log_constant: f64,
+    bonds: [Vec<Information>; BONDS.len()],
 }
 
 impl Testimony {
-    /// What these points say. `None` when there is too little.
-    pub fn new(
-        target: &[FitPoint],
-        companion: &[FitPoint],
-        curve: &LearningRateCurve,
-        prior: &Prior,
-    ) -> Option<Testimony> {
-        let last = target.last()?;
-        let forward = curve
-            .sums(1.0, [last.step])
-            .first()
-            .map_or(0.0, |sums| sums.forward);
-        if target.len() < super::solver::LEAST_POINTS || !(forward > 0.0 && forward.is_finite()) {
+    /// What this evidence says. `None` when there is too little.
+    pub fn new(evidence: &Evidence) -> Option<Testimony> {
+        if evidence.points < super::solver::LEAST_POINTS {
             return None;
         }
-        let level = last.loss.abs().max(1e-3);
-        let gains = prior.bands.map(|band| band.mean.max(1e-12));
-        let design = Design::new(target, companion, curve, 1.0);
-        let beliefs: Option<Vec<Belief>> = (0..EXPONENTS)
-            .map(|index| Belief::of_prior(prior, forward, exponent(index)))
-            .collect();
-        let beliefs = beliefs?;
-        // The wander that this run by itself makes most likely.
-        let mut best: Option<(f64, NormalEquations)> = None;
-        for share in WANDERS {
-            let equations = design.equations(Wander {
-                sd: share * level,
-                length: WANDER_LENGTH,
-            });
-            let likelihood = (0..POWERS.len())
-                .step_by(2)
-                .flat_map(|power| {
-                    beliefs
-                        .iter()
-                        .enumerate()
-                        .map(move |(index, belief)| (power, index, belief))
-                })
-                .filter_map(|(power, index, belief)| belief.update(&equations.cell(index, power)))
-                .map(|updated| updated.log_evidence)
-                .fold(f64::NEG_INFINITY, f64::max)
-                - 0.5 * equations.log_determinant();
-            if best.as_ref().is_none_or(|(most, _)| likelihood > *most) {
-                best = Some((likelihood, equations));
+        let wander = likeliest_wander(evidence)?;
+        let prior = &evidence.prior;
+        let usual_share = prior.amplitude.mean / prior.l0.mean.max(1e-9);
+        let mut bonds = [const { Vec::new() }; BONDS.len()];
+        for cell in 0..CELLS {
+            let unit = at_first_step(cell, evidence.reference);
+            let said = evidence.said(wander, cell)?.scaled(&unit);
+            let amplitude = usual_share * evidence.level * unit[1];
+            for (opinions, (bond, _)) in bonds.iter_mut().zip(BONDS) {
+                opinions.push(opinion(&said, &Spread::new(evidence.level, amplitude, bond))?);
             }
         }
-        let (_, equations) = best?;
-        let constant = -0.5 * equations.log_determinant();
-        let mut cells = Vec::with_capacity(CELLS);
-        for power in 0..POWERS.len() {
-            for (index, belief) in beliefs.iter().enumerate() {
-                cells.push(Cell::new(&equations.cell(index, power), belief, gains, constant)?);
-            }
-        }
-        Some(Testimony {
-            cells,
-            level,
-            forward,
-        })
+        Some(Testimony { bonds })
     }
 }
 
-impl Cell {
-    /// Integrates the companion's amplitudes out under their prior and counts gains in
-    /// multiples of the prior.
-    fn new(data: &CellEquations, belief: &Belief, gains: [f64; BANDS], constant: f64) -> Option<Cell> {
-        const OWN: usize = SIZE - SHARED;
-        let own = data.gram.fixed_view::<OWN, OWN>(SHARED, SHARED)
-            + belief.precision.fixed_view::<OWN, OWN>(SHARED, SHARED);
-        let cross = data.gram.fixed_view::<SHARED, OWN>(0, SHARED).into_owned();
-        let own_moment = data.moment.fixed_rows::<OWN>(SHARED).into_owned();
-        let factor = own.cholesky()?;
-        let solved = factor.solve(&cross.transpose());
-        let gram = data.gram.fixed_view::<SHARED, SHARED>(0, 0) - cross * solved;
-        let moment = data.moment.fixed_rows::<SHARED>(0) - cross * factor.solve(&own_moment);
-        let square = data.square - own_moment.dot(&factor.solve(&own_moment));
-        let scale = Vector::from_fn(|row, _| match row {
-            0 | 1 => 1.0,
-            band => gains.get(band - 2).copied().unwrap_or(1.0),
-        });
-        let before = belief
-            .precision
-            .fixed_view::<OWN, OWN>(SHARED, SHARED)
-            .determinant();
-        Some(Cell {
-            gram: Matrix::from_fn(|row, column| gram[(row, column)] * scale[row] * scale[column]),
-            moment: moment.component_mul(&scale),
-            log_constant: constant + 0.5 * (before / factor.determinant()).ln() - 0.5 * square,
-        })
-    }
-
-    /// Adds what this run says about its cohort when it scatters around it with this
-    /// precision, with this weight; returns what that adds to the log evidence, up to the
-    /// determinant of the precision.
-    fn speak(&self, precision: &Matrix, weight: f64, about: &mut Opinion) -> Option<f64> {
-        let factor = (self.gram + precision).cholesky()?;
-        let pull = factor.solve(precision);
-        about.precision += (precision - precision * pull) * weight;
-        let solved = factor.solve(&self.moment);
-        about.moment += precision * solved * weight;
-        let log_evidence =
-            0.5 * self.moment.dot(&solved) - 0.5 * factor.determinant().ln() + self.log_constant;
-        Some(weight * log_evidence)
-    }
+/// The wander that a run by itself makes most likely.
+fn likeliest_wander(evidence: &Evidence) -> Option<usize> {
+    let alone = prior_information(&evidence.prior)?;
+    let likelihood = |wander: usize| {
+        (0..CELLS)
+            .step_by(3)
+            .filter_map(|cell| {
+                let mut all = *evidence.said(wander, cell)?;
+                all.add(&alone, 1.0);
+                Some(all.resolve()?.log_evidence)
+            })
+            .fold(f64::NEG_INFINITY, f64::max)
+    };
+    (0..evidence.wanders())
+        .map(|wander| (likelihood(wander), wander))
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, wander)| wander)
 }
 
-/// A normal distribution of the cohort's amplitudes, as precision and precision times mean.
-#[derive(Clone, Copy, Debug)]
-struct Opinion {
+/// Runs compare their reducible loss at S1 = 1: how many times larger it is there than at
+/// this S1, beside the other amplitudes, which are the same everywhere.
+fn at_first_step(cell: usize, forward: f64) -> Vector {
+    let mut unit = Vector::repeat(1.0);
+    unit[1] = forward.powf(exponent(exponent_and_power(cell).0));
+    unit
+}
+
+/// What a run says about its cohort when it scatters around it like this.
+fn opinion(said: &Information, spread: &Spread) -> Option<Information> {
+    let factor = (said.precision + spread.precision).cholesky()?;
+    let pull = factor.solve(&spread.precision);
+    let solved = factor.solve(&said.moment);
+    Some(Information {
+        precision: spread.precision - spread.precision * pull,
+        moment: spread.precision * solved,
+        log_evidence: said.log_evidence
+            + 0.5 * (spread.log_determinant + said.moment.dot(&solved) - factor.determinant().ln()),
+    })
+}
+
+/// How siblings scatter around their cohort.
+struct Spread {
     precision: Matrix,
-    moment: Vector,
+    /// Logarithm of the determinant of the precision.
+    log_determinant: f64,
+    covariance: Matrix,
+}
+
+impl Spread {
+    fn new(level: f64, amplitude: f64, bond: f64) -> Spread {
+        let variance = |spread: f64| (bond * spread).powi(2);
+        let (l0, amplitude) = (
+            variance(L0_SPREAD * level),
+            variance(AMPLITUDE_SPREAD * amplitude),
+        );
+        let (common, own) = (variance(GAIN_SPREAD), variance(BAND_SPREAD));
+        // The inverse of `own I + common 1 1'` (Sherman and Morrison).
+        let all = own + BANDS as f64 * common;
+        let entry = |l0: f64, amplitude: f64, diagonal: f64, other: f64| {
+            Matrix::from_fn(|row, column| match (row, column) {
+                (0, 0) => l0,
+                (1, 1) => amplitude,
+                (0 | 1, _) | (_, 0 | 1) => 0.0,
+                _ if row == column => diagonal + other,
+                _ => other,
+            })
+        };
+        Spread {
+            precision: entry(l0.recip(), amplitude.recip(), own.recip(), -common / (own * all)),
+            log_determinant: -(l0 * amplitude * all).ln() - (BANDS as f64 - 1.0) * own.ln(),
+            covariance: entry(l0, amplitude, own, common),
+        }
+    }
 }
 
 /// What all others say, ready for one run.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// Per bond (the last: unbound), per cell.
+    /// Per bond, per cell.
     bonds: Vec<Vec<Informed>>,
+    /// What is believed, per cell, of a run that is bound to nobody.
+    unbound: Vec<Information>,
     /// How many speak.
     pub siblings: usize,
 }
 
+/// What is believed of a run in a cell before its own points.
 #[derive(Clone, Copy, Debug)]
 struct Informed {
     mean: Vector,
@@ -197,83 +164,92 @@ struct Informed {
     log_weight: f64,
 }
 
-/// Spread of siblings around their cohort.
-fn sibling_covariance(level: f64, amplitude: f64, bond: f64) -> Matrix {
-    let variance = |spread: f64| (bond * spread).powi(2);
-    Matrix::from_fn(|row, column| match (row, column) {
-        (0, 0) => variance(L0_SPREAD * level),
-        (1, 1) => variance(AMPLITUDE_SPREAD * amplitude),
-        (0 | 1, _) | (_, 0 | 1) => 0.0,
-        _ if row == column => variance(GAIN_SPREAD) + variance(BAND_SPREAD),
-        _ => variance(GAIN_SPREAD),
-    })
-}
-
 impl Pool {
-    /// Gathers what siblings say for a run with this prior, whose last point lies at S1
-    /// `forward`. `None` when nobody speaks.
-    pub fn new(siblings: &[&Testimony], prior: &Prior, level: f64, forward: f64) -> Option<Pool> {
+    /// Gathers what siblings say to the run with this evidence. `None` when nobody speaks.
+    pub fn new(siblings: &[&Testimony], evidence: &Evidence) -> Option<Pool> {
         if siblings.is_empty() {
             return None;
         }
+        let (prior, reference) = (&evidence.prior, evidence.reference);
+        let alone = prior_information(prior)?;
+        let log_weights: Vec<f64> = (0..CELLS).map(|cell| log_weight(prior, cell)).collect();
+        let weight = (VOICES / siblings.len() as f64).min(1.0);
         let mut bonds = Vec::with_capacity(BONDS.len() + 1);
-        for (bond, share) in BONDS {
-            let cells: Option<Vec<Informed>> = (0..CELLS)
-                .map(|cell| inform(siblings, prior, level, forward, bond, cell))
-                .collect();
-            bonds.push(weighted(cells?, share));
+        for (index, (bond, share)) in BONDS.into_iter().enumerate() {
+            let mut cells = Vec::with_capacity(CELLS);
+            for (cell, log_weight) in log_weights.iter().enumerate() {
+                let unit = at_first_step(cell, reference);
+                let mut opinion = alone.scaled(&unit);
+                opinion.log_evidence -= unit[1].ln();
+                for testimony in siblings {
+                    opinion.add(testimony.bonds.get(index)?.get(cell)?, weight);
+                }
+                let resolved = opinion.resolve()?;
+                let amplitude = prior.amplitude.mean * unit[1];
+                let spread = Spread::new(evidence.level, amplitude, bond).covariance;
+                cells.push(Informed {
+                    mean: resolved.mean,
+                    covariance: resolved.covariance() + spread,
+                    log_weight: resolved.log_evidence + log_weight,
+                });
+            }
+            weigh(&mut cells, share);
+            // In the units of the run itself.
+            for (cell, informed) in cells.iter_mut().enumerate() {
+                let unit = at_first_step(cell, reference);
+                informed.mean.component_div_assign(&unit);
+                informed.covariance = Matrix::from_fn(|row, column| {
+                    informed.covariance[(row, column)] / (unit[row] * unit[column])
+                });
+            }
+            bonds.push(cells);
         }
-        let alone = (0..CELLS).map(|cell| uninformed(prior, forward, cell)).collect();
-        bonds.push(weighted(alone, UNBOUND));
+        let most = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = log_weights.iter().map(|weight| (weight - most).exp()).sum();
+        let unbound = log_weights
+            .iter()
+            .map(|log_weight| {
+                let mut belief = alone;
+                belief.log_evidence += log_weight + UNBOUND.ln() - most - total.ln();
+                belief
+            })
+            .collect();
         Some(Pool {
             bonds,
+            unbound,
             siblings: siblings.len(),
         })
     }
 
-    /// Number of bonds that are weighed against each other.
-    pub fn bonds(&self) -> usize {
-        self.bonds.len()
-    }
-
-    /// What is believed of a run before its own data in a cell under a bond, and the log
-    /// weight of both; `None` where the others leave nothing to weigh. `alone` is what
-    /// would be believed without the others, `reference_forward` the S1 of the run's own
-    /// reducible loss.
-    pub fn belief(
-        &self,
-        bond: usize,
-        cell: usize,
-        alone: &Belief,
-        gains: [f64; BANDS],
-        reference_forward: f64,
-    ) -> Option<(Belief, f64)> {
-        let informed = self.bonds.get(bond)?.get(cell)?;
-        if informed.log_weight < NEGLIGIBLE {
-            return None;
-        }
-        let alpha = exponent(cell % EXPONENTS);
-        let scale = Vector::from_fn(|row, _| match row {
-            0 => 1.0,
-            1 => reference_forward.powf(-alpha),
-            band => gains.get(band - 2).copied().unwrap_or(1.0),
+    /// What is believed of a run before its own data: cells of the grid, one after the
+    /// other for every bond. Cells to which the others leave next to nothing are left out.
+    pub fn beliefs(&self) -> impl Iterator<Item = (usize, Information)> {
+        let bound = self.bonds.iter().flat_map(|cells| {
+            cells
+                .iter()
+                .enumerate()
+                .filter(|(_, informed)| informed.log_weight >= NEGLIGIBLE)
+                .filter_map(|(cell, informed)| {
+                    let mut belief = Information::normal(&informed.mean, informed.covariance)?;
+                    belief.log_evidence += informed.log_weight;
+                    Some((cell, belief))
+                })
         });
-        let mut covariance: AmplitudeMatrix = alone.precision.try_inverse()?;
-        let mut mean: Amplitudes = covariance * alone.moment;
-        for row in 0..SHARED {
-            mean[row] = informed.mean[row] * scale[row];
-            for column in 0..SHARED {
-                covariance[(row, column)] = informed.covariance[(row, column)] * scale[row] * scale[column];
-            }
-        }
-        Some((Belief::new(mean, covariance)?, informed.log_weight))
+        bound.chain(self.unbound.iter().copied().enumerate())
     }
+}
+
+/// Logarithm of the prior probability of a cell.
+pub fn log_weight(prior: &Prior, cell: usize) -> f64 {
+    let (index, power) = exponent_and_power(cell);
+    prior.alpha.log_density(exponent(index))
+        + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0))
 }
 
 /// Shares this much probability out over the cells. Only differences between cells of one
 /// bond are about exponent and power: how well the others fit each other is no reason to
 /// bind this run to them.
-fn weighted(mut cells: Vec<Informed>, share: f64) -> Vec<Informed> {
+fn weigh(cells: &mut [Informed], share: f64) {
     let top = cells
         .iter()
         .map(|cell| cell.log_weight)
@@ -281,67 +257,4 @@ fn weighted(mut cells: Vec<Informed>, share: f64) -> Vec<Informed> {
     let total: f64 = cells.iter().map(|cell| (cell.log_weight - top).exp()).sum();
     let shift = share.ln() - top - total.ln();
     cells.iter_mut().for_each(|cell| cell.log_weight += shift);
-    cells
-}
-
-/// What the prior says in one cell: gains as multiples of it, the reducible loss at S1 = 1.
-fn uninformed(prior: &Prior, forward: f64, cell: usize) -> Informed {
-    let alpha = exponent(cell % EXPONENTS);
-    let power = POWERS.get(cell / EXPONENTS).copied().unwrap_or(1.0);
-    let amplitude_now = forward.powf(alpha);
-    let mut covariance = Matrix::zeros();
-    let mut mean = Vector::repeat(1.0);
-    mean[0] = prior.l0.mean;
-    covariance[(0, 0)] = prior.l0.sd.powi(2);
-    mean[1] = amplitude_now * prior.amplitude.mean;
-    covariance[(1, 1)] = (amplitude_now * prior.amplitude.sd).powi(2);
-    for (row, first) in prior.bands.iter().enumerate() {
-        for (column, second) in prior.bands.iter().enumerate() {
-            covariance[(2 + row, 2 + column)] =
-                prior.band_covariance(row, column) / (first.mean * second.mean);
-        }
-    }
-    Informed {
-        mean,
-        covariance,
-        log_weight: prior.alpha.log_density(alpha) + prior.power.log_density(power),
-    }
-}
-
-/// The belief about a run in one cell after all others have spoken.
-fn inform(
-    siblings: &[&Testimony],
-    prior: &Prior,
-    level: f64,
-    forward: f64,
-    bond: f64,
-    cell: usize,
-) -> Option<Informed> {
-    let alpha = exponent(cell % EXPONENTS);
-    let before = uninformed(prior, forward, cell);
-    let precision = before.covariance.try_inverse()?;
-    let mut opinion = Opinion {
-        precision,
-        moment: precision * before.mean,
-    };
-    let mut log_evidence = 0.0;
-    let weight = (VOICES / siblings.len() as f64).min(1.0);
-    let usual_share = prior.amplitude.mean / prior.l0.mean.max(1e-9);
-    for testimony in siblings {
-        let amplitude = usual_share * testimony.level * testimony.forward.powf(alpha);
-        let spread = sibling_covariance(testimony.level, amplitude, bond).try_inverse()?;
-        let said = testimony.cells.get(cell)?.speak(&spread, weight, &mut opinion)?;
-        log_evidence += 0.5 * weight * spread.determinant().ln() + said;
-    }
-    let factor = opinion.precision.cholesky()?;
-    let covariance = factor.inverse();
-    let mean = covariance * opinion.moment;
-    log_evidence += 0.5 * (precision.determinant() / factor.determinant()).ln()
-        + 0.5 * (opinion.moment.dot(&mean) - before.mean.dot(&(precision * before.mean)));
-    let own_spread = sibling_covariance(level, prior.amplitude.mean * forward.powf(alpha), bond);
-    Some(Informed {
-        mean,
-        covariance: covariance + own_spread,
-        log_weight: before.log_weight + log_evidence,
-    })
 }

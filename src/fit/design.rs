@@ -18,7 +18,9 @@ use nalgebra::{DMatrix, SMatrix, SVector};
 use super::FitPoint;
 use super::discrepancy::{Wander, Whitener};
 use crate::law::prior::plausible_peak;
-use crate::law::relaxation::{BANDS, POWERS, Relaxed, SHARES, memories, relaxation};
+use crate::law::relaxation::{
+    BANDS, Memories, POWERS, PROGRESS_POWER, Relaxed, SHARES, memories, relaxation,
+};
 use crate::schedule::LearningRateCurve;
 
 /// Number of amplitudes.
@@ -44,7 +46,7 @@ pub const CELLS: usize = EXPONENTS * POWERS.len();
 
 /// The wander is this power of S1 larger in the past: early curves follow no law
 /// closely, and what they did early says little about the end.
-const DAMPING: f64 = 1.5;
+const DAMPING: f64 = 1.75;
 
 const ONES: usize = 0;
 const FORWARD: usize = 1;
@@ -62,7 +64,8 @@ pub struct Design {
     columns: DMatrix<f64>,
     scales_log: f64,
     reference_forward: f64,
-    memories: [f64; BANDS],
+    memories: Memories,
+    gains: [f64; BANDS],
 }
 
 /// The normal equations of all cells under one wander.
@@ -86,12 +89,14 @@ pub struct CellEquations {
 
 impl Design {
     /// Lays out the columns. `reference_forward` is the S1 at which the reducible loss is
-    /// counted. Both lists of points ascend.
+    /// counted, `gains` (nats) what the gains of the bands are multiples of. Both lists of
+    /// points ascend.
     pub fn new(
         target: &[FitPoint],
         companion: &[FitPoint],
         curve: &LearningRateCurve,
         reference_forward: f64,
+        gains: [f64; BANDS],
     ) -> Design {
         let mut points: Vec<(FitPoint, f64)> = target
             .iter()
@@ -120,8 +125,8 @@ impl Design {
                 columns[(row, OTHER_FORWARD + index)] = other * value;
             }
             for (power, bands) in relaxed.iter().enumerate() {
-                for (band, (relaxed, share)) in bands.iter().zip(SHARES).enumerate() {
-                    columns[(row, GAINS + power * BANDS + band)] = -scale * relaxed;
+                for (band, ((relaxed, share), gain)) in bands.iter().zip(SHARES).zip(gains).enumerate() {
+                    columns[(row, GAINS + power * BANDS + band)] = -scale * gain * relaxed;
                     columns[(row, OTHER_GAIN + power)] -= scale * other * share * relaxed;
                 }
             }
@@ -137,6 +142,7 @@ impl Design {
             columns,
             reference_forward,
             memories,
+            gains,
         }
     }
 
@@ -158,15 +164,16 @@ impl Design {
         Ahead {
             forward: forward(curve, self.reference_forward, steps),
             relaxed: relaxation(curve, self.memories, steps),
+            gains: self.gains,
         }
     }
 }
 
 fn forward(curve: &LearningRateCurve, reference: f64, steps: &[f64]) -> Vec<f64> {
     curve
-        .sums(1.0, steps.iter().copied())
+        .progress(PROGRESS_POWER, steps.iter().copied())
         .into_iter()
-        .map(|sums| sums.forward / reference)
+        .map(|progress| progress / reference)
         .collect()
 }
 
@@ -219,6 +226,7 @@ impl NormalEquations {
 pub struct Ahead {
     forward: Vec<f64>,
     relaxed: Vec<Relaxed>,
+    gains: [f64; BANDS],
 }
 
 impl Ahead {
@@ -229,8 +237,8 @@ impl Ahead {
         row[0] = 1.0;
         row[1] = forward.powf(-exponent(exponent_index));
         if let Some(bands) = self.relaxed.get(step).and_then(|relaxed| relaxed.get(power)) {
-            for (band, relaxed) in bands.iter().enumerate() {
-                row[2 + band] = -relaxed;
+            for (band, (relaxed, gain)) in bands.iter().zip(self.gains).enumerate() {
+                row[2 + band] = -gain * relaxed;
             }
         }
         row

@@ -5,6 +5,8 @@
 pub mod cohort;
 pub mod design;
 pub mod discrepancy;
+pub mod evidence;
+pub mod information;
 pub mod linear;
 pub mod mixture;
 pub mod normal;
@@ -14,6 +16,7 @@ pub mod solver;
 
 use thiserror::Error;
 
+pub use evidence::Evidence;
 pub use mixture::Mixture;
 pub use points::FitPoint;
 pub use posterior::Posterior;

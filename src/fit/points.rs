@@ -21,7 +21,7 @@ const RELATIVE_WIDTH: f64 = 0.02;
 const MOST_STRETCHES: f64 = 160.0;
 /// Standard deviation of what a law leaves unexplained from point to point, as a share
 /// of the loss.
-const MISFIT_SHARE: f64 = 8e-4;
+const MISFIT_SHARE: f64 = 3.5e-4;
 
 /// First step that is fitted: the law holds some time after warm-up only. The first
 /// quarter of the elapsed steps is left out, up to 2,000 steps, but never less than a

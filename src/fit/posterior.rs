@@ -5,27 +5,19 @@
 //! The result is a mixture of normals, from which any quantile of the loss at any step
 //! follows without sampling and without local minima.
 
-use nalgebra::{Cholesky, Const};
-
-use super::FitPoint;
-use super::cohort::Pool;
-use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, exponent};
-use super::design::{NormalEquations, SHARED, SIZE};
-use super::discrepancy::Wander;
+use super::cohort::{Pool, log_weight};
+use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CELLS, SHARED};
+use super::evidence::{Evidence, exponent_and_power, prior_covariance, prior_information};
+use super::information::{Information, Resolved, Vector};
 use super::mixture::{Mixture, Part};
 use crate::law::Prior;
-use crate::law::relaxation::{BANDS, POWERS};
+use crate::law::relaxation::BANDS;
 use crate::schedule::LearningRateCurve;
 
-/// Standard deviations of the wander, as shares of the loss. Fits of finished runs
-/// leave 0.1 to 0.3% (forecasting study, section 3.12).
-pub const WANDERS: [f64; 4] = [4e-4, 1e-3, 2.5e-3, 6e-3];
-/// Correlation length of the wander in ln(step).
-pub const WANDER_LENGTH: f64 = 0.35;
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
 /// What no law explains at the last step, as a share of the drop still to come.
-const MISFIT_OF_DROP: f64 = 0.04;
+const MISFIT_OF_DROP: f64 = 0.012;
 
 /// Mean and standard deviation of the loss at a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,183 +42,49 @@ struct Cell {
     loss_state: f64,
 }
 
+/// A cell that may matter.
+struct Candidate {
+    wander: usize,
+    cell: usize,
+    weight: f64,
+    belief: Information,
+}
+
 /// The posterior distribution of the law.
-pub struct Posterior {
+pub struct Posterior<'a> {
     cells: Vec<Cell>,
-    design: Design,
-    wanders: Vec<NormalEquations>,
-    prior: Prior,
+    evidence: &'a Evidence,
 }
 
-/// A normal distribution of the amplitudes before the data: precision, precision times
-/// mean, and what they add to the logarithm of the evidence.
-#[derive(Clone, Copy, Debug)]
-pub struct Belief {
-    /// Inverse covariance.
-    pub precision: AmplitudeMatrix,
-    /// Inverse covariance times mean.
-    pub moment: Amplitudes,
-    /// `(ln det precision - mean' precision mean) / 2`
-    pub log_normaliser: f64,
-}
-
-impl Belief {
-    /// The belief with this mean and covariance; `None` when the covariance is singular.
-    pub fn new(mean: Amplitudes, covariance: AmplitudeMatrix) -> Option<Belief> {
-        let factor = covariance.cholesky()?;
-        let moment = factor.solve(&mean);
-        Some(Belief {
-            precision: factor.inverse(),
-            moment,
-            log_normaliser: -0.5 * log_determinant(factor.l_dirty()) - 0.5 * mean.dot(&moment),
-        })
-    }
-
-    /// What the prior believes; `forward_now` is `S1 / S1_ref` at the last point, where
-    /// the prior of the reducible loss holds, and `alpha` the exponent.
-    pub fn of_prior(prior: &Prior, forward_now: f64, alpha: f64) -> Option<Belief> {
-        let scale = forward_now.powf(alpha);
-        let mut mean = Amplitudes::zeros();
-        let mut covariance = AmplitudeMatrix::zeros();
-        mean[0] = prior.l0.mean;
-        covariance[(0, 0)] = prior.l0.sd.powi(2);
-        mean[1] = scale * prior.amplitude.mean;
-        covariance[(1, 1)] = (scale * prior.amplitude.sd).powi(2);
-        for (band, belief) in prior.bands.iter().enumerate() {
-            mean[2 + band] = belief.mean;
-            for other in 0..BANDS {
-                covariance[(2 + band, 2 + other)] = prior.band_covariance(band, other);
+impl<'a> Posterior<'a> {
+    /// Computes the posterior from what the points of a run say and what other runs say.
+    /// `None` when no cell of the grid has a finite solution.
+    pub fn new(evidence: &'a Evidence, pool: Option<&Pool>) -> Option<Posterior<'a>> {
+        let candidates = match pool {
+            Some(pool) => candidates(evidence, pool.beliefs()),
+            None => {
+                let alone = prior_information(&evidence.prior)?;
+                let beliefs = (0..CELLS).map(|cell| {
+                    let mut belief = alone;
+                    belief.log_evidence += log_weight(&evidence.prior, cell);
+                    (cell, belief)
+                });
+                candidates(evidence, beliefs)
             }
-        }
-        covariance[(SHARED, SHARED)] = prior.companion_l0.powi(2);
-        covariance[(SHARED + 1, SHARED + 1)] = (scale * prior.companion_amplitude).powi(2);
-        covariance[(SHARED + 2, SHARED + 2)] = (prior.companion_gain * prior.drop.mean).powi(2);
-        Belief::new(mean, covariance)
-    }
-
-    /// The belief after the data of a cell.
-    pub fn update(&self, data: &CellEquations) -> Option<Updated> {
-        let factor = (self.precision + data.gram).cholesky()?;
-        let moment = self.moment + data.moment;
-        let mean = factor.solve(&moment);
-        let log_evidence = self.log_normaliser - 0.5 * log_determinant(factor.l_dirty())
-            + 0.5 * (moment.dot(&mean) - data.square);
-        (log_evidence.is_finite() && mean.iter().all(|value| value.is_finite())).then_some(Updated {
-            mean,
-            log_evidence,
-            factor,
-        })
-    }
-}
-
-/// A belief after data.
-#[derive(Clone, Debug)]
-pub struct Updated {
-    /// Mean of the amplitudes.
-    pub mean: Amplitudes,
-    /// Logarithm of the probability of the data, up to their own constants.
-    pub log_evidence: f64,
-    /// Factor of the precision; the covariance is its inverse.
-    factor: Cholesky<f64, Const<SIZE>>,
-}
-
-/// Logarithm of the determinant of a matrix from its Cholesky factor.
-fn log_determinant(factor: &AmplitudeMatrix) -> f64 {
-    2.0 * factor.diagonal().iter().map(|value| value.ln()).sum::<f64>()
-}
-
-impl Posterior {
-    /// Computes the posterior of a loss, with the points of its companion where there are
-    /// any and what other runs say. `None` when no cell of the grid has a finite solution.
-    pub fn new(
-        target: &[FitPoint],
-        companion: &[FitPoint],
-        curve: &LearningRateCurve,
-        prior: Prior,
-        pool: Option<&Pool>,
-    ) -> Option<Posterior> {
-        let last = target
-            .iter()
-            .chain(companion)
-            .map(|point| point.step)
-            .fold(0.0, f64::max);
-        let reference = curve.sums(1.0, [last]).first().map_or(0.0, |sums| sums.forward);
-        let level = target.last().or(companion.last())?.loss.abs().max(1e-3);
-        if !(reference > 0.0 && reference.is_finite()) {
-            return None;
-        }
-        let design = Design::new(target, companion, curve, reference);
-        let wanders: Vec<NormalEquations> = WANDERS
-            .iter()
-            .map(|share| {
-                design.equations(Wander {
-                    sd: share * level,
-                    length: WANDER_LENGTH,
-                })
-            })
-            .collect();
-        let mut cells = Vec::with_capacity(WANDERS.len() * CELLS);
-        let mut top = f64::NEG_INFINITY;
-        let alone = Belief::of_prior(&prior, 1.0, 0.0)?;
-        let gains = prior.bands.map(|band| band.mean.max(1e-12));
-        for bond in 0..pool.map_or(1, Pool::bonds) {
-            for cell in 0..CELLS {
-                let (exponent_index, power) = (cell % EXPONENTS, cell / EXPONENTS);
-                let (belief, log_weight) = match pool {
-                    Some(pool) => match pool.belief(bond, cell, &alone, gains, reference) {
-                        Some(told) => told,
-                        None => continue,
-                    },
-                    None => (
-                        alone,
-                        prior.alpha.log_density(exponent(exponent_index))
-                            + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0)),
-                    ),
-                };
-                for (wander, equations) in wanders.iter().enumerate() {
-                    let data = equations.cell(exponent_index, power);
-                    let Some(updated) = belief.update(&data) else {
-                        continue;
-                    };
-                    // A loss that rises by itself is not this law.
-                    if updated.mean[1] <= 0.0 {
-                        continue;
-                    }
-                    let weight = updated.log_evidence - 0.5 * equations.log_determinant()
-                        + log_weight
-                        + gain_mass(&updated);
-                    // Most cells are far below the best: their covariance is never needed.
-                    if weight < top - CUT {
-                        continue;
-                    }
-                    top = top.max(weight);
-                    let (states, loss_state) = equations.states(exponent_index, power);
-                    cells.push(Cell {
-                        wander,
-                        exponent: exponent_index,
-                        power,
-                        weight,
-                        mean: updated.mean,
-                        covariance: updated.factor.inverse(),
-                        states,
-                        loss_state,
-                    });
-                }
-            }
-        }
+        };
+        let mut cells = candidates
+            .into_iter()
+            .map(|candidate| Cell::new(evidence, &candidate))
+            .collect::<Option<Vec<Cell>>>()?;
         normalise(&mut cells)?;
-        Some(Posterior {
-            cells,
-            design,
-            wanders,
-            prior,
-        })
+        Some(Posterior { cells, evidence })
     }
 
     /// Mean and variance of the loss in a cell at a step, and the part of the variance
     /// that is the wander.
     fn project(&self, cell: &Cell, ahead: &Ahead, index: usize, step: f64) -> (f64, f64) {
         let (carry, wander) = self
+            .evidence
             .wanders
             .get(cell.wander)
             .map_or((0.0, 0.0), |equations| equations.ahead(step));
@@ -237,7 +95,7 @@ impl Posterior {
 
     /// Mean and standard deviation of the loss at ascending `steps` from the last point on.
     pub fn moments(&self, curve: &LearningRateCurve, steps: &[f64]) -> Vec<Moments> {
-        let ahead = self.design.ahead(curve, steps);
+        let ahead = self.evidence.design.ahead(curve, steps);
         let mut now = None;
         steps
             .iter()
@@ -262,7 +120,7 @@ impl Posterior {
     /// The distribution of the loss at the last of two ascending steps, the first being
     /// the last point.
     pub fn at(&self, curve: &LearningRateCurve, now: f64, step: f64) -> Mixture {
-        let ahead = self.design.ahead(curve, &[now, step]);
+        let ahead = self.evidence.design.ahead(curve, &[now, step]);
         let mut level = 0.0;
         let parts: Vec<Part> = self
             .cells
@@ -283,19 +141,14 @@ impl Posterior {
     }
 
     fn misfit_variance(&self, now: f64, then: f64) -> f64 {
-        (MISFIT_OF_DROP * (now - then)).powi(2) + (self.prior.misfit * then).powi(2)
+        (MISFIT_OF_DROP * (now - then)).powi(2) + (self.evidence.prior.misfit * then).powi(2)
     }
 
     /// How much of what the prior left open about the annealing between two steps is
     /// still open: the ratio of the standard deviations, 1 when the run says nothing.
     pub fn openness(&self, curve: &LearningRateCurve, now: f64, then: f64) -> f64 {
-        let ahead = self.design.ahead(curve, &[now, then]);
-        let Some(belief) = Belief::of_prior(&self.prior, 1.0, 0.0) else {
-            return 1.0;
-        };
-        let Some(before) = belief.precision.try_inverse() else {
-            return 1.0;
-        };
+        let ahead = self.evidence.design.ahead(curve, &[now, then]);
+        let before = prior_covariance(&self.evidence.prior);
         let (mut mean, mut second, mut prior) = (0.0, 0.0, 0.0);
         for cell in &self.cells {
             let mut row = ahead.row(1, cell.exponent, cell.power) - ahead.row(0, cell.exponent, cell.power);
@@ -303,34 +156,90 @@ impl Posterior {
             let value = row.dot(&cell.mean);
             mean += cell.weight * value;
             second += cell.weight * (row.dot(&(cell.covariance * row)) + value * value);
-            prior += cell.weight * row.dot(&(before * row));
+            let gains = row.fixed_rows::<SHARED>(0).into_owned();
+            prior += cell.weight * gains.dot(&(before * gains));
         }
         ((second - mean * mean).max(0.0) / prior.max(1e-30)).sqrt()
     }
 }
 
-/// Logarithm of the probability that the gain of annealing is positive, by a
-/// logistic approximation of the normal distribution function.
-fn gain_mass(updated: &Updated) -> f64 {
-    let mut sum = Amplitudes::zeros();
-    sum.rows_mut(2, BANDS).fill(1.0);
-    let sd = sum.dot(&updated.factor.solve(&sum)).max(1e-18).sqrt();
-    -(-1.702 * sum.dot(&updated.mean) / sd).min(500.0).exp().ln_1p()
+/// The cells that matter under these beliefs about each.
+fn candidates(evidence: &Evidence, beliefs: impl Iterator<Item = (usize, Information)>) -> Vec<Candidate> {
+    let gains = gains(&evidence.prior);
+    let mut top = f64::NEG_INFINITY;
+    let mut candidates = Vec::new();
+    for (cell, belief) in beliefs {
+        for wander in 0..evidence.wanders() {
+            let Some(said) = evidence.said(wander, cell) else {
+                continue;
+            };
+            let mut all = belief;
+            all.add(said, 1.0);
+            // A loss that rises by itself is not this law.
+            let Some(resolved) = all.resolve().filter(|resolved| resolved.mean[1] > 0.0) else {
+                continue;
+            };
+            let weight = resolved.log_evidence + gain_mass(&resolved, &gains);
+            // Most cells are far below the best: their covariance is never needed.
+            if weight.is_nan() || weight < top - CUT {
+                continue;
+            }
+            top = top.max(weight);
+            candidates.push(Candidate {
+                wander,
+                cell,
+                weight,
+                belief,
+            });
+        }
+    }
+    candidates.retain(|candidate| candidate.weight > top - CUT);
+    candidates
 }
 
-/// Turns log weights into weights that sum to one; drops cells that cannot matter.
-fn normalise(cells: &mut Vec<Cell>) -> Option<()> {
+impl Cell {
+    fn new(evidence: &Evidence, candidate: &Candidate) -> Option<Cell> {
+        let (exponent, power) = exponent_and_power(candidate.cell);
+        let (mean, covariance) =
+            evidence.all_amplitudes(&candidate.belief, candidate.wander, candidate.cell)?;
+        let (states, loss_state) = evidence.wanders.get(candidate.wander)?.states(exponent, power);
+        Some(Cell {
+            wander: candidate.wander,
+            exponent,
+            power,
+            weight: candidate.weight,
+            mean,
+            covariance,
+            states,
+            loss_state,
+        })
+    }
+}
+
+/// What all bands together gain (nats) from amplitudes that are multiples of the prior.
+fn gains(prior: &Prior) -> Vector {
+    let mut gains = Vector::zeros();
+    gains.fixed_rows_mut::<BANDS>(2).copy_from_slice(&prior.gains());
+    gains
+}
+
+/// Logarithm of the probability that the gain of annealing is positive, by a
+/// logistic approximation of the normal distribution function.
+fn gain_mass(resolved: &Resolved, gains: &Vector) -> f64 {
+    let sd = resolved.variance_of(gains).max(1e-18).sqrt();
+    -(-1.702 * gains.dot(&resolved.mean) / sd).min(500.0).exp().ln_1p()
+}
+
+/// Turns log weights into weights that sum to one.
+fn normalise(cells: &mut [Cell]) -> Option<()> {
     let top = cells.iter().map(|cell| cell.weight).max_by(f64::total_cmp)?;
-    cells.retain(|cell| cell.weight > top - CUT);
     let mut total = 0.0;
-    for cell in cells.iter_mut() {
+    for cell in &mut *cells {
         cell.weight = (cell.weight - top).exp();
         total += cell.weight;
     }
-    for cell in cells.iter_mut() {
+    for cell in &mut *cells {
         cell.weight /= total;
     }
     (total.is_finite() && total > 0.0).then_some(())
 }
-
-const _: () = assert!(SIZE == SHARED + 3);

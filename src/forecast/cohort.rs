@@ -1,8 +1,7 @@
 //! Which runs belong together, and what each has to say.
 
-use crate::fit::FitPoint;
 use crate::fit::cohort::Testimony;
-use crate::law::Prior;
+use crate::fit::{Evidence, FitPoint};
 use crate::schedule::LearningRateCurve;
 
 /// Peaks of siblings differ by at most this factor.
@@ -16,7 +15,6 @@ const UNANNEALED: f64 = 0.85;
 #[derive(Clone, Debug)]
 pub struct Profile {
     peak: f64,
-    level: f64,
     /// Loss over S1 before much annealing.
     before: Vec<(f64, f64)>,
     /// A name given by the user: equal names are siblings, different ones strangers.
@@ -27,8 +25,7 @@ impl Profile {
     /// The profile of points under a schedule; `None` without points or learning rate.
     pub fn new(points: &[FitPoint], curve: &LearningRateCurve, name: Option<String>) -> Option<Profile> {
         let peak = curve.peak();
-        let level = points.last()?.loss;
-        if !(peak > 0.0 && level > 0.0) {
+        if !(peak > 0.0 && points.last()?.loss > 0.0) {
             return None;
         }
         let sums = curve.sums(1.0, points.iter().map(|point| point.step));
@@ -38,12 +35,7 @@ impl Profile {
             .take_while(|(point, _)| curve.rate(point.step) >= UNANNEALED * peak)
             .map(|(point, sums)| (sums.forward, point.loss))
             .collect();
-        Some(Profile {
-            peak,
-            level,
-            before,
-            name,
-        })
+        Some(Profile { peak, before, name })
     }
 
     /// True when both seem to train the same model on the same data at the same peak.
@@ -96,14 +88,8 @@ pub struct Member {
 
 impl Member {
     /// What a run has to say to others; `None` when that is nothing.
-    pub fn new(
-        profile: Profile,
-        points: &[FitPoint],
-        companion: &[FitPoint],
-        curve: &LearningRateCurve,
-    ) -> Option<Member> {
-        let prior = Prior::at(profile.level, curve.peak());
-        let testimony = Testimony::new(points, companion, curve, &prior)?;
+    pub fn new(profile: Profile, evidence: &Evidence) -> Option<Member> {
+        let testimony = Testimony::new(evidence)?;
         Some(Member { profile, testimony })
     }
 }

@@ -5,13 +5,14 @@
 pub mod cohort;
 pub mod scenario;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use cohort::Member;
 use scenario::{Scenario, scenarios};
 
 use crate::fit::cohort::{Pool, Testimony};
-use crate::fit::{FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
+use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
 use crate::law::{LawView, Prior};
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
 
@@ -102,15 +103,31 @@ const UNKNOWN_DECAY: f64 = 0.5;
 
 const CURVE_POINTS: usize = 160;
 
-/// Fits the law and projects it to the last step.
-pub fn run(task: &Task) -> Outcome {
-    let blind = task.plan.curve.is_empty();
-    // Without learning rates S1 counts steps: the law becomes a power law in steps.
-    let curve = if blind {
-        LearningRateCurve::constant(1.0)
-    } else {
-        task.plan.curve.clone()
-    };
+impl Task {
+    fn blind(&self) -> bool {
+        self.plan.curve.is_empty()
+    }
+
+    /// Without learning rates S1 counts steps: the law becomes a power law in steps.
+    fn curve(&self) -> Cow<'_, LearningRateCurve> {
+        if self.blind() {
+            Cow::Owned(LearningRateCurve::constant(1.0))
+        } else {
+            Cow::Borrowed(&self.plan.curve)
+        }
+    }
+
+    /// What the points say; `None` when they say nothing.
+    pub fn evidence(&self) -> Option<Evidence> {
+        let curve = self.curve();
+        let prior = Prior::at(self.smoothed, curve.peak());
+        Evidence::new(&self.points, &self.companion, &curve, prior)
+    }
+}
+
+/// Fits the law and projects it to the last step. `evidence` is that of the task.
+pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
+    let (blind, curve) = (task.blind(), task.curve());
     let prior = Prior::at(task.smoothed, curve.peak());
     let options = FitOptions {
         memories: solver::memory_grid(),
@@ -136,9 +153,11 @@ pub fn run(task: &Task) -> Outcome {
         outcome.forecast = Some(finished(task, total));
         return outcome;
     }
-    let pool = (!blind).then(|| pool(task, &curve, &prior)).flatten();
+    let pool = evidence
+        .filter(|_| !blind)
+        .and_then(|evidence| pool(task, evidence));
     outcome.siblings = pool.as_ref().map_or(0, |pool| pool.siblings);
-    let Some(posterior) = Posterior::new(&task.points, &task.companion, &curve, prior, pool.as_ref()) else {
+    let Some(posterior) = evidence.and_then(|evidence| Posterior::new(evidence, pool.as_ref())) else {
         outcome.reason = FitError::NoSolution.to_string();
         return outcome;
     };
@@ -192,11 +211,9 @@ pub fn run(task: &Task) -> Outcome {
 }
 
 /// What the siblings say to this run.
-fn pool(task: &Task, curve: &LearningRateCurve, prior: &Prior) -> Option<Pool> {
+fn pool(task: &Task, evidence: &Evidence) -> Option<Pool> {
     let siblings: Vec<&Testimony> = task.siblings.iter().map(|member| &member.testimony).collect();
-    let last = task.points.last()?;
-    let forward = curve.sums(1.0, [last.step]).first()?.forward;
-    Pool::new(&siblings, prior, last.loss.abs(), forward)
+    Pool::new(&siblings, evidence)
 }
 
 fn forecast(distribution: &Mixture, level: f64, at_step: u64, basis: String, prior_based: bool) -> Forecast {

@@ -5,7 +5,7 @@
 //! as shares of the loss they differ by a factor of four. Where the loss is so small that
 //! it cannot be nats per token, the gain is bounded by a share of the loss.
 //!
-//! Frozen on 2026-11-25. Chosen on `multipowerlaw` (18 runs), `curves` (119) and the
+//! Frozen on 2026-11-26. Chosen on `multipowerlaw` (18 runs), `curves` (119) and the
 //! healthy `realruns` (20) together; published values are named with each constant.
 
 use super::relaxation::{BANDS, SHARES};
@@ -40,7 +40,7 @@ pub struct Prior {
     /// Exponent of S1. Published: 0.42 to 0.76 (arXiv 2408.11029, 2503.12811); refits of
     /// public logs: 0.45 to 0.80.
     pub alpha: Normal,
-    /// Power of the learning rate that anneals.
+    /// Power of the learning rate that anneals once the sharpness has adapted.
     pub power: Normal,
     /// The other loss (train for eval, eval for train) less this one: asymptote.
     pub companion_l0: f64,
@@ -56,24 +56,24 @@ pub struct Prior {
 /// Peak learning rate for which the constants hold.
 pub const REFERENCE_PEAK: f64 = 5e-4;
 /// Gain of a full anneal that is given all the time it needs, from that peak (nats).
-/// What a decay of usual length gains is about two thirds: 0.117 nats for the last 20%
+/// What a decay of usual length gains is about half: 0.117 nats for the last 20%
 /// of 25,000 steps (47 branches), 0.07 to 0.15 published.
-const DROP: f64 = 0.25;
+const DROP: f64 = 0.22;
 /// It grows with this power of the peak (47 branches: 0.386).
 const DROP_GROWTH: f64 = 0.38;
 /// It is hardly more than this share of the loss.
-const DROP_BOUND: f64 = 0.3;
+const DROP_BOUND: f64 = 0.38;
 /// Standard deviation of the gain between labs, as a share of it.
-const DROP_SPREAD: f64 = 0.15;
+const DROP_SPREAD: f64 = 0.09;
 /// Standard deviation of each band on its own, as a share of it.
-const BAND_SPREAD: f64 = 0.35;
+const BAND_SPREAD: f64 = 0.22;
 /// The same where the peak tells nothing: multipliers are logged as learning rates too.
 const UNKNOWN_SPREAD: f64 = 0.6;
 /// Peaks between which the formula was seen to hold.
 const KNOWN_PEAKS: (f64, f64) = (3e-5, 4e-2);
 /// Misfit at a peak of 1e-3 as a share of the loss; it grows with the root of the peak
-/// (joint fits: rms 0.005 nats at 3e-4, 0.0156 at 3e-3).
-const MISFIT: f64 = 8e-4;
+/// (joint fits leave 0.002 nats at 5e-4 to 2e-3).
+const MISFIT: f64 = 3e-4;
 
 /// The nearest peak for which something is known.
 pub fn plausible_peak(peak: f64) -> f64 {
@@ -115,13 +115,18 @@ impl Prior {
                 sd: drop * (spread * spread + alone).sqrt(),
             },
             bands: SHARES.map(band),
-            alpha: Normal { mean: 0.55, sd: 0.15 },
-            power: Normal { mean: 0.65, sd: 0.22 },
+            alpha: Normal { mean: 0.55, sd: 0.14 },
+            power: Normal { mean: 0.4, sd: 0.13 },
             companion_l0: 0.1 * level,
             companion_amplitude: 0.015 * level,
             companion_gain: 0.15,
             misfit: MISFIT * (peak / 1e-3).sqrt().clamp(0.4, 1.5),
         }
+    }
+
+    /// Expected gain of each band (nats), above zero.
+    pub fn gains(&self) -> [f64; BANDS] {
+        self.bands.map(|band| band.mean.max(1e-12))
     }
 
     /// Covariance of the gains of two bands (nats squared).

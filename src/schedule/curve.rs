@@ -127,6 +127,26 @@ impl LearningRateCurve {
             })
             .collect()
     }
+
+    /// Sum of the learning rates of steps 1 to s, each to this power, at each of `steps`,
+    /// which must be in ascending order. S1 has power 1.
+    pub fn progress(&self, power: f64, steps: impl IntoIterator<Item = f64>) -> Vec<f64> {
+        let mut treads = self.treads.iter().peekable();
+        let (mut before, mut start, mut pace) = (0.0, 1.0, 0.0);
+        if let Some(first) = treads.next() {
+            (start, pace) = (first.start, first.rate.max(0.0).powf(power));
+        }
+        steps
+            .into_iter()
+            .map(|step| {
+                while let Some(next) = treads.next_if(|next| next.start <= step) {
+                    before += pace * (next.start - start);
+                    (start, pace) = (next.start, next.rate.max(0.0).powf(power));
+                }
+                before + pace * (step - start + 1.0).max(0.0)
+            })
+            .collect()
+    }
 }
 
 /// `ln(lambda)` for a memory of `1 / (1 - lambda)` steps.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use losscast::engine::{Engine, Options};
-use losscast::fit::FitPoint;
+use losscast::fit::{Evidence, FitPoint};
 use losscast::forecast::cohort::{Member, Profile};
 use losscast::forecast::{self, Outcome, Task};
 use losscast::format::Decoded;
@@ -75,7 +75,10 @@ impl Made {
 
     fn member(&self, name: Option<&str>) -> Arc<Member> {
         let profile = self.profile(STEPS as f64, name);
-        Arc::new(Member::new(profile, &self.points(2300.0, STEPS as f64), &[], &self.curve).unwrap())
+        let points = self.points(2300.0, STEPS as f64);
+        let prior = Prior::at(self.end(), self.curve.peak());
+        let evidence = Evidence::new(&points, &[], &self.curve, prior).unwrap();
+        Arc::new(Member::new(profile, &evidence).unwrap())
     }
 
     /// The forecast from the first half.
@@ -86,7 +89,7 @@ impl Made {
         }
         let points = self.points(2300.0, STEPS as f64 / 2.0);
         let now = points.last().unwrap().loss;
-        forecast::run(&Task {
+        let task = Task {
             points,
             companion: Vec::new(),
             smoothed: now,
@@ -95,7 +98,8 @@ impl Made {
             plan: Plan::known(&rates, STEPS / 2, STEPS),
             level: 0.9,
             siblings,
-        })
+        };
+        forecast::run(&task, task.evidence().as_ref())
     }
 
     fn end(&self) -> f64 {

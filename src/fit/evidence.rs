@@ -1,0 +1,197 @@
+//! What the points of a run say about its amplitudes: for every wander, in every cell of
+//! the grid, with those of the companion integrated out.
+//!
+//! It depends on this run alone. The posterior adds a belief to it, and siblings hear of it.
+
+use nalgebra::{SMatrix, SVector};
+
+use super::FitPoint;
+use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
+use super::design::{SHARED, SIZE};
+use super::discrepancy::Wander;
+use super::information::{Information, Matrix, Vector};
+use crate::law::Prior;
+use crate::law::relaxation::PROGRESS_POWER;
+use crate::schedule::LearningRateCurve;
+
+/// Standard deviations of the wander, as shares of the loss. Fits of finished runs
+/// leave 0.1 to 0.3% (forecasting study, section 3.12).
+const WANDERS: [f64; 4] = [4e-4, 1e-3, 2.5e-3, 6e-3];
+/// Correlation length of the wander in ln(step).
+const WANDER_LENGTH: f64 = 0.55;
+
+/// Number of amplitudes of the companion.
+const OWN: usize = SIZE - SHARED;
+
+/// Exponent and power of a cell of the grid, by index.
+pub const fn exponent_and_power(cell: usize) -> (usize, usize) {
+    (cell % EXPONENTS, cell / EXPONENTS)
+}
+
+/// What a run's points say.
+pub struct Evidence {
+    pub(super) design: Design,
+    pub(super) wanders: Vec<NormalEquations>,
+    pub(super) prior: Prior,
+    /// Level of the loss at the last point.
+    pub(super) level: f64,
+    /// S1 at the last point, where the reducible loss is counted.
+    pub(super) reference: f64,
+    /// Number of points of the loss itself.
+    pub(super) points: usize,
+    /// By wander, by cell.
+    said: Vec<Vec<Information>>,
+}
+
+impl Evidence {
+    /// Gathers what the points of a loss and of its companion (train for eval, eval for
+    /// train) say. `None` without points or learning rate.
+    pub fn new(
+        target: &[FitPoint],
+        companion: &[FitPoint],
+        curve: &LearningRateCurve,
+        prior: Prior,
+    ) -> Option<Evidence> {
+        let last = target
+            .iter()
+            .chain(companion)
+            .map(|point| point.step)
+            .fold(0.0, f64::max);
+        let reference = curve
+            .progress(PROGRESS_POWER, [last])
+            .first()
+            .copied()
+            .unwrap_or(0.0);
+        let level = target.last().or(companion.last())?.loss.abs().max(1e-3);
+        if !(reference > 0.0 && reference.is_finite()) {
+            return None;
+        }
+        let design = Design::new(target, companion, curve, reference, prior.gains());
+        let wanders: Vec<NormalEquations> = WANDERS
+            .iter()
+            .map(|share| {
+                design.equations(Wander {
+                    sd: share * level,
+                    length: WANDER_LENGTH,
+                })
+            })
+            .collect();
+        let alone = companion.is_empty();
+        let said = wanders
+            .iter()
+            .map(|equations| {
+                (0..CELLS)
+                    .map(|cell| {
+                        let (exponent, power) = exponent_and_power(cell);
+                        let data = equations.cell(exponent, power);
+                        let mut said = if alone {
+                            of_target(&data)
+                        } else {
+                            without_companion(&data, &prior)
+                        };
+                        said.log_evidence -= 0.5 * equations.log_determinant();
+                        said
+                    })
+                    .collect()
+            })
+            .collect();
+        Some(Evidence {
+            design,
+            wanders,
+            prior,
+            level,
+            reference,
+            points: target.len(),
+            said,
+        })
+    }
+
+    /// Number of wanders that are weighed against each other.
+    pub(super) fn wanders(&self) -> usize {
+        self.said.len()
+    }
+
+    /// What the points say in a cell under a wander.
+    pub(super) fn said(&self, wander: usize, cell: usize) -> Option<&Information> {
+        self.said.get(wander)?.get(cell)
+    }
+
+    /// Mean and covariance of all amplitudes in a cell, the companion's included, after
+    /// this belief about the others.
+    pub(super) fn all_amplitudes(
+        &self,
+        belief: &Information,
+        wander: usize,
+        cell: usize,
+    ) -> Option<(Amplitudes, AmplitudeMatrix)> {
+        let (exponent, power) = exponent_and_power(cell);
+        let data = self.wanders.get(wander)?.cell(exponent, power);
+        let (mut precision, mut moment) = (data.gram, data.moment);
+        let mut shared = precision.fixed_view_mut::<SHARED, SHARED>(0, 0);
+        shared += belief.precision;
+        let mut shared = moment.fixed_rows_mut::<SHARED>(0);
+        shared += belief.moment;
+        for (index, precision_before) in companion_precision(&self.prior).iter().enumerate() {
+            precision[(SHARED + index, SHARED + index)] += precision_before;
+        }
+        let factor = precision.cholesky()?;
+        Some((factor.solve(&moment), factor.inverse()))
+    }
+}
+
+/// What a prior believes of the amplitudes: the asymptote in nats, the reducible loss at
+/// the last point in nats, gains as multiples of what is expected.
+pub fn prior_information(prior: &Prior) -> Option<Information> {
+    let mut mean = Vector::repeat(1.0);
+    (mean[0], mean[1]) = (prior.l0.mean, prior.amplitude.mean);
+    Information::normal(&mean, prior_covariance(prior))
+}
+
+/// Covariance of the same.
+pub fn prior_covariance(prior: &Prior) -> Matrix {
+    let gains = prior.gains();
+    Matrix::from_fn(|row, column| match (row, column) {
+        (0, 0) => prior.l0.sd.powi(2),
+        (1, 1) => prior.amplitude.sd.powi(2),
+        (0 | 1, _) | (_, 0 | 1) => 0.0,
+        _ => {
+            let gain = |index: usize| gains.get(index - 2).copied().unwrap_or(1.0);
+            prior.band_covariance(row - 2, column - 2) / (gain(row) * gain(column))
+        }
+    })
+}
+
+fn companion_precision(prior: &Prior) -> SVector<f64, OWN> {
+    SVector::from([
+        prior.companion_l0.powi(-2),
+        prior.companion_amplitude.powi(-2),
+        (prior.companion_gain * prior.drop.mean).powi(-2),
+    ])
+}
+
+fn of_target(data: &CellEquations) -> Information {
+    Information {
+        precision: data.gram.fixed_view::<SHARED, SHARED>(0, 0).into_owned(),
+        moment: data.moment.fixed_rows::<SHARED>(0).into_owned(),
+        log_evidence: -0.5 * data.square,
+    }
+}
+
+/// Integrates the companion's amplitudes out under their prior (the Schur complement).
+fn without_companion(data: &CellEquations, prior: &Prior) -> Information {
+    let before = companion_precision(prior);
+    let own: SMatrix<f64, OWN, OWN> =
+        data.gram.fixed_view::<OWN, OWN>(SHARED, SHARED) + SMatrix::from_diagonal(&before);
+    let mut said = of_target(data);
+    // The prior makes this positive whatever the points are.
+    let Some(factor) = own.cholesky() else {
+        return said;
+    };
+    let cross = data.gram.fixed_view::<SHARED, OWN>(0, SHARED).into_owned();
+    let own_moment = data.moment.fixed_rows::<OWN>(SHARED).into_owned();
+    let solved = factor.solve(&own_moment);
+    said.precision -= cross * factor.solve(&cross.transpose());
+    said.moment -= cross * solved;
+    said.log_evidence += 0.5 * (own_moment.dot(&solved) + (before.product() / factor.determinant()).ln());
+    said
+}
