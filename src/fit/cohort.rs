@@ -23,16 +23,16 @@ use crate::law::relaxation::{BANDS, POWERS};
 
 /// Spread between siblings at strength 1: asymptote, as a share of the loss. Repeats of
 /// one run end within 0.05% of each other, joint fits over schedules leave 0.2%.
-const L0_SPREAD: f64 = 2e-3;
+const L0_SPREAD: f64 = 1.2e-3;
 /// The same for the reducible loss, as a share of it.
-const AMPLITUDE_SPREAD: f64 = 0.03;
+const AMPLITUDE_SPREAD: f64 = 0.02;
 /// The same for all gains together and for each band, as shares of the prior.
-const GAIN_SPREAD: f64 = 0.06;
-const BAND_SPREAD: f64 = 0.1;
+const GAIN_SPREAD: f64 = 0.025;
+const BAND_SPREAD: f64 = 0.05;
 /// How loosely a run is bound to its siblings, as multiples of the spreads, and how
 /// likely that is. Beside these, with the rest of the probability, it is on its own.
-const BONDS: [(f64, f64); 3] = [(1.0, 0.45), (2.5, 0.3), (6.0, 0.15)];
-const UNBOUND: f64 = 0.1;
+const BONDS: [(f64, f64); 3] = [(1.0, 0.6), (2.5, 0.3), (6.0, 0.07)];
+const UNBOUND: f64 = 0.03;
 
 /// Cells to which the others leave less than this (logarithm of a probability) are passed over.
 const NEGLIGIBLE: f64 = -11.0;
