@@ -61,6 +61,52 @@ pub struct Alert {
     pub remedy: &'static str,
 }
 
+impl Alert {
+    /// An alert of a kind, raised at a step and first seen there.
+    pub fn at(step: u64, kind: &'static str, severity: Severity) -> Alert {
+        Alert {
+            kind,
+            severity,
+            raised_at_step: step,
+            first_sign_step: step,
+            cleared_at_step: None,
+            value: f64::NAN,
+            threshold: f64::NAN,
+            projected: None,
+            message: String::new(),
+            remedy: "",
+        }
+    }
+
+    /// The sign was there earlier.
+    #[must_use]
+    pub fn since(mut self, step: u64) -> Alert {
+        self.first_sign_step = step;
+        self
+    }
+
+    /// The value that raised it, and the threshold that it passed.
+    #[must_use]
+    pub fn value(mut self, value: f64, threshold: f64) -> Alert {
+        (self.value, self.threshold) = (value, threshold);
+        self
+    }
+
+    /// Where the signal is going.
+    #[must_use]
+    pub fn foresees(mut self, projected: Option<Projection>) -> Alert {
+        self.projected = projected;
+        self
+    }
+
+    /// What happened, and what to do.
+    #[must_use]
+    pub fn says(mut self, message: String, remedy: &'static str) -> Alert {
+        (self.message, self.remedy) = (message, remedy);
+        self
+    }
+}
+
 /// The step at which a growing signal will pass a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Projection {

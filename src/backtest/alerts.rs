@@ -250,16 +250,8 @@ mod tests {
 
     fn alert(raised: u64, cleared: Option<u64>, severity: Severity) -> Alert {
         Alert {
-            kind: "loss_spike",
-            severity,
-            raised_at_step: raised,
-            first_sign_step: raised,
             cleared_at_step: cleared,
-            value: 5.0,
-            threshold: 3.0,
-            projected: None,
-            message: String::new(),
-            remedy: "",
+            ..Alert::at(raised, "loss_spike", severity).value(5.0, 3.0)
         }
     }
 

@@ -135,26 +135,22 @@ impl Divergence {
             return;
         }
         let rise = (level - best.loss) / best.loss.abs().max(f64::MIN_POSITIVE);
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if above_start || (lasting(2) && rise > CRITICAL_RISE) {
-                Severity::Critical
-            } else if rise > WARNING_RISE {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: since,
-            cleared_at_step: None,
-            projected: None,
-            value: level,
-            threshold: limit,
-            message: format!(
-                "Loss has risen from {:.4} (step {}) to {level:.4} and stays there since step {since}",
-                best.loss, best.step
-            ),
-            remedy: REMEDY,
-        });
+        let severity = if above_start || (lasting(2) && rise > CRITICAL_RISE) {
+            Severity::Critical
+        } else if rise > WARNING_RISE {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!(
+            "Loss has risen from {:.4} (step {}) to {level:.4} and stays there since step {since}",
+            best.loss, best.step
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(since)
+                .value(level, limit)
+                .says(message, REMEDY),
+        );
     }
 }

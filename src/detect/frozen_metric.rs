@@ -49,25 +49,21 @@ impl Detector for FrozenMetric {
         };
         self.loss = loss;
         if self.repeats == REPEATS || self.loss_repeats == REPEATS {
-            alerts.raise(Alert {
-                kind: KIND,
-                severity: if self.loss_repeats >= REPEATS {
-                    Severity::Warning
-                } else {
-                    Severity::Info
-                },
-                raised_at_step: row.step(),
-                first_sign_step: self.since,
-                cleared_at_step: None,
-                projected: None,
-                value: gradient,
-                threshold: f64::from(REPEATS),
-                message: format!(
-                    "Gradient norm has been exactly {gradient} in {} records since step {}",
-                    self.repeats, self.since
-                ),
-                remedy: REMEDY,
-            });
+            let severity = if self.loss_repeats >= REPEATS {
+                Severity::Warning
+            } else {
+                Severity::Info
+            };
+            let message = format!(
+                "Gradient norm has been exactly {gradient} in {} records since step {}",
+                self.repeats, self.since
+            );
+            alerts.raise(
+                Alert::at(row.step(), KIND, severity)
+                    .since(self.since)
+                    .value(gradient, f64::from(REPEATS))
+                    .says(message, REMEDY),
+            );
         }
     }
 

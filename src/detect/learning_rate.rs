@@ -101,17 +101,10 @@ impl LearningRate {
 
     fn raise(&mut self, step: u64, rate: f64, before: f64, message: String, alerts: &mut AlertLog) {
         self.open = Some((before, 0));
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: Severity::Warning,
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: rate,
-            threshold: before,
-            message,
-            remedy: REMEDY,
-        });
+        alerts.raise(
+            Alert::at(step, KIND, Severity::Warning)
+                .value(rate, before)
+                .says(message, REMEDY),
+        );
     }
 }

@@ -142,18 +142,14 @@ impl Logits {
                 at.step, at.earliest
             )
         });
-        alerts.raise(Alert {
-            kind: ATTENTION,
-            severity,
-            raised_at_step: step,
-            first_sign_step: self.attention.front().map_or(step, |(first, _)| *first as u64),
-            cleared_at_step: None,
-            projected: near,
-            value: logit,
-            threshold: level,
-            message: format!("Largest attention logit is {logit:.0} at step {step}{when}"),
-            remedy: ATTENTION_REMEDY,
-        });
+        let message = format!("Largest attention logit is {logit:.0} at step {step}{when}");
+        alerts.raise(
+            Alert::at(step, ATTENTION, severity)
+                .since(self.attention.front().map_or(step, |(first, _)| *first as u64))
+                .value(logit, level)
+                .foresees(near)
+                .says(message, ATTENTION_REMEDY),
+        );
     }
 
     fn watch_output(&mut self, step: u64, log_z: f64, alerts: &mut AlertLog) {
@@ -178,20 +174,15 @@ impl Logits {
         let away = line(self.output.iter().copied())
             .is_some_and(|trend| trend.r_squared > GOOD_FIT && trend.slope.signum() == log_z.signum());
         if away && alerts.open(OUTPUT).is_none() {
-            alerts.raise(Alert {
-                kind: OUTPUT,
-                severity: Severity::Warning,
-                raised_at_step: step,
-                first_sign_step: self.output.front().map_or(step, |(first, _)| *first as u64),
-                cleared_at_step: None,
-                projected: None,
-                value: log_z,
-                threshold: DRIFT * early,
-                message: format!(
-                    "log Z has drifted to {log_z:.1} at step {step}, from about {early:.1} early in the run"
-                ),
-                remedy: OUTPUT_REMEDY,
-            });
+            let message = format!(
+                "log Z has drifted to {log_z:.1} at step {step}, from about {early:.1} early in the run"
+            );
+            alerts.raise(
+                Alert::at(step, OUTPUT, Severity::Warning)
+                    .since(self.output.front().map_or(step, |(first, _)| *first as u64))
+                    .value(log_z, DRIFT * early)
+                    .says(message, OUTPUT_REMEDY),
+            );
         }
     }
 }

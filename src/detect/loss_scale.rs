@@ -103,26 +103,22 @@ impl LossScale {
     fn raise(&mut self, step: u64, scale: f64, alerts: &mut AlertLog) {
         self.lowest = scale;
         let critical = scale <= LOWEST || self.halvings.len() >= MANY_HALVINGS;
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if critical {
-                Severity::Critical
-            } else if self.halvings.len() >= HALVINGS {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: self.halvings.front().copied().unwrap_or(step),
-            cleared_at_step: None,
-            projected: None,
-            value: scale,
-            threshold: LOWEST,
-            message: format!(
-                "Loss scale fell to {scale} at step {step}, {} halvings within {WITHIN_STEPS} steps",
-                self.halvings.len()
-            ),
-            remedy: REMEDY,
-        });
+        let severity = if critical {
+            Severity::Critical
+        } else if self.halvings.len() >= HALVINGS {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!(
+            "Loss scale fell to {scale} at step {step}, {} halvings within {WITHIN_STEPS} steps",
+            self.halvings.len()
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(self.halvings.front().copied().unwrap_or(step))
+                .value(scale, LOWEST)
+                .says(message, REMEDY),
+        );
     }
 }

@@ -165,20 +165,14 @@ impl LossSpike {
     /// What was usual is so no more. Noted, and over at once: a fresh model is no trouble.
     fn starts_anew(&mut self, step: u64, loss: f64, before: f64, alerts: &mut AlertLog) {
         alerts.clear(KIND, step);
-        alerts.raise(Alert {
-            kind: RESTART_KIND,
-            severity: Severity::Info,
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: loss,
-            threshold: before,
-            message: format!(
-                "Loss and gradient norm went from {before:.4} back to {loss:.4}, where the run began: it seems to start anew"
-            ),
-            remedy: RESTART_REMEDY,
-        });
+        let message = format!(
+            "Loss and gradient norm went from {before:.4} back to {loss:.4}, where the run began: it seems to start anew"
+        );
+        alerts.raise(
+            Alert::at(step, RESTART_KIND, Severity::Info)
+                .value(loss, before)
+                .says(message, RESTART_REMEDY),
+        );
         alerts.clear(RESTART_KIND, step);
         *self = LossSpike {
             restart: self.restart,
@@ -265,26 +259,21 @@ impl LossSpike {
             points: 0,
             back: 0,
         });
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if warning {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: loss,
-            threshold: level.median * (1.0 + RISE),
-            message: format!(
-                "Loss jumped from {:.4} to {loss:.4} at step {step} ({:+.0}%)",
-                level.median,
-                (loss / level.median - 1.0) * 100.0
-            ),
-            remedy: REMEDY,
-        });
+        let severity = if warning {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!(
+            "Loss jumped from {:.4} to {loss:.4} at step {step} ({:+.0}%)",
+            level.median,
+            (loss / level.median - 1.0) * 100.0
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .value(loss, level.median * (1.0 + RISE))
+                .says(message, REMEDY),
+        );
     }
 
     fn follow(&mut self, step: u64, loss: f64, context: &Context, alerts: &mut AlertLog) {
@@ -324,27 +313,26 @@ impl LossSpike {
         let stays = not_back && open.above_worst >= PATIENCE_POINTS;
         let lost = known_start && loss > 2.0 * start && open.above_worst >= 3;
         if stays || lost || open.confirmed {
-            alerts.raise(Alert {
-                kind: KIND,
-                severity: if (stays || lost) && open.baseline > 0.0 {
-                    Severity::Critical
-                } else {
-                    Severity::Warning
-                },
-                raised_at_step: step,
-                first_sign_step: open.since,
-                cleared_at_step: None,
-                projected: None,
-                value: loss,
-                threshold: open.baseline * (1.0 + RISE),
-                message: format!(
-                    "Loss jumped at step {} and is {loss:.4} at step {step}, {:.0}% above the {:.4} before",
-                    open.since,
-                    (loss / open.baseline - 1.0) * 100.0,
-                    open.baseline
-                ),
-                remedy: REMEDY,
-            });
+            let message = format!(
+                "Loss jumped at step {} and is {loss:.4} at step {step}, {:.0}% above the {:.4} before",
+                open.since,
+                (loss / open.baseline - 1.0) * 100.0,
+                open.baseline
+            );
+            alerts.raise(
+                Alert::at(
+                    step,
+                    KIND,
+                    if (stays || lost) && open.baseline > 0.0 {
+                        Severity::Critical
+                    } else {
+                        Severity::Warning
+                    },
+                )
+                .since(open.since)
+                .value(loss, open.baseline * (1.0 + RISE))
+                .says(message, REMEDY),
+            );
         }
         if open.points >= NEW_LEVEL_POINTS {
             // Not a spike any more but the level the run is at; divergence watches that.

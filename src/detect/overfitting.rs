@@ -63,20 +63,15 @@ impl Detector for Overfitting {
         } else {
             ""
         };
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: Severity::Info,
-            raised_at_step: step,
-            first_sign_step: at,
-            cleared_at_step: None,
-            projected: None,
-            value: eval,
-            threshold: best * (1.0 + RISE),
-            message: format!(
-                "Eval loss has risen from {best:.4} (step {at}) to {eval:.4} while the train loss falls{pattern}"
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "Eval loss has risen from {best:.4} (step {at}) to {eval:.4} while the train loss falls{pattern}"
+        );
+        alerts.raise(
+            Alert::at(step, KIND, Severity::Info)
+                .since(at)
+                .value(eval, best * (1.0 + RISE))
+                .says(message, REMEDY),
+        );
     }
 
     fn rewound(&mut self, step: u64) {

@@ -71,25 +71,20 @@ impl Detector for Slowdown {
             return;
         }
         self.open = true;
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if now > WARNING * usual {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: now,
-            threshold: NOTED * usual,
-            message: format!(
-                "Steps take {now:.2} s at step {step}, {:.1} times the usual {usual:.2} s",
-                now / usual
-            ),
-            remedy: REMEDY,
-        });
+        let severity = if now > WARNING * usual {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!(
+            "Steps take {now:.2} s at step {step}, {:.1} times the usual {usual:.2} s",
+            now / usual
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .value(now, NOTED * usual)
+                .says(message, REMEDY),
+        );
     }
 
     fn rewound(&mut self, _step: u64) {

@@ -161,22 +161,13 @@ pub(super) fn build(
 }
 
 fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
-    Alert {
-        kind: STALL,
-        severity: if quiet > 1800.0 && end_is_known {
+    Alert::at(run.last_step(), STALL, if quiet > 1800.0 && end_is_known {
             Severity::Critical
         } else {
             Severity::Warning
-        },
-        raised_at_step: run.last_step(),
-        first_sign_step: run.last_step(),
-        cleared_at_step: None,
-        projected: None,
-        value: quiet,
-        threshold: LEAST_STALL_SECONDS,
-        message: format!("At step {}: {message}", run.last_step()),
-        remedy: "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the end of its time limit.",
-    }
+        })
+.value(quiet, LEAST_STALL_SECONDS)
+.says(format!("At step {}: {message}", run.last_step()), "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the end of its time limit.")
 }
 
 fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> Option<LossView> {
