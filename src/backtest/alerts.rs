@@ -37,7 +37,7 @@ impl Expected {
     /// True for what happens on purpose, or cannot be seen in records: neither
     /// asked for nor held against a detector.
     fn is_neutral(&self) -> bool {
-        ["planned", "resume", "hang"]
+        ["planned", "resume", "hang", "unclear_"]
             .iter()
             .any(|neutral| self.event_type.starts_with(neutral))
     }

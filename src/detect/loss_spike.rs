@@ -1,28 +1,27 @@
-//! Loss spikes: a sudden rise above everything the recent log holds.
+//! Loss spikes: a sudden rise above the level of the last records.
 //!
-//! Losses are heavy-tailed in ways that differ from run to run (mixed batches, noisy
-//! sets, repeated outliers), so a run is judged by its own worst: a spike exceeds the
-//! largest of the last 50 values by [`OVER_WORST`], free of any assumption about their
-//! distribution. On top of it come the rules of the study: 10% above the trailing
-//! median, and either robust z of the log loss above 6, or above 3 with z of the log
-//! gradient norm above 4 in the same record.
+//! The rise is the log of the loss above the median of the last 20 records, so that neither
+//! a falling loss nor an old high hides one. Losses are heavy-tailed in ways that differ
+//! from run to run (mixed batches, noisy sets, repeated outliers), so a run is judged by
+//! its own rises: a spike exceeds the third largest of the last hundred by [`RISE`], free of
+//! any assumption about their distribution. On top of it come the rules of the study: a
+//! rise of 10%, and either a robust z above 6, or above 3 with z of the log gradient norm
+//! above 4 in the same record. With little history only a rise of [`LARGE_RISE`] counts.
 //!
-//! With little history (an excerpt, a sparse log, the start of a run) only a rise to
-//! [`SHORT_RISE`] times the largest of the last 20 values counts, after step 50.
+//! One record alone is most often an outlier in the data: healthy logs of every step have
+//! one in 1,000. It is noted, joins the rises that the run is judged by, and becomes a
+//! warning with a second record as high within three. In a log that is not of every step a
+//! record stands for many: there a rise of [`LARGE_RISE`] is a warning at once, as is one
+//! with a gradient norm that agrees.
 //!
-//! One record alone is most often an outlier in the data: healthy logs of every step
-//! have one in 1,000. It is noted, and becomes a warning with a second record as high,
-//! with a gradient norm that agrees in a log that is not of every step, or at once when
-//! it is [`SHORT_RISE`] times the worst.
-//!
-//! Clears when the loss has been back within 3% and two spreads for ten points;
-//! becomes critical when it stays above all that was before for 20 points and 1% of
-//! the run, or for three at more than twice where the run began.
+//! Clears when the loss has been back within 3% and two spreads for five points; becomes
+//! critical when after 20 points and 1% of the run it is still half as high again and above
+//! all that is usual, or for three points at more than twice where the run began.
 
 use std::collections::VecDeque;
 
 use super::restart::Restart;
-use super::robust::{Cadence, Level, Window, middle};
+use super::robust::{Cadence, Level, WINDOW, Window, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -30,22 +29,47 @@ use crate::metric::Quantity;
 
 /// The kind of its alerts.
 pub const KIND: &str = "loss_spike";
-const RISE: f64 = 0.10;
+/// Least rise, as a share.
+pub const RISE: f64 = 0.10;
+/// Rise, as a share, that needs no second record, and little history.
+pub const LARGE_RISE: f64 = 0.5;
 const Z_WITH_GRADIENT: f64 = 3.0;
 const Z_OF_GRADIENT: f64 = 4.0;
-const Z_ALONE: f64 = 6.0;
+/// Robust z that needs no gradient norm.
+pub const Z_ALONE: f64 = 6.0;
 /// Least spread of the log loss and the log gradient norm that is believed.
 const FLOOR_LOSS: f64 = 0.002;
 const FLOOR_GRADIENT: f64 = 0.05;
-/// Points before anything can be called unusual.
-const HISTORY: usize = 60;
-/// How far above the largest recent value, as a factor.
-const OVER_WORST: f64 = 1.1;
-/// Values among which the largest is sought.
-const RECENT: usize = 50;
-/// The same two for a run of which little is known.
-const SHORT_RISE: f64 = 1.5;
-const SHORT_RECENT: usize = 20;
+/// Records whose median is the level.
+const RECENT: usize = 20;
+/// Records before there is one; until then the largest stands in for it.
+const LEAST_RECENT: usize = 10;
+/// Records before anything can be said, in a log that has the beginning of its run.
+const VERY_FEW: usize = 3;
+/// A log whose first step is at least this begins in the middle.
+const IN_THE_MIDDLE: u64 = 1000;
+/// Rise, as a share, that needs no second record in a log of every step either.
+const VERY_LARGE_RISE: f64 = 1.0;
+/// In a log that is not of every step, so many times the usual rise (and so large a share)
+/// needs no second record.
+const FAR_ABOVE_USUAL: f64 = 3.0;
+const FAR_RISE: f64 = 0.3;
+/// Rise, as a share, that needs no second record where the gradient norm agrees.
+const AGREED_RISE: f64 = 0.15;
+/// A loss this many times where it began was never one that falls.
+const NOT_A_FALLING_LOSS: f64 = 1.5;
+/// Rises (or gradient norms) before anything can be called unusual.
+const HISTORY: usize = 40;
+/// Rises before there is a noise to speak of.
+const SHORT_HISTORY: usize = 15;
+/// Least rise, as a share, while the history is short.
+const SHORT_RISE: f64 = 0.25;
+/// One in so many rises may be larger than what is usual.
+const TOLERATED_ONE_IN: usize = 50;
+/// Standard deviations that nine tenths of a normal distribution lie below.
+const NINE_TENTHS: f64 = 1.2816;
+/// How much above the usual a spike must be, as a share of it.
+const ABOVE_USUAL: f64 = 0.5;
 /// Least rise, as a share of the loss that the run began with: near zero, ratios mean nothing.
 const LEAST_RISE: f64 = 0.02;
 /// Before this step a loss may do anything.
@@ -53,7 +77,7 @@ const FIRST_STEP: u64 = 40;
 /// Points after a resume during which nothing is.
 const QUIET_AFTER_REWIND: u32 = 60;
 const BACK_SHARE: f64 = 0.03;
-const BACK_POINTS: u32 = 10;
+const BACK_POINTS: u32 = 5;
 /// Points (or share of the run) after which a spike should be over.
 const PATIENCE_POINTS: u32 = 20;
 /// Records after the first within which a second one confirms the spike.
@@ -69,31 +93,49 @@ const RESTART_REMEDY: &str = "Nothing, if it was planned; otherwise look at how 
 /// The detector.
 #[derive(Debug, Default)]
 pub struct LossSpike {
-    loss: Window,
+    /// The last losses outside spikes.
+    recent: VecDeque<f64>,
+    /// Rises of the last hundred of them, with a single high one here and there.
+    rises: Window,
     gradient: Window,
     cadence: Cadence,
     quiet: u32,
     start: Vec<f64>,
+    first_step: Option<u64>,
     /// Median of the first values.
     start_level: f64,
-    recent: VecDeque<f64>,
+    /// A loss that was not positive: its logarithm means nothing.
+    has_sign: bool,
     open: Option<Open>,
     restart: Restart,
     has_train_loss: bool,
+}
+
+/// The rises of the last hundred records outside spikes.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    /// The largest, but for outliers.
+    largest: f64,
+    median: f64,
+    /// As of a normal distribution; of the upper side where that is wider, for losses of
+    /// two kinds of batches have a small median deviation and many high values.
+    spread: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
     baseline: f64,
     back_below: f64,
+    /// Above this the loss is higher than any usual one.
+    usual_below: f64,
     since: u64,
     points: u32,
     back: u32,
-    /// Largest value before it.
-    worst: f64,
+    /// A rise of this loss is a bad sign.
+    meaningful: bool,
     confirmed: bool,
-    /// Points in a row above that.
-    above_worst: u32,
+    /// Points in a row above `usual_below`.
+    above_usual: u32,
 }
 
 impl Detector for LossSpike {
@@ -112,11 +154,12 @@ impl Detector for LossSpike {
             return;
         };
         let step = row.step();
+        self.first_step.get_or_insert(step);
         if self.cadence.changed(step) && self.open.is_none() {
-            self.loss.clear();
-            self.gradient.clear();
+            self.forget_level();
         }
         self.quiet = self.quiet.saturating_sub(1);
+        self.has_sign |= loss <= 0.0;
         if self.start.len() < 20 {
             self.start.push(loss);
             self.start_level = middle(&mut self.start.clone());
@@ -125,29 +168,32 @@ impl Detector for LossSpike {
         if self.restart.noticed(loss, gradient, before) {
             self.starts_anew(step, loss, before, alerts);
         }
+        let level = self.level();
         if self.open.is_some() {
             self.follow(step, loss, context, alerts);
             if self.open.is_some() {
-                self.remember(loss);
                 return; // What happens in a spike is no baseline.
             }
-        } else if self.is_spike(step, loss, gradient) {
-            let agrees = self.cadence.stride() > 1 && self.gradient_surges(gradient);
-            self.raise(step, loss, agrees, alerts);
-            self.remember(loss);
-            return;
+        } else if let Some(level) = level {
+            let rise = self.rise(loss, level);
+            if self.is_spike(step, loss, level, rise, gradient) {
+                self.raise(step, loss, level, rise, gradient, alerts);
+                self.rises.push(-rise);
+                return;
+            }
+            self.rises.push(-rise);
         }
-        self.remember(loss);
-        self.loss.push(loss);
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(loss);
         if let Some(gradient) = gradient.filter(|gradient| *gradient > 0.0) {
             self.gradient.push(gradient);
         }
     }
 
     fn rewound(&mut self, _step: u64) {
-        self.loss.clear();
-        self.gradient.clear();
-        self.recent.clear();
+        self.forget_level();
         self.open = None;
         self.quiet = QUIET_AFTER_REWIND;
         self.cadence = Cadence::default();
@@ -155,11 +201,10 @@ impl Detector for LossSpike {
 }
 
 impl LossSpike {
-    fn remember(&mut self, loss: f64) {
-        if self.recent.len() >= RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(loss);
+    fn forget_level(&mut self) {
+        self.recent.clear();
+        self.rises.clear();
+        self.gradient.clear();
     }
 
     /// What was usual is so no more. Noted, and over at once: a fresh model is no trouble.
@@ -181,49 +226,78 @@ impl LossSpike {
         };
     }
 
-    /// The largest of the last `count` values.
-    fn worst(&self, count: usize) -> f64 {
-        let last = self.recent.iter().rev().take(count);
-        last.copied().fold(f64::NEG_INFINITY, f64::max)
+    /// Median of the last records.
+    fn level(&self) -> Option<f64> {
+        let mut values = [0.0; RECENT];
+        let values = values.get_mut(..self.recent.len())?;
+        for (slot, value) in values.iter_mut().zip(&self.recent) {
+            *slot = *value;
+        }
+        let in_the_middle = self.first_step.is_some_and(|first| first >= IN_THE_MIDDLE);
+        match values.len() {
+            0 => None,
+            ..VERY_FEW if !in_the_middle => None,
+            // The beginning may fall fast: the largest.
+            ..LEAST_RECENT if !in_the_middle => values.iter().copied().reduce(f64::max),
+            _ => Some(middle(values)),
+        }
     }
 
-    fn is_spike(&self, step: u64, loss: f64, gradient: Option<f64>) -> bool {
-        if self.quiet > 0 || step < FIRST_STEP {
+    /// How far `loss` lies above the level, in logarithms; for a loss with a sign as a
+    /// share of its level or of where it began.
+    fn rise(&self, loss: f64, level: f64) -> f64 {
+        if self.has_sign {
+            let scale = level.abs().max(self.start_level.abs()).max(1e-9);
+            return (loss - level) / scale;
+        }
+        (loss / level).ln()
+    }
+
+    /// What rises are usual, so far as is known.
+    fn usual(&self) -> Usual {
+        // The window holds them with their sign changed, for its smallest to be the largest.
+        let mut rises: Vec<f64> = self.rises.last(WINDOW).collect();
+        rises.sort_unstable_by(f64::total_cmp);
+        let at = |index: usize| rises.get(index).map_or(0.0, |rise| -*rise);
+        let median = at(rises.len() / 2);
+        Usual {
+            largest: at(rises.len() / TOLERATED_ONE_IN).max(0.0),
+            median,
+            spread: self
+                .rises
+                .level()
+                .spread
+                .max((at(rises.len() / 10) - median) / NINE_TENTHS),
+        }
+    }
+
+    fn is_spike(&self, step: u64, loss: f64, level: f64, rise: f64, gradient: Option<f64>) -> bool {
+        // Most records end here.
+        if rise < RISE.ln_1p() || self.quiet > 0 || step < FIRST_STEP {
             return false;
         }
-        // Most records end here: one of the last few values is about as large.
-        let least = LEAST_RISE * self.start_level.abs();
-        let mut last = self.recent.iter().rev().take(SHORT_RECENT);
-        if last.any(|recent| loss - recent < least) {
+        if loss - level < LEAST_RISE * self.start_level.abs() {
             return false;
         }
-        let short = self.worst(SHORT_RECENT);
-        if short > 0.0 && loss > SHORT_RISE * short {
+        let usual = self.usual();
+        if rise < self.limit(usual.largest) {
+            return false;
+        }
+        if self.rises.len() < SHORT_HISTORY {
             return true;
         }
-        let worst = self.worst(RECENT);
-        if self.loss.len() < HISTORY || loss <= worst + (OVER_WORST - 1.0) * worst.abs() {
-            return false;
-        }
-        // The median is at least the smallest value, so this misses nothing.
-        let low = self.loss.min();
-        if low > 0.0 && loss < low * (1.0 + RISE) {
-            return false;
-        }
-        let (z, rise) = if low > 0.0 {
-            let Some(level) = self.loss.log_level() else {
-                return false;
-            };
-            (level.z(loss.ln(), FLOOR_LOSS), loss / level.median.exp() - 1.0)
-        } else {
-            let level = self.loss.level();
-            let scale = level.median.abs().max(level.spread).max(1e-9);
-            (level.z(loss, FLOOR_LOSS * scale), (loss - level.median) / scale)
-        };
-        if rise < RISE {
-            return false;
-        }
+        let z = (rise - usual.median) / usual.spread.max(FLOOR_LOSS);
         z > Z_ALONE || (z > Z_WITH_GRADIENT && self.gradient_surges(gradient))
+    }
+
+    /// The rise that is a spike.
+    fn limit(&self, usual: f64) -> f64 {
+        let (least, share) = match self.rises.len() {
+            ..SHORT_HISTORY => (LARGE_RISE.ln_1p(), 1.0),
+            SHORT_HISTORY..HISTORY => (SHORT_RISE.ln_1p(), 1.0),
+            _ => (RISE.ln_1p(), ABOVE_USUAL),
+        };
+        (usual * (1.0 + share)).max(usual + least)
     }
 
     fn gradient_surges(&self, gradient: Option<f64>) -> bool {
@@ -237,41 +311,52 @@ impl LossSpike {
         gradient.zip(level).is_some_and(surge)
     }
 
-    fn raise(&mut self, step: u64, loss: f64, agrees: bool, alerts: &mut AlertLog) {
-        let level = if self.loss.is_empty() {
-            Level {
-                median: middle(&mut self.recent.iter().copied().collect::<Vec<_>>()),
-                spread: 0.0,
-            }
+    fn raise(
+        &mut self,
+        step: u64,
+        loss: f64,
+        level: f64,
+        rise: f64,
+        gradient: Option<f64>,
+        alerts: &mut AlertLog,
+    ) {
+        let Usual {
+            largest: usual,
+            spread,
+            ..
+        } = self.usual();
+        let large = rise > LARGE_RISE.ln_1p()
+            || (self.rises.len() >= HISTORY && rise > FAR_RISE.ln_1p().max(FAR_ABOVE_USUAL * usual));
+        let agrees = rise > AGREED_RISE.ln_1p() && self.gradient_surges(gradient);
+        let certain = if self.cadence.stride() > 1 {
+            large || agrees
         } else {
-            self.loss.level()
+            rise > VERY_LARGE_RISE.ln_1p() || (large && agrees)
         };
-        let worst = self.worst(RECENT);
-        let warning =
-            (agrees || loss > SHORT_RISE * worst.max(self.worst(SHORT_RECENT))) && level.median > 0.0;
-        self.open = Some(Open {
-            worst,
-            above_worst: 0,
-            confirmed: false,
-            baseline: level.median,
-            back_below: level.median + BACK_SHARE * level.median.abs() + 2.0 * level.spread,
-            since: step,
-            points: 0,
-            back: 0,
-        });
-        let severity = if warning {
+        let meaningful = !self.has_sign && level < NOT_A_FALLING_LOSS * self.start_level;
+        let severity = if certain && meaningful {
             Severity::Warning
         } else {
             Severity::Info
         };
+        self.open = Some(Open {
+            baseline: level,
+            back_below: level + (BACK_SHARE + 2.0 * spread) * level.abs(),
+            usual_below: level * self.limit(usual).exp(),
+            since: step,
+            points: 0,
+            back: 0,
+            meaningful,
+            confirmed: false,
+            above_usual: 0,
+        });
         let message = format!(
-            "Loss jumped from {:.4} to {loss:.4} at step {step} ({:+.0}%)",
-            level.median,
-            (loss / level.median - 1.0) * 100.0
+            "Loss jumped from {level:.4} to {loss:.4} at step {step} ({:+.0}%)",
+            (loss / level - 1.0) * 100.0
         );
         alerts.raise(
             Alert::at(step, KIND, severity)
-                .value(loss, level.median * (1.0 + RISE))
+                .value(loss, level * (1.0 + RISE))
                 .says(message, REMEDY),
         );
     }
@@ -283,16 +368,12 @@ impl LossSpike {
             return;
         };
         open.points += 1;
-        open.above_worst = if loss > open.worst {
-            open.above_worst + 1
+        open.above_usual = if loss > open.usual_below {
+            open.above_usual + 1
         } else {
             0
         };
-        // As far above the worst as a spike must be: of several records one is always a little above.
-        let again = loss > OVER_WORST * open.worst && open.points <= CONFIRM_WITHIN && open.baseline > 0.0;
-        if again || loss > SHORT_RISE * open.worst.max(0.0) && open.baseline > 0.0 {
-            open.confirmed = true;
-        }
+        open.confirmed |= open.above_usual > 0 && open.points <= CONFIRM_WITHIN;
         open.back = if loss <= open.back_below { open.back + 1 } else { 0 };
         if open.back >= BACK_POINTS {
             alerts.reword(
@@ -309,10 +390,15 @@ impl LossSpike {
         }
         let late = step.saturating_sub(open.since) as f64
             > PATIENCE_SHARE * context.total_steps.unwrap_or(step) as f64;
-        let not_back = open.points >= PATIENCE_POINTS && late && loss > open.baseline * (1.0 + RISE);
-        let stays = not_back && open.above_worst >= PATIENCE_POINTS;
-        let lost = known_start && loss > 2.0 * start && open.above_worst >= 3;
-        if stays || lost || open.confirmed {
+        let not_back = open.points >= PATIENCE_POINTS && late && loss > open.baseline * (1.0 + LARGE_RISE);
+        let stays = not_back && open.above_usual >= PATIENCE_POINTS;
+        let lost = known_start && loss > 2.0 * start && open.above_usual >= 3;
+        if open.meaningful && (stays || lost || open.confirmed) {
+            let severity = if stays || lost {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            };
             let message = format!(
                 "Loss jumped at step {} and is {loss:.4} at step {step}, {:.0}% above the {:.4} before",
                 open.since,
@@ -320,26 +406,17 @@ impl LossSpike {
                 open.baseline
             );
             alerts.raise(
-                Alert::at(
-                    step,
-                    KIND,
-                    if (stays || lost) && open.baseline > 0.0 {
-                        Severity::Critical
-                    } else {
-                        Severity::Warning
-                    },
-                )
-                .since(open.since)
-                .value(loss, open.baseline * (1.0 + RISE))
-                .says(message, REMEDY),
+                Alert::at(step, KIND, severity)
+                    .since(open.since)
+                    .value(loss, open.baseline * (1.0 + RISE))
+                    .says(message, REMEDY),
             );
         }
         if open.points >= NEW_LEVEL_POINTS {
             // Not a spike any more but the level the run is at; divergence watches that.
             alerts.clear(KIND, step);
             self.open = None;
-            self.loss.clear();
-            self.gradient.clear();
+            self.forget_level();
         }
     }
 }

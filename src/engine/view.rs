@@ -160,14 +160,19 @@ pub(super) fn build(
     }
 }
 
+const STALL_REMEDY: &str = "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the \
+                            end of its time limit.";
+
 fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
-    Alert::at(run.last_step(), STALL, if quiet > 1800.0 && end_is_known {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        })
-.value(quiet, LEAST_STALL_SECONDS)
-.says(format!("At step {}: {message}", run.last_step()), "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the end of its time limit.")
+    let severity = if quiet > 1800.0 && end_is_known {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let message = format!("At step {}: {message}", run.last_step());
+    Alert::at(run.last_step(), STALL, severity)
+        .value(quiet, LEAST_STALL_SECONDS)
+        .says(message, STALL_REMEDY)
 }
 
 fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> Option<LossView> {
