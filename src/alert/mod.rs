@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// clock and not from a record.
 pub const STALL: &str = "stall";
 
+/// Kind of the alert for a run whose log says that it has failed.
+pub const FAILURE: &str = "failure";
+
 /// How much an alert should disturb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -63,7 +63,7 @@ pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
 }
 
 /// The alerts of one finished log, as a live watcher would have raised them.
-fn replay(path: &Path, id: String, names: &Names, expected: Vec<Expected>) -> Result<RunScore, String> {
+fn replay(path: &Path, id: String, names: &Names, mut expected: Vec<Expected>) -> Result<RunScore, String> {
     let content = std::fs::read(path).map_err(|error| error.to_string())?;
     let whole = read_all(&content, names)?;
     let records = &whole.decoded.records;
@@ -80,13 +80,17 @@ fn replay(path: &Path, id: String, names: &Names, expected: Vec<Expected>) -> Re
         .rows()
         .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
         .count();
-    Ok(score(
-        printable(&id),
-        records.steps(),
-        points,
-        run.alerts.all().to_vec(),
-        expected,
-    ))
+    // A pause in the middle leaves no trace in a log without times.
+    if !records.has(Quantity::WallTime) && !records.has(Quantity::Elapsed) {
+        expected.retain(|event| !event.event_type.starts_with("stall"));
+    }
+    let mut alerts = run.alerts.all().to_vec();
+    // A live watcher would also have noticed the silence after the last record. Where the log
+    // does not say how long the run was to be, only a manifest tells a hang from an end.
+    if run.logged_total_steps.is_some() || expected.iter().any(Expected::is_a_silence) {
+        alerts.extend(crate::engine::silent_end(&run));
+    }
+    Ok(score(printable(&id), records.steps(), points, alerts, expected))
 }
 
 /// The events of a MANIFEST.tsv, by file.
@@ -134,18 +138,23 @@ impl Manifest {
         })
     }
 
-    /// What it says of a file: named from its own folder, or by the end of the path.
+    /// What it says of a file: named from its own folder, by the end of the path, or by a
+    /// folder on the way to it.
     fn of(&self, path: &Path) -> Vec<Expected> {
         let inside = path.strip_prefix(&self.folder).ok();
-        let exact = inside.and_then(|inside| self.events.get(inside));
-        exact
-            .or_else(|| {
-                self.events
-                    .iter()
-                    .find(|(name, _)| path.ends_with(name))
-                    .map(|(_, events)| events)
-            })
-            .cloned()
+        if let Some(events) = inside.and_then(|inside| self.events.get(inside)) {
+            return events.clone();
+        }
+        let parts: Vec<_> = path.components().collect();
+        let names = |name: &Path| {
+            let wanted: Vec<_> = name.components().collect();
+            !wanted.is_empty() && parts.windows(wanted.len()).any(|window| window == wanted)
+        };
+        // The longest name says most.
+        let named = self.events.iter().filter(|(name, _)| names(name));
+        named
+            .max_by_key(|(name, _)| name.components().count())
+            .map(|(_, events)| events.clone())
             .unwrap_or_default()
     }
 }

@@ -4,6 +4,7 @@
 //! no file, no screen. The same records raise the same alerts, live or after
 //! the fact. To add a detector, write one file and add one line to [`detectors`].
 
+pub mod activations;
 pub mod divergence;
 pub mod frozen_metric;
 pub mod gradient_surge;
@@ -17,8 +18,10 @@ pub mod overfitting;
 pub mod plateau;
 pub mod restart;
 pub mod robust;
+pub mod skipped_steps;
 pub mod slowdown;
 pub mod spike_rate;
+pub mod update_ratio;
 pub mod vanishing_gradient;
 
 use crate::alert::AlertLog;
@@ -49,7 +52,10 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::<divergence::Divergence>::default(),
         Box::<gradient_surge::GradientSurge>::default(),
         Box::<logits::Logits>::default(),
+        Box::<activations::Activations>::default(),
+        Box::<update_ratio::UpdateRatio>::default(),
         Box::<loss_scale::LossScale>::default(),
+        Box::<skipped_steps::SkippedSteps>::default(),
         Box::<frozen_metric::FrozenMetric>::default(),
         Box::<learning_rate::LearningRate>::default(),
         Box::<slowdown::Slowdown>::default(),

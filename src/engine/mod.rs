@@ -15,6 +15,7 @@ use std::sync::Arc;
 use cohort::Statements;
 use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
+pub use view::silent_end;
 
 use crate::config::Config;
 use crate::forecast::cohort::Member;

@@ -65,6 +65,7 @@ pub(super) fn state(
     if let Some(alert) = run.divergence() {
         return (State::Diverged, alert.message.clone());
     }
+    let (limit, usual) = silence_limit(run);
     let interval = run.pace.steps_between_records();
     if let Some(total) = total
         && run.last_step() as f64 + 1.0 + 0.5 * interval >= total as f64
@@ -75,10 +76,6 @@ pub(super) fn state(
         );
     }
     let quiet = now - last_data_at;
-    let usual = run.pace.seconds_per_step().map(|pace| pace * interval);
-    let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
-        LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
-    });
     if total.is_none() {
         if run.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
@@ -103,6 +100,27 @@ pub(super) fn state(
         return (State::Stalled, message);
     }
     (State::Training, "records keep coming".to_owned())
+}
+
+/// Seconds of silence after which a run is stalled, and the usual seconds between records.
+fn silence_limit(run: &Run) -> (f64, Option<f64>) {
+    let usual = run
+        .pace
+        .seconds_per_step()
+        .map(|pace| pace * run.pace.steps_between_records());
+    let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
+        LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
+    });
+    (limit, usual)
+}
+
+/// The stall that a live watcher raises some time after the last record of a log that ends
+/// like this; `None` where it calls the run finished or lost.
+pub fn silent_end(run: &Run) -> Option<Alert> {
+    let (limit, _) = silence_limit(run);
+    let quiet = limit + 1.0;
+    let (state, reason) = state(run, &[], &Options::default(), 0.0, quiet);
+    (state == State::Stalled).then(|| stall(run, quiet, run.logged_total_steps.is_some(), &reason))
 }
 
 pub(super) fn build(

@@ -144,6 +144,17 @@ pub struct BadLine {
 pub const BAD_LINE_EXAMPLES: usize = 5;
 const EXCERPT_CHARACTERS: usize = 120;
 
+/// A line by which the run says that it has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Records of the batch that stand before it.
+    pub after: usize,
+    /// The step that was reached.
+    pub step: u64,
+    /// What has happened, in a few words.
+    pub what: &'static str,
+}
+
 /// Everything a decoder has to say about the bytes it was given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
@@ -165,6 +176,8 @@ pub struct Decoded {
     pub summary: Vec<(String, String)>,
     /// What the log states about the plan of the run.
     pub hints: Hints,
+    /// What the run says of its failure, in file order.
+    pub failures: Vec<Failure>,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -194,6 +207,7 @@ impl Decoded {
         self.settings.clear();
         self.summary.clear();
         self.hints = Hints::default();
+        self.failures.clear();
         self.remapped = false;
     }
 }

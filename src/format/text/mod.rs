@@ -8,6 +8,7 @@ pub mod blocks;
 pub mod build_nanogpt;
 pub mod dialect;
 pub mod epochs;
+pub mod failure;
 pub mod fairseq;
 pub mod huggingface;
 pub mod keras;
@@ -25,7 +26,7 @@ pub mod small;
 pub mod torchtitan;
 pub mod wrapper;
 
-use super::records::Decoded;
+use super::records::{Decoded, Failure};
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
@@ -285,12 +286,23 @@ impl TextDecoder {
 
     /// A line that is no record may state the plan, or a change of the loss scale.
     fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
+        if let (Some(step), Some(what)) = (step.or(self.last_step), failure::failure(piece)) {
+            out.failures.push(Failure {
+                after: out.records.len(),
+                step,
+                what,
+            });
+            return;
+        }
         if self.searchable == 0 {
             return;
         }
         self.searchable -= 1;
         if let (Some(step), Some(scale)) = (step.or(self.last_step), loss_scale(piece)) {
-            out.records.push(step, &[(Quantity::LossScale, scale)]);
+            out.records.push(
+                step,
+                &[(Quantity::LossScale, scale), (Quantity::SkippedSteps, 1.0)],
+            );
             return;
         }
         out.hints.scan(piece);
