@@ -120,6 +120,7 @@ mod tests {
             records.push(step, &[(Quantity::ActivationNorm, value(step as f64) * wobble)]);
             let context = Context {
                 total_steps: Some(2000),
+                ..Context::default()
             };
             detector.observe(records.row(0), &context, &mut alerts);
         }

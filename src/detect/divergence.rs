@@ -23,8 +23,6 @@ const KIND: &str = "divergence";
 const WIDTH: usize = 20;
 const RISE: f64 = 0.05;
 const CLEAR_RISE: f64 = 0.0125;
-/// Rise that is a warning.
-pub const WARNING_RISE: f64 = 0.20;
 const CRITICAL_RISE: f64 = 0.30;
 const STANDARD_ERRORS: f64 = 5.0;
 /// Points in a row above a rise before it is noted, and the share of the run that they span.
@@ -164,7 +162,9 @@ impl Divergence {
         }
         self.since_spike = self.since_spike.saturating_add(1);
         let of_a_spike = self.since_spike <= WIDTH as u32;
-        let warns = rise > WARNING_RISE && low > best.loss * (1.0 + RISE) && self.points > FEW_POINTS;
+        let warns = rise > context.thresholds.divergence_rise
+            && low > best.loss * (1.0 + RISE)
+            && self.points > FEW_POINTS;
         self.warned = if warns && !of_a_spike { self.warned + 1 } else { 0 };
         let run = context.total_steps.unwrap_or(step).max(step) as f64;
         let share = step.saturating_sub(since) as f64 / run.max(1.0);

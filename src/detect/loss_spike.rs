@@ -3,15 +3,15 @@
 //! The rise is the log of the loss above the median of the last 20 records, so that neither
 //! a falling loss nor an old high hides one. Losses are heavy-tailed in ways that differ
 //! from run to run (mixed batches, noisy sets, repeated outliers), so a run is judged by
-//! its own rises: a spike exceeds the third largest of the last hundred by [`RISE`], free of
+//! its own rises: a spike exceeds the third largest of the last hundred by [`Thresholds::loss_spike_rise`], free of
 //! any assumption about their distribution. On top of it come the rules of the study: a
 //! rise of 10%, and either a robust z above 6, or above 3 with z of the log gradient norm
-//! above 4 in the same record. With little history only a rise of [`LARGE_RISE`] counts.
+//! above 4 in the same record. With little history only a rise of [`Thresholds::loss_spike_sure_rise`] counts.
 //!
 //! One record alone is most often an outlier in the data: healthy logs of every step have
 //! one in 1,000. It is noted, joins the rises that the run is judged by, and becomes a
 //! warning with a second record as high within three. In a log that is not of every step a
-//! record stands for many: there a rise of [`LARGE_RISE`] is a warning at once, as is one
+//! record stands for many: there a rise of [`Thresholds::loss_spike_sure_rise`] is a warning at once, as is one
 //! with a gradient norm that agrees.
 //!
 //! Clears when the loss has been back within 3% and two spreads for five points; becomes
@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 
 use super::restart::Restart;
 use super::robust::{Cadence, Level, WINDOW, Window, middle};
+use super::thresholds::Thresholds;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -29,14 +30,8 @@ use crate::metric::Quantity;
 
 /// The kind of its alerts.
 pub const KIND: &str = "loss_spike";
-/// Least rise, as a share.
-pub const RISE: f64 = 0.10;
-/// Rise, as a share, that needs no second record, and little history.
-pub const LARGE_RISE: f64 = 0.5;
 const Z_WITH_GRADIENT: f64 = 3.0;
 const Z_OF_GRADIENT: f64 = 4.0;
-/// Robust z that needs no gradient norm.
-pub const Z_ALONE: f64 = 6.0;
 /// Least spread of the log loss and the log gradient norm that is believed.
 const FLOOR_LOSS: f64 = 0.002;
 const FLOOR_GRADIENT: f64 = 0.05;
@@ -55,7 +50,7 @@ const VERY_LARGE_RISE: f64 = 1.0;
 const FAR_ABOVE_USUAL: f64 = 3.0;
 const FAR_RISE: f64 = 0.3;
 /// Rise, as a share, that needs no second record where the gradient norm agrees.
-const AGREED_RISE: f64 = 0.15;
+const AGREED_RISE: f64 = 0.25;
 /// A loss this many times where it began was never one that falls.
 const NOT_A_FALLING_LOSS: f64 = 1.5;
 /// Rises (or gradient norms) before anything can be called unusual.
@@ -109,6 +104,7 @@ pub struct LossSpike {
     open: Option<Open>,
     restart: Restart,
     has_train_loss: bool,
+    thresholds: Thresholds,
 }
 
 /// The rises of the last hundred records outside spikes.
@@ -140,6 +136,7 @@ struct Open {
 
 impl Detector for LossSpike {
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+        self.thresholds = context.thresholds;
         let train = row.value(Quantity::TrainLoss);
         self.has_train_loss |= train.is_some();
         let loss = if self.has_train_loss {
@@ -273,7 +270,7 @@ impl LossSpike {
 
     fn is_spike(&self, step: u64, loss: f64, level: f64, rise: f64, gradient: Option<f64>) -> bool {
         // Most records end here.
-        if rise < RISE.ln_1p() || self.quiet > 0 || step < FIRST_STEP {
+        if rise < self.thresholds.loss_spike_rise.ln_1p() || self.quiet > 0 || step < FIRST_STEP {
             return false;
         }
         if loss - level < LEAST_RISE * self.start_level.abs() {
@@ -287,15 +284,15 @@ impl LossSpike {
             return true;
         }
         let z = (rise - usual.median) / usual.spread.max(FLOOR_LOSS);
-        z > Z_ALONE || (z > Z_WITH_GRADIENT && self.gradient_surges(gradient))
+        z > self.thresholds.loss_spike_z || (z > Z_WITH_GRADIENT && self.gradient_surges(gradient))
     }
 
     /// The rise that is a spike.
     fn limit(&self, usual: f64) -> f64 {
         let (least, share) = match self.rises.len() {
-            ..SHORT_HISTORY => (LARGE_RISE.ln_1p(), 1.0),
+            ..SHORT_HISTORY => (self.thresholds.loss_spike_sure_rise.ln_1p(), 1.0),
             SHORT_HISTORY..HISTORY => (SHORT_RISE.ln_1p(), 1.0),
-            _ => (RISE.ln_1p(), ABOVE_USUAL),
+            _ => (self.thresholds.loss_spike_rise.ln_1p(), ABOVE_USUAL),
         };
         (usual * (1.0 + share)).max(usual + least)
     }
@@ -325,7 +322,7 @@ impl LossSpike {
             spread,
             ..
         } = self.usual();
-        let large = rise > LARGE_RISE.ln_1p()
+        let large = rise > self.thresholds.loss_spike_sure_rise.ln_1p()
             || (self.rises.len() >= HISTORY && rise > FAR_RISE.ln_1p().max(FAR_ABOVE_USUAL * usual));
         let agrees = rise > AGREED_RISE.ln_1p() && self.gradient_surges(gradient);
         let certain = if self.cadence.stride() > 1 {
@@ -356,7 +353,7 @@ impl LossSpike {
         );
         alerts.raise(
             Alert::at(step, KIND, severity)
-                .value(loss, level * (1.0 + RISE))
+                .value(loss, level * (1.0 + self.thresholds.loss_spike_rise))
                 .says(message, REMEDY),
         );
     }
@@ -390,7 +387,9 @@ impl LossSpike {
         }
         let late = step.saturating_sub(open.since) as f64
             > PATIENCE_SHARE * context.total_steps.unwrap_or(step) as f64;
-        let not_back = open.points >= PATIENCE_POINTS && late && loss > open.baseline * (1.0 + LARGE_RISE);
+        let not_back = open.points >= PATIENCE_POINTS
+            && late
+            && loss > open.baseline * (1.0 + self.thresholds.loss_spike_sure_rise);
         let stays = not_back && open.above_usual >= PATIENCE_POINTS;
         let lost = known_start && loss > 2.0 * start && open.above_usual >= 3;
         if open.meaningful && (stays || lost || open.confirmed) {
@@ -408,7 +407,7 @@ impl LossSpike {
             alerts.raise(
                 Alert::at(step, KIND, severity)
                     .since(open.since)
-                    .value(loss, open.baseline * (1.0 + RISE))
+                    .value(loss, open.baseline * (1.0 + self.thresholds.loss_spike_rise))
                     .says(message, REMEDY),
             );
         }

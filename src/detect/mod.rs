@@ -21,17 +21,21 @@ pub mod robust;
 pub mod skipped_steps;
 pub mod slowdown;
 pub mod spike_rate;
+pub mod thresholds;
 pub mod update_ratio;
 pub mod vanishing_gradient;
 
 use crate::alert::AlertLog;
 use crate::format::records::Row;
+use thresholds::Thresholds;
 
 /// What a detector may know besides the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Context {
     /// Planned number of steps, when known.
     pub total_steps: Option<u64>,
+    /// What the user has set.
+    pub thresholds: Thresholds,
 }
 
 /// Watches the records of one run for one kind of trouble.

@@ -139,7 +139,8 @@ impl Engine {
                         entry.changed = true;
                     }
                     _ => {
-                        self.entries.insert(key, Entry::new(Run::new(identity)));
+                        let run = Run::new(identity).with(self.options.config.alerts.thresholds);
+                        self.entries.insert(key, Entry::new(run));
                     }
                 }
             }

@@ -19,6 +19,8 @@ const STALL_INTERVALS: f64 = 10.0;
 const LEAST_STALL_SECONDS: f64 = 300.0;
 /// ...nor before this many when the log does not tell how fast the run goes.
 const STALL_SECONDS_WITHOUT_PACE: f64 = 1800.0;
+/// Silence that is critical in a run whose end and pace are known.
+const CRITICAL_STALL_SECONDS: f64 = 1800.0;
 /// Silence after which a run without a planned end counts as over.
 const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
@@ -68,7 +70,8 @@ pub(super) fn state(
     let (limit, usual) = silence_limit(run);
     let interval = run.pace.steps_between_records();
     if let Some(total) = total
-        && run.last_step() as f64 + 1.0 + 0.5 * interval >= total as f64
+        // The next record would lie beyond the end.
+        && run.last_step() as f64 + 1.0 + interval >= total as f64
     {
         return (
             State::Finished,
@@ -182,7 +185,8 @@ const STALL_REMEDY: &str = "Look at the job and its stderr: a hung collective (N
                             end of its time limit.";
 
 fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
-    let severity = if quiet > 1800.0 && end_is_known {
+    let severity = if quiet > CRITICAL_STALL_SECONDS && end_is_known && run.pace.seconds_per_step().is_some()
+    {
         Severity::Critical
     } else {
         Severity::Warning

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::alert::{Alert, AlertLog, FAILURE, Severity};
+use crate::detect::thresholds::Thresholds;
 use crate::detect::{Context, Detector, detectors};
 use crate::format::hints::{Fact, Hints};
 use crate::format::records::Row;
@@ -135,6 +136,13 @@ impl Run {
         }
     }
 
+    /// The same with these thresholds for its detectors.
+    #[must_use]
+    pub fn with(mut self, thresholds: Thresholds) -> Self {
+        self.context.thresholds = thresholds;
+        self
+    }
+
     /// The series of a quantity, once it has a point.
     pub fn series(&self, quantity: Quantity) -> Option<&Series> {
         self.series[quantity.index()]
@@ -212,7 +220,7 @@ impl Run {
 
     /// Forgets everything: the file will be read again from its start.
     pub fn forget(&mut self) {
-        *self = Run::new(self.identity.clone());
+        *self = Run::new(self.identity.clone()).with(self.context.thresholds);
     }
 
     /// Takes the next piece of the log.
