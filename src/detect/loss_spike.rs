@@ -32,6 +32,11 @@ use crate::metric::Quantity;
 pub const KIND: &str = "loss_spike";
 const Z_WITH_GRADIENT: f64 = 3.0;
 const Z_OF_GRADIENT: f64 = 4.0;
+/// Least rise of a gradient norm that agrees, as a share.
+const GRADIENT_RISE: f64 = 0.3;
+/// Learning rate, relative to what it was at the level, that raises a loss by itself when it
+/// only returns to where it has been: a schedule that starts again.
+const RESTARTED_RATE: f64 = 1.5;
 /// Least spread of the log loss and the log gradient norm that is believed.
 const FLOOR_LOSS: f64 = 0.002;
 const FLOOR_GRADIENT: f64 = 0.05;
@@ -90,6 +95,10 @@ const RESTART_REMEDY: &str = "Nothing, if it was planned; otherwise look at how 
 pub struct LossSpike {
     /// The last losses outside spikes.
     recent: VecDeque<f64>,
+    /// The learning rates at them.
+    rates: VecDeque<f64>,
+    rate: f64,
+    peak_rate: f64,
     /// Rises of the last hundred of them, with a single high one here and there.
     rises: Window,
     gradient: Window,
@@ -137,6 +146,10 @@ struct Open {
 impl Detector for LossSpike {
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         self.thresholds = context.thresholds;
+        if let Some(rate) = row.value(Quantity::LearningRate).filter(|rate| rate.is_finite()) {
+            self.peak_rate = self.peak_rate.max(self.rate);
+            self.rate = rate;
+        }
         let train = row.value(Quantity::TrainLoss);
         self.has_train_loss |= train.is_some();
         let loss = if self.has_train_loss {
@@ -182,8 +195,10 @@ impl Detector for LossSpike {
         }
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
+            self.rates.pop_front();
         }
         self.recent.push_back(loss);
+        self.rates.push_back(self.rate);
         if let Some(gradient) = gradient.filter(|gradient| *gradient > 0.0) {
             self.gradient.push(gradient);
         }
@@ -200,6 +215,7 @@ impl Detector for LossSpike {
 impl LossSpike {
     fn forget_level(&mut self) {
         self.recent.clear();
+        self.rates.clear();
         self.rises.clear();
         self.gradient.clear();
     }
@@ -303,7 +319,8 @@ impl LossSpike {
             .log_level()
             .filter(|_| self.gradient.len() >= HISTORY);
         let surge = |(gradient, level): (f64, Level)| {
-            level.z(gradient.max(1e-30).ln(), FLOOR_GRADIENT) > Z_OF_GRADIENT
+            let log = gradient.max(1e-30).ln();
+            level.z(log, FLOOR_GRADIENT) > Z_OF_GRADIENT && log - level.median > GRADIENT_RISE.ln_1p()
         };
         gradient.zip(level).is_some_and(surge)
     }
@@ -330,7 +347,10 @@ impl LossSpike {
         } else {
             rise > VERY_LARGE_RISE.ln_1p() || (large && agrees)
         };
-        let meaningful = !self.has_sign && level < NOT_A_FALLING_LOSS * self.start_level;
+        let rate_then = self.rates.front().copied().filter(|rate| *rate > 0.0);
+        let restarted =
+            rate_then.is_some_and(|then| self.rate > RESTARTED_RATE * then) && self.rate <= self.peak_rate;
+        let meaningful = !self.has_sign && !restarted && level < NOT_A_FALLING_LOSS * self.start_level;
         let severity = if certain && meaningful {
             Severity::Warning
         } else {
