@@ -99,7 +99,10 @@ fn replay(
     let mut alerts = run.alerts.all().to_vec();
     // A live watcher also notices silence. How long it lasted after the last record only a
     // manifest can tell: a log may have ended, or have been cut off.
-    if expected.iter().any(Expected::is_a_silence) {
+    let ends_in_silence = |event: &Expected| {
+        event.is_a_silence() && event.begin_step.is_some_and(|begin| begin >= run.last_step())
+    };
+    if expected.iter().any(ends_in_silence) {
         alerts.extend(crate::engine::silent_end(&run));
     }
     Ok(score(printable(&id), records.steps(), points, alerts, expected))

@@ -9,6 +9,7 @@ mod clients;
 mod common;
 mod corpus;
 mod databases;
+mod delivery;
 mod feeds;
 mod forecasts;
 mod inspect;
