@@ -133,6 +133,8 @@ pub const ALERTS_KEPT: usize = 256;
 pub struct AlertLog {
     alerts: Vec<Alert>,
     dropped: u64,
+    /// How many are open. Mostly none is, and detectors ask with every record.
+    open: usize,
 }
 
 impl AlertLog {
@@ -160,9 +162,12 @@ impl AlertLog {
                 .iter()
                 .position(|kept| kept.cleared_at_step.is_some())
                 .unwrap_or(0);
-            self.alerts.remove(oldest_closed);
+            if self.alerts.remove(oldest_closed).cleared_at_step.is_none() {
+                self.open -= 1;
+            }
             self.dropped += 1;
         }
+        self.open += usize::from(alert.cleared_at_step.is_none());
         self.alerts.push(alert);
     }
 
@@ -170,6 +175,7 @@ impl AlertLog {
     pub fn clear(&mut self, kind: &str, step: u64) {
         if let Some(open) = self.open_mut(kind) {
             open.cleared_at_step = Some(step);
+            self.open -= 1;
         }
     }
 
@@ -182,6 +188,9 @@ impl AlertLog {
 
     /// The open alert of this kind.
     pub fn open(&self, kind: &str) -> Option<&Alert> {
+        if self.open == 0 {
+            return None;
+        }
         self.alerts
             .iter()
             .rev()
@@ -189,6 +198,9 @@ impl AlertLog {
     }
 
     fn open_mut(&mut self, kind: &str) -> Option<&mut Alert> {
+        if self.open == 0 {
+            return None;
+        }
         self.alerts
             .iter_mut()
             .rev()

@@ -43,6 +43,10 @@ pub struct Activations {
 }
 
 impl Detector for Activations {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::ActivationNorm]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         let value = row
             .value(Quantity::ActivationNorm)

@@ -8,11 +8,9 @@
 //! is open tells of the rise itself. Clears when the best level is nearly reached again (a
 //! quarter of the way).
 
-use std::collections::VecDeque;
-
 use super::loss_spike;
 use super::restart::Restart;
-use super::robust::middle;
+use super::robust::{Ordered, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -43,7 +41,7 @@ const REMEDY: &str = "Compare with a sibling run; restart from a checkpoint befo
 /// The detector.
 #[derive(Debug, Default)]
 pub struct Divergence {
-    last: VecDeque<f64>,
+    last: Ordered<WIDTH>,
     points: u32,
     first: Option<f64>,
     best: Option<Best>,
@@ -66,6 +64,10 @@ struct Best {
 }
 
 impl Detector for Divergence {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = rate;
@@ -85,21 +87,11 @@ impl Detector for Divergence {
         // Where a loss passes through zero, shares of it mean nothing.
         self.has_sign |= loss <= 0.0;
         self.points = self.points.saturating_add(1);
-        if self.last.len() >= WIDTH {
-            self.last.pop_front();
-        }
-        self.last.push_back(loss);
+        self.last.push(loss);
         if self.last.len() < WIDTH || self.has_sign {
             return;
         }
-        let mut values = [0.0; WIDTH];
-        for (slot, value) in values.iter_mut().zip(&self.last) {
-            *slot = *value;
-        }
-        let level = middle(&mut values);
-        // The values below the median stand before it.
-        let low = values.get_mut(..WIDTH / 2).map_or(level, middle);
-        self.judge(row.step(), (level, low), &mut values, context, alerts);
+        self.judge(row.step(), context, alerts);
     }
 
     fn rewound(&mut self, step: u64) {
@@ -117,14 +109,8 @@ impl Divergence {
         (self.noted, self.warned) = (0, 0);
     }
 
-    fn judge(
-        &mut self,
-        step: u64,
-        (level, low): (f64, f64),
-        values: &mut [f64],
-        context: &Context,
-        alerts: &mut AlertLog,
-    ) {
+    fn judge(&mut self, step: u64, context: &Context, alerts: &mut AlertLog) {
+        let level = self.last.median();
         let first = *self.first.get_or_insert(level);
         let Some(best) = self.best.filter(|best| level > best.loss) else {
             self.best = Some(Best {
@@ -144,10 +130,10 @@ impl Divergence {
         if level <= best.loss * (1.0 + RISE) || restarted {
             return self.not_above();
         }
-        values
-            .iter_mut()
-            .for_each(|value| *value = (*value - level).abs());
-        let error = 1.4826 * 1.25 * middle(values) / (WIDTH as f64).sqrt();
+        let values = self.last.ascending();
+        let low = values.get(WIDTH / 4).copied().unwrap_or(level);
+        let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
+        let error = 1.4826 * 1.25 * middle(&mut deviations) / (WIDTH as f64).sqrt();
         let limit = best.loss + (RISE * best.loss).max(STANDARD_ERRORS * error);
         if level <= limit {
             return self.not_above();

@@ -58,6 +58,10 @@ pub struct GradientSurge {
 }
 
 impl Detector for GradientSurge {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::GradNorm]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let gradient = row
             .value(Quantity::GradNorm)

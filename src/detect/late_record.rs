@@ -38,6 +38,10 @@ pub struct LateRecord {
 }
 
 impl Detector for LateRecord {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::WallTime, Quantity::Elapsed, Quantity::EvalLoss]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let evaluates = row.has(Quantity::EvalLoss);
         let time = row.value(Quantity::WallTime).or(row.value(Quantity::Elapsed));

@@ -33,6 +33,10 @@ pub struct LearningRate {
 }
 
 impl Detector for LearningRate {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(rate) = row
             .value(Quantity::LearningRate)

@@ -65,6 +65,10 @@ pub struct Logits {
 }
 
 impl Detector for Logits {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::AttentionLogit, Quantity::LogPartition]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         if let Some(logit) = row.value(Quantity::AttentionLogit).filter(|logit| *logit > 0.0) {
             self.watch_attention(row.step(), logit, context, alerts);

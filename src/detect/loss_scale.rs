@@ -45,6 +45,10 @@ pub struct LossScale {
 }
 
 impl Detector for LossScale {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::LossScale]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(scale) = row
             .value(Quantity::LossScale)

@@ -21,7 +21,7 @@
 use std::collections::VecDeque;
 
 use super::restart::Restart;
-use super::robust::{Cadence, Level, WINDOW, Window, middle};
+use super::robust::{Cadence, Level, Ordered, WINDOW, Window, middle};
 use super::thresholds::Thresholds;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -94,12 +94,14 @@ const RESTART_REMEDY: &str = "Nothing, if it was planned; otherwise look at how 
 #[derive(Debug, Default)]
 pub struct LossSpike {
     /// The last losses outside spikes.
-    recent: VecDeque<f64>,
+    recent: Ordered<RECENT>,
     /// The learning rates at them.
     rates: VecDeque<f64>,
     rate: f64,
     peak_rate: f64,
-    /// Rises of the last hundred of them, with a single high one here and there.
+    /// The last hundred of them, with a single high one here and there, each over its level:
+    /// the logarithm is the rise, and is taken when it is needed. Rises themselves where
+    /// the loss has a sign.
     rises: Window,
     gradient: Window,
     cadence: Cadence,
@@ -144,6 +146,10 @@ struct Open {
 }
 
 impl Detector for LossSpike {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         self.thresholds = context.thresholds;
         if let Some(rate) = row.value(Quantity::LearningRate).filter(|rate| rate.is_finite()) {
@@ -169,12 +175,15 @@ impl Detector for LossSpike {
             self.forget_level();
         }
         self.quiet = self.quiet.saturating_sub(1);
-        self.has_sign |= loss <= 0.0;
+        if loss <= 0.0 && !self.has_sign {
+            self.has_sign = true;
+            self.rises.map(f64::ln);
+        }
         if self.start.len() < 20 {
             self.start.push(loss);
             self.start_level = middle(&mut self.start.clone());
         }
-        let before = self.recent.back().copied().unwrap_or(f64::NAN);
+        let before = self.recent.newest().unwrap_or(f64::NAN);
         if self.restart.noticed(loss, gradient, before) {
             self.starts_anew(step, loss, before, alerts);
         }
@@ -185,19 +194,24 @@ impl Detector for LossSpike {
                 return; // What happens in a spike is no baseline.
             }
         } else if let Some(level) = level {
-            let rise = self.rise(loss, level);
-            if self.is_spike(step, loss, level, rise, gradient) {
-                self.raise(step, loss, level, rise, gradient, alerts);
-                self.rises.push(-rise);
+            let over = self.over_level(loss, level);
+            let spike = !self.is_usual(over) && {
+                let rise = self.rise(over);
+                let spike = self.is_spike(step, loss, level, rise, gradient);
+                if spike {
+                    self.raise(step, loss, level, rise, gradient, alerts);
+                }
+                spike
+            };
+            self.rises.push(over);
+            if spike {
                 return;
             }
-            self.rises.push(-rise);
         }
-        if self.recent.len() >= RECENT {
-            self.recent.pop_front();
+        if self.rates.len() >= RECENT {
             self.rates.pop_front();
         }
-        self.recent.push_back(loss);
+        self.recent.push(loss);
         self.rates.push_back(self.rate);
         if let Some(gradient) = gradient.filter(|gradient| *gradient > 0.0) {
             self.gradient.push(gradient);
@@ -241,44 +255,46 @@ impl LossSpike {
 
     /// Median of the last records.
     fn level(&self) -> Option<f64> {
-        let mut values = [0.0; RECENT];
-        let values = values.get_mut(..self.recent.len())?;
-        for (slot, value) in values.iter_mut().zip(&self.recent) {
-            *slot = *value;
-        }
         let in_the_middle = self.first_step.is_some_and(|first| first >= IN_THE_MIDDLE);
-        match values.len() {
+        match self.recent.len() {
             0 => None,
             ..VERY_FEW if !in_the_middle => None,
             // The beginning may fall fast: the largest.
-            ..LEAST_RECENT if !in_the_middle => values.iter().copied().reduce(f64::max),
-            _ => Some(middle(values)),
+            ..LEAST_RECENT if !in_the_middle => self.recent.ascending().last().copied(),
+            _ => Some(self.recent.median()),
         }
     }
 
-    /// How far `loss` lies above the level, in logarithms; for a loss with a sign as a
-    /// share of its level or of where it began.
-    fn rise(&self, loss: f64, level: f64) -> f64 {
+    /// `loss` over its level; for a loss with a sign how far it lies above, as a share of
+    /// its level or of where it began.
+    fn over_level(&self, loss: f64, level: f64) -> f64 {
         if self.has_sign {
             let scale = level.abs().max(self.start_level.abs()).max(1e-9);
             return (loss - level) / scale;
         }
-        (loss / level).ln()
+        loss / level
+    }
+
+    /// How far a loss lies above its level, in logarithms unless it has a sign.
+    fn rise(&self, over: f64) -> f64 {
+        if self.has_sign { over } else { over.ln() }
+    }
+
+    /// True when a rise is too small for a spike beyond all rounding: nearly always.
+    fn is_usual(&self, over: f64) -> bool {
+        !self.has_sign && over < (1.0 + self.thresholds.loss_spike_rise) * (1.0 - 1e-9)
     }
 
     /// What rises are usual, so far as is known.
     fn usual(&self) -> Usual {
-        // The window holds them with their sign changed, for its smallest to be the largest.
-        let mut rises: Vec<f64> = self.rises.last(WINDOW).collect();
+        let mut rises: Vec<f64> = self.rises.last(WINDOW).map(|over| -self.rise(over)).collect();
         rises.sort_unstable_by(f64::total_cmp);
         let at = |index: usize| rises.get(index).map_or(0.0, |rise| -*rise);
         let median = at(rises.len() / 2);
         Usual {
             largest: at(rises.len() / TOLERATED_ONE_IN).max(0.0),
             median,
-            spread: self
-                .rises
-                .level()
+            spread: Level::of(rises.clone())
                 .spread
                 .max((at(rises.len() / 10) - median) / NINE_TENTHS),
         }

@@ -55,6 +55,15 @@ enum Fault {
 }
 
 impl Detector for NonFinite {
+    fn watches(&self) -> &'static [Quantity] {
+        &[
+            Quantity::TrainLoss,
+            Quantity::EvalLoss,
+            Quantity::GradNorm,
+            Quantity::LossScale,
+        ]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         self.has_loss_scale |= row.has(Quantity::LossScale);
         let train = row.value(Quantity::TrainLoss);

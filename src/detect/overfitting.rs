@@ -31,6 +31,10 @@ pub struct Overfitting {
 }
 
 impl Detector for Overfitting {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::EvalLoss]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
             self.first_train.get_or_insert(loss);

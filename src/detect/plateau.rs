@@ -31,6 +31,10 @@ pub struct Plateau {
 }
 
 impl Detector for Plateau {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = Some(rate);

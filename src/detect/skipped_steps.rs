@@ -36,6 +36,10 @@ pub struct SkippedSteps {
 }
 
 impl Detector for SkippedSteps {
+    fn watches(&self) -> &'static [Quantity] {
+        &Quantity::ALL
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let first = *self.first.get_or_insert(step);

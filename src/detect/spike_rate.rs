@@ -8,6 +8,7 @@ use super::loss_spike;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
+use crate::metric::Quantity;
 
 const KIND: &str = "spike_rate";
 const SPIKES: usize = 3;
@@ -25,6 +26,10 @@ pub struct SpikeRate {
 }
 
 impl Detector for SpikeRate {
+    fn watches(&self) -> &'static [Quantity] {
+        &Quantity::ALL
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let newest = alerts

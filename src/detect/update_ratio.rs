@@ -35,6 +35,10 @@ pub struct UpdateRatio {
 }
 
 impl Detector for UpdateRatio {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::UpdateRatio, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = Some(rate);

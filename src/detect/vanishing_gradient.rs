@@ -30,6 +30,10 @@ pub struct VanishingGradient {
 }
 
 impl Detector for VanishingGradient {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::GradNorm]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(gradient) = row
             .value(Quantity::GradNorm)

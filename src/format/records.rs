@@ -67,7 +67,11 @@ impl Records {
 
     /// Record number `index`; reading past the end yields a record without values.
     pub fn row(&self, index: usize) -> Row<'_> {
-        Row { records: self, index }
+        Row {
+            records: self,
+            index,
+            present: self.present.get(index).copied().unwrap_or_default(),
+        }
     }
 
     /// All records in file order.
@@ -95,6 +99,7 @@ impl Records {
 pub struct Row<'a> {
     records: &'a Records,
     index: usize,
+    present: u16,
 }
 
 impl Row<'_> {
@@ -104,13 +109,23 @@ impl Row<'_> {
     }
 
     /// The value of `quantity`: `None` when it was not logged here.
+    #[inline]
     pub fn value(&self, quantity: Quantity) -> Option<f64> {
-        self.records.value(self.index, quantity)
+        if self.present & (1 << quantity.index()) == 0 {
+            return None;
+        }
+        self.records.columns[quantity.index()].get(self.index).copied()
+    }
+
+    /// The quantities logged here, as a mask by [`Quantity::index`].
+    #[inline]
+    pub fn present(&self) -> u16 {
+        self.present
     }
 
     /// The quantities logged here and their values, in the order of [`Quantity::ALL`].
     pub fn values(&self) -> impl Iterator<Item = (Quantity, f64)> + '_ {
-        let mut left = self.records.present.get(self.index).copied().unwrap_or_default();
+        let mut left = self.present;
         std::iter::from_fn(move || {
             let quantity = *Quantity::ALL.get(left.trailing_zeros() as usize)?;
             left &= left - 1;
@@ -124,8 +139,9 @@ impl Row<'_> {
     }
 
     /// True when the record has `quantity`, whatever its value.
+    #[inline]
     pub fn has(&self, quantity: Quantity) -> bool {
-        self.value(quantity).is_some()
+        self.present & (1 << quantity.index()) != 0
     }
 }
 

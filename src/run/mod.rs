@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::alert::{Alert, AlertLog, FAILURE, Severity};
 use crate::detect::thresholds::Thresholds;
-use crate::detect::{Context, Detector, detectors};
+use crate::detect::{Context, Watcher, detectors};
 use crate::format::hints::{Fact, Hints};
 use crate::format::records::Row;
 use crate::format::{BadLine, Column, Decoded};
@@ -101,7 +101,7 @@ pub struct Run {
     borrowed: Borrowed,
     first_step: Option<u64>,
     last_step: u64,
-    detectors: Vec<Box<dyn Detector>>,
+    detectors: Vec<Watcher>,
     context: Context,
     restarted: bool,
     failed_at: Option<u64>,
