@@ -12,6 +12,8 @@ use crate::metric::Quantity;
 pub struct Records {
     steps: Vec<u64>,
     present: Vec<u16>,
+    /// Which columns have values.
+    begun: u16,
     columns: [Vec<f64>; Quantity::COUNT],
 }
 
@@ -47,12 +49,18 @@ impl Records {
         let row = self.steps.len();
         self.steps.push(step);
         self.present.push(present);
-        for (index, column) in self.columns.iter_mut().enumerate() {
+        let mut fresh = present & !self.begun;
+        while fresh != 0 {
+            self.columns[fresh.trailing_zeros() as usize].resize(row, f64::NAN);
+            fresh &= fresh - 1;
+        }
+        self.begun |= present;
+        let mut left = self.begun;
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
             let logged = present & (1 << index) != 0;
-            if logged || !column.is_empty() {
-                column.resize(row, f64::NAN);
-                column.push(if logged { values[index] } else { f64::NAN });
-            }
+            self.columns[index].push(if logged { values[index] } else { f64::NAN });
+            left &= left - 1;
         }
     }
 
@@ -88,6 +96,7 @@ impl Records {
     pub fn clear(&mut self) {
         self.steps.clear();
         self.present.clear();
+        self.begun = 0;
         for column in &mut self.columns {
             column.clear();
         }

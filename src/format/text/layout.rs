@@ -29,6 +29,8 @@ struct Layout {
     numbers: Vec<Number>,
     /// What follows the last number.
     end: Words,
+    /// Its lines may hold a time of day.
+    timed: bool,
 }
 
 /// The words between two numbers. There are blanks around them or there are none, but
@@ -48,6 +50,25 @@ impl Words {
             blank_after: text.trim_ascii_end().len() < text.len(),
             words: words.into(),
         }
+    }
+
+    /// True when a colon may stand between two digits, here or in the words themselves.
+    fn may_part_a_time(&self) -> bool {
+        let bare = |blank: bool, end: Option<&u8>| !blank && end == Some(&b':');
+        let alone = self.words.len() == 1 && bare(self.blank_before || self.blank_after, self.words.first());
+        let at_start =
+            bare(self.blank_before, self.words.first()) && self.words.get(1).is_some_and(u8::is_ascii_digit);
+        alone || at_start || self.holds_a_time()
+    }
+
+    /// True when a colon stands between two digits of the words, or behind the digit that
+    /// they end with.
+    fn holds_a_time(&self) -> bool {
+        self.words
+            .windows(3)
+            .any(|three| matches!(three, [one, b':', two] if one.is_ascii_digit() && two.is_ascii_digit()))
+            || (self.words.last() == Some(&b':')
+                && self.words.iter().rev().nth(1).is_some_and(u8::is_ascii_digit))
     }
 
     /// What follows the words at the start of `text`.
@@ -101,26 +122,30 @@ impl Unit {
     }
 }
 
-/// What a known layout read from a line.
-#[derive(Clone, Debug, Default)]
+/// What a known layout read from a line, besides its values.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Read {
-    /// The values.
-    pub draft: Draft,
     /// The planned number of steps.
     pub total: Option<u64>,
+    /// The line may hold a time of day.
+    pub timed: bool,
 }
 
 impl Layouts {
     /// Reads a line through the first layout that fits it.
-    pub fn read(&mut self, line: &[u8], out: &mut Decoded) -> Option<Read> {
+    pub fn read(&mut self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<Read> {
         for index in 0..self.known.len() {
-            let read = self.known.get(index).and_then(|layout| layout.read(line, out));
+            let read = self
+                .known
+                .get(index)
+                .and_then(|layout| layout.read(line, draft, out));
             if read.is_some() {
                 if index > 0 {
                     self.known.swap(0, index);
                 }
                 return read;
             }
+            *draft = Draft::default();
         }
         None
     }
@@ -147,8 +172,11 @@ impl Layouts {
 }
 
 impl Layout {
-    fn read(&self, line: &[u8], out: &mut Decoded) -> Option<Read> {
-        let mut read = Read::default();
+    fn read(&self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<Read> {
+        let mut read = Read {
+            total: None,
+            timed: self.timed,
+        };
         let mut rest = line;
         for number in &self.numbers {
             rest = number.before.strip(rest)?;
@@ -157,9 +185,9 @@ impl Layout {
                 meaning => {
                     let (value, length) = exact_number(rest)?;
                     match meaning {
-                        Meaning::Step => read.draft.step = Some(whole(value)?),
+                        Meaning::Step => draft.step = Some(whole(value)?),
                         Meaning::Total => read.total = Some(whole(value)?),
-                        Meaning::Value(role, unit) => read.draft.set(role, unit.apply(value), out),
+                        Meaning::Value(role, unit) => draft.set(role, unit.apply(value), out),
                         Meaning::Nothing => {}
                     }
                     length
@@ -201,7 +229,13 @@ impl Layout {
             words_from = at;
         }
         let end = Words::of(bytes.get(words_from..)?);
-        let mut layout = Layout { numbers, end };
+        let behind_a_number = numbers.iter().skip(1).map(|number| &number.before);
+        let mut layout = Layout {
+            timed: behind_a_number.chain([&end]).any(Words::may_part_a_time)
+                || numbers.first().is_some_and(|number| number.before.holds_a_time()),
+            numbers,
+            end,
+        };
         // The step that the grammar found, and the total.
         if let Some(step) = fields.step {
             layout.give(&tokens, Meaning::Step, step as f64, Unit::Itself, None)?;
@@ -355,13 +389,15 @@ fn word_length(text: &[u8]) -> Option<usize> {
 /// The plain number at the start of `text` and its length; `None` for anything that a
 /// grammar might read in another way.
 fn exact_number(text: &[u8]) -> Option<(f64, usize)> {
-    if let Some((value, length)) = leading_number(text)
-        && !matches!(
-            text.get(length),
-            Some(b'.' | b',' | b'+' | b'-' | b'e' | b'E' | b'0'..=b'9')
-        )
-    {
-        return Some((value, length));
+    if let Some((value, length)) = leading_number(text) {
+        // The token goes on to the last digit that only such characters part from it.
+        let behind = text.get(length..).unwrap_or_default();
+        let next = behind
+            .iter()
+            .find(|byte| !matches!(byte, b'.' | b',' | b'+' | b'-' | b'e' | b'E'));
+        if !next.is_some_and(u8::is_ascii_digit) {
+            return Some((value, length));
+        }
     }
     let length = token_length(text)?;
     let token = std::str::from_utf8(text.get(..length)?).ok()?;

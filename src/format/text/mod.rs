@@ -253,18 +253,19 @@ impl TextDecoder {
             return true;
         }
         draft.step = fields.step.or(draft.step);
-        self.finish(draft, piece.as_bytes(), out)
+        self.finish(&mut draft, piece.as_bytes(), true, out)
     }
 
     /// Adds what a line said; false when it repeats what is known.
-    fn finish(&mut self, mut draft: Draft, line: &[u8], out: &mut Decoded) -> bool {
+    fn finish(&mut self, draft: &mut Draft, line: &[u8], timed: bool, out: &mut Decoded) -> bool {
         let step = draft.step.or(self.last_step);
         if let Some(step) = step
-            && !self.repeats.is_news(step, &mut draft, wrapper::rank(line))
+            && !self.repeats.is_news(step, draft, wrapper::rank(line))
         {
             return false;
         }
-        if !draft.has(Quantity::Elapsed)
+        if timed
+            && !draft.has(Quantity::Elapsed)
             && !draft.has(Quantity::WallTime)
             && let Some(time) = self.clock.read(line)
         {
@@ -279,7 +280,7 @@ impl TextDecoder {
                 draft.push(step, out);
             }
             // An evaluation before the first step belongs to the step that follows.
-            None => self.pending = Some(draft),
+            None => self.pending = Some(draft.clone()),
         }
         true
     }
@@ -323,11 +324,12 @@ fn loss_scale(line: &str) -> Option<f64> {
 
 impl LineDecoder for TextDecoder {
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
+        let mut draft = Draft::default();
         if let Some(layouts) = &mut self.layouts
-            && let Some(read) = layouts.read(line, out)
+            && let Some(read) = layouts.read(line, &mut draft, out)
         {
             out.total_steps = read.total.or(out.total_steps);
-            if !self.finish(read.draft, line, out) {
+            if !self.finish(&mut draft, line, read.timed, out) {
                 out.ignored += 1;
             }
             return;
