@@ -78,12 +78,16 @@ impl Detector for FrozenMetric {
 
 /// The power of ten that brings a positive value between 100 and 1000.
 fn scale_to_hundreds(value: f64) -> f64 {
-    /// 10 to the power of -330 and up.
-    static POWERS: std::sync::LazyLock<Vec<f64>> =
-        std::sync::LazyLock::new(|| (-330..=330).map(|power| 10f64.powi(power)).collect());
+    /// Powers of ten from the least one of usual gradient norms on.
+    const POWERS: [f64; 25] = [
+        1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4,
+        1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+    ];
     let power = |exponent: i32| {
-        let index = usize::try_from(exponent + 330).unwrap_or_default();
-        POWERS.get(index).copied().unwrap_or(f64::NAN)
+        let usual = usize::try_from(exponent + 12)
+            .ok()
+            .and_then(|index| POWERS.get(index));
+        usual.copied().unwrap_or_else(|| 10f64.powi(exponent))
     };
     // The binary exponent gives the decimal one or the one below it: log10(2) is 0.30103.
     let binary = (value.to_bits() >> 52) as i32 - 1023;

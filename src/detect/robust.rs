@@ -133,9 +133,8 @@ impl<const N: usize> Ordered<N> {
         };
         let leaving = std::mem::replace(slot, value);
         self.next = (self.next + 1) % N;
-        let known = self.ascending.get_mut(..self.length).unwrap_or_default();
-        let at = below(known, value);
         if self.length < N {
+            let at = below(self.ascending(), value);
             self.length += 1;
             if let Some(moved) = self.ascending.get_mut(at..self.length) {
                 moved.rotate_right(1);
@@ -146,19 +145,15 @@ impl<const N: usize> Ordered<N> {
             return;
         }
         // Only what lies between the value that leaves and the one that comes moves.
-        let from = below(known, leaving);
-        let (to, moved) = if at > from {
-            (at - 1, known.get_mut(from..at))
+        let known = &mut self.ascending;
+        let (from, at) = (below(known, leaving), below(known, value));
+        let to = if at > from {
+            known.copy_within(from + 1..at, from);
+            at - 1
         } else {
-            (at, known.get_mut(at..=from))
+            known.copy_within(at..from.min(N - 1), at + 1);
+            at
         };
-        if let Some(moved) = moved {
-            if at > from {
-                moved.copy_within(1.., 0);
-            } else {
-                moved.copy_within(..moved.len() - 1, 1);
-            }
-        }
         if let Some(slot) = known.get_mut(to) {
             *slot = value;
         }

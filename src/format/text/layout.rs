@@ -31,6 +31,8 @@ struct Layout {
     end: Words,
     /// Its lines may hold a time of day.
     timed: bool,
+    /// See [`Fields::counts`].
+    counts: Option<u64>,
 }
 
 /// The words between two numbers. There are blanks around them or there are none, but
@@ -129,6 +131,8 @@ pub struct Read {
     pub total: Option<u64>,
     /// The line may hold a time of day.
     pub timed: bool,
+    /// See [`Fields::counts`].
+    pub counts: Option<u64>,
 }
 
 impl Layouts {
@@ -176,6 +180,7 @@ impl Layout {
         let mut read = Read {
             total: None,
             timed: self.timed,
+            counts: self.counts,
         };
         let mut rest = line;
         for number in &self.numbers {
@@ -233,14 +238,16 @@ impl Layout {
         let mut layout = Layout {
             timed: behind_a_number.chain([&end]).any(Words::may_part_a_time)
                 || numbers.first().is_some_and(|number| number.before.holds_a_time()),
+            counts: fields.counts,
             numbers,
             end,
         };
         // The step that the grammar found, and the total.
-        if let Some(step) = fields.step {
+        let said = fields.counts.is_none();
+        if let Some(step) = fields.step.filter(|_| said) {
             layout.give(&tokens, Meaning::Step, step as f64, Unit::Itself, None)?;
         }
-        if let Some(total) = fields.total {
+        if let Some(total) = fields.total.filter(|_| said) {
             layout.give(&tokens, Meaning::Total, total as f64, Unit::Itself, None)?;
         }
         let start = bytes.as_ptr() as usize;
@@ -422,6 +429,9 @@ mod tests {
         "step:{s}/6000 train_loss:{a} train_time:{b}ms step_avg:{c}ms",
         "2026-11-23 22:35:{s},545 - INFO - train - step {s}/4000 | loss {a} | lr {b} | grad_norm {c} | {d} tok/s",
         "s:{s} trl:{a} lr:{b} norm:{c}",
+        "{'loss': {a}, 'grad_norm': {b}, 'learning_rate': {c}, 'epoch': {d}}",
+        "{'loss': '{a}', 'learning_rate': '{b}', 'epoch': '{c}'}",
+        "{'eval_loss': {a}, 'eval_runtime': {b}, 'epoch': {c}}",
         "step {s}/19560 | loss {a} (+0.12z)| norm {b} (-0.50z)| lr {c} | {d} ms | 45.6% bf16 MFU | 2278901 tok/s",
         "Step {s} | loss:{a} lr:{b} tokens_per_second_per_gpu:{c} grad_norm:{d} ",
         "completed step: {s}, seconds: {a}, TFLOP/s/device: {b}, loss: {c}, lm_loss: {d}",

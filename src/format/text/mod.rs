@@ -47,6 +47,9 @@ pub struct Fields<'a> {
     /// before it nor from how large a number is. Another line with the same words may
     /// then be read without asking the grammar.
     pub alone: bool,
+    /// The same but for the step and the planned number of steps, which the grammar counts:
+    /// the line is worth this many, see [`Grammar::count`].
+    pub counts: Option<u64>,
 }
 
 /// Whether a line belongs to a grammar.
@@ -66,6 +69,13 @@ pub enum Match {
 pub trait Grammar: Send {
     /// Finds the metrics of a line that has been freed of wrappers.
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match;
+
+    /// The step and the planned number of steps of a line with the words of one that was
+    /// worth `lines`, see [`Fields::counts`]. It stands in for parsing the line.
+    fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
+        let _ = lines;
+        (None, None)
+    }
 }
 
 /// A text format: a name and its grammar.
@@ -242,7 +252,7 @@ impl TextDecoder {
         }
         if let Some(layouts) = &mut self.layouts
             && self.plain
-            && fields.alone
+            && (fields.alone || fields.counts.is_some())
             && !out.remapped
         {
             layouts.learn(piece, &fields, &self.roles);
@@ -328,7 +338,11 @@ impl LineDecoder for TextDecoder {
         if let Some(layouts) = &mut self.layouts
             && let Some(read) = layouts.read(line, &mut draft, out)
         {
-            out.total_steps = read.total.or(out.total_steps);
+            let mut total = read.total;
+            if let Some(lines) = read.counts {
+                (draft.step, total) = self.grammar.count(lines);
+            }
+            out.total_steps = total.or(out.total_steps);
             if !self.finish(&mut draft, line, read.timed, out) {
                 out.ignored += 1;
             }
