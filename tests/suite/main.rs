@@ -12,6 +12,7 @@ mod databases;
 mod delivery;
 mod feeds;
 mod forecasts;
+mod fuzz;
 mod inspect;
 mod instability;
 mod live;
