@@ -6,6 +6,7 @@
 //! and the width of its blanks goes to the grammar.
 
 use crate::format::json_layout::{leading_number, strip};
+use crate::format::number;
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, Roles, whole};
 use crate::metric::{Quantity, Role};
@@ -189,6 +190,11 @@ impl Layout {
                 Meaning::Nothing => token_length(rest)?,
                 meaning => {
                     let (value, length) = exact_number(rest)?;
+                    // Grammars differ in what they take for a count, but for plain digits.
+                    let counts = matches!(meaning, Meaning::Step | Meaning::Total);
+                    if counts && !rest.get(..length)?.iter().all(u8::is_ascii_digit) {
+                        return None;
+                    }
                     match meaning {
                         Meaning::Step => draft.step = Some(whole(value)?),
                         Meaning::Total => read.total = Some(whole(value)?),
@@ -226,6 +232,11 @@ impl Layout {
                 before: Words::of(bytes.get(words_from..at)?),
                 meaning: Meaning::Nothing,
             });
+            // What is no number this time may be one the next, but for a date.
+            let token = std::str::from_utf8(bytes.get(at..at + length)?).ok()?;
+            if number::parse(token).is_none() && !is_date(token) {
+                return None;
+            }
             let value = exact_number(bytes.get(at..)?)
                 .filter(|(_, exact)| *exact == length)
                 .map(|(value, _)| value);
@@ -284,7 +295,18 @@ impl Layout {
                 layout.give(&tokens, meaning, *value, *unit, behind)
             })?;
         }
-        Some(layout)
+        // A number that this time could not be what it is may be it the next.
+        let stepless = fields.counts.is_none()
+            && !layout
+                .numbers
+                .iter()
+                .any(|number| number.meaning == Meaning::Step);
+        let unused = layout.numbers.iter().zip(&tokens);
+        let doubtful = unused
+            .filter(|(number, _)| number.meaning == Meaning::Nothing)
+            .filter_map(|(_, (_, value))| *value)
+            .any(|value| !value.is_finite() || (stepless && whole(value).is_none()));
+        (!doubtful).then_some(layout)
     }
 
     /// Gives a meaning to the one number that has this value; `None` when there is none,
@@ -339,6 +361,13 @@ fn is_time(role: Role) -> bool {
             ..
         }
     )
+}
+
+/// `2026-05-18`
+fn is_date(token: &str) -> bool {
+    let parts: Vec<&str> = token.split('-').collect();
+    let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.iter().all(digits) && matches!(parts.as_slice(), [year, _, _] if year.len() == 4)
 }
 
 fn skip_blanks(text: &[u8]) -> &[u8] {

@@ -198,6 +198,7 @@ fn damage(format: &str, dice: &mut Dice, seed: &[u8], other: &[u8]) -> Vec<u8> {
             mutate::records(dice, &mut records);
             content = mutate::block_file(&seed[..7], &records);
         }
+        "json" | "trainer_state" if framed => mutate::document(dice, &mut content),
         "tensorboard" | "wandb" | "swanlab" => mutate::bytes(dice, &mut content, other),
         _ if dice.one_in(4) => mutate::bytes(dice, &mut content, other),
         _ => mutate::lines(dice, &mut content, other),
@@ -226,7 +227,8 @@ fn read_files(
     // As its own format, whatever it has become.
     let _ = format.claim(&sample, names);
     let (batches, columns) = decode(format, content, names, true, dice);
-    if dice.one_in(4) {
+    let by_lines = matches!(format.decoder(&sample, names), Decoder::Lines(_));
+    if by_lines && dice.one_in(4) {
         // Remembered layouts are a matter of speed alone.
         let records = |batches: &[Decoded]| {
             let rows = batches.iter().flat_map(|batch| batch.records.rows());
@@ -287,7 +289,7 @@ const MLFLOW: &str = "
         INSERT INTO metrics SELECT 'loss', 4.0 - 0.01 * i, 1700000000000 + i, 'aaaa', i, 0 FROM n;";
 const TRACKIO: &str = "
     CREATE TABLE metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp, run_id, run_name, step, metrics);
-    CREATE TABLE configs (id INTEGER PRIMARY KEY, run_name, config, created_at);
+    CREATE TABLE configs (id INTEGER PRIMARY KEY, run_id, run_name, config, created_at);
     WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
         INSERT INTO metrics (timestamp, run_id, run_name, step, metrics)
         SELECT '2026-01-01T00:00:' || (10 + i), 'r', 'run', i, '{\"loss\": ' || (4.0 - 0.01 * i) || ', \"lr\": 1e-3}' FROM n;";

@@ -355,3 +355,55 @@ pub fn records(dice: &mut Dice, records: &mut Vec<Vec<u8>>) {
         }
     }
 }
+
+/// Damages the values of a document that stays one; nothing happens to what is none.
+pub fn document(dice: &mut Dice, content: &mut Vec<u8>) {
+    let Ok(mut document) = serde_json::from_slice::<serde_json::Value>(content) else {
+        return;
+    };
+    for _ in 0..=dice.below(4) {
+        value(dice, &mut document);
+    }
+    *content = serde_json::to_vec(&document).unwrap();
+}
+
+fn value(dice: &mut Dice, at: &mut serde_json::Value) {
+    use serde_json::{Value, json};
+    let deeper = !dice.one_in(6);
+    match at {
+        Value::Array(items) if deeper && !items.is_empty() => {
+            let index = dice.below(items.len());
+            match dice.below(8) {
+                0 => drop(items.remove(index)),
+                1 => items.insert(index, items[index].clone()),
+                2 => items.rotate_left(index),
+                _ => value(dice, &mut items[index]),
+            }
+        }
+        Value::Object(fields) if deeper && !fields.is_empty() => {
+            let index = dice.below(fields.len());
+            let key = fields.keys().nth(index).cloned().unwrap_or_default();
+            match dice.below(8) {
+                0 => drop(fields.remove(&key)),
+                _ => value(dice, &mut fields[&key]),
+            }
+        }
+        other => {
+            let odd = [
+                json!(null),
+                json!([]),
+                json!({}),
+                json!(true),
+                json!(-1),
+                json!(u64::MAX),
+                json!(1e308),
+                json!(0.5),
+            ];
+            *other = if dice.one_in(2) {
+                json!(dice.pick(NUMBERS))
+            } else {
+                odd[dice.below(odd.len())].clone()
+            };
+        }
+    }
+}
