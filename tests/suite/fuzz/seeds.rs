@@ -124,7 +124,9 @@ pub fn all(names: &Names) -> BTreeMap<&'static str, Vec<Seed>> {
                 continue;
             };
             // A document is nothing when it is cut.
-            let document = content.starts_with(b"{") && content.ends_with(b"}") && content.len() < 1 << 18;
+            let document = content.starts_with(b"{")
+                && content.trim_ascii_end().ends_with(b"}")
+                && content.len() < 1 << 18;
             if !document {
                 content.truncate(MOST_BYTES);
             }
