@@ -295,7 +295,7 @@ impl Layout {
                 layout.give(&tokens, meaning, *value, *unit, behind)
             })?;
         }
-        // A number that this time could not be what it is may be it the next.
+        // A number that cannot be a step this time may be one the next.
         let stepless = fields.counts.is_none()
             && !layout
                 .numbers
@@ -305,7 +305,7 @@ impl Layout {
         let doubtful = unused
             .filter(|(number, _)| number.meaning == Meaning::Nothing)
             .filter_map(|(_, (_, value))| *value)
-            .any(|value| !value.is_finite() || (stepless && whole(value).is_none()));
+            .any(|value| stepless && whole(value).is_none());
         (!doubtful).then_some(layout)
     }
 
