@@ -34,6 +34,12 @@ pub enum Quantity {
     AttentionLogit,
     /// Logarithm of the softmax partition function of the output layer.
     LogPartition,
+    /// Steps that were skipped since the last record, because their gradient was not finite.
+    SkippedSteps,
+    /// Size of the activations: the largest, or a norm or root mean square of them.
+    ActivationNorm,
+    /// Norm of an update over the norm of the weights that it changes.
+    UpdateRatio,
     /// Samples seen since the start; stands in for nothing, kept for display.
     Samples,
     /// Fractional epoch; the step of last resort.
@@ -42,7 +48,7 @@ pub enum Quantity {
 
 impl Quantity {
     /// Number of quantities.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 16;
 
     /// All quantities, in the order of their discriminants.
     pub const ALL: [Quantity; Self::COUNT] = [
@@ -57,6 +63,9 @@ impl Quantity {
         Quantity::LossScale,
         Quantity::AttentionLogit,
         Quantity::LogPartition,
+        Quantity::SkippedSteps,
+        Quantity::ActivationNorm,
+        Quantity::UpdateRatio,
         Quantity::Samples,
         Quantity::Epoch,
     ];
@@ -80,6 +89,9 @@ impl Quantity {
             Quantity::LossScale => "loss_scale",
             Quantity::AttentionLogit => "max_attention_logit",
             Quantity::LogPartition => "log_z",
+            Quantity::SkippedSteps => "skipped_steps",
+            Quantity::ActivationNorm => "activation_norm",
+            Quantity::UpdateRatio => "update_to_weight",
             Quantity::Samples => "samples",
             Quantity::Epoch => "epoch",
         }
@@ -415,6 +427,64 @@ const NAMES: &[(Role, &[&str])] = &[
         ],
     ),
     (
+        Role::of(Quantity::SkippedSteps),
+        &[
+            "number_of_skipped_iterations",
+            "skipped_iterations",
+            "skipped_iters",
+            "skipped_steps",
+            "optim_step_skipped",
+            "optim_skipped_step",
+            "step_skipped",
+            "skipped",
+            "overflow",
+        ],
+    ),
+    (
+        Role::of(Quantity::ActivationNorm),
+        &[
+            "activation_norm",
+            "actv_norm",
+            "act_norm",
+            "activations_norm",
+            "activation_l2_norm",
+            "activation_rms",
+            "act_rms",
+            "activations_rms",
+            "residual_norm",
+            "residual_rms",
+            "resid_norm",
+            "resid_rms",
+            "hidden_norm",
+            "hidden_rms",
+            "final_hidden_norm",
+            "max_activation",
+            "activation_max",
+            "max_abs_activation",
+            "act_max",
+            "activations_max",
+            "train_activation_norm",
+            "train_residual_norm",
+        ],
+    ),
+    (
+        Role::of(Quantity::UpdateRatio),
+        &[
+            "update_to_weight",
+            "update_to_weight_ratio",
+            "update_weight_ratio",
+            "update_to_param_ratio",
+            "update_param_ratio",
+            "update_to_data_ratio",
+            "update_ratio",
+            "upd_ratio",
+            "train_update_ratio",
+            "optim_update_ratio",
+            "optim_update_to_weight",
+            "updates_ratio_total",
+        ],
+    ),
+    (
         Role::of(Quantity::Samples),
         &[
             "consumed_samples",
@@ -555,6 +625,10 @@ fn in_table(canonical: &str) -> Option<Fit> {
     })
 }
 
+/// Beginnings of the names of activations that are logged by module, as Composer does
+/// (`activations/max/model.blocks.0`): the first of them stands for all.
+const BY_MODULE: &[&str] = &["activations_max_", "activations_l2_norm_", "activation_norm_"];
+
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
 fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
@@ -574,6 +648,8 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         .is_some_and(|rest| rest.ends_with("group0") || OPTIMISERS.iter().any(|name| rest.contains(name)))
     {
         Role::of(Quantity::LearningRate)
+    } else if BY_MODULE.iter().any(|start| canonical.starts_with(start)) {
+        Role::of(Quantity::ActivationNorm)
     } else {
         return None;
     };

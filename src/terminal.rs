@@ -109,6 +109,10 @@ pub async fn run(
                     io::stdout().write_all(&bytes)?;
                     io::stdout().flush()?;
                 }
+                recall(&mut app, &snapshot, &notifier);
+                if let Some(failure) = deliverer.failures().pop() {
+                    app.notice = failure;
+                }
                 if app.frozen.is_none() {
                     draw_at = Some(draw_at.unwrap_or(drawn + FRAME).max(drawn + FRAME).min(Instant::now() + FRAME));
                 }
@@ -130,6 +134,18 @@ fn remember(app: &App, snapshot: &Snapshot, notifier: &mut Notifier) {
     for run in &snapshot.runs {
         for alert in run.alerts.iter().filter(|alert| app.is_acknowledged(run, alert)) {
             notifier.acknowledge(run, alert);
+        }
+    }
+}
+
+/// What the user has acknowledged before stays acknowledged.
+fn recall(app: &mut App, snapshot: &Snapshot, notifier: &Notifier) {
+    for run in &snapshot.runs {
+        for alert in run.open_alerts() {
+            if notifier.was_acknowledged(run, alert) && !app.is_muted(run, alert) {
+                app.acknowledged
+                    .insert((run.id.clone(), alert.kind, alert.raised_at_step));
+            }
         }
     }
 }

@@ -1,12 +1,11 @@
 //! How notices reach people: the terminal, a command, a webhook. All off until asked.
 //!
 //! Commands and webhooks run on a thread of their own; what fails is reported to the log
-//! of losscast and never stops anything.
+//! of losscast and to who shows it ([`Deliverer::failures`]), and never stops anything.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -20,6 +19,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notices that may wait; more are dropped, and that is said in the log.
 const WAITING: usize = 64;
+/// At the end, what is on its way may take so long.
+const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 
 /// What a terminal is made to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -106,7 +107,8 @@ pub fn body(format: Body, notice: &Notice) -> Value {
 pub struct Deliverer {
     channels: Channels,
     outbox: Option<SyncSender<Notice>>,
-    worker: Option<JoinHandle<()>>,
+    /// What has failed; it ends when everything has been delivered.
+    failed: Option<Receiver<String>>,
 }
 
 impl Deliverer {
@@ -115,19 +117,30 @@ impl Deliverer {
     /// # Errors
     /// When the system cannot start a thread.
     pub fn start(channels: Channels) -> std::io::Result<Deliverer> {
-        let (mut outbox, mut worker) = (None, None);
+        let (mut outbox, mut failed) = (None, None);
         if !channels.command.is_empty() || channels.webhook.is_some() {
             let (sender, inbox) = sync_channel(WAITING);
+            let (report, failures) = sync_channel(WAITING);
             let own = channels.clone();
             let thread = std::thread::Builder::new().name("deliver".to_owned());
-            worker = Some(thread.spawn(move || deliver_all(&own, &inbox))?);
-            outbox = Some(sender);
+            thread.spawn(move || deliver_all(&own, &inbox, &report))?;
+            (outbox, failed) = (Some(sender), Some(failures));
         }
         Ok(Deliverer {
             channels,
             outbox,
-            worker,
+            failed,
         })
+    }
+
+    /// True when notices go elsewhere than to the terminal.
+    pub fn has_elsewhere(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    /// What has failed since the last call, in sentences.
+    pub fn failures(&self) -> Vec<String> {
+        self.failed.iter().flat_map(Receiver::try_iter).collect()
     }
 
     /// Hands a notice on, and returns the bytes that are for the terminal.
@@ -145,25 +158,39 @@ impl Deliverer {
 impl Drop for Deliverer {
     fn drop(&mut self) {
         self.outbox = None;
-        // What is on its way may arrive; every delivery has an end of its own.
-        if let Some(worker) = self.worker.take() {
-            let _ = worker.join();
+        // What is on its way may arrive; what hangs must not keep the program from ending.
+        let started = Instant::now();
+        while let (Some(failed), Some(left)) = (&self.failed, LAST_DELIVERIES.checked_sub(started.elapsed()))
+        {
+            match failed.recv_timeout(left) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        if self.failed.is_some() {
+            tracing::warn!("ended before the last notices had been delivered");
         }
     }
 }
 
-fn deliver_all(channels: &Channels, inbox: &Receiver<Notice>) {
+fn deliver_all(channels: &Channels, inbox: &Receiver<Notice>, report: &SyncSender<String>) {
+    let failed = |message: String| {
+        tracing::warn!("{message}");
+        // Nobody need look at them.
+        let _ = report.try_send(message);
+    };
     for notice in inbox {
         if let Some((program, arguments)) = channels.command.split_first()
             && let Err(reason) = run(program, arguments, &notice, COMMAND_TIMEOUT)
         {
-            tracing::warn!("--on-alert {program}: {reason}");
+            failed(format!("--on-alert {}: {reason}", printable(program)));
         }
         if let Some(address) = &channels.webhook
             && let Err(reason) = post(address, &body(channels.body, &notice))
         {
             // The address may hold a secret: it is not repeated.
-            tracing::warn!("webhook: {reason}");
+            failed(format!("webhook: {}", printable(&reason)));
         }
     }
 }

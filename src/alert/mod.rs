@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// clock and not from a record.
 pub const STALL: &str = "stall";
 
+/// Kind of the alert for a run whose log says that it has failed.
+pub const FAILURE: &str = "failure";
+
 /// How much an alert should disturb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -61,6 +64,52 @@ pub struct Alert {
     pub remedy: &'static str,
 }
 
+impl Alert {
+    /// An alert of a kind, raised at a step and first seen there.
+    pub fn at(step: u64, kind: &'static str, severity: Severity) -> Alert {
+        Alert {
+            kind,
+            severity,
+            raised_at_step: step,
+            first_sign_step: step,
+            cleared_at_step: None,
+            value: f64::NAN,
+            threshold: f64::NAN,
+            projected: None,
+            message: String::new(),
+            remedy: "",
+        }
+    }
+
+    /// The sign was there earlier.
+    #[must_use]
+    pub fn since(mut self, step: u64) -> Alert {
+        self.first_sign_step = step;
+        self
+    }
+
+    /// The value that raised it, and the threshold that it passed.
+    #[must_use]
+    pub fn value(mut self, value: f64, threshold: f64) -> Alert {
+        (self.value, self.threshold) = (value, threshold);
+        self
+    }
+
+    /// Where the signal is going.
+    #[must_use]
+    pub fn foresees(mut self, projected: Option<Projection>) -> Alert {
+        self.projected = projected;
+        self
+    }
+
+    /// What happened, and what to do.
+    #[must_use]
+    pub fn says(mut self, message: String, remedy: &'static str) -> Alert {
+        (self.message, self.remedy) = (message, remedy);
+        self
+    }
+}
+
 /// The step at which a growing signal will pass a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Projection {
@@ -84,6 +133,8 @@ pub const ALERTS_KEPT: usize = 256;
 pub struct AlertLog {
     alerts: Vec<Alert>,
     dropped: u64,
+    /// How many are open. Mostly none is, and detectors ask with every record.
+    open: usize,
 }
 
 impl AlertLog {
@@ -111,9 +162,12 @@ impl AlertLog {
                 .iter()
                 .position(|kept| kept.cleared_at_step.is_some())
                 .unwrap_or(0);
-            self.alerts.remove(oldest_closed);
+            if self.alerts.remove(oldest_closed).cleared_at_step.is_none() {
+                self.open -= 1;
+            }
             self.dropped += 1;
         }
+        self.open += usize::from(alert.cleared_at_step.is_none());
         self.alerts.push(alert);
     }
 
@@ -121,6 +175,7 @@ impl AlertLog {
     pub fn clear(&mut self, kind: &str, step: u64) {
         if let Some(open) = self.open_mut(kind) {
             open.cleared_at_step = Some(step);
+            self.open -= 1;
         }
     }
 
@@ -133,6 +188,9 @@ impl AlertLog {
 
     /// The open alert of this kind.
     pub fn open(&self, kind: &str) -> Option<&Alert> {
+        if self.open == 0 {
+            return None;
+        }
         self.alerts
             .iter()
             .rev()
@@ -140,6 +198,9 @@ impl AlertLog {
     }
 
     fn open_mut(&mut self, kind: &str) -> Option<&mut Alert> {
+        if self.open == 0 {
+            return None;
+        }
         self.alerts
             .iter_mut()
             .rev()

@@ -69,8 +69,11 @@ impl Notifier {
                     continue;
                 }
                 let is_old = self.old.as_ref().is_some_and(|old| old.contains(&key));
+                // What came and went between two looks is told as long as the run goes on: a log
+                // may be written in large pieces.
+                let is_past = alert.cleared_at_step.is_some() && run.state != State::Training;
                 if is_old
-                    || alert.cleared_at_step.is_some()
+                    || is_past
                     || !self.rules.allow(&run.id, alert)
                     || self.history.knows(&key, alert.severity)
                 {
@@ -95,6 +98,11 @@ impl Notifier {
         if !self.history.acknowledged(&key) {
             self.history.remember(key, alert.severity, true);
         }
+    }
+
+    /// True when the user has seen this alert, perhaps before the program was last started.
+    pub fn was_acknowledged(&self, run: &RunView, alert: &Alert) -> bool {
+        self.history.acknowledged(&key(run, alert))
     }
 
     /// Notices held back because the run had too many.

@@ -37,22 +37,36 @@ impl Expected {
     /// True for what happens on purpose, or cannot be seen in records: neither
     /// asked for nor held against a detector.
     fn is_neutral(&self) -> bool {
-        ["planned", "resume", "hang"]
+        ["planned", "resume", "unclear_"]
             .iter()
             .any(|neutral| self.event_type.starts_with(neutral))
     }
 
+    /// True for a run that stands still, for a while or for good.
+    pub fn is_a_silence(&self) -> bool {
+        ["stall", "hang", "kill"]
+            .iter()
+            .any(|word| self.event_type.starts_with(word))
+    }
+
     /// True when the run goes on as before afterwards.
     fn recovers(&self) -> bool {
-        self.event_type.contains("recover") || self.event_type.contains("with_spike") || self.is_neutral()
+        self.event_type.contains("recover")
+            || self.event_type.contains("with_spike")
+            || self.event_type.starts_with("stall")
+            || self.event_type.starts_with("slow")
+            || self.is_neutral()
     }
 
     /// Kinds of alert that tell of it.
     fn kinds(&self) -> &'static [&'static str] {
         match self.event_type.as_str() {
-            event if event.starts_with("nan") => {
-                &["non_finite", "non_finite_gradient", "loss_scale_collapse"]
-            }
+            event if event.starts_with("nan") => &[
+                "non_finite",
+                "non_finite_eval",
+                "non_finite_gradient",
+                "loss_scale_collapse",
+            ],
             event if event.starts_with("loss_spike") => {
                 &["loss_spike", "divergence", "non_finite", "gradient_surge"]
             }
@@ -61,7 +75,9 @@ impl Expected {
             }
             event if event.starts_with("attention") => &["attention_logit"],
             event if event.starts_with("output_logit") => &["output_logit"],
-            event if event.starts_with("stall") => &["stall", "plateau", "slowdown"],
+            event if event.starts_with("activation") => &["activation_growth"],
+            event if event.starts_with("slow") => &["slowdown"],
+            _ if self.is_a_silence() => &["stall", "failure"],
             event if event.starts_with("grad") => &[
                 "gradient_surge",
                 "non_finite_gradient",
@@ -250,16 +266,8 @@ mod tests {
 
     fn alert(raised: u64, cleared: Option<u64>, severity: Severity) -> Alert {
         Alert {
-            kind: "loss_spike",
-            severity,
-            raised_at_step: raised,
-            first_sign_step: raised,
             cleared_at_step: cleared,
-            value: 5.0,
-            threshold: 3.0,
-            projected: None,
-            message: String::new(),
-            remedy: "",
+            ..Alert::at(raised, "loss_spike", severity).value(5.0, 3.0)
         }
     }
 

@@ -1,7 +1,7 @@
 //! `losscast backtest --alerts`: what the detectors raise in finished runs, and how that
 //! compares with the events that a manifest names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::alert::Severity;
 use crate::backtest::alerts::{Expected, RunScore, Totals, score, totals};
 use crate::cli;
+use crate::detect::thresholds::Thresholds;
 use crate::format::read_all;
 use crate::metric::{Names, Quantity};
 use crate::run::{Identity, Run};
@@ -18,6 +19,9 @@ use crate::source::discover::discover;
 use crate::text::printable;
 
 use super::report::SCHEMA_VERSION;
+
+/// Files of which it is said why they were left out, by reason.
+const LEFT_OUT_SHOWN: usize = 3;
 
 /// What was raised in all runs.
 pub struct AlertBacktest {
@@ -40,7 +44,7 @@ impl AlertBacktest {
 /// Reads the runs and takes their alerts.
 ///
 /// # Errors
-/// When the manifest cannot be read.
+/// When the manifest or the configuration cannot be read.
 pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
     let expected = settings.expect.as_deref().map(Manifest::read).transpose()?;
     let found = discover(&settings.source.reader(false).roots);
@@ -49,12 +53,13 @@ pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
         left_out: found.problems,
     };
     let names = settings.source.names();
+    let thresholds = settings.source.config()?.alerts.thresholds;
     for candidate in found.candidates {
         let events = expected
             .as_ref()
             .map(|manifest| manifest.of(&candidate.path))
             .unwrap_or_default();
-        match replay(&candidate.path, candidate.id, &names, events) {
+        match replay(&candidate.path, candidate.id, &names, thresholds, events) {
             Ok(run) => backtest.runs.push(run),
             Err(reason) => backtest.left_out.push((candidate.path, reason)),
         }
@@ -63,7 +68,13 @@ pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
 }
 
 /// The alerts of one finished log, as a live watcher would have raised them.
-fn replay(path: &Path, id: String, names: &Names, expected: Vec<Expected>) -> Result<RunScore, String> {
+fn replay(
+    path: &Path,
+    id: String,
+    names: &Names,
+    thresholds: Thresholds,
+    mut expected: Vec<Expected>,
+) -> Result<RunScore, String> {
     let content = std::fs::read(path).map_err(|error| error.to_string())?;
     let whole = read_all(&content, names)?;
     let records = &whole.decoded.records;
@@ -74,19 +85,27 @@ fn replay(path: &Path, id: String, names: &Names, expected: Vec<Expected>) -> Re
         id: printable(&id),
         path: path.to_owned(),
         format: whole.format,
-    });
+    })
+    .with(thresholds);
     run.apply(&whole.decoded);
     let points = records
         .rows()
         .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
         .count();
-    Ok(score(
-        printable(&id),
-        records.steps(),
-        points,
-        run.alerts.all().to_vec(),
-        expected,
-    ))
+    // A pause in the middle leaves no trace in a log without times.
+    if !records.has(Quantity::WallTime) && !records.has(Quantity::Elapsed) {
+        expected.retain(|event| !event.event_type.starts_with("stall"));
+    }
+    let mut alerts = run.alerts.all().to_vec();
+    // A live watcher also notices silence. How long it lasted after the last record only a
+    // manifest can tell: a log may have ended, or have been cut off.
+    let ends_in_silence = |event: &Expected| {
+        event.is_a_silence() && event.begin_step.is_some_and(|begin| begin >= run.last_step())
+    };
+    if expected.iter().any(ends_in_silence) {
+        alerts.extend(crate::engine::silent_end(&run));
+    }
+    Ok(score(printable(&id), records.steps(), points, alerts, expected))
 }
 
 /// The events of a MANIFEST.tsv, by file.
@@ -134,18 +153,23 @@ impl Manifest {
         })
     }
 
-    /// What it says of a file: named from its own folder, or by the end of the path.
+    /// What it says of a file: named from its own folder, by the end of the path, or by a
+    /// folder on the way to it.
     fn of(&self, path: &Path) -> Vec<Expected> {
         let inside = path.strip_prefix(&self.folder).ok();
-        let exact = inside.and_then(|inside| self.events.get(inside));
-        exact
-            .or_else(|| {
-                self.events
-                    .iter()
-                    .find(|(name, _)| path.ends_with(name))
-                    .map(|(_, events)| events)
-            })
-            .cloned()
+        if let Some(events) = inside.and_then(|inside| self.events.get(inside)) {
+            return events.clone();
+        }
+        let parts: Vec<_> = path.components().collect();
+        let names = |name: &Path| {
+            let wanted: Vec<_> = name.components().collect();
+            !wanted.is_empty() && parts.windows(wanted.len()).any(|window| window == wanted)
+        };
+        // The longest name says most.
+        let named = self.events.iter().filter(|(name, _)| names(name));
+        named
+            .max_by_key(|(name, _)| name.components().count())
+            .map(|(_, events)| events.clone())
             .unwrap_or_default()
     }
 }
@@ -215,13 +239,20 @@ pub fn table(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "Precision of critical alerts: {precision:.3}")?;
         }
     }
+    // A folder of runs holds many files that are no logs: a few of each kind are enough.
+    let mut reasons: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
     for (path, reason) in &backtest.left_out {
-        writeln!(
-            out,
-            "left out: {}: {}",
-            printable(&path.display().to_string()),
-            printable(reason)
-        )?;
+        reasons.entry(reason).or_default().push(path);
+    }
+    for (reason, paths) in reasons {
+        for path in paths.iter().take(LEFT_OUT_SHOWN) {
+            let path = path.display().to_string();
+            writeln!(out, "left out: {}: {}", printable(&path), printable(reason))?;
+        }
+        let more = paths.len().saturating_sub(LEFT_OUT_SHOWN);
+        if more > 0 {
+            writeln!(out, "left out: {more} more: {}", printable(reason))?;
+        }
     }
     Ok(())
 }

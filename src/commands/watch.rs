@@ -1,8 +1,9 @@
 //! `losscast watch`: alerts and forecasts as a stream of JSON lines, without a screen.
 //!
 //! Every line is one object with `event`: `alert` (raised, raised to a higher level, or
-//! cleared), `forecast`, `state`, `problem`, and `ready` once everything that existed has
-//! been read. It runs until it is told to stop, as a systemd unit is.
+//! cleared), `forecast`, `state`, `problem`, `delivery_failed`, and `ready` once everything that
+//! existed has been read. It runs until it is told to stop, as a systemd unit is. When standard
+//! output is closed it ends, unless a command or a webhook is still to hear of alerts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -14,13 +15,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::report::{SCHEMA_VERSION, loss_json, warning_json};
-use crate::alert::Severity;
 use crate::alert::deliver::Deliverer;
 use crate::alert::notify::Notifier;
+use crate::alert::{Alert, Severity};
 use crate::snapshot::{RunView, Snapshot, State};
+use crate::source::reader::now;
 
 /// A forecast of a run is told again after so many seconds at the earliest.
 const FORECAST_EVERY: f64 = 10.0;
+/// How often it is looked whether a delivery has failed.
+const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What was told of a run.
 #[derive(Default)]
@@ -89,21 +93,30 @@ impl Told {
             if before == Some(now_told) {
                 continue;
             }
-            let change = match before {
-                None => "raised",
-                Some((severity, _)) if severity < alert.severity => "escalated",
-                Some(_) => "cleared",
+            let mut tell = |change: &str, alert: &Alert| {
+                let mut line = warning_json(alert);
+                if let Some(fields) = line.as_object_mut() {
+                    fields.insert("event".to_owned(), "alert".into());
+                    fields.insert("change".to_owned(), change.into());
+                    fields.insert("at".to_owned(), json!(now));
+                    fields.insert("run".to_owned(), json!(run.id));
+                    fields.insert("path".to_owned(), json!(run.path));
+                    fields.insert("step".to_owned(), json!(run.step));
+                }
+                lines.push(line);
             };
-            let mut line = warning_json(alert);
-            if let Some(fields) = line.as_object_mut() {
-                fields.insert("event".to_owned(), "alert".into());
-                fields.insert("change".to_owned(), change.into());
-                fields.insert("at".to_owned(), json!(now));
-                fields.insert("run".to_owned(), json!(run.id));
-                fields.insert("path".to_owned(), json!(run.path));
-                fields.insert("step".to_owned(), json!(run.step));
+            // What was raised and is over already is told as both.
+            let mut open = alert.clone();
+            open.cleared_at_step = None;
+            match before {
+                None => tell("raised", &open),
+                Some((severity, _)) if severity < alert.severity => tell("escalated", &open),
+                Some(_) => {}
             }
-            lines.push(line);
+            let was_over = before.is_some_and(|(_, over)| over);
+            if alert.cleared_at_step.is_some() && !was_over {
+                tell("cleared", alert);
+            }
         }
         let Some(loss) = run.primary().filter(|loss| loss.forecast.is_some()) else {
             return;
@@ -134,23 +147,50 @@ pub async fn run(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let mut look = tokio::time::interval(LOOK_FOR_FAILURES);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stream = Stream::default();
+    let mut closed = false;
+    let mut seen = None;
     loop {
         let snapshot = snapshots.borrow_and_update().clone();
-        for line in stream.lines(&snapshot) {
-            serde_json::to_writer(&mut *out, &line)?;
-            writeln!(out)?;
+        let mut lines: Vec<Value> = deliverer.failures().iter().map(failure_line).collect();
+        if seen != Some(snapshot.revision) {
+            seen = Some(snapshot.revision);
+            lines.extend(stream.lines(&snapshot));
         }
-        out.flush()?;
+        if !closed && let Err(error) = write_lines(out, &lines) {
+            if error.kind() != io::ErrorKind::BrokenPipe || !deliverer.has_elsewhere() {
+                return Err(error.into());
+            }
+            tracing::warn!("standard output is closed; alerts go to the command and the webhook only");
+            closed = true;
+        }
         for notice in notifier.take(&snapshot) {
-            // Standard output is for lines; the terminal hears of it on standard error.
-            io::stderr().write_all(&deliverer.send(&notice))?;
+            // Standard output is for lines; the terminal hears of it on standard error. Where
+            // that is gone nobody sits who could.
+            let _ = io::stderr().write_all(&deliverer.send(&notice));
         }
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => return Ok(()),
+            _ = look.tick(), if deliverer.has_elsewhere() => {}
             changed = snapshots.changed() => changed.context("the reader has stopped; see --log-file")?,
         }
     }
+}
+
+fn failure_line(message: &String) -> Value {
+    json!({
+        "schema_version": SCHEMA_VERSION, "event": "delivery_failed", "at": now(), "message": message,
+    })
+}
+
+fn write_lines(out: &mut impl Write, lines: &[Value]) -> io::Result<()> {
+    for line in lines {
+        serde_json::to_writer(&mut *out, line)?;
+        writeln!(out)?;
+    }
+    out.flush()
 }

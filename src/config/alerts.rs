@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::alert::Severity;
 use crate::alert::deliver::{Body, TerminalSignal};
 use crate::alert::rules::Mute;
+use crate::detect::thresholds::Thresholds;
 
 /// Settings of alerts; what the command line says goes before.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,4 +27,17 @@ pub struct AlertSection {
     /// What is muted: by `run` (a pattern), by `kind`, or by both.
     #[serde(default)]
     pub mute: Vec<Mute>,
+    /// Thresholds of the detectors.
+    #[serde(default, deserialize_with = "thresholds")]
+    pub thresholds: Thresholds,
+}
+
+fn thresholds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Thresholds, D::Error> {
+    let thresholds = Thresholds::deserialize(deserializer)?;
+    match thresholds.unusable() {
+        Some(name) => Err(serde::de::Error::custom(format!(
+            "`{name}` must be a number above 0"
+        ))),
+        None => Ok(thresholds),
+    }
 }

@@ -1,28 +1,37 @@
 //! Divergence: the loss has left its best level upward and stays away.
 //!
-//! Medians over blocks of 20 points are compared with the best one so far. Noted
-//! when they have been more than 5% (and five standard errors) above it for 60 points
-//! or 3% of the run; a warning when more than 20%, for rises of less that came back
-//! were seen in healthy runs of adaptive optimisers; critical when more than 30% for
-//! twice as long, or when above the loss that the run started with. Clears when the
-//! best level is reached again, or nearly (a quarter of the way).
+//! The median of the last 20 points is compared with the best one so far. A rise counts
+//! when it is more than five standard errors. Noted when it has been above 5% for 60 points
+//! and 3% of the run; a warning when above 20% for ten points in a row, for smaller ones that
+//! came back were seen in healthy runs of adaptive optimisers; critical when more than 30% for
+//! twice as long as is noted, or when above the loss that the run started with. A spike that
+//! is open tells of the rise itself. Clears when the best level is nearly reached again (a
+//! quarter of the way).
 
+use super::loss_spike;
 use super::restart::Restart;
-use super::robust::middle;
+use super::robust::{Ordered, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
 const KIND: &str = "divergence";
-const BLOCK: usize = 20;
+/// Points whose median is the level.
+const WIDTH: usize = 20;
 const RISE: f64 = 0.05;
 const CLEAR_RISE: f64 = 0.0125;
-const WARNING_RISE: f64 = 0.20;
 const CRITICAL_RISE: f64 = 0.30;
 const STANDARD_ERRORS: f64 = 5.0;
-const BLOCKS_BEFORE_WARNING: u64 = 3;
-const SHARE_BEFORE_WARNING: f64 = 0.03;
+/// Points in a row above a rise before it is noted, and the share of the run that they span.
+const POINTS_BEFORE_NOTE: u32 = 60;
+const SHARE_BEFORE_NOTE: f64 = 0.03;
+/// Points in a row before it is a warning.
+const POINTS_BEFORE_WARNING: u32 = 10;
+/// Points in all before a warning: the beginning may have a hump.
+const FEW_POINTS: u32 = 60;
+/// Points in all before a rise above the first level means anything.
+const SETTLED: u32 = 100;
 /// Learning rate, relative to that of the best block, above which a higher loss is
 /// what a restart of the schedule does.
 const RESTARTED_RATE: f64 = 1.5;
@@ -32,12 +41,16 @@ const REMEDY: &str = "Compare with a sibling run; restart from a checkpoint befo
 /// The detector.
 #[derive(Debug, Default)]
 pub struct Divergence {
-    block: Vec<f64>,
+    last: Ordered<WIDTH>,
+    points: u32,
     first: Option<f64>,
     best: Option<Best>,
-    blocks: u64,
     above_since: Option<u64>,
-    blocks_above: u64,
+    /// Points in a row above what is noted, and above what is a warning.
+    noted: u32,
+    warned: u32,
+    /// Points since the last one within a spike.
+    since_spike: u32,
     rate: f64,
     has_sign: bool,
     restart: Restart,
@@ -51,6 +64,10 @@ struct Best {
 }
 
 impl Detector for Divergence {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = rate;
@@ -67,24 +84,19 @@ impl Detector for Divergence {
                 ..Divergence::default()
             };
         }
-        self.block.push(loss);
-        if self.block.len() < BLOCK {
+        // Where a loss passes through zero, shares of it mean nothing.
+        self.has_sign |= loss <= 0.0;
+        self.points = self.points.saturating_add(1);
+        self.last.push(loss);
+        if self.last.len() < WIDTH || self.has_sign {
             return;
         }
-        let level = middle(&mut self.block);
-        let deviations = &mut self.block;
-        deviations
-            .iter_mut()
-            .for_each(|value| *value = (*value - level).abs());
-        let error = 1.4826 * 1.25 * middle(deviations) / (BLOCK as f64).sqrt();
-        self.block.clear();
-        self.judge(row.step(), level, error, context, alerts);
+        self.judge(row.step(), context, alerts);
     }
 
     fn rewound(&mut self, step: u64) {
-        self.block.clear();
-        self.above_since = None;
-        self.blocks_above = 0;
+        self.last.clear();
+        self.not_above();
         if self.best.is_some_and(|best| best.step >= step) {
             self.best = None;
         }
@@ -92,15 +104,13 @@ impl Detector for Divergence {
 }
 
 impl Divergence {
-    fn judge(&mut self, step: u64, level: f64, error: f64, context: &Context, alerts: &mut AlertLog) {
-        self.blocks += 1;
-        // Where a loss passes through zero, shares of it mean nothing.
-        if level <= 0.0 {
-            self.has_sign = true;
-        }
-        if self.has_sign {
-            return;
-        }
+    fn not_above(&mut self) {
+        self.above_since = None;
+        (self.noted, self.warned) = (0, 0);
+    }
+
+    fn judge(&mut self, step: u64, context: &Context, alerts: &mut AlertLog) {
+        let level = self.last.median();
         let first = *self.first.get_or_insert(level);
         let Some(best) = self.best.filter(|best| level > best.loss) else {
             self.best = Some(Best {
@@ -108,53 +118,67 @@ impl Divergence {
                 step,
                 rate: self.rate,
             });
-            self.above_since = None;
-            self.blocks_above = 0;
+            self.not_above();
             alerts.clear(KIND, step);
             return;
         };
-        let limit = best.loss + (RISE * best.loss.abs()).max(STANDARD_ERRORS * error);
-        let restarted = best.rate > 0.0 && self.rate > RESTARTED_RATE * best.rate;
-        if level <= best.loss + CLEAR_RISE * best.loss.abs() {
+        if level <= best.loss + CLEAR_RISE * best.loss {
             alerts.clear(KIND, step);
         }
-        if level <= limit || restarted {
-            self.above_since = None;
-            self.blocks_above = 0;
-            return;
+        let restarted = best.rate > 0.0 && self.rate > RESTARTED_RATE * best.rate;
+        // Most records end here.
+        if level <= best.loss * (1.0 + RISE) || restarted {
+            return self.not_above();
+        }
+        let values = self.last.ascending();
+        let low = values.get(WIDTH / 4).copied().unwrap_or(level);
+        let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
+        let error = 1.4826 * 1.25 * middle(&mut deviations) / (WIDTH as f64).sqrt();
+        let limit = best.loss + (RISE * best.loss).max(STANDARD_ERRORS * error);
+        if level <= limit {
+            return self.not_above();
         }
         let since = *self.above_since.get_or_insert(step);
-        self.blocks_above += 1;
+        let rise = (level - best.loss) / best.loss.max(f64::MIN_POSITIVE);
+        self.noted += 1;
+        // Where batches are of two kinds the median leaps from one to the other: the lower
+        // quarter must have risen too.
+        if alerts.open(loss_spike::KIND).is_some() {
+            self.since_spike = 0;
+        }
+        self.since_spike = self.since_spike.saturating_add(1);
+        let of_a_spike = self.since_spike <= WIDTH as u32;
+        let warns = rise > context.thresholds.divergence_rise
+            && low > best.loss * (1.0 + RISE)
+            && self.points > FEW_POINTS;
+        self.warned = if warns && !of_a_spike { self.warned + 1 } else { 0 };
         let run = context.total_steps.unwrap_or(step).max(step) as f64;
         let share = step.saturating_sub(since) as f64 / run.max(1.0);
-        let lasting = |times: u64| {
-            self.blocks_above >= BLOCKS_BEFORE_WARNING * times && share >= SHARE_BEFORE_WARNING * times as f64
+        let lasting = |times: u32| {
+            self.noted >= POINTS_BEFORE_NOTE * times && share >= SHARE_BEFORE_NOTE * f64::from(times)
         };
-        let above_start = level > first && self.blocks > 5 && self.blocks_above >= BLOCKS_BEFORE_WARNING;
-        if !lasting(1) && !above_start {
+        let above_start = level > first && warns && self.points > SETTLED && self.noted >= POINTS_BEFORE_NOTE;
+        let severity = if above_start || (lasting(2) && rise > CRITICAL_RISE) {
+            Severity::Critical
+        } else if self.warned >= POINTS_BEFORE_WARNING {
+            Severity::Warning
+        } else if lasting(1) {
+            Severity::Info
+        } else {
+            return;
+        };
+        if alerts.open(KIND).is_some_and(|open| open.severity >= severity) {
             return;
         }
-        let rise = (level - best.loss) / best.loss.abs().max(f64::MIN_POSITIVE);
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if above_start || (lasting(2) && rise > CRITICAL_RISE) {
-                Severity::Critical
-            } else if rise > WARNING_RISE {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: since,
-            cleared_at_step: None,
-            projected: None,
-            value: level,
-            threshold: limit,
-            message: format!(
-                "Loss has risen from {:.4} (step {}) to {level:.4} and stays there since step {since}",
-                best.loss, best.step
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "Loss has risen from {:.4} (step {}) to {level:.4} and stays there since step {since}",
+            best.loss, best.step
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(since)
+                .value(level, limit)
+                .says(message, REMEDY),
+        );
     }
 }

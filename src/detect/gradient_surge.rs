@@ -58,6 +58,10 @@ pub struct GradientSurge {
 }
 
 impl Detector for GradientSurge {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::GradNorm]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let gradient = row
             .value(Quantity::GradNorm)
@@ -211,20 +215,14 @@ impl GradientSurge {
         if alerts.open(KIND).is_none() {
             self.frozen = 0;
         }
-        alerts.raise(Alert {
-            kind: KIND,
-            severity,
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: gradient,
-            threshold: FAR_ABOVE * median,
-            message: format!(
-                "Gradient norm rose to {gradient:.3} at step {step}, {:.1} times its median of {median:.3}, {how}",
-                gradient / median
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "Gradient norm rose to {gradient:.3} at step {step}, {:.1} times its median of {median:.3}, {how}",
+            gradient / median
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .value(gradient, FAR_ABOVE * median)
+                .says(message, REMEDY),
+        );
     }
 }

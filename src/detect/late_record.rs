@@ -38,6 +38,10 @@ pub struct LateRecord {
 }
 
 impl Detector for LateRecord {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::WallTime, Quantity::Elapsed, Quantity::EvalLoss]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let evaluates = row.has(Quantity::EvalLoss);
         let time = row.value(Quantity::WallTime).or(row.value(Quantity::Elapsed));
@@ -66,20 +70,15 @@ impl Detector for LateRecord {
             let mut intervals: Vec<f64> = self.intervals.last(super::robust::WINDOW).collect();
             let usual = middle(&mut intervals);
             if gap > INTERVALS * usual || (gap >= LONG_SECONDS && gap > LONG_INTERVALS * usual) {
-                alerts.raise(Alert {
-                    kind: STALL,
-                    severity: Severity::Warning,
-                    raised_at_step: step,
-                    first_sign_step: last_step,
-                    cleared_at_step: None,
-                    value: gap,
-                    threshold: LEAST_SECONDS.max(INTERVALS * usual),
-                    projected: None,
-                    message: format!(
-                        "No record for {gap:.0} seconds between steps {last_step} and {step}, usually one every {usual:.2} seconds"
-                    ),
-                    remedy: REMEDY,
-                });
+                let message = format!(
+                    "No record for {gap:.0} seconds between steps {last_step} and {step}, usually one every {usual:.2} seconds"
+                );
+                alerts.raise(
+                    Alert::at(step, STALL, Severity::Warning)
+                        .since(last_step)
+                        .value(gap, LEAST_SECONDS.max(INTERVALS * usual))
+                        .says(message, REMEDY),
+                );
                 alerts.clear(STALL, step);
             }
         }

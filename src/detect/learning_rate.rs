@@ -33,6 +33,10 @@ pub struct LearningRate {
 }
 
 impl Detector for LearningRate {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(rate) = row
             .value(Quantity::LearningRate)
@@ -101,17 +105,10 @@ impl LearningRate {
 
     fn raise(&mut self, step: u64, rate: f64, before: f64, message: String, alerts: &mut AlertLog) {
         self.open = Some((before, 0));
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: Severity::Warning,
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: rate,
-            threshold: before,
-            message,
-            remedy: REMEDY,
-        });
+        alerts.raise(
+            Alert::at(step, KIND, Severity::Warning)
+                .value(rate, before)
+                .says(message, REMEDY),
+        );
     }
 }

@@ -41,6 +41,8 @@ const CLEAR_SHARE: f64 = 0.7;
 const CLEAR_POINTS: u32 = 50;
 /// log Z this many times its early magnitude is drifting.
 const DRIFT: f64 = 3.0;
+/// Share of the limit from which it is worth looking ahead.
+const WORTH_A_FORECAST: f64 = 0.6;
 const SIGN_CHANGE: f64 = -10.0;
 const EARLY_POINTS: usize = 50;
 const ATTENTION_REMEDY: &str = "Add QK-norm or QK-clip (tau 100), or lower the learning rate; all published runs above 10,000 \
@@ -55,6 +57,7 @@ pub struct Logits {
     output: VecDeque<(f64, f64)>,
     early_output: Vec<f64>,
     since_look: u32,
+    since_output_look: u32,
     raised: f64,
     foreseen: bool,
     attention_is_lost: bool,
@@ -62,6 +65,10 @@ pub struct Logits {
 }
 
 impl Detector for Logits {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::AttentionLogit, Quantity::LogPartition]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
         if let Some(logit) = row.value(Quantity::AttentionLogit).filter(|logit| *logit > 0.0) {
             self.watch_attention(row.step(), logit, context, alerts);
@@ -70,7 +77,7 @@ impl Detector for Logits {
             .value(Quantity::LogPartition)
             .filter(|log_z| log_z.is_finite())
         {
-            self.watch_output(row.step(), log_z, alerts);
+            self.watch_output(row.step(), log_z, context, alerts);
         }
     }
 
@@ -105,7 +112,7 @@ impl Logits {
         self.since_look = 0;
         let run = context.total_steps.unwrap_or(2 * step).max(step);
         let projected = if logit < DIVERGED {
-            foresee(&self.attention, step, DIVERGED.ln())
+            foresee(&self.attention, step, DIVERGED.ln(), DIVERGED)
         } else {
             None
         };
@@ -142,74 +149,86 @@ impl Logits {
                 at.step, at.earliest
             )
         });
-        alerts.raise(Alert {
-            kind: ATTENTION,
-            severity,
-            raised_at_step: step,
-            first_sign_step: self.attention.front().map_or(step, |(first, _)| *first as u64),
-            cleared_at_step: None,
-            projected: near,
-            value: logit,
-            threshold: level,
-            message: format!("Largest attention logit is {logit:.0} at step {step}{when}"),
-            remedy: ATTENTION_REMEDY,
-        });
+        let message = format!("Largest attention logit is {logit:.0} at step {step}{when}");
+        alerts.raise(
+            Alert::at(step, ATTENTION, severity)
+                .since(self.attention.front().map_or(step, |(first, _)| *first as u64))
+                .value(logit, level)
+                .foresees(near)
+                .says(message, ATTENTION_REMEDY),
+        );
     }
 
-    fn watch_output(&mut self, step: u64, log_z: f64, alerts: &mut AlertLog) {
+    fn watch_output(&mut self, step: u64, log_z: f64, context: &Context, alerts: &mut AlertLog) {
         if self.early_output.len() < EARLY_POINTS {
             self.early_output.push(log_z);
             return;
         }
-        remember(&mut self.output, FIT_POINTS, step, log_z);
+        remember(&mut self.output, FIT_POINTS, step, log_z.abs());
         if self.early_output.len() == EARLY_POINTS {
             // The early magnitude, kept as the one further entry.
             let early = super::robust::middle(&mut self.early_output).abs().max(1.0);
             self.early_output.push(early);
         }
         let early = self.early_output.last().copied().unwrap_or(1.0);
-        let drifted = log_z.abs() > DRIFT * early || log_z < SIGN_CHANGE;
-        if !drifted {
-            if alerts.open(OUTPUT).is_some() && log_z.abs() < CLEAR_SHARE * DRIFT * early {
-                alerts.clear(OUTPUT, step);
-            }
+        let limit = if log_z < 0.0 { -SIGN_CHANGE } else { DRIFT * early };
+        let drifted = log_z.abs() > limit;
+        if alerts.open(OUTPUT).is_some() && log_z.abs() < CLEAR_SHARE * limit {
+            alerts.clear(OUTPUT, step);
+        }
+        self.since_output_look += 1;
+        if log_z.abs() < WORTH_A_FORECAST * limit || self.since_output_look < LOOK_EVERY {
             return;
         }
+        self.since_output_look = 0;
         let away = line(self.output.iter().copied())
-            .is_some_and(|trend| trend.r_squared > GOOD_FIT && trend.slope.signum() == log_z.signum());
-        if away && alerts.open(OUTPUT).is_none() {
-            alerts.raise(Alert {
-                kind: OUTPUT,
-                severity: Severity::Warning,
-                raised_at_step: step,
-                first_sign_step: self.output.front().map_or(step, |(first, _)| *first as u64),
-                cleared_at_step: None,
-                projected: None,
-                value: log_z,
-                threshold: DRIFT * early,
-                message: format!(
-                    "log Z has drifted to {log_z:.1} at step {step}, from about {early:.1} early in the run"
-                ),
-                remedy: OUTPUT_REMEDY,
-            });
+            .is_some_and(|trend| trend.r_squared > GOOD_FIT && trend.slope > 0.0);
+        if !away {
+            return;
         }
+        let run = context.total_steps.unwrap_or(2 * step).max(step);
+        let projected = foresee(&self.output, step, limit, limit).filter(|at| !drifted && at.step <= run);
+        let severity = match projected {
+            _ if drifted => Severity::Warning,
+            Some(_) => Severity::Info,
+            None => return,
+        };
+        let when = projected.map_or_else(String::new, |at| {
+            format!("; at this pace its size passes {limit:.0} near step {}", at.step)
+        });
+        let message = format!(
+            "log Z has drifted to {log_z:.1} at step {step}, from about {early:.1} early in the run{when}"
+        );
+        alerts.raise(
+            Alert::at(step, OUTPUT, severity)
+                .since(self.output.front().map_or(step, |(first, _)| *first as u64))
+                .value(log_z, limit)
+                .foresees(projected)
+                .says(message, OUTPUT_REMEDY),
+        );
     }
 }
 
-fn remember(points: &mut VecDeque<(f64, f64)>, room: usize, step: u64, value: f64) {
+/// Keeps the last `room` points.
+pub(super) fn remember(points: &mut VecDeque<(f64, f64)>, room: usize, step: u64, value: f64) {
     if points.len() >= room {
         points.pop_front();
     }
     points.push_back((step as f64, value));
 }
 
-/// When the points reach `target`: lines through the last 20, 40 and 80 of them, and
+/// When the points reach `target`, which stands for `threshold`: lines through the last 20, 40 and 80 of them, and
 /// one against the logarithm of the step for growth that slows down (parameters grow
 /// like a power of the step). The most likely step is the median of the crossings; the
 /// interval spans all of them, each with 1.3 standard errors of its slope, which are
 /// doubled because neighbouring records resemble each other; its early end allows for
 /// growth that feeds on itself.
-fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64) -> Option<Projection> {
+pub(super) fn foresee(
+    points: &VecDeque<(f64, f64)>,
+    step: u64,
+    target: f64,
+    threshold: f64,
+) -> Option<Projection> {
     let &(_, level) = points.back()?;
     let now = step as f64;
     let mut crossings: Vec<f64> = Vec::new();
@@ -251,7 +270,7 @@ fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64) -> Option<Proj
     let likely = super::robust::middle(&mut crossings);
     let in_range = |at: f64| at.is_finite() && at < 1e15;
     in_range(likely).then_some(Projection {
-        threshold: target.exp().round(),
+        threshold,
         made_at_step: step,
         step: likely.ceil() as u64,
         earliest: (now + (earliest.min(likely).max(now) - now) / SPEEDS_UP).floor() as u64,

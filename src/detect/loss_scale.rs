@@ -1,6 +1,7 @@
 //! Collapse of the loss scale of fp16 training.
 //!
-//! Scalers start high and halve until nothing overflows: that search is normal. In the
+//! Scalers start high and halve until nothing overflows: that search is normal, down to
+//! [`SEARCH_ENDS`]. In the
 //! steady state a scale is doubled now and then and halved back at once. A scale that
 //! falls below every value it has held since the search is therefore worth a note;
 //! three halvings within 20 steps are a warning, six or a scale of at most 1 critical:
@@ -20,7 +21,9 @@ const KIND: &str = "loss_scale_collapse";
 const SETTLED_AFTER: u32 = 50;
 /// Step after which the search is over, for a log that begins in the middle.
 const SEARCHED_BY: u64 = 1000;
-/// A scale below this does not occur in a search that ends well; fairseq prints it as 0.
+/// No search that ends well goes on below this.
+const SEARCH_ENDS: f64 = 64.0;
+/// A first scale below this is the end of a collapse; fairseq prints it as 0.
 const HOPELESS: f64 = 1e-2;
 const HALVINGS: usize = 3;
 const MANY_HALVINGS: usize = 6;
@@ -42,6 +45,10 @@ pub struct LossScale {
 }
 
 impl Detector for LossScale {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::LossScale]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(scale) = row
             .value(Quantity::LossScale)
@@ -83,6 +90,7 @@ impl Detector for LossScale {
         if alerts.open(KIND).is_some() && scale >= 2.0 * self.lowest && self.halvings.is_empty() {
             alerts.clear(KIND, step);
         }
+        self.settled |= scale < SEARCH_ENDS && !self.halvings.is_empty();
         let at_bottom = scale <= LOWEST && last > LOWEST;
         let collapsing = self.settled && self.halvings.len() >= HALVINGS && scale < last;
         let below_all = self.settled && scale < self.held;
@@ -103,26 +111,22 @@ impl LossScale {
     fn raise(&mut self, step: u64, scale: f64, alerts: &mut AlertLog) {
         self.lowest = scale;
         let critical = scale <= LOWEST || self.halvings.len() >= MANY_HALVINGS;
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if critical {
-                Severity::Critical
-            } else if self.halvings.len() >= HALVINGS {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: self.halvings.front().copied().unwrap_or(step),
-            cleared_at_step: None,
-            projected: None,
-            value: scale,
-            threshold: LOWEST,
-            message: format!(
-                "Loss scale fell to {scale} at step {step}, {} halvings within {WITHIN_STEPS} steps",
-                self.halvings.len()
-            ),
-            remedy: REMEDY,
-        });
+        let severity = if critical {
+            Severity::Critical
+        } else if self.halvings.len() >= HALVINGS {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!(
+            "Loss scale fell to {scale} at step {step}, {} halvings within {WITHIN_STEPS} steps",
+            self.halvings.len()
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(self.halvings.front().copied().unwrap_or(step))
+                .value(scale, LOWEST)
+                .says(message, REMEDY),
+        );
     }
 }

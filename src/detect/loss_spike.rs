@@ -1,28 +1,28 @@
-//! Loss spikes: a sudden rise above everything the recent log holds.
+//! Loss spikes: a sudden rise above the level of the last records.
 //!
-//! Losses are heavy-tailed in ways that differ from run to run (mixed batches, noisy
-//! sets, repeated outliers), so a run is judged by its own worst: a spike exceeds the
-//! largest of the last 50 values by [`OVER_WORST`], free of any assumption about their
-//! distribution. On top of it come the rules of the study: 10% above the trailing
-//! median, and either robust z of the log loss above 6, or above 3 with z of the log
-//! gradient norm above 4 in the same record.
+//! The rise is the log of the loss above the median of the last 20 records, so that neither
+//! a falling loss nor an old high hides one. Losses are heavy-tailed in ways that differ
+//! from run to run (mixed batches, noisy sets, repeated outliers), so a run is judged by
+//! its own rises: a spike exceeds the third largest of the last hundred by [`Thresholds::loss_spike_rise`], free of
+//! any assumption about their distribution. On top of it come the rules of the study: a
+//! rise of 10%, and either a robust z above 6, or above 3 with z of the log gradient norm
+//! above 4 in the same record. With little history only a rise of [`Thresholds::loss_spike_sure_rise`] counts.
 //!
-//! With little history (an excerpt, a sparse log, the start of a run) only a rise to
-//! [`SHORT_RISE`] times the largest of the last 20 values counts, after step 50.
+//! One record alone is most often an outlier in the data: healthy logs of every step have
+//! one in 1,000. It is noted, joins the rises that the run is judged by, and becomes a
+//! warning with a second record as high within three. In a log that is not of every step a
+//! record stands for many: there a rise of [`Thresholds::loss_spike_sure_rise`] is a warning at once, as is one
+//! with a gradient norm that agrees.
 //!
-//! One record alone is most often an outlier in the data: healthy logs of every step
-//! have one in 1,000. It is noted, and becomes a warning with a second record as high,
-//! with a gradient norm that agrees in a log that is not of every step, or at once when
-//! it is [`SHORT_RISE`] times the worst.
-//!
-//! Clears when the loss has been back within 3% and two spreads for ten points;
-//! becomes critical when it stays above all that was before for 20 points and 1% of
-//! the run, or for three at more than twice where the run began.
+//! Clears when the loss has been back within 3% and two spreads for five points; becomes
+//! critical when after 20 points and 1% of the run it is still half as high again and above
+//! all that is usual, or for three points at more than twice where the run began.
 
 use std::collections::VecDeque;
 
 use super::restart::Restart;
-use super::robust::{Cadence, Level, Window, middle};
+use super::robust::{Cadence, Level, Ordered, WINDOW, Window, middle};
+use super::thresholds::Thresholds;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -30,22 +30,46 @@ use crate::metric::Quantity;
 
 /// The kind of its alerts.
 pub const KIND: &str = "loss_spike";
-const RISE: f64 = 0.10;
 const Z_WITH_GRADIENT: f64 = 3.0;
 const Z_OF_GRADIENT: f64 = 4.0;
-const Z_ALONE: f64 = 6.0;
+/// Least rise of a gradient norm that agrees, as a share.
+const GRADIENT_RISE: f64 = 0.3;
+/// Learning rate, relative to what it was at the level, that raises a loss by itself when it
+/// only returns to where it has been: a schedule that starts again.
+const RESTARTED_RATE: f64 = 1.5;
 /// Least spread of the log loss and the log gradient norm that is believed.
 const FLOOR_LOSS: f64 = 0.002;
 const FLOOR_GRADIENT: f64 = 0.05;
-/// Points before anything can be called unusual.
-const HISTORY: usize = 60;
-/// How far above the largest recent value, as a factor.
-const OVER_WORST: f64 = 1.1;
-/// Values among which the largest is sought.
-const RECENT: usize = 50;
-/// The same two for a run of which little is known.
-const SHORT_RISE: f64 = 1.5;
-const SHORT_RECENT: usize = 20;
+/// Records whose median is the level.
+const RECENT: usize = 20;
+/// Records before there is one; until then the largest stands in for it.
+const LEAST_RECENT: usize = 10;
+/// Records before anything can be said, in a log that has the beginning of its run.
+const VERY_FEW: usize = 3;
+/// A log whose first step is at least this begins in the middle.
+const IN_THE_MIDDLE: u64 = 1000;
+/// Rise, as a share, that needs no second record in a log of every step either.
+const VERY_LARGE_RISE: f64 = 1.0;
+/// In a log that is not of every step, so many times the usual rise (and so large a share)
+/// needs no second record.
+const FAR_ABOVE_USUAL: f64 = 3.0;
+const FAR_RISE: f64 = 0.3;
+/// Rise, as a share, that needs no second record where the gradient norm agrees.
+const AGREED_RISE: f64 = 0.25;
+/// A loss this many times where it began was never one that falls.
+const NOT_A_FALLING_LOSS: f64 = 1.5;
+/// Rises (or gradient norms) before anything can be called unusual.
+const HISTORY: usize = 40;
+/// Rises before there is a noise to speak of.
+const SHORT_HISTORY: usize = 15;
+/// Least rise, as a share, while the history is short.
+const SHORT_RISE: f64 = 0.25;
+/// One in so many rises may be larger than what is usual.
+const TOLERATED_ONE_IN: usize = 50;
+/// Standard deviations that nine tenths of a normal distribution lie below.
+const NINE_TENTHS: f64 = 1.2816;
+/// How much above the usual a spike must be, as a share of it.
+const ABOVE_USUAL: f64 = 0.5;
 /// Least rise, as a share of the loss that the run began with: near zero, ratios mean nothing.
 const LEAST_RISE: f64 = 0.02;
 /// Before this step a loss may do anything.
@@ -53,7 +77,7 @@ const FIRST_STEP: u64 = 40;
 /// Points after a resume during which nothing is.
 const QUIET_AFTER_REWIND: u32 = 60;
 const BACK_SHARE: f64 = 0.03;
-const BACK_POINTS: u32 = 10;
+const BACK_POINTS: u32 = 5;
 /// Points (or share of the run) after which a spike should be over.
 const PATIENCE_POINTS: u32 = 20;
 /// Records after the first within which a second one confirms the spike.
@@ -69,35 +93,69 @@ const RESTART_REMEDY: &str = "Nothing, if it was planned; otherwise look at how 
 /// The detector.
 #[derive(Debug, Default)]
 pub struct LossSpike {
-    loss: Window,
+    /// The last losses outside spikes.
+    recent: Ordered<RECENT>,
+    /// The learning rates at them.
+    rates: VecDeque<f64>,
+    rate: f64,
+    peak_rate: f64,
+    /// The last hundred of them, with a single high one here and there, each over its level:
+    /// the logarithm is the rise, and is taken when it is needed. Rises themselves where
+    /// the loss has a sign.
+    rises: Window,
     gradient: Window,
     cadence: Cadence,
     quiet: u32,
     start: Vec<f64>,
+    first_step: Option<u64>,
     /// Median of the first values.
     start_level: f64,
-    recent: VecDeque<f64>,
+    /// A loss that was not positive: its logarithm means nothing.
+    has_sign: bool,
     open: Option<Open>,
     restart: Restart,
     has_train_loss: bool,
+    thresholds: Thresholds,
+}
+
+/// The rises of the last hundred records outside spikes.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    /// The largest, but for outliers.
+    largest: f64,
+    median: f64,
+    /// As of a normal distribution; of the upper side where that is wider, for losses of
+    /// two kinds of batches have a small median deviation and many high values.
+    spread: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
     baseline: f64,
     back_below: f64,
+    /// Above this the loss is higher than any usual one.
+    usual_below: f64,
     since: u64,
     points: u32,
     back: u32,
-    /// Largest value before it.
-    worst: f64,
+    /// A rise of this loss is a bad sign.
+    meaningful: bool,
     confirmed: bool,
-    /// Points in a row above that.
-    above_worst: u32,
+    /// Points in a row above `usual_below`.
+    above_usual: u32,
 }
 
 impl Detector for LossSpike {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+        self.thresholds = context.thresholds;
+        if let Some(rate) = row.value(Quantity::LearningRate).filter(|rate| rate.is_finite()) {
+            self.peak_rate = self.peak_rate.max(self.rate);
+            self.rate = rate;
+        }
         let train = row.value(Quantity::TrainLoss);
         self.has_train_loss |= train.is_some();
         let loss = if self.has_train_loss {
@@ -112,42 +170,56 @@ impl Detector for LossSpike {
             return;
         };
         let step = row.step();
+        self.first_step.get_or_insert(step);
         if self.cadence.changed(step) && self.open.is_none() {
-            self.loss.clear();
-            self.gradient.clear();
+            self.forget_level();
         }
         self.quiet = self.quiet.saturating_sub(1);
+        if loss <= 0.0 && !self.has_sign {
+            self.has_sign = true;
+            self.rises.map(f64::ln);
+        }
         if self.start.len() < 20 {
             self.start.push(loss);
             self.start_level = middle(&mut self.start.clone());
         }
-        let before = self.recent.back().copied().unwrap_or(f64::NAN);
+        let before = self.recent.newest().unwrap_or(f64::NAN);
         if self.restart.noticed(loss, gradient, before) {
             self.starts_anew(step, loss, before, alerts);
         }
+        let level = self.level();
         if self.open.is_some() {
             self.follow(step, loss, context, alerts);
             if self.open.is_some() {
-                self.remember(loss);
                 return; // What happens in a spike is no baseline.
             }
-        } else if self.is_spike(step, loss, gradient) {
-            let agrees = self.cadence.stride() > 1 && self.gradient_surges(gradient);
-            self.raise(step, loss, agrees, alerts);
-            self.remember(loss);
-            return;
+        } else if let Some(level) = level {
+            let over = self.over_level(loss, level);
+            let spike = !self.is_usual(over) && {
+                let rise = self.rise(over);
+                let spike = self.is_spike(step, loss, level, rise, gradient);
+                if spike {
+                    self.raise(step, loss, level, rise, gradient, alerts);
+                }
+                spike
+            };
+            self.rises.push(over);
+            if spike {
+                return;
+            }
         }
-        self.remember(loss);
-        self.loss.push(loss);
+        if self.rates.len() >= RECENT {
+            self.rates.pop_front();
+        }
+        self.recent.push(loss);
+        self.rates.push_back(self.rate);
         if let Some(gradient) = gradient.filter(|gradient| *gradient > 0.0) {
             self.gradient.push(gradient);
         }
     }
 
     fn rewound(&mut self, _step: u64) {
-        self.loss.clear();
-        self.gradient.clear();
-        self.recent.clear();
+        self.forget_level();
         self.open = None;
         self.quiet = QUIET_AFTER_REWIND;
         self.cadence = Cadence::default();
@@ -155,30 +227,24 @@ impl Detector for LossSpike {
 }
 
 impl LossSpike {
-    fn remember(&mut self, loss: f64) {
-        if self.recent.len() >= RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(loss);
+    fn forget_level(&mut self) {
+        self.recent.clear();
+        self.rates.clear();
+        self.rises.clear();
+        self.gradient.clear();
     }
 
     /// What was usual is so no more. Noted, and over at once: a fresh model is no trouble.
     fn starts_anew(&mut self, step: u64, loss: f64, before: f64, alerts: &mut AlertLog) {
         alerts.clear(KIND, step);
-        alerts.raise(Alert {
-            kind: RESTART_KIND,
-            severity: Severity::Info,
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: loss,
-            threshold: before,
-            message: format!(
-                "Loss and gradient norm went from {before:.4} back to {loss:.4}, where the run began: it seems to start anew"
-            ),
-            remedy: RESTART_REMEDY,
-        });
+        let message = format!(
+            "Loss and gradient norm went from {before:.4} back to {loss:.4}, where the run began: it seems to start anew"
+        );
+        alerts.raise(
+            Alert::at(step, RESTART_KIND, Severity::Info)
+                .value(loss, before)
+                .says(message, RESTART_REMEDY),
+        );
         alerts.clear(RESTART_KIND, step);
         *self = LossSpike {
             restart: self.restart,
@@ -187,49 +253,80 @@ impl LossSpike {
         };
     }
 
-    /// The largest of the last `count` values.
-    fn worst(&self, count: usize) -> f64 {
-        let last = self.recent.iter().rev().take(count);
-        last.copied().fold(f64::NEG_INFINITY, f64::max)
+    /// Median of the last records.
+    fn level(&self) -> Option<f64> {
+        let in_the_middle = self.first_step.is_some_and(|first| first >= IN_THE_MIDDLE);
+        match self.recent.len() {
+            0 => None,
+            ..VERY_FEW if !in_the_middle => None,
+            // The beginning may fall fast: the largest.
+            ..LEAST_RECENT if !in_the_middle => self.recent.ascending().last().copied(),
+            _ => Some(self.recent.median()),
+        }
     }
 
-    fn is_spike(&self, step: u64, loss: f64, gradient: Option<f64>) -> bool {
-        if self.quiet > 0 || step < FIRST_STEP {
+    /// `loss` over its level; for a loss with a sign how far it lies above, as a share of
+    /// its level or of where it began.
+    fn over_level(&self, loss: f64, level: f64) -> f64 {
+        if self.has_sign {
+            let scale = level.abs().max(self.start_level.abs()).max(1e-9);
+            return (loss - level) / scale;
+        }
+        loss / level
+    }
+
+    /// How far a loss lies above its level, in logarithms unless it has a sign.
+    fn rise(&self, over: f64) -> f64 {
+        if self.has_sign { over } else { over.ln() }
+    }
+
+    /// True when a rise is too small for a spike beyond all rounding: nearly always.
+    fn is_usual(&self, over: f64) -> bool {
+        !self.has_sign && over < (1.0 + self.thresholds.loss_spike_rise) * (1.0 - 1e-9)
+    }
+
+    /// What rises are usual, so far as is known.
+    fn usual(&self) -> Usual {
+        let mut rises: Vec<f64> = self.rises.last(WINDOW).map(|over| -self.rise(over)).collect();
+        rises.sort_unstable_by(f64::total_cmp);
+        let at = |index: usize| rises.get(index).map_or(0.0, |rise| -*rise);
+        let median = at(rises.len() / 2);
+        Usual {
+            largest: at(rises.len() / TOLERATED_ONE_IN).max(0.0),
+            median,
+            spread: Level::of(rises.clone())
+                .spread
+                .max((at(rises.len() / 10) - median) / NINE_TENTHS),
+        }
+    }
+
+    fn is_spike(&self, step: u64, loss: f64, level: f64, rise: f64, gradient: Option<f64>) -> bool {
+        // Most records end here.
+        if rise < self.thresholds.loss_spike_rise.ln_1p() || self.quiet > 0 || step < FIRST_STEP {
             return false;
         }
-        // Most records end here: one of the last few values is about as large.
-        let least = LEAST_RISE * self.start_level.abs();
-        let mut last = self.recent.iter().rev().take(SHORT_RECENT);
-        if last.any(|recent| loss - recent < least) {
+        if loss - level < LEAST_RISE * self.start_level.abs() {
             return false;
         }
-        let short = self.worst(SHORT_RECENT);
-        if short > 0.0 && loss > SHORT_RISE * short {
+        let usual = self.usual();
+        if rise < self.limit(usual.largest) {
+            return false;
+        }
+        if self.rises.len() < SHORT_HISTORY {
             return true;
         }
-        let worst = self.worst(RECENT);
-        if self.loss.len() < HISTORY || loss <= worst + (OVER_WORST - 1.0) * worst.abs() {
-            return false;
-        }
-        // The median is at least the smallest value, so this misses nothing.
-        let low = self.loss.min();
-        if low > 0.0 && loss < low * (1.0 + RISE) {
-            return false;
-        }
-        let (z, rise) = if low > 0.0 {
-            let Some(level) = self.loss.log_level() else {
-                return false;
-            };
-            (level.z(loss.ln(), FLOOR_LOSS), loss / level.median.exp() - 1.0)
-        } else {
-            let level = self.loss.level();
-            let scale = level.median.abs().max(level.spread).max(1e-9);
-            (level.z(loss, FLOOR_LOSS * scale), (loss - level.median) / scale)
+        let z = (rise - usual.median) / usual.spread.max(FLOOR_LOSS);
+        z > self.thresholds.loss_spike_z || (z > Z_WITH_GRADIENT && self.gradient_surges(gradient))
+    }
+
+    /// The rise that is a spike.
+    fn limit(&self, usual: f64) -> f64 {
+        let (least, share) = match self.rises.len() {
+            ..SHORT_HISTORY => (self.thresholds.loss_spike_sure_rise.ln_1p(), 1.0),
+            SHORT_HISTORY..HISTORY => (SHORT_RISE.ln_1p(), 1.0),
+            _ => (self.thresholds.loss_spike_rise.ln_1p(), ABOVE_USUAL),
         };
-        if rise < RISE {
-            return false;
-        }
-        z > Z_ALONE || (z > Z_WITH_GRADIENT && self.gradient_surges(gradient))
+        (usual * (1.0 + share)).max(usual + least)
     }
 
     fn gradient_surges(&self, gradient: Option<f64>) -> bool {
@@ -238,53 +335,63 @@ impl LossSpike {
             .log_level()
             .filter(|_| self.gradient.len() >= HISTORY);
         let surge = |(gradient, level): (f64, Level)| {
-            level.z(gradient.max(1e-30).ln(), FLOOR_GRADIENT) > Z_OF_GRADIENT
+            let log = gradient.max(1e-30).ln();
+            level.z(log, FLOOR_GRADIENT) > Z_OF_GRADIENT && log - level.median > GRADIENT_RISE.ln_1p()
         };
         gradient.zip(level).is_some_and(surge)
     }
 
-    fn raise(&mut self, step: u64, loss: f64, agrees: bool, alerts: &mut AlertLog) {
-        let level = if self.loss.is_empty() {
-            Level {
-                median: middle(&mut self.recent.iter().copied().collect::<Vec<_>>()),
-                spread: 0.0,
-            }
+    fn raise(
+        &mut self,
+        step: u64,
+        loss: f64,
+        level: f64,
+        rise: f64,
+        gradient: Option<f64>,
+        alerts: &mut AlertLog,
+    ) {
+        let Usual {
+            largest: usual,
+            spread,
+            ..
+        } = self.usual();
+        let large = rise > self.thresholds.loss_spike_sure_rise.ln_1p()
+            || (self.rises.len() >= HISTORY && rise > FAR_RISE.ln_1p().max(FAR_ABOVE_USUAL * usual));
+        let agrees = rise > AGREED_RISE.ln_1p() && self.gradient_surges(gradient);
+        let certain = if self.cadence.stride() > 1 {
+            large || agrees
         } else {
-            self.loss.level()
+            rise > VERY_LARGE_RISE.ln_1p() || (large && agrees)
         };
-        let worst = self.worst(RECENT);
-        let warning =
-            (agrees || loss > SHORT_RISE * worst.max(self.worst(SHORT_RECENT))) && level.median > 0.0;
+        let rate_then = self.rates.front().copied().filter(|rate| *rate > 0.0);
+        let restarted =
+            rate_then.is_some_and(|then| self.rate > RESTARTED_RATE * then) && self.rate <= self.peak_rate;
+        let meaningful = !self.has_sign && !restarted && level < NOT_A_FALLING_LOSS * self.start_level;
+        let severity = if certain && meaningful {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
         self.open = Some(Open {
-            worst,
-            above_worst: 0,
-            confirmed: false,
-            baseline: level.median,
-            back_below: level.median + BACK_SHARE * level.median.abs() + 2.0 * level.spread,
+            baseline: level,
+            back_below: level + (BACK_SHARE + 2.0 * spread) * level.abs(),
+            usual_below: level * self.limit(usual).exp(),
             since: step,
             points: 0,
             back: 0,
+            meaningful,
+            confirmed: false,
+            above_usual: 0,
         });
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if warning {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: loss,
-            threshold: level.median * (1.0 + RISE),
-            message: format!(
-                "Loss jumped from {:.4} to {loss:.4} at step {step} ({:+.0}%)",
-                level.median,
-                (loss / level.median - 1.0) * 100.0
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "Loss jumped from {level:.4} to {loss:.4} at step {step} ({:+.0}%)",
+            (loss / level - 1.0) * 100.0
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .value(loss, level * (1.0 + self.thresholds.loss_spike_rise))
+                .says(message, REMEDY),
+        );
     }
 
     fn follow(&mut self, step: u64, loss: f64, context: &Context, alerts: &mut AlertLog) {
@@ -294,16 +401,12 @@ impl LossSpike {
             return;
         };
         open.points += 1;
-        open.above_worst = if loss > open.worst {
-            open.above_worst + 1
+        open.above_usual = if loss > open.usual_below {
+            open.above_usual + 1
         } else {
             0
         };
-        // As far above the worst as a spike must be: of several records one is always a little above.
-        let again = loss > OVER_WORST * open.worst && open.points <= CONFIRM_WITHIN && open.baseline > 0.0;
-        if again || loss > SHORT_RISE * open.worst.max(0.0) && open.baseline > 0.0 {
-            open.confirmed = true;
-        }
+        open.confirmed |= open.above_usual > 0 && open.points <= CONFIRM_WITHIN;
         open.back = if loss <= open.back_below { open.back + 1 } else { 0 };
         if open.back >= BACK_POINTS {
             alerts.reword(
@@ -320,38 +423,35 @@ impl LossSpike {
         }
         let late = step.saturating_sub(open.since) as f64
             > PATIENCE_SHARE * context.total_steps.unwrap_or(step) as f64;
-        let not_back = open.points >= PATIENCE_POINTS && late && loss > open.baseline * (1.0 + RISE);
-        let stays = not_back && open.above_worst >= PATIENCE_POINTS;
-        let lost = known_start && loss > 2.0 * start && open.above_worst >= 3;
-        if stays || lost || open.confirmed {
-            alerts.raise(Alert {
-                kind: KIND,
-                severity: if (stays || lost) && open.baseline > 0.0 {
-                    Severity::Critical
-                } else {
-                    Severity::Warning
-                },
-                raised_at_step: step,
-                first_sign_step: open.since,
-                cleared_at_step: None,
-                projected: None,
-                value: loss,
-                threshold: open.baseline * (1.0 + RISE),
-                message: format!(
-                    "Loss jumped at step {} and is {loss:.4} at step {step}, {:.0}% above the {:.4} before",
-                    open.since,
-                    (loss / open.baseline - 1.0) * 100.0,
-                    open.baseline
-                ),
-                remedy: REMEDY,
-            });
+        let not_back = open.points >= PATIENCE_POINTS
+            && late
+            && loss > open.baseline * (1.0 + self.thresholds.loss_spike_sure_rise);
+        let stays = not_back && open.above_usual >= PATIENCE_POINTS;
+        let lost = known_start && loss > 2.0 * start && open.above_usual >= 3;
+        if open.meaningful && (stays || lost || open.confirmed) {
+            let severity = if stays || lost {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            };
+            let message = format!(
+                "Loss jumped at step {} and is {loss:.4} at step {step}, {:.0}% above the {:.4} before",
+                open.since,
+                (loss / open.baseline - 1.0) * 100.0,
+                open.baseline
+            );
+            alerts.raise(
+                Alert::at(step, KIND, severity)
+                    .since(open.since)
+                    .value(loss, open.baseline * (1.0 + self.thresholds.loss_spike_rise))
+                    .says(message, REMEDY),
+            );
         }
         if open.points >= NEW_LEVEL_POINTS {
             // Not a spike any more but the level the run is at; divergence watches that.
             alerts.clear(KIND, step);
             self.open = None;
-            self.loss.clear();
-            self.gradient.clear();
+            self.forget_level();
         }
     }
 }

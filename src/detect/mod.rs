@@ -4,6 +4,7 @@
 //! no file, no screen. The same records raise the same alerts, live or after
 //! the fact. To add a detector, write one file and add one line to [`detectors`].
 
+pub mod activations;
 pub mod divergence;
 pub mod frozen_metric;
 pub mod gradient_surge;
@@ -17,22 +18,33 @@ pub mod overfitting;
 pub mod plateau;
 pub mod restart;
 pub mod robust;
+pub mod skipped_steps;
 pub mod slowdown;
 pub mod spike_rate;
+pub mod thresholds;
+pub mod update_ratio;
 pub mod vanishing_gradient;
 
 use crate::alert::AlertLog;
 use crate::format::records::Row;
+use crate::metric::Quantity;
+use thresholds::Thresholds;
 
 /// What a detector may know besides the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Context {
     /// Planned number of steps, when known.
     pub total_steps: Option<u64>,
+    /// What the user has set.
+    pub thresholds: Thresholds,
 }
 
 /// Watches the records of one run for one kind of trouble.
 pub trait Detector: Send {
+    /// What it looks at: a record without any of these says nothing to it, and is not
+    /// shown to it.
+    fn watches(&self) -> &'static [Quantity];
+
     /// Takes the next record. Raises, escalates and clears its own alerts.
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog);
 
@@ -41,15 +53,47 @@ pub trait Detector: Send {
     fn rewound(&mut self, step: u64);
 }
 
+/// A detector of one run, and which records it is shown.
+pub struct Watcher {
+    detector: Box<dyn Detector>,
+    /// What it watches, as a mask by [`Quantity::index`].
+    mask: u16,
+}
+
+impl Watcher {
+    fn new(detector: Box<dyn Detector>) -> Self {
+        let watched = detector.watches().iter();
+        Watcher {
+            mask: watched.fold(0, |mask, quantity| mask | 1 << quantity.index()),
+            detector,
+        }
+    }
+
+    /// Shows it the next record, see [`Detector::observe`].
+    pub fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+        if row.present() & self.mask != 0 {
+            self.detector.observe(row, context, alerts);
+        }
+    }
+
+    /// See [`Detector::rewound`].
+    pub fn rewound(&mut self, step: u64) {
+        self.detector.rewound(step);
+    }
+}
+
 /// A fresh set of all detectors, for one run.
-pub fn detectors() -> Vec<Box<dyn Detector>> {
-    vec![
+pub fn detectors() -> Vec<Watcher> {
+    let all: Vec<Box<dyn Detector>> = vec![
         Box::<non_finite::NonFinite>::default(),
         Box::<loss_spike::LossSpike>::default(),
         Box::<divergence::Divergence>::default(),
         Box::<gradient_surge::GradientSurge>::default(),
         Box::<logits::Logits>::default(),
+        Box::<activations::Activations>::default(),
+        Box::<update_ratio::UpdateRatio>::default(),
         Box::<loss_scale::LossScale>::default(),
+        Box::<skipped_steps::SkippedSteps>::default(),
         Box::<frozen_metric::FrozenMetric>::default(),
         Box::<learning_rate::LearningRate>::default(),
         Box::<slowdown::Slowdown>::default(),
@@ -58,5 +102,6 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::<plateau::Plateau>::default(),
         Box::<overfitting::Overfitting>::default(),
         Box::<vanishing_gradient::VanishingGradient>::default(),
-    ]
+    ];
+    all.into_iter().map(Watcher::new).collect()
 }

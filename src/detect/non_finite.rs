@@ -55,6 +55,15 @@ enum Fault {
 }
 
 impl Detector for NonFinite {
+    fn watches(&self) -> &'static [Quantity] {
+        &[
+            Quantity::TrainLoss,
+            Quantity::EvalLoss,
+            Quantity::GradNorm,
+            Quantity::LossScale,
+        ]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         self.has_loss_scale |= row.has(Quantity::LossScale);
         let train = row.value(Quantity::TrainLoss);
@@ -87,18 +96,12 @@ fn watch_evaluation(step: u64, eval: f64, alerts: &mut AlertLog) {
         alerts.clear(EVALUATION_KIND, step);
         return;
     }
-    alerts.raise(Alert {
-        kind: EVALUATION_KIND,
-        severity: Severity::Warning,
-        raised_at_step: step,
-        first_sign_step: step,
-        cleared_at_step: None,
-        projected: None,
-        value: eval,
-        threshold: f64::INFINITY,
-        message: format!("The evaluation at step {step} gave a loss that is not finite"),
-        remedy: EVALUATION_REMEDY,
-    });
+    let message = format!("The evaluation at step {step} gave a loss that is not finite");
+    alerts.raise(
+        Alert::at(step, EVALUATION_KIND, Severity::Warning)
+            .value(eval, f64::INFINITY)
+            .says(message, EVALUATION_REMEDY),
+    );
 }
 
 impl NonFinite {
@@ -165,26 +168,25 @@ impl NonFinite {
         let good = self
             .last_good
             .map_or_else(String::new, |step| format!("; last good step {step}"));
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if self.bad >= 2 {
-                Severity::Critical
-            } else {
-                Severity::Warning
-            },
-            raised_at_step: step,
-            first_sign_step: since,
-            cleared_at_step: None,
-            projected: None,
-            value: if let Fault::NotFinite(value) = fault {
-                value
-            } else {
-                0.0
-            },
-            threshold: f64::INFINITY,
-            message: format!("Loss {what} since step {since}{good}"),
-            remedy: REMEDY,
-        });
+        let severity = if self.bad >= 2 {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let message = format!("Loss {what} since step {since}{good}");
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(since)
+                .value(
+                    if let Fault::NotFinite(value) = fault {
+                        value
+                    } else {
+                        0.0
+                    },
+                    f64::INFINITY,
+                )
+                .says(message, REMEDY),
+        );
     }
 
     fn watch_gradient(&mut self, step: u64, gradient: f64, loss_is_bad: bool, alerts: &mut AlertLog) {
@@ -202,21 +204,16 @@ impl NonFinite {
             return;
         }
         let word = if gradient.is_nan() { "NaN" } else { "infinite" };
-        alerts.raise(Alert {
-            kind: GRADIENT_KIND,
-            severity: if self.bad_gradients >= 2 {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: gradient,
-            threshold: f64::INFINITY,
-            message: format!("Gradient norm is {word} at step {step} while the loss is finite"),
-            remedy: GRADIENT_REMEDY,
-        });
+        let severity = if self.bad_gradients >= 2 {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!("Gradient norm is {word} at step {step} while the loss is finite");
+        alerts.raise(
+            Alert::at(step, GRADIENT_KIND, severity)
+                .value(gradient, f64::INFINITY)
+                .says(message, GRADIENT_REMEDY),
+        );
     }
 }

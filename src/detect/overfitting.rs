@@ -31,6 +31,10 @@ pub struct Overfitting {
 }
 
 impl Detector for Overfitting {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::EvalLoss]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
             self.first_train.get_or_insert(loss);
@@ -63,20 +67,15 @@ impl Detector for Overfitting {
         } else {
             ""
         };
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: Severity::Info,
-            raised_at_step: step,
-            first_sign_step: at,
-            cleared_at_step: None,
-            projected: None,
-            value: eval,
-            threshold: best * (1.0 + RISE),
-            message: format!(
-                "Eval loss has risen from {best:.4} (step {at}) to {eval:.4} while the train loss falls{pattern}"
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "Eval loss has risen from {best:.4} (step {at}) to {eval:.4} while the train loss falls{pattern}"
+        );
+        alerts.raise(
+            Alert::at(step, KIND, Severity::Info)
+                .since(at)
+                .value(eval, best * (1.0 + RISE))
+                .says(message, REMEDY),
+        );
     }
 
     fn rewound(&mut self, step: u64) {

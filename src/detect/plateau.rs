@@ -31,6 +31,10 @@ pub struct Plateau {
 }
 
 impl Detector for Plateau {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::TrainLoss, Quantity::LearningRate]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = Some(rate);
@@ -57,20 +61,15 @@ impl Detector for Plateau {
         if self.blocks_since < BLOCKS_WITHOUT_PROGRESS || best_step > step / 2 || !rate_is_up {
             return;
         }
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: Severity::Info,
-            raised_at_step: step,
-            first_sign_step: best_step,
-            cleared_at_step: None,
-            value: level,
-            threshold: best,
-            projected: None,
-            message: format!(
-                "No progress since step {best_step}: the loss was {best:.4} there and is {level:.4} at step {step}"
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "No progress since step {best_step}: the loss was {best:.4} there and is {level:.4} at step {step}"
+        );
+        alerts.raise(
+            Alert::at(step, KIND, Severity::Info)
+                .since(best_step)
+                .value(level, best)
+                .says(message, REMEDY),
+        );
     }
 
     fn rewound(&mut self, step: u64) {

@@ -58,6 +58,13 @@ impl Window {
         self.at_min += usize::from(value == self.min);
     }
 
+    /// Puts something else in the place of every value.
+    pub fn map(&mut self, each: impl Fn(f64) -> f64) {
+        let values: Vec<f64> = self.last(WINDOW).map(each).collect();
+        self.clear();
+        values.into_iter().for_each(|value| self.push(value));
+    }
+
     /// Values in the window.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -97,6 +104,99 @@ impl Window {
     }
 }
 
+/// The last `N` values, also in ascending order: their median is at hand with every one.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordered<const N: usize> {
+    values: [f64; N],
+    next: usize,
+    length: usize,
+    ascending: [f64; N],
+}
+
+impl<const N: usize> Default for Ordered<N> {
+    fn default() -> Self {
+        Ordered {
+            values: [0.0; N],
+            next: 0,
+            length: 0,
+            ascending: [0.0; N],
+        }
+    }
+}
+
+impl<const N: usize> Ordered<N> {
+    /// Takes in a finite value; the oldest leaves when there are `N`.
+    pub fn push(&mut self, value: f64) {
+        let below = |values: &[f64], limit: f64| values.iter().filter(|value| **value < limit).count();
+        let Some(slot) = self.values.get_mut(self.next) else {
+            return;
+        };
+        let leaving = std::mem::replace(slot, value);
+        self.next = (self.next + 1) % N;
+        if self.length < N {
+            let at = below(self.ascending(), value);
+            self.length += 1;
+            if let Some(moved) = self.ascending.get_mut(at..self.length) {
+                moved.rotate_right(1);
+            }
+            if let Some(slot) = self.ascending.get_mut(at) {
+                *slot = value;
+            }
+            return;
+        }
+        // Only what lies between the value that leaves and the one that comes moves.
+        let known = &mut self.ascending;
+        let (from, at) = (below(known, leaving), below(known, value));
+        let to = if at > from {
+            known.copy_within(from + 1..at, from);
+            at - 1
+        } else {
+            known.copy_within(at..from.min(N - 1), at + 1);
+            at
+        };
+        if let Some(slot) = known.get_mut(to) {
+            *slot = value;
+        }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// True when nothing was taken in.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The values in ascending order.
+    pub fn ascending(&self) -> &[f64] {
+        self.ascending.get(..self.length).unwrap_or_default()
+    }
+
+    /// The median, as [`middle`] finds it. NaN for none.
+    pub fn median(&self) -> f64 {
+        self.ascending().get(self.length / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// The value taken in last.
+    pub fn newest(&self) -> Option<f64> {
+        let newest = (self.next + N).checked_sub(1)? % N;
+        (self.length > 0).then(|| self.values.get(newest).copied())?
+    }
+
+    /// The value that leaves next, or the first.
+    pub fn oldest(&self) -> Option<f64> {
+        let oldest = if self.length < N { 0 } else { self.next };
+        (self.length > 0).then(|| self.values.get(oldest).copied())?
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Ordered::default();
+    }
+}
+
 /// Where values lie and how far they spread, unmoved by outliers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
@@ -107,7 +207,8 @@ pub struct Level {
 }
 
 impl Level {
-    fn of(mut values: Vec<f64>) -> Level {
+    /// The level of values.
+    pub fn of(mut values: Vec<f64>) -> Level {
         let center = middle(&mut values);
         for value in &mut values {
             *value = (*value - center).abs();
@@ -215,6 +316,23 @@ mod tests {
         }
         let mut tail = all[all.len() - WINDOW..].to_vec();
         assert_eq!(window.level().median, middle(&mut tail));
+    }
+
+    #[test]
+    fn ordered_values_are_the_last_ones() {
+        let mut ordered = Ordered::<7>::default();
+        let mut all = Vec::new();
+        for index in 0..500u32 {
+            let value = f64::from(index * 7919 % 23) - f64::from(index % 3);
+            ordered.push(value);
+            all.push(value);
+            let mut tail = all[all.len().saturating_sub(7)..].to_vec();
+            assert_eq!(ordered.newest(), tail.last().copied());
+            assert_eq!(ordered.oldest(), tail.first().copied());
+            tail.sort_by(f64::total_cmp);
+            assert_eq!(ordered.ascending(), tail);
+            assert_eq!(ordered.median(), middle(&mut tail));
+        }
     }
 
     #[test]

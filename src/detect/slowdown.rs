@@ -4,7 +4,7 @@
 //! Noted at twice, a warning at four times: medians pass over evaluations and
 //! checkpoints. Clears below 1.3 times.
 
-use super::robust::{Window, middle};
+use super::robust::{WINDOW, Window, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -34,6 +34,10 @@ pub struct Slowdown {
 }
 
 impl Detector for Slowdown {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::StepTime, Quantity::Elapsed, Quantity::WallTime]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let logged = row.value(Quantity::StepTime);
@@ -61,7 +65,12 @@ impl Detector for Slowdown {
             return;
         }
         self.since_look = 0;
-        let usual = self.usual.level().median;
+        // The medians lie between the extremes: most looks end here.
+        let longest = self.recent.last(RECENT).fold(0.0, f64::max);
+        if !self.open && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
+            return;
+        }
+        let usual = middle(&mut self.usual.last(WINDOW).collect::<Vec<_>>());
         let now = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
         if now < CLEAR * usual {
             self.open = false;
@@ -71,25 +80,20 @@ impl Detector for Slowdown {
             return;
         }
         self.open = true;
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: if now > WARNING * usual {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
-            raised_at_step: step,
-            first_sign_step: step,
-            cleared_at_step: None,
-            projected: None,
-            value: now,
-            threshold: NOTED * usual,
-            message: format!(
-                "Steps take {now:.2} s at step {step}, {:.1} times the usual {usual:.2} s",
-                now / usual
-            ),
-            remedy: REMEDY,
-        });
+        let severity = if now > WARNING * usual {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let message = format!(
+            "Steps take {now:.2} s at step {step}, {:.1} times the usual {usual:.2} s",
+            now / usual
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .value(now, NOTED * usual)
+                .says(message, REMEDY),
+        );
     }
 
     fn rewound(&mut self, _step: u64) {

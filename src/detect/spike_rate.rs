@@ -8,6 +8,7 @@ use super::loss_spike;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
+use crate::metric::Quantity;
 
 const KIND: &str = "spike_rate";
 const SPIKES: usize = 3;
@@ -25,6 +26,10 @@ pub struct SpikeRate {
 }
 
 impl Detector for SpikeRate {
+    fn watches(&self) -> &'static [Quantity] {
+        &Quantity::ALL
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let newest = alerts
@@ -63,21 +68,16 @@ impl SpikeRate {
         if within as f64 > SHARE * step as f64 {
             return;
         }
-        alerts.raise(Alert {
-            kind: KIND,
-            severity: Severity::Warning,
-            raised_at_step: step,
-            first_sign_step: first,
-            cleared_at_step: None,
-            value: SPIKES as f64,
-            threshold: SHARE * step as f64,
-            projected: None,
-            message: format!(
-                "{SPIKES} loss spikes within {within} steps, {} in all",
-                self.total
-            ),
-            remedy: REMEDY,
-        });
+        let message = format!(
+            "{SPIKES} loss spikes within {within} steps, {} in all",
+            self.total
+        );
+        alerts.raise(
+            Alert::at(step, KIND, Severity::Warning)
+                .since(first)
+                .value(SPIKES as f64, SHARE * step as f64)
+                .says(message, REMEDY),
+        );
     }
 }
 
@@ -93,18 +93,11 @@ mod tests {
         let mut alerts = AlertLog::default();
         for step in 0..10_000u64 {
             if spikes.contains(&step) {
-                alerts.raise(Alert {
-                    kind: loss_spike::KIND,
-                    severity: Severity::Warning,
-                    raised_at_step: step,
-                    first_sign_step: step,
-                    cleared_at_step: None,
-                    value: 9.0,
-                    threshold: 3.0,
-                    projected: None,
-                    message: String::new(),
-                    remedy: "",
-                });
+                alerts.raise(
+                    Alert::at(step, loss_spike::KIND, Severity::Warning)
+                        .value(9.0, 3.0)
+                        .says(String::new(), ""),
+                );
             }
             let mut records = Records::default();
             records.push(step, &[(Quantity::TrainLoss, 2.0)]);

@@ -30,6 +30,10 @@ pub struct VanishingGradient {
 }
 
 impl Detector for VanishingGradient {
+    fn watches(&self) -> &'static [Quantity] {
+        &[Quantity::GradNorm]
+    }
+
     fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
         let Some(gradient) = row
             .value(Quantity::GradNorm)
@@ -60,20 +64,14 @@ impl Detector for VanishingGradient {
             Severity::Info
         };
         self.largest = 0.0;
-        alerts.raise(Alert {
-            kind: KIND,
-            severity,
-            raised_at_step: step,
-            first_sign_step: self.since,
-            cleared_at_step: None,
-            projected: None,
-            value: gradient,
-            threshold: NOTED,
-            message: format!(
-                "Gradient norm is {gradient:.1e} at step {step}, near the epsilon of the optimiser"
-            ),
-            remedy: REMEDY,
-        });
+        let message =
+            format!("Gradient norm is {gradient:.1e} at step {step}, near the epsilon of the optimiser");
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(self.since)
+                .value(gradient, NOTED)
+                .says(message, REMEDY),
+        );
     }
 
     fn rewound(&mut self, _step: u64) {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use cohort::Statements;
 use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
+pub use view::silent_end;
 
 use crate::config::Config;
 use crate::forecast::cohort::Member;
@@ -138,7 +139,8 @@ impl Engine {
                         entry.changed = true;
                     }
                     _ => {
-                        self.entries.insert(key, Entry::new(Run::new(identity)));
+                        let run = Run::new(identity).with(self.options.config.alerts.thresholds);
+                        self.entries.insert(key, Entry::new(run));
                     }
                 }
             }

@@ -19,6 +19,8 @@ const STALL_INTERVALS: f64 = 10.0;
 const LEAST_STALL_SECONDS: f64 = 300.0;
 /// ...nor before this many when the log does not tell how fast the run goes.
 const STALL_SECONDS_WITHOUT_PACE: f64 = 1800.0;
+/// Silence that is critical in a run whose end and pace are known.
+const CRITICAL_STALL_SECONDS: f64 = 1800.0;
 /// Silence after which a run without a planned end counts as over.
 const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
@@ -65,9 +67,11 @@ pub(super) fn state(
     if let Some(alert) = run.divergence() {
         return (State::Diverged, alert.message.clone());
     }
+    let (limit, usual) = silence_limit(run);
     let interval = run.pace.steps_between_records();
     if let Some(total) = total
-        && run.last_step() as f64 + 1.0 + 0.5 * interval >= total as f64
+        // The next record would lie beyond the end.
+        && run.last_step() as f64 + 1.0 + interval >= total as f64
     {
         return (
             State::Finished,
@@ -75,10 +79,6 @@ pub(super) fn state(
         );
     }
     let quiet = now - last_data_at;
-    let usual = run.pace.seconds_per_step().map(|pace| pace * interval);
-    let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
-        LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
-    });
     if total.is_none() {
         if run.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
@@ -103,6 +103,27 @@ pub(super) fn state(
         return (State::Stalled, message);
     }
     (State::Training, "records keep coming".to_owned())
+}
+
+/// Seconds of silence after which a run is stalled, and the usual seconds between records.
+fn silence_limit(run: &Run) -> (f64, Option<f64>) {
+    let usual = run
+        .pace
+        .seconds_per_step()
+        .map(|pace| pace * run.pace.steps_between_records());
+    let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
+        LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
+    });
+    (limit, usual)
+}
+
+/// The stall that a live watcher raises some time after the last record of a log that ends
+/// like this; `None` where it calls the run finished or lost.
+pub fn silent_end(run: &Run) -> Option<Alert> {
+    let (limit, _) = silence_limit(run);
+    let quiet = limit + 1.0;
+    let (state, reason) = state(run, &[], &Options::default(), 0.0, quiet);
+    (state == State::Stalled).then(|| stall(run, quiet, run.logged_total_steps.is_some(), &reason))
 }
 
 pub(super) fn build(
@@ -160,23 +181,20 @@ pub(super) fn build(
     }
 }
 
+const STALL_REMEDY: &str = "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the \
+                            end of its time limit.";
+
 fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
-    Alert {
-        kind: STALL,
-        severity: if quiet > 1800.0 && end_is_known {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        },
-        raised_at_step: run.last_step(),
-        first_sign_step: run.last_step(),
-        cleared_at_step: None,
-        projected: None,
-        value: quiet,
-        threshold: LEAST_STALL_SECONDS,
-        message: format!("At step {}: {message}", run.last_step()),
-        remedy: "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the end of its time limit.",
-    }
+    let severity = if quiet > CRITICAL_STALL_SECONDS && end_is_known && run.pace.seconds_per_step().is_some()
+    {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let message = format!("At step {}: {message}", run.last_step());
+    Alert::at(run.last_step(), STALL, severity)
+        .value(quiet, LEAST_STALL_SECONDS)
+        .says(message, STALL_REMEDY)
 }
 
 fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> Option<LossView> {

@@ -2,7 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::json_layout::short_number;
+use super::json_layout::leading_number;
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::records::Decoded;
@@ -146,6 +146,20 @@ impl DelimitedDecoder {
         }
     }
 
+    fn part(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        let mut draft = Draft::default();
+        if let Some(comment) = line.strip_prefix(b"#") {
+            out.ignored += 1;
+            out.hints.scan(&String::from_utf8_lossy(comment));
+        } else if line.trim_ascii().is_empty() || self.is_header(line) {
+            out.ignored += 1;
+        } else if self.plain_row(line, &mut draft, out).is_some() {
+            self.finish(number, &draft, line, out);
+        } else {
+            self.row(number, line, out);
+        }
+    }
+
     fn row(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         let Some(cells) = self.cells.split(line) else {
             return out.skip(number, "a cell without its closing quote", line);
@@ -192,11 +206,10 @@ impl DelimitedDecoder {
     }
 
     /// Reads a row of plain numbers and empty cells; `None` when it holds anything else.
-    fn plain_row(&self, line: &[u8], out: &mut Decoded) -> Option<Draft> {
+    fn plain_row(&self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<()> {
         if self.header.split.is_some() || self.header.columns.is_empty() {
             return None;
         }
-        let mut draft = Draft::default();
         let mut rest = line;
         let last = self.header.columns.len() - 1;
         for (index, role) in self.header.columns.iter().enumerate() {
@@ -207,7 +220,7 @@ impl DelimitedDecoder {
             };
             let cell = rest.get(..end)?;
             if let (Some(role), false) = (role, cell.is_empty()) {
-                let value = match short_number(rest) {
+                let value = match leading_number(cell) {
                     Some((value, length)) if length == end => value,
                     _ => fast_float2::parse::<f64, _>(cell).ok()?,
                 };
@@ -215,7 +228,7 @@ impl DelimitedDecoder {
             }
             rest = rest.get(end + 1..).unwrap_or_default();
         }
-        Some(draft)
+        Some(())
     }
 
     fn finish(&mut self, number: u64, draft: &Draft, line: &[u8], out: &mut Decoded) {
@@ -242,17 +255,11 @@ impl DelimitedDecoder {
 
 impl LineDecoder for DelimitedDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
-        for line in parts(line) {
-            if let Some(comment) = line.strip_prefix(b"#") {
-                out.ignored += 1;
-                out.hints.scan(&String::from_utf8_lossy(comment));
-            } else if line.trim_ascii().is_empty() || self.is_header(line) {
-                out.ignored += 1;
-            } else if let Some(draft) = self.plain_row(line, out) {
-                self.finish(number, &draft, line, out);
-            } else {
-                self.row(number, line, out);
-            }
+        if memchr::memchr(b'\r', line).is_none() {
+            return self.part(number, line, out);
+        }
+        for part in parts(line) {
+            self.part(number, part, out);
         }
     }
 

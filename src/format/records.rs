@@ -12,6 +12,8 @@ use crate::metric::Quantity;
 pub struct Records {
     steps: Vec<u64>,
     present: Vec<u16>,
+    /// Which columns have values.
+    begun: u16,
     columns: [Vec<f64>; Quantity::COUNT],
 }
 
@@ -47,12 +49,18 @@ impl Records {
         let row = self.steps.len();
         self.steps.push(step);
         self.present.push(present);
-        for (index, column) in self.columns.iter_mut().enumerate() {
+        let mut fresh = present & !self.begun;
+        while fresh != 0 {
+            self.columns[fresh.trailing_zeros() as usize].resize(row, f64::NAN);
+            fresh &= fresh - 1;
+        }
+        self.begun |= present;
+        let mut left = self.begun;
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
             let logged = present & (1 << index) != 0;
-            if logged || !column.is_empty() {
-                column.resize(row, f64::NAN);
-                column.push(if logged { values[index] } else { f64::NAN });
-            }
+            self.columns[index].push(if logged { values[index] } else { f64::NAN });
+            left &= left - 1;
         }
     }
 
@@ -67,7 +75,11 @@ impl Records {
 
     /// Record number `index`; reading past the end yields a record without values.
     pub fn row(&self, index: usize) -> Row<'_> {
-        Row { records: self, index }
+        Row {
+            records: self,
+            index,
+            present: self.present.get(index).copied().unwrap_or_default(),
+        }
     }
 
     /// All records in file order.
@@ -84,6 +96,7 @@ impl Records {
     pub fn clear(&mut self) {
         self.steps.clear();
         self.present.clear();
+        self.begun = 0;
         for column in &mut self.columns {
             column.clear();
         }
@@ -95,6 +108,7 @@ impl Records {
 pub struct Row<'a> {
     records: &'a Records,
     index: usize,
+    present: u16,
 }
 
 impl Row<'_> {
@@ -104,13 +118,23 @@ impl Row<'_> {
     }
 
     /// The value of `quantity`: `None` when it was not logged here.
+    #[inline]
     pub fn value(&self, quantity: Quantity) -> Option<f64> {
-        self.records.value(self.index, quantity)
+        if self.present & (1 << quantity.index()) == 0 {
+            return None;
+        }
+        self.records.columns[quantity.index()].get(self.index).copied()
+    }
+
+    /// The quantities logged here, as a mask by [`Quantity::index`].
+    #[inline]
+    pub fn present(&self) -> u16 {
+        self.present
     }
 
     /// The quantities logged here and their values, in the order of [`Quantity::ALL`].
     pub fn values(&self) -> impl Iterator<Item = (Quantity, f64)> + '_ {
-        let mut left = self.records.present.get(self.index).copied().unwrap_or_default();
+        let mut left = self.present;
         std::iter::from_fn(move || {
             let quantity = *Quantity::ALL.get(left.trailing_zeros() as usize)?;
             left &= left - 1;
@@ -124,8 +148,9 @@ impl Row<'_> {
     }
 
     /// True when the record has `quantity`, whatever its value.
+    #[inline]
     pub fn has(&self, quantity: Quantity) -> bool {
-        self.value(quantity).is_some()
+        self.present & (1 << quantity.index()) != 0
     }
 }
 
@@ -143,6 +168,17 @@ pub struct BadLine {
 /// How many bad lines are kept as examples.
 pub const BAD_LINE_EXAMPLES: usize = 5;
 const EXCERPT_CHARACTERS: usize = 120;
+
+/// A line by which the run says that it has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Records of the batch that stand before it.
+    pub after: usize,
+    /// The step that was reached.
+    pub step: u64,
+    /// What has happened, in a few words.
+    pub what: &'static str,
+}
 
 /// Everything a decoder has to say about the bytes it was given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -165,6 +201,8 @@ pub struct Decoded {
     pub summary: Vec<(String, String)>,
     /// What the log states about the plan of the run.
     pub hints: Hints,
+    /// What the run says of its failure, in file order.
+    pub failures: Vec<Failure>,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -194,6 +232,7 @@ impl Decoded {
         self.settings.clear();
         self.summary.clear();
         self.hints = Hints::default();
+        self.failures.clear();
         self.remapped = false;
     }
 }

@@ -149,6 +149,7 @@ pub struct Draft {
 
 impl Draft {
     /// Sets what a role stands for.
+    #[inline]
     pub fn set(&mut self, role: Role, value: f64, out: &mut Decoded) {
         match role {
             Role::Step => self.step = whole(value),
@@ -234,5 +235,10 @@ fn since_epoch(value: f64) -> Option<f64> {
 
 /// A number that counts something, as steps do.
 pub fn whole(value: f64) -> Option<u64> {
-    (value.is_finite() && (0.0..9e15).contains(&value)).then(|| value.round() as u64)
+    // As `round`, which is a call.
+    let nearest = |value: f64| {
+        let below = value as u64;
+        below + u64::from(value - below as f64 >= 0.5)
+    };
+    (0.0..9e15).contains(&value).then(|| nearest(value))
 }

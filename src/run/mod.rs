@@ -9,8 +9,9 @@ pub mod series;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::alert::{Alert, AlertLog, Severity};
-use crate::detect::{Context, Detector, detectors};
+use crate::alert::{Alert, AlertLog, FAILURE, Severity};
+use crate::detect::thresholds::Thresholds;
+use crate::detect::{Context, Watcher, detectors};
 use crate::format::hints::{Fact, Hints};
 use crate::format::records::Row;
 use crate::format::{BadLine, Column, Decoded};
@@ -25,12 +26,17 @@ const LOSS_BUCKETS: usize = 2048;
 const OTHER_BUCKETS: usize = 512;
 
 /// Quantities that are shown as charts of their own.
-pub const SIGNALS: [Quantity; 4] = [
+pub const SIGNALS: [Quantity; 6] = [
     Quantity::GradNorm,
     Quantity::AttentionLogit,
     Quantity::LogPartition,
+    Quantity::ActivationNorm,
+    Quantity::UpdateRatio,
     Quantity::LossScale,
 ];
+
+const FAILURE_REMEDY: &str = "Read the end of the log and the stderr of every rank; restart from the last checkpoint once the \
+                              cause is known.";
 
 /// What a file is and how it is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,9 +101,10 @@ pub struct Run {
     borrowed: Borrowed,
     first_step: Option<u64>,
     last_step: u64,
-    detectors: Vec<Box<dyn Detector>>,
+    detectors: Vec<Watcher>,
     context: Context,
     restarted: bool,
+    failed_at: Option<u64>,
     /// The planned number of steps comes from `hints`.
     total_is_a_hint: bool,
 }
@@ -124,8 +131,16 @@ impl Run {
             detectors: detectors(),
             context: Context::default(),
             restarted: false,
+            failed_at: None,
             total_is_a_hint: false,
         }
+    }
+
+    /// The same with these thresholds for its detectors.
+    #[must_use]
+    pub fn with(mut self, thresholds: Thresholds) -> Self {
+        self.context.thresholds = thresholds;
+        self
     }
 
     /// The series of a quantity, once it has a point.
@@ -205,7 +220,7 @@ impl Run {
 
     /// Forgets everything: the file will be read again from its start.
     pub fn forget(&mut self) {
-        *self = Run::new(self.identity.clone());
+        *self = Run::new(self.identity.clone()).with(self.context.thresholds);
     }
 
     /// Takes the next piece of the log.
@@ -243,9 +258,24 @@ impl Run {
         self.context.total_steps = self.logged_total_steps;
         remember(&mut self.settings, &decoded.settings);
         remember(&mut self.summary, &decoded.summary);
-        for row in decoded.records.rows() {
+        let mut failures = decoded.failures.iter().peekable();
+        for (index, row) in decoded.records.rows().enumerate() {
+            while let Some(failure) = failures.next_if(|failure| failure.after <= index) {
+                self.fail(failure.step, failure.what);
+            }
             self.take(row);
         }
+        failures.for_each(|failure| self.fail(failure.step, failure.what));
+    }
+
+    /// The run says that it has failed. Records that follow show that it goes on.
+    fn fail(&mut self, step: u64, what: &str) {
+        let step = step.max(self.last_step);
+        self.failed_at = Some(step);
+        self.alerts.raise(
+            Alert::at(step, FAILURE, Severity::Critical)
+                .says(format!("At step {step} {what}"), FAILURE_REMEDY),
+        );
     }
 
     fn take(&mut self, row: Row<'_>) {
@@ -280,6 +310,10 @@ impl Run {
             series.push(step, value);
         }
         self.last_step = self.last_step.max(step);
+        if self.failed_at.is_some_and(|failed| step != failed) {
+            self.failed_at = None;
+            self.alerts.clear(FAILURE, step);
+        }
         for detector in &mut self.detectors {
             detector.observe(row, &self.context, &mut self.alerts);
         }

@@ -167,8 +167,9 @@ impl Series {
             bucket.finite += 1;
             bucket.sum += value;
             bucket.step_sum += step.saturating_sub(bucket.first_step) as f64;
-            bucket.min = bucket.min.min(value);
-            bucket.max = bucket.max.max(value);
+            // Neither is NaN, so plain comparisons do.
+            bucket.min = if value < bucket.min { value } else { bucket.min };
+            bucket.max = if value > bucket.max { value } else { bucket.max };
             let difference = value - self.last_finite;
             if difference.is_finite() {
                 bucket.difference_squares += difference * difference;

@@ -204,10 +204,12 @@ impl Grammar for HuggingFace {
         if fields.values.len() == before {
             return Match::No;
         }
-        if fields.values.iter().any(|(name, _)| *name == "loss") {
-            self.session.lines += 1;
-        }
+        let worth = u64::from(fields.values.iter().any(|(name, _)| *name == "loss"));
+        self.session.lines += worth;
         fields.step = Some(self.step());
+        // Where no bar can be and no step is written, all but the count is in the numbers.
+        let no_bar = !line.as_bytes().contains(&b'|');
+        fields.counts = (no_bar && !dict.contains("step")).then_some(worth);
         if let Some((step, total)) = swift_counter(dict) {
             (fields.step, fields.total) = (Some(step), Some(total));
         } else if let Some((_, step)) = fields
@@ -218,6 +220,11 @@ impl Grammar for HuggingFace {
             fields.step = whole(*step);
         }
         Match::Record
+    }
+
+    fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
+        self.session.lines += lines;
+        (Some(self.step()), self.redraws.bar.map(|bar| bar.total))
     }
 }
 

@@ -6,6 +6,7 @@
 //! and the width of its blanks goes to the grammar.
 
 use crate::format::json_layout::{leading_number, strip};
+use crate::format::number;
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, Roles, whole};
 use crate::metric::{Quantity, Role};
@@ -29,6 +30,10 @@ struct Layout {
     numbers: Vec<Number>,
     /// What follows the last number.
     end: Words,
+    /// Its lines may hold a time of day.
+    timed: bool,
+    /// See [`Fields::counts`].
+    counts: Option<u64>,
 }
 
 /// The words between two numbers. There are blanks around them or there are none, but
@@ -48,6 +53,25 @@ impl Words {
             blank_after: text.trim_ascii_end().len() < text.len(),
             words: words.into(),
         }
+    }
+
+    /// True when a colon may stand between two digits, here or in the words themselves.
+    fn may_part_a_time(&self) -> bool {
+        let bare = |blank: bool, end: Option<&u8>| !blank && end == Some(&b':');
+        let alone = self.words.len() == 1 && bare(self.blank_before || self.blank_after, self.words.first());
+        let at_start =
+            bare(self.blank_before, self.words.first()) && self.words.get(1).is_some_and(u8::is_ascii_digit);
+        alone || at_start || self.holds_a_time()
+    }
+
+    /// True when a colon stands between two digits of the words, or behind the digit that
+    /// they end with.
+    fn holds_a_time(&self) -> bool {
+        self.words
+            .windows(3)
+            .any(|three| matches!(three, [one, b':', two] if one.is_ascii_digit() && two.is_ascii_digit()))
+            || (self.words.last() == Some(&b':')
+                && self.words.iter().rev().nth(1).is_some_and(u8::is_ascii_digit))
     }
 
     /// What follows the words at the start of `text`.
@@ -101,26 +125,32 @@ impl Unit {
     }
 }
 
-/// What a known layout read from a line.
-#[derive(Clone, Debug, Default)]
+/// What a known layout read from a line, besides its values.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Read {
-    /// The values.
-    pub draft: Draft,
     /// The planned number of steps.
     pub total: Option<u64>,
+    /// The line may hold a time of day.
+    pub timed: bool,
+    /// See [`Fields::counts`].
+    pub counts: Option<u64>,
 }
 
 impl Layouts {
     /// Reads a line through the first layout that fits it.
-    pub fn read(&mut self, line: &[u8], out: &mut Decoded) -> Option<Read> {
+    pub fn read(&mut self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<Read> {
         for index in 0..self.known.len() {
-            let read = self.known.get(index).and_then(|layout| layout.read(line, out));
+            let read = self
+                .known
+                .get(index)
+                .and_then(|layout| layout.read(line, draft, out));
             if read.is_some() {
                 if index > 0 {
                     self.known.swap(0, index);
                 }
                 return read;
             }
+            *draft = Draft::default();
         }
         None
     }
@@ -147,8 +177,12 @@ impl Layouts {
 }
 
 impl Layout {
-    fn read(&self, line: &[u8], out: &mut Decoded) -> Option<Read> {
-        let mut read = Read::default();
+    fn read(&self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<Read> {
+        let mut read = Read {
+            total: None,
+            timed: self.timed,
+            counts: self.counts,
+        };
         let mut rest = line;
         for number in &self.numbers {
             rest = number.before.strip(rest)?;
@@ -156,10 +190,15 @@ impl Layout {
                 Meaning::Nothing => token_length(rest)?,
                 meaning => {
                     let (value, length) = exact_number(rest)?;
+                    // Grammars differ in what they take for a count, but for plain digits.
+                    let counts = matches!(meaning, Meaning::Step | Meaning::Total);
+                    if counts && !rest.get(..length)?.iter().all(u8::is_ascii_digit) {
+                        return None;
+                    }
                     match meaning {
-                        Meaning::Step => read.draft.step = Some(whole(value)?),
+                        Meaning::Step => draft.step = Some(whole(value)?),
                         Meaning::Total => read.total = Some(whole(value)?),
-                        Meaning::Value(role, unit) => read.draft.set(role, unit.apply(value), out),
+                        Meaning::Value(role, unit) => draft.set(role, unit.apply(value), out),
                         Meaning::Nothing => {}
                     }
                     length
@@ -193,6 +232,11 @@ impl Layout {
                 before: Words::of(bytes.get(words_from..at)?),
                 meaning: Meaning::Nothing,
             });
+            // What is no number this time may be one the next, but for a date.
+            let token = std::str::from_utf8(bytes.get(at..at + length)?).ok()?;
+            if number::parse(token).is_none() && !is_date(token) {
+                return None;
+            }
             let value = exact_number(bytes.get(at..)?)
                 .filter(|(_, exact)| *exact == length)
                 .map(|(value, _)| value);
@@ -201,12 +245,20 @@ impl Layout {
             words_from = at;
         }
         let end = Words::of(bytes.get(words_from..)?);
-        let mut layout = Layout { numbers, end };
+        let behind_a_number = numbers.iter().skip(1).map(|number| &number.before);
+        let mut layout = Layout {
+            timed: behind_a_number.chain([&end]).any(Words::may_part_a_time)
+                || numbers.first().is_some_and(|number| number.before.holds_a_time()),
+            counts: fields.counts,
+            numbers,
+            end,
+        };
         // The step that the grammar found, and the total.
-        if let Some(step) = fields.step {
+        let said = fields.counts.is_none();
+        if let Some(step) = fields.step.filter(|_| said) {
             layout.give(&tokens, Meaning::Step, step as f64, Unit::Itself, None)?;
         }
-        if let Some(total) = fields.total {
+        if let Some(total) = fields.total.filter(|_| said) {
             layout.give(&tokens, Meaning::Total, total as f64, Unit::Itself, None)?;
         }
         let start = bytes.as_ptr() as usize;
@@ -243,7 +295,18 @@ impl Layout {
                 layout.give(&tokens, meaning, *value, *unit, behind)
             })?;
         }
-        Some(layout)
+        // A number that cannot be a step this time may be one the next.
+        let stepless = fields.counts.is_none()
+            && !layout
+                .numbers
+                .iter()
+                .any(|number| number.meaning == Meaning::Step);
+        let unused = layout.numbers.iter().zip(&tokens);
+        let doubtful = unused
+            .filter(|(number, _)| number.meaning == Meaning::Nothing)
+            .filter_map(|(_, (_, value))| *value)
+            .any(|value| stepless && whole(value).is_none());
+        (!doubtful).then_some(layout)
     }
 
     /// Gives a meaning to the one number that has this value; `None` when there is none,
@@ -298,6 +361,13 @@ fn is_time(role: Role) -> bool {
             ..
         }
     )
+}
+
+/// `2026-05-18`
+fn is_date(token: &str) -> bool {
+    let parts: Vec<&str> = token.split('-').collect();
+    let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.iter().all(digits) && matches!(parts.as_slice(), [year, _, _] if year.len() == 4)
 }
 
 fn skip_blanks(text: &[u8]) -> &[u8] {
@@ -355,13 +425,15 @@ fn word_length(text: &[u8]) -> Option<usize> {
 /// The plain number at the start of `text` and its length; `None` for anything that a
 /// grammar might read in another way.
 fn exact_number(text: &[u8]) -> Option<(f64, usize)> {
-    if let Some((value, length)) = leading_number(text)
-        && !matches!(
-            text.get(length),
-            Some(b'.' | b',' | b'+' | b'-' | b'e' | b'E' | b'0'..=b'9')
-        )
-    {
-        return Some((value, length));
+    if let Some((value, length)) = leading_number(text) {
+        // The token goes on to the last digit that only such characters part from it.
+        let behind = text.get(length..).unwrap_or_default();
+        let next = behind
+            .iter()
+            .find(|byte| !matches!(byte, b'.' | b',' | b'+' | b'-' | b'e' | b'E'));
+        if !next.is_some_and(u8::is_ascii_digit) {
+            return Some((value, length));
+        }
     }
     let length = token_length(text)?;
     let token = std::str::from_utf8(text.get(..length)?).ok()?;
@@ -386,6 +458,9 @@ mod tests {
         "step:{s}/6000 train_loss:{a} train_time:{b}ms step_avg:{c}ms",
         "2026-11-23 22:35:{s},545 - INFO - train - step {s}/4000 | loss {a} | lr {b} | grad_norm {c} | {d} tok/s",
         "s:{s} trl:{a} lr:{b} norm:{c}",
+        "{'loss': {a}, 'grad_norm': {b}, 'learning_rate': {c}, 'epoch': {d}}",
+        "{'loss': '{a}', 'learning_rate': '{b}', 'epoch': '{c}'}",
+        "{'eval_loss': {a}, 'eval_runtime': {b}, 'epoch': {c}}",
         "step {s}/19560 | loss {a} (+0.12z)| norm {b} (-0.50z)| lr {c} | {d} ms | 45.6% bf16 MFU | 2278901 tok/s",
         "Step {s} | loss:{a} lr:{b} tokens_per_second_per_gpu:{c} grad_norm:{d} ",
         "completed step: {s}, seconds: {a}, TFLOP/s/device: {b}, loss: {c}, lm_loss: {d}",

@@ -49,7 +49,8 @@ impl Grammar for Megatron {
 }
 
 /// True for a train line that prints all but its loss. Where every iteration since the
-/// last line was skipped there is no loss to print, and that is the loss scale's business.
+/// last line was skipped there is no loss to print, and that is the loss scale's business,
+/// unless it says that losses were not finite.
 fn loss_was_left_out(values: &[(&str, f64)]) -> bool {
     let value = |wanted: &str| {
         values
@@ -59,7 +60,8 @@ fn loss_was_left_out(values: &[(&str, f64)]) -> bool {
     };
     value("learning rate").is_some()
         && !values.iter().any(|(name, _)| name.ends_with("loss"))
-        && value("number of skipped iterations").is_some_and(|skipped| skipped == 0.0)
+        && (value("number of skipped iterations").is_some_and(|skipped| skipped == 0.0)
+            || value("number of nan iterations").is_some_and(|lost| lost > 0.0))
 }
 
 /// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`

@@ -8,6 +8,7 @@ pub mod blocks;
 pub mod build_nanogpt;
 pub mod dialect;
 pub mod epochs;
+pub mod failure;
 pub mod fairseq;
 pub mod huggingface;
 pub mod keras;
@@ -25,7 +26,7 @@ pub mod small;
 pub mod torchtitan;
 pub mod wrapper;
 
-use super::records::Decoded;
+use super::records::{Decoded, Failure};
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
@@ -46,6 +47,9 @@ pub struct Fields<'a> {
     /// before it nor from how large a number is. Another line with the same words may
     /// then be read without asking the grammar.
     pub alone: bool,
+    /// The same but for the step and the planned number of steps, which the grammar counts:
+    /// the line is worth this many, see [`Grammar::count`].
+    pub counts: Option<u64>,
 }
 
 /// Whether a line belongs to a grammar.
@@ -65,6 +69,13 @@ pub enum Match {
 pub trait Grammar: Send {
     /// Finds the metrics of a line that has been freed of wrappers.
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match;
+
+    /// The step and the planned number of steps of a line with the words of one that was
+    /// worth `lines`, see [`Fields::counts`]. It stands in for parsing the line.
+    fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
+        let _ = lines;
+        (None, None)
+    }
 }
 
 /// A text format: a name and its grammar.
@@ -241,7 +252,7 @@ impl TextDecoder {
         }
         if let Some(layouts) = &mut self.layouts
             && self.plain
-            && fields.alone
+            && (fields.alone || fields.counts.is_some())
             && !out.remapped
         {
             layouts.learn(piece, &fields, &self.roles);
@@ -252,18 +263,19 @@ impl TextDecoder {
             return true;
         }
         draft.step = fields.step.or(draft.step);
-        self.finish(draft, piece.as_bytes(), out)
+        self.finish(&mut draft, piece.as_bytes(), true, out)
     }
 
     /// Adds what a line said; false when it repeats what is known.
-    fn finish(&mut self, mut draft: Draft, line: &[u8], out: &mut Decoded) -> bool {
+    fn finish(&mut self, draft: &mut Draft, line: &[u8], timed: bool, out: &mut Decoded) -> bool {
         let step = draft.step.or(self.last_step);
         if let Some(step) = step
-            && !self.repeats.is_news(step, &mut draft, wrapper::rank(line))
+            && !self.repeats.is_news(step, draft, wrapper::rank(line))
         {
             return false;
         }
-        if !draft.has(Quantity::Elapsed)
+        if timed
+            && !draft.has(Quantity::Elapsed)
             && !draft.has(Quantity::WallTime)
             && let Some(time) = self.clock.read(line)
         {
@@ -278,19 +290,30 @@ impl TextDecoder {
                 draft.push(step, out);
             }
             // An evaluation before the first step belongs to the step that follows.
-            None => self.pending = Some(draft),
+            None => self.pending = Some(draft.clone()),
         }
         true
     }
 
     /// A line that is no record may state the plan, or a change of the loss scale.
     fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
+        if let (Some(step), Some(what)) = (step.or(self.last_step), failure::failure(piece)) {
+            out.failures.push(Failure {
+                after: out.records.len(),
+                step,
+                what,
+            });
+            return;
+        }
         if self.searchable == 0 {
             return;
         }
         self.searchable -= 1;
         if let (Some(step), Some(scale)) = (step.or(self.last_step), loss_scale(piece)) {
-            out.records.push(step, &[(Quantity::LossScale, scale)]);
+            out.records.push(
+                step,
+                &[(Quantity::LossScale, scale), (Quantity::SkippedSteps, 1.0)],
+            );
             return;
         }
         out.hints.scan(piece);
@@ -311,11 +334,16 @@ fn loss_scale(line: &str) -> Option<f64> {
 
 impl LineDecoder for TextDecoder {
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
+        let mut draft = Draft::default();
         if let Some(layouts) = &mut self.layouts
-            && let Some(read) = layouts.read(line, out)
+            && let Some(read) = layouts.read(line, &mut draft, out)
         {
-            out.total_steps = read.total.or(out.total_steps);
-            if !self.finish(read.draft, line, out) {
+            let mut total = read.total;
+            if let Some(lines) = read.counts {
+                (draft.step, total) = self.grammar.count(lines);
+            }
+            out.total_steps = total.or(out.total_steps);
+            if !self.finish(&mut draft, line, read.timed, out) {
                 out.ignored += 1;
             }
             return;

@@ -48,7 +48,7 @@ impl Grammar for Nanogpt {
 /// What follows `word` and a whole number.
 fn counted<'a>(line: &'a str, word: &str) -> Option<&'a str> {
     let at = memchr::memmem::find(line.as_bytes(), word.as_bytes())?;
-    let rest = line.get(at + word.len()..)?;
+    let rest = line.get(at + word.len()..)?.trim_start_matches(' ');
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     if digits == 0 { None } else { rest.get(digits..) }
 }

@@ -1,0 +1,208 @@
+//! What the fuzzers start from: real logs, and small files made here where none may be
+//! copied.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use losscast::format::{Sample, detect};
+use losscast::metric::Names;
+use losscast::pattern::LinePattern;
+
+use super::mutate::{block_file, event_file};
+use crate::common::shared;
+
+/// A file to start from.
+pub struct Seed {
+    pub path: PathBuf,
+    pub content: Vec<u8>,
+}
+
+/// Bytes taken of each file: damage does its work at any size.
+const MOST_BYTES: usize = 24 * 1024;
+/// Files of each format.
+const MOST_FILES: usize = 24;
+
+/// Small files of formats that a plain clone has no log of.
+const SMALL: &[(&str, &str)] = &[
+    (
+        "a.jsonl",
+        "{\"step\": 7, \"loss\": 2.5, \"lr\": 1e-4, \"time\": 1700000000.5}\n{\"step\": 8, \"eval_loss\": NaN}\n{\"step\": 9, \"loss\": 2.4, \"grad\": {\"norm\": 0.5}}\n",
+    ),
+    (
+        "b.csv",
+        "step,loss,val_loss,lr\n1,2.0,,1e-3\n2,,\"1.9\",\n3,1.8,NA,1e-3\n",
+    ),
+    (
+        "c.log",
+        "step:12/6000 train_loss:10.0687 train_time:1796ms step_avg:nanms\nstep:13/6000 val_loss:9.9 train_time:1900ms step_avg:12ms\n",
+    ),
+    (
+        "d.log",
+        " iteration       10/    2000 | consumed samples:         1280 | learning rate: 2.999833E-05 | lm loss: 2.557783E+00 | grad norm: 0.154 | number of skipped iterations:   0 |\n iteration       20/    2000 | consumed samples:         2560 | learning rate: 2.999833E-05 | lm loss: 2.457783E+00 | grad norm: 0.154 | number of skipped iterations:   1 |\n",
+    ),
+    (
+        "e.log",
+        "\r 25%|##5       | 10/40 [00:01<00:03,  9.00it/s]{'loss': 3.5039, 'learning_rate': 7.4e-06, 'epoch': 0.01}\n\r 50%|##5       | 20/40 [00:01<00:03,  9.00it/s, loss=2.0]\n{'loss': 3.4, 'learning_rate': 7.4e-06, 'epoch': 0.02}\n{'eval_loss': 2.0, 'epoch': 0.02}\n",
+    ),
+    (
+        "f.log",
+        "Epoch 1/100\n 1/10 [==>...] - ETA: 0s - loss: 0.90\x08\x08\x0810/10 [=====] - 2s 210ms/step - loss: 0.52 - val_loss: 0.6\nEpoch 2/100\n10/10 [=====] - 2s 210ms/step - loss: 0.42 - val_loss: 0.5\n",
+    ),
+    (
+        "g.log",
+        "[batch=189/3200]:\n\t Train loss/train/total: 2.3456\n\t Train time/token: 24641536\n[batch=190/3200]:\n\t Train loss/train/total: 2.3\n",
+    ),
+    (
+        "h.log",
+        "Epoch: [0/100]  [   0/1562]  eta: 3:32:02  loss: 10.776567 (10.776567)  lr: 0.000000 (0.000000)  time: 8.1\nEpoch: [0/100]  [  10/1562]  eta: 3:32:02  loss: 10.7 (10.7)  lr: 0.000001 (0.000000)  time: 8.1\n",
+    ),
+    (
+        "i.log",
+        ":::MLLOG {\"time_ms\": 1759906650694, \"key\": \"train_loss\", \"value\": 8.16, \"metadata\": {\"step\": 31.0, \"samples_count\": 512.0}}\n:::MLLOG {\"time_ms\": 1759906650699, \"key\": \"eval_loss\", \"value\": 8.1, \"metadata\": {\"samples_count\": 512}}\n",
+    ),
+    (
+        "j.log",
+        "[rank0]:[titan] 2026-05-18 16:04:46,338 - root - INFO - step: 14  loss:  3.24405  memory:  9.46GiB(64.99%)  tps: 7,282\n[rank0]:[titan] 2026-05-18 16:04:47,338 - root - INFO - step: 15  loss:  3.2  memory:  9.46GiB(64.99%)  tps: 7,282\n",
+    ),
+    (
+        "k.log",
+        "step 00001/21400 (0.00%) | loss: 10.808654 | lrm: 1.00 | dt: 639.21ms | tok/sec: 820,214\nstep 00002/21400 (0.00%) | loss: 10.7 | lrm: 1.00 | dt: 639.21ms | tok/sec: 820,214\n",
+    ),
+    (
+        "l.log",
+        "s:0 tel:11.0\ns:1 trl:10.9 lr:0.000300 norm:1.5\ns:2 trl:10.8 lr:0.000300 norm:1.5\n",
+    ),
+    (
+        "trainer_state.json",
+        "{\"epoch\": 1.0, \"global_step\": 20, \"max_steps\": 100, \"log_history\": [{\"epoch\": 0.1, \"loss\": 3.5, \"learning_rate\": 1e-4, \"step\": 10}, {\"eval_loss\": 3.4, \"step\": 20}, {\"loss\": 3.3, \"step\": 20}]}\n",
+    ),
+    (
+        "m.log",
+        "it 1 of 100 | objective=3.5 eta=1e-3\nchecked: objective 3.4\nit 2 of 100 | objective=3.3 eta=1e-3\n",
+    ),
+    (
+        "n.log",
+        "iter 0: loss 10.9, time 425.11ms, mfu 38.12%\nstep 0: train loss 10.9, val loss 10.8\niter 1: loss 10.7, time 425.11ms, mfu 38.12%\n",
+    ),
+];
+
+/// Names with a format of the user's own.
+pub fn names() -> Names {
+    let pattern = LinePattern::new(
+        "ours",
+        &[
+            r"it (?<step>\d+) of (?<total>\d+).*objective=(?<loss>\S+) eta=(?<lr>\S+)".to_owned(),
+            r"checked: objective (?<eval_loss>\S+)".to_owned(),
+        ],
+    );
+    let mut names = Names::default();
+    names.patterns.push(Box::leak(Box::new(pattern.unwrap())));
+    names
+}
+
+/// All seeds, by format.
+pub fn all(names: &Names) -> BTreeMap<&'static str, Vec<Seed>> {
+    let mut files: Vec<(PathBuf, Vec<u8>)> = SMALL
+        .iter()
+        .map(|(name, content)| (PathBuf::from(name), content.as_bytes().to_vec()))
+        .collect();
+    files.push((PathBuf::from("events.out.tfevents.1.host"), events()));
+    files.push((PathBuf::from("run-abc.wandb"), wandb()));
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_logs")];
+    folders.extend(
+        shared()
+            .into_iter()
+            .flat_map(|root| [root.join("corpus"), root.join("realruns")]),
+    );
+    for folder in folders {
+        for entry in walkdir::WalkDir::new(folder)
+            .sort_by_file_name()
+            .into_iter()
+            .flatten()
+        {
+            let Ok(mut content) = std::fs::read(entry.path()) else {
+                continue;
+            };
+            // A document is nothing when it is cut.
+            let document = content.starts_with(b"{")
+                && content.trim_ascii_end().ends_with(b"}")
+                && content.len() < 1 << 18;
+            if !document {
+                content.truncate(MOST_BYTES);
+            }
+            files.push((entry.into_path(), content));
+        }
+    }
+    let mut seeds: BTreeMap<&'static str, Vec<Seed>> = BTreeMap::new();
+    for (path, content) in files {
+        if let Some((format, _)) = detect(&Sample::whole(&content), names) {
+            let known = seeds.entry(format.name()).or_default();
+            if known.len() < MOST_FILES {
+                known.push(Seed { path, content });
+            }
+        }
+    }
+    seeds
+}
+
+fn varint(mut number: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    while number > 127 {
+        out.push(number as u8 | 128);
+        number >>= 7;
+    }
+    out.push(number as u8);
+    out
+}
+
+fn field(number: u64, data: &[u8]) -> Vec<u8> {
+    [varint(number << 3 | 2), varint(data.len() as u64), data.to_vec()].concat()
+}
+
+/// An event file with both encodings of a scalar.
+fn events() -> Vec<u8> {
+    let time = [&[0x09][..], &1.7e9f64.to_le_bytes()].concat();
+    let mut records = vec![[time.clone(), field(3, b"brain.Event:2")].concat()];
+    for step in 0..20u64 {
+        let loss = 3.0f32 - step as f32 * 0.01;
+        let simple = [field(1, b"train/loss"), vec![0x15], loss.to_le_bytes().to_vec()].concat();
+        let tensor = [vec![0x08, 0x01], field(5, &loss.to_le_bytes())].concat();
+        let plugin = field(9, &field(1, &field(1, b"scalars")));
+        let value = [field(1, b"val/loss"), plugin, field(8, &tensor)].concat();
+        for value in [simple, value] {
+            let summary = field(5, &field(1, &value));
+            records.push([time.clone(), vec![0x10], varint(step), summary].concat());
+        }
+    }
+    event_file(&records)
+}
+
+/// A transaction log with history and summary records.
+fn wandb() -> Vec<u8> {
+    let mut records = Vec::new();
+    for step in 0..20 {
+        let items = [
+            ("loss", format!("{}", 3.0 - 0.01 * f64::from(step))),
+            ("_step", step.to_string()),
+            ("_timestamp", "1.7e9".to_owned()),
+        ];
+        let body: Vec<u8> = items
+            .iter()
+            .flat_map(|(name, value)| {
+                field(
+                    1,
+                    &[
+                        field(2, name.as_bytes()),
+                        varint(16 << 3 | 2),
+                        varint(value.len() as u64),
+                        value.clone().into_bytes(),
+                    ]
+                    .concat(),
+                )
+            })
+            .collect();
+        records.push(field(2, &body));
+        records.push(field(3, &body));
+    }
+    block_file(b":W&B\xe1\xbe\x00", &records)
+}
