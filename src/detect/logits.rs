@@ -17,7 +17,8 @@ use crate::metric::Quantity;
 
 /// Kind of the alert about attention logits.
 pub const ATTENTION: &str = "attention_logit";
-const OUTPUT: &str = "output_logit";
+/// Kind of the alert about output logits.
+pub const OUTPUT: &str = "output_logit";
 const LEVELS: [(f64, Severity); 3] = [
     (1e4, Severity::Critical),
     (1e3, Severity::Warning),

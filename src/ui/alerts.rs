@@ -10,21 +10,50 @@ use super::app::App;
 use super::format;
 use super::overview::Names;
 use crate::alert::Projection;
+use crate::detect::{activations, logits};
 use crate::metric::Quantity;
 use crate::snapshot::{RunView, Snapshot};
 use crate::text::{clip, printable, width};
 
-/// The value of a signal above which runs are lost, where one is known.
-pub fn threshold(quantity: Quantity) -> Option<f64> {
-    (quantity == Quantity::AttentionLogit).then_some(crate::detect::logits::DIVERGED)
+/// Kind of the alert about a signal that grows towards a threshold.
+fn kind_about(quantity: Quantity) -> Option<&'static str> {
+    match quantity {
+        Quantity::AttentionLogit => Some(logits::ATTENTION),
+        Quantity::LogPartition => Some(logits::OUTPUT),
+        Quantity::ActivationNorm => Some(activations::KIND),
+        _ => None,
+    }
+}
+
+/// The signal that an alert is about; `None` when it is about the loss, or about none.
+fn signal_of(kind: &str) -> Option<Quantity> {
+    match kind {
+        logits::ATTENTION => Some(Quantity::AttentionLogit),
+        logits::OUTPUT => Some(Quantity::LogPartition),
+        activations::KIND => Some(Quantity::ActivationNorm),
+        "update_ratio" => Some(Quantity::UpdateRatio),
+        "loss_scale_collapse" | "skipped_steps" => Some(Quantity::LossScale),
+        "gradient_surge" | "vanishing_gradient" | "frozen_metric" | "non_finite_gradient" => {
+            Some(Quantity::GradNorm)
+        }
+        _ => None,
+    }
+}
+
+/// The value of a signal above which runs are lost, where one is known: of all runs, or from
+/// the newest alert about it in this one.
+pub fn threshold(run: &RunView, quantity: Quantity) -> Option<f64> {
+    if quantity == Quantity::AttentionLogit {
+        return Some(logits::DIVERGED);
+    }
+    let kind = kind_about(quantity)?;
+    let alert = run.alerts.iter().rev().find(|alert| alert.kind == kind)?;
+    Some(alert.threshold).filter(|threshold| threshold.is_finite())
 }
 
 /// The projected crossing of a signal, from the open alert about it.
 pub fn projection(run: &RunView, quantity: Quantity) -> Option<Projection> {
-    let kind = match quantity {
-        Quantity::AttentionLogit => crate::detect::logits::ATTENTION,
-        _ => return None,
-    };
+    let kind = kind_about(quantity)?;
     run.open_alerts()
         .filter(|alert| alert.kind == kind)
         .find_map(|alert| alert.projected)
@@ -69,6 +98,10 @@ pub fn early_signals(run: &RunView) -> Vec<String> {
     lines
 }
 
+/// Height of the view from which the curve of the selected alert is shown, and its least height.
+const WITH_CHART: u16 = 34;
+const CHART: u16 = 12;
+
 /// Draws the list and the selected alert in full.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let alerts = app.alerts(snapshot);
@@ -84,7 +117,20 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         );
     }
     let names = Names::of(snapshot);
-    let [list, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(7)]).areas(area);
+    // Where there is room, the selected alert is shown on its curve.
+    let chart_height = if area.height >= WITH_CHART {
+        area.height
+            .saturating_sub(alerts.len() as u16 + 8)
+            .clamp(CHART, 2 * CHART)
+    } else {
+        0
+    };
+    let [list, chart, below] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(chart_height),
+        Constraint::Length(7),
+    ])
+    .areas(area);
     let rows = usize::from(list.height).saturating_sub(1);
     let selected = app.line.min(alerts.len() - 1);
     let first = (selected + 1).saturating_sub(rows);
@@ -129,6 +175,9 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let lines: Vec<Line> = std::iter::once(title).chain(lines).collect();
     frame.render_widget(Paragraph::new(lines), list);
     if let Some((run, alert)) = alerts.get(selected) {
+        if chart_height > 0 {
+            super::detail::draw_curve(app, run, signal_of(alert.kind), frame, chart);
+        }
         let cleared = alert.cleared_at_step.map_or_else(
             || "still open".to_owned(),
             |step| format!("over at step {}", format::count(step)),

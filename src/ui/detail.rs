@@ -158,7 +158,7 @@ fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
         draw_loss(app, run, frame, *area, loss_has_labels);
     }
     for (area, (quantity, points)) in areas.iter().skip(1).zip(signals).take(usize::from(shown)) {
-        draw_signal(app, run, *quantity, points, frame, *area);
+        draw_signal(app, run, *quantity, points, false, frame, *area);
     }
     if rate_height > 0
         && let Some(area) = areas.last()
@@ -170,6 +170,18 @@ fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
 /// The loss chart alone, as the overview shows it.
 pub fn draw_chart(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
     draw_loss(app, run, frame, area, true);
+}
+
+/// The chart of one signal of a run, or of its loss.
+pub fn draw_curve(app: &App, run: &RunView, signal: Option<Quantity>, frame: &mut Frame, area: Rect) {
+    let logged = signal.and_then(|wanted| {
+        let mut others = run.signals.others.iter();
+        others.find(|(quantity, _)| *quantity == wanted)
+    });
+    match logged {
+        Some((quantity, points)) => draw_signal(app, run, *quantity, points, true, frame, area),
+        None => draw_loss(app, run, frame, area, true),
+    }
 }
 
 fn range(app: &App, run: &RunView) -> (f64, f64, &'static str) {
@@ -285,6 +297,7 @@ fn draw_signal(
     run: &RunView,
     quantity: Quantity,
     points: &[crate::snapshot::CurvePoint],
+    x_labels: bool,
     frame: &mut Frame,
     area: Rect,
 ) {
@@ -305,7 +318,7 @@ fn draw_signal(
     );
     // Growth towards a threshold is exponential: it is shown on a log axis, with the
     // threshold and the way there.
-    let threshold = super::alerts::threshold(quantity).filter(|threshold| {
+    let threshold = super::alerts::threshold(run, quantity).filter(|threshold| {
         points
             .last()
             .is_some_and(|point| point.mean > WORTH_A_THRESHOLD * threshold)
@@ -343,7 +356,7 @@ fn draw_signal(
         marks: &chart::marks(run, scale, theme),
         labels: &[],
         title: &title,
-        x_labels: false,
+        x_labels,
         x_unit: unit,
     }
     .render(area, frame.buffer_mut(), theme, app.symbols);
