@@ -283,7 +283,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("icefall", &["Epoch ", ", batch "], |_| {
         Box::new(EpochGrammar::new(&epochs::ICEFALL))
     }),
-    &TextFormat::specific("pytorch-example", &["poch ", "oss"], |_| {
+    &TextFormat::specific("pytorch-example", &["poch", "oss"], |_| {
         Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE))
     }),
     &TextFormat::specific("keras", &["Epoch ", " - loss: "], |_| {
@@ -293,7 +293,9 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::blocks::StableBaselines>::default()
     }),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
-    &TextFormat::fallback("key-value", &[], |_| Box::<text::key_value::KeyValue>::default()),
+    &TextFormat::fallback("key-value", &[], |sample| {
+        Box::new(text::key_value::KeyValue::new(sample))
+    }),
     &TextFormat::fallback("progress-bar", &["it"], |_| {
         Box::<text::progress::Progress>::default()
     }),
