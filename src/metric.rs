@@ -145,6 +145,8 @@ const NAMES: &[(Role, &[&str])] = &[
         Role::Step,
         &[
             "global_step",
+            // ms-swift: `10/735`.
+            "global_step_max_steps",
             "train_global_step",
             "trainer_global_step",
             "optimizer_step",

@@ -2,13 +2,14 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::counters::OwnCounter;
 use super::json_layout::short_number;
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Quantity, Role, counts_the_run};
 
 /// The format.
 pub struct Delimited;
@@ -22,6 +23,10 @@ impl Format for Delimited {
         let sample = &sample.beginning();
         let header = Header::find(sample, names)?;
         if !header.roles.has_loss() {
+            return None;
+        }
+        if !header.has_counter() && header.has_prose(sample) {
+            // A list of results, one row for each experiment.
             return None;
         }
         let mut decoder = DelimitedDecoder::new(header);
@@ -94,10 +99,54 @@ impl Header {
         let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
         Some(Header {
             delimiter,
-            split: cells.iter().position(|name| is_split(name)),
+            split: cells
+                .iter()
+                .position(|name| is_split(name) || name.eq_ignore_ascii_case("type")),
             columns,
             roles,
         })
+    }
+
+    /// True when a column counts steps or epochs or tells the time.
+    fn has_counter(&self) -> bool {
+        self.columns.iter().flatten().any(|role| {
+            matches!(
+                role,
+                Role::Step
+                    | Role::Value {
+                        quantity: Quantity::Epoch
+                            | Quantity::WallTime
+                            | Quantity::Elapsed
+                            | Quantity::Tokens
+                            | Quantity::Samples,
+                        ..
+                    }
+            )
+        })
+    }
+
+    /// True when rows hold words.
+    fn has_prose(&self, sample: &Sample) -> bool {
+        let mut cells = Cells::new(self.delimiter);
+        let is_prose = |cell: &String| {
+            !number::is_missing(cell)
+                && number::parse(cell).is_none()
+                && number::parse_clock(cell).is_none()
+                && !is_held_out(cell)
+                && !cell.eq_ignore_ascii_case("train")
+        };
+        sample
+            .lines()
+            .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
+            .skip(1)
+            .any(|line| {
+                cells
+                    .split(line.strip_suffix(b"\r").unwrap_or(line))
+                    .is_some_and(|cells| {
+                        // The same header may come again.
+                        cells.iter().any(is_prose) && cells.iter().any(|cell| number::parse(cell).is_some())
+                    })
+            })
     }
 }
 
@@ -107,6 +156,8 @@ struct DelimitedDecoder {
     header_line: Vec<u8>,
     last_step: Option<u64>,
     rows: u64,
+    /// Set where the name of the counter leaves open whether it counts the run.
+    counter: Option<OwnCounter>,
     names: Names,
 }
 
@@ -119,16 +170,26 @@ impl DelimitedDecoder {
             header_line: Vec::new(),
             last_step: None,
             rows: 0,
+            counter: None,
         }
+        .with_counter()
+    }
+
+    fn with_counter(mut self) -> Self {
+        let columns = self.header.roles.columns();
+        let mut counters = columns.iter().filter(|column| column.role == Some(Role::Step));
+        let open = counters.any(|column| !self.names.role_of(&column.name).is_some_and(counts_the_run));
+        self.counter = open.then(OwnCounter::default);
+        self
     }
 
     /// True when the line is a header: the first one, the same again in a log that
     /// was appended to, or a new one with further columns.
     fn is_header(&mut self, line: &[u8]) -> bool {
-        let starts_like_a_name = line
-            .trim_ascii_start()
-            .first()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'_' | 0xef));
+        let starts_like_a_name = line.trim_ascii_start().first().is_some_and(|byte| {
+            // A table written with its index has no name for that column.
+            byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'_' | 0xef) || *byte == self.header.delimiter
+        });
         if !starts_like_a_name {
             return false;
         }
@@ -232,7 +293,11 @@ impl DelimitedDecoder {
                 epoch.or(Some(self.rows - 1))
             }
         };
-        let Some(step) = draft.step.or_else(without_step) else {
+        let mut counted = draft.step;
+        if let (Some(counter), Some(step)) = (&mut self.counter, counted) {
+            counted = Some(counter.step_of_row(draft.get(Quantity::Epoch), step));
+        }
+        let Some(step) = counted.or_else(without_step) else {
             return out.skip(number, "no step", line);
         };
         self.last_step = Some(step);
@@ -370,6 +435,29 @@ mod tests {
             rows("epoch,phase,loss\n0,train,3.0\n0,val,3.1\n1,train,2.0\n"),
             [(0, Some(3.0), None), (0, None, Some(3.1)), (1, Some(2.0), None)]
         );
+    }
+
+    #[test]
+    fn a_header_may_leave_its_first_column_without_a_name() {
+        let read = read_all(b",loss,val_loss\n0,2.0,2.5\n1,1.5,2.25\n", &Names::default()).unwrap();
+        assert_eq!(
+            (read.decoded.records.steps(), read.decoded.skipped),
+            (&[0, 1][..], 0)
+        );
+    }
+
+    #[test]
+    fn batches_count_on_over_epochs() {
+        assert_eq!(
+            rows("epoch,batch,loss\n1,10,3.0\n1,20,2.5\n2,10,2.0\n2,20,1.5\n")[2..],
+            [(30, Some(2.0), None), (40, Some(1.5), None)]
+        );
+    }
+
+    #[test]
+    fn a_list_of_results_is_no_log() {
+        let list = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.9979\t44.0\tkeep\tbaseline\nb2c3d4e\t0.9932\t44.2\tkeep\tlr 0.04\n";
+        assert!(read_all(list.as_bytes(), &Names::default()).is_err());
     }
 
     #[test]

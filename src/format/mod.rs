@@ -8,6 +8,7 @@
 //! [`FORMATS`].
 
 mod block_log;
+pub mod counters;
 pub mod delimited;
 pub mod hints;
 pub mod json_document;

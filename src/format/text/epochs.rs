@@ -2,9 +2,9 @@
 //!
 //! The step of a record is counted over all epochs.
 
-use super::counters::{EpochCounter, Place};
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::counters::{EpochCounter, Place};
 use crate::metric::{Quantity, Role};
 
 /// A line of a trainer that counts this way.

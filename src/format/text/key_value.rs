@@ -5,10 +5,10 @@
 //! Loss: 0.17`, or `Epoch 3/25` and below it `val Loss: 0.4`) and must see several such
 //! lines with growing steps before it is believed.
 
-use super::counters::{OwnCounter, Place};
 use super::scan::{NameFinder, Named, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::format::Sample;
+use crate::format::counters::{OwnCounter, Place};
 use crate::format::number;
 use crate::format::roles::whole;
 use crate::metric::{Quantity, Role, counts_the_run};
@@ -108,7 +108,7 @@ impl KeyValue {
                     found.useful |=
                         !matches!(quantity, Quantity::Epoch | Quantity::WallTime | Quantity::Samples);
                     match context {
-                        Some(Data::Validation) => fields.values.push(("validation loss", named.value)),
+                        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
                         Some(Data::Test) => fields.values.push(("test loss", named.value)),
                         None => push_value(fields, name, fit, &named),
                     }

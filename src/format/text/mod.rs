@@ -6,7 +6,6 @@
 
 pub mod blocks;
 pub mod build_nanogpt;
-pub mod counters;
 pub mod dialect;
 pub mod epochs;
 pub mod fairseq;

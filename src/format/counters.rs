@@ -102,9 +102,33 @@ impl OwnCounter {
         self.last.is_some_and(|place| place.iteration.is_some()) || self.counting != Counting::Unknown
     }
 
+    /// True when the counter is known to start again with every epoch.
+    pub fn starts_again(&self) -> bool {
+        self.counting == Counting::Within
+    }
+
     /// True when the counter that stands beside the epoch is that of the run.
     pub fn goes_on(&self) -> bool {
         self.counting == Counting::On
+    }
+
+    /// The step of a row of a table that has an epoch beside its counter.
+    pub fn step_of_row(&mut self, epoch: Option<f64>, step: u64) -> u64 {
+        let epoch = epoch
+            .filter(|epoch| epoch.fract() == 0.0)
+            .and_then(super::roles::whole);
+        match epoch {
+            Some(epoch) => {
+                self.step(Place {
+                    epoch,
+                    epochs: None,
+                    iteration: Some(step),
+                    iterations: None,
+                })
+                .0
+            }
+            None => step,
+        }
     }
 
     /// The step of a place and the planned number of steps.
