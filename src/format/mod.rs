@@ -10,6 +10,7 @@
 mod block_log;
 pub mod counters;
 pub mod delimited;
+pub mod encoding;
 pub mod hints;
 pub mod json_document;
 mod json_layout;
@@ -449,6 +450,7 @@ pub struct Whole {
 /// # Errors
 /// A sentence that says why it is no log.
 pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
+    let content = &*encoding::utf8(content);
     if let Some(reason) = refuse(content) {
         return Err(reason.to_owned());
     }

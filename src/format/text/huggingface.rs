@@ -37,6 +37,10 @@ struct Session {
 #[derive(Debug, Default)]
 struct Redraws {
     bar: Option<Bar>,
+    /// Another bar, which may be that of a training that follows.
+    other: Option<Bar>,
+    /// A train record has come.
+    recorded: bool,
     wiped: bool,
 }
 
@@ -45,14 +49,35 @@ impl Redraws {
     fn look(&mut self, piece: &str) -> Option<u64> {
         let Some(bar) = progress(piece) else {
             let blank = piece.trim().is_empty();
+            if dict(piece).is_some_and(|dict| dict.contains("'loss'")) {
+                self.record();
+            }
             // The record itself may stand between wiping and drawing.
             self.wiped = (blank && piece.len() > 8) || (self.wiped && dict(piece).is_some());
             return None;
         };
         let wiped = std::mem::take(&mut self.wiped);
-        let before = self.bar;
-        self.bar = longer(before, Some(bar));
+        match self.bar {
+            Some(old) if bar.total < old.total || (bar.total > old.total && self.recorded) => {
+                let shorter = |other: &Bar| bar.total < other.total && other.done < other.total;
+                self.other = self.other.filter(shorter).or(Some(bar));
+            }
+            _ => self.bar = Some(bar),
+        }
         (wiped && self.bar == Some(bar) && bar.done > 0).then_some(bar.done)
+    }
+
+    /// A train record was written: it belongs to the bar that is being drawn, unless that
+    /// is one of an evaluation, which is shorter. Data may be prepared before the training.
+    fn record(&mut self) {
+        self.recorded = true;
+        if let Some(other) = self.other.take()
+            && self.bar.is_none_or(|bar| {
+                other.total > bar.total || (bar.done >= bar.total && other.done < other.total)
+            })
+        {
+            self.bar = Some(other);
+        }
     }
 
     /// True when the bar of training has gone back: the trainer was started again.
@@ -94,7 +119,11 @@ impl HuggingFace {
                     epochs.push(value("epoch").unwrap_or(f64::NAN));
                     rates.extend(value("learning_rate"));
                     reached = redraws.bar.map_or(0, |bar| bar.done);
-                } else if epochs.is_empty() && piece.contains("logging_steps") {
+                } else if epochs.is_empty()
+                    && ["logging_steps", "optimization steps", "Num Epochs"]
+                        .iter()
+                        .any(|words| piece.contains(words))
+                {
                     stated.scan(piece);
                 }
             });
@@ -107,7 +136,7 @@ impl HuggingFace {
             return HuggingFace::every(interval, first_step_logged);
         }
         if reached == 0 {
-            return HuggingFace::without_bar(&rates, &stated);
+            return HuggingFace::without_bar(&rates, &epochs, &stated);
         }
         // A resumed run's bar starts where it left off.
         let start = first_bar.filter(|first| *first > 1).unwrap_or(0).min(reached);
@@ -126,16 +155,20 @@ impl HuggingFace {
         }
     }
 
-    /// Without a bar the interval is what the arguments say, or what the warm-up shows: it
-    /// is linear, so a first rate that is a small part of the second was logged at step 1.
-    fn without_bar(rates: &[f64], stated: &Hints) -> Self {
+    /// Without a bar the interval is what the arguments say, or what the epochs show where
+    /// their length is stated, or what the warm-up shows: it is linear, so a first rate that
+    /// is a small part of the second was logged at step 1.
+    fn without_bar(rates: &[f64], epochs: &[f64], stated: &Hints) -> Self {
         let ratio = match rates {
             [first, second, ..] if *first > 0.0 => second / first,
             _ => 0.0,
         };
         let steps = ratio.round();
         let from_first = steps >= 3.0 && (ratio - steps).abs() < 0.01 * steps;
-        match stated.count(Fact::LogInterval) {
+        match stated
+            .count(Fact::LogInterval)
+            .or_else(|| interval_of(epochs, stated))
+        {
             Some(interval) => HuggingFace::every(interval, from_first && steps as u64 == interval),
             None if from_first => HuggingFace::every(steps as u64, true),
             None => HuggingFace::every(1, false),
@@ -152,6 +185,8 @@ impl HuggingFace {
             Some(first) => first.saturating_sub(interval),
             None => session.first_bar.filter(|first| *first > 1).unwrap_or(0),
         });
+        // Records are made at multiples of the interval, wherever the bar was seen.
+        let start = start - start % interval.max(1);
         let first_step_logged = start == 0
             && (session.first_record == Some(1)
                 || (session.first_record.is_none() && self.first_step_logged));
@@ -163,6 +198,14 @@ impl HuggingFace {
         let step = start.saturating_add(lines.saturating_mul(interval));
         self.redraws.bar.map_or(step, |bar| step.min(bar.total))
     }
+}
+
+/// The steps between lines, from the epochs that lie between them.
+fn interval_of(epochs: &[f64], stated: &Hints) -> Option<u64> {
+    let per_epoch = stated.count(Fact::TotalSteps)? as f64 / stated.number(Fact::Epochs)?;
+    let (first, last) = (epochs.first()?, epochs.last()?);
+    let between = (last - first) / (epochs.len() - 1) as f64;
+    whole(between * per_epoch).filter(|steps| *steps > 0)
 }
 
 /// The distance that lies between most neighbours.
@@ -226,14 +269,6 @@ fn swift_counter(dict: &str) -> Option<(u64, u64)> {
     let counts = dict.split_once("'global_step/max_steps': '")?.1;
     let (step, total) = counts.split_once('\'')?.0.split_once('/')?;
     Some((step.parse().ok()?, total.parse().ok()?))
-}
-
-/// Of two bars the newer, unless it is that of an evaluation, which is shorter.
-fn longer(old: Option<Bar>, new: Option<Bar>) -> Option<Bar> {
-    match (old, new) {
-        (Some(old), Some(new)) if new.total < old.total => Some(old),
-        (old, new) => new.or(old),
-    }
 }
 
 /// The inside of the first `{'...}` of a line.
@@ -310,6 +345,36 @@ mod tests {
             (read.decoded.records.steps(), read.decoded.total_steps),
             (&[10, 20][..], Some(735))
         );
+    }
+
+    #[test]
+    fn without_a_bar_epochs_of_a_stated_length_tell_the_interval() {
+        let mut content = "[INFO|2024-11-26 22:07:15] trainer.py:2315 >>   Num Epochs = 1,000\n[INFO|2024-11-26 22:07:15] trainer.py:2321 >>   Total optimization steps = 17,000\n".to_owned();
+        for line in 1..40 {
+            content += &format!(
+                "[INFO|2024-11-26 22:09:01] logging.py:157 >> {{'loss': 2.2818, 'learning_rate': 5.0000e-05, 'epoch': {:.2}}}\n",
+                f64::from(line) * 5.0 / 17.0
+            );
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps()[..3], [5, 10, 15]);
+        assert_eq!(read.decoded.records.steps().last(), Some(&195));
+        assert_eq!(read.decoded.hints.total_steps(), Some(17_000));
+    }
+
+    #[test]
+    fn bars_of_other_work_are_not_those_of_the_training() {
+        let bar =
+            |done: u64, total: u64| format!("\r 50%|#####     | {done}/{total} [00:02<00:02,  9.00it/s]");
+        let mut content = bar(1, 40);
+        for step in [10, 20, 30, 40] {
+            content += &(bar(step, 40) + &bar(8, 8));
+            content += &format!("\r                      \r{{'loss': 2.{step}, 'epoch': 0.{step}}}\n");
+        }
+        content += &(bar(40, 40) + "\n" + &bar(200, 200) + &bar(25_000, 25_000) + "\n");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.total_steps, Some(40));
+        assert_eq!(read.decoded.records.steps(), [10, 20, 30, 40]);
     }
 
     #[test]
