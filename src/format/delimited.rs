@@ -73,6 +73,8 @@ struct Header {
 }
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+/// Any number of blanks between the columns of a table printed for the eye.
+const BLANKS: u8 = b' ';
 
 impl Header {
     /// The first line that is neither blank nor a comment, when it can be a header.
@@ -86,6 +88,38 @@ impl Header {
             .into_iter()
             .filter_map(|delimiter| Header::parse(line, delimiter, names))
             .max_by_key(|header| header.columns.iter().flatten().count())
+            .or_else(|| Header::of_a_printed_table(sample, names))
+    }
+
+    /// The header of a table printed in columns, as fastai does, which may stand anywhere
+    /// among other lines: it names a counter and a loss, and numbers stand below them.
+    fn of_a_printed_table(sample: &Sample, names: &Names) -> Option<Header> {
+        let lines: Vec<&[u8]> = sample
+            .lines()
+            .flat_map(parts)
+            .filter(|line| !line.trim_ascii().is_empty())
+            .collect();
+        let mut cells = Cells::new(BLANKS);
+        for (index, line) in lines.iter().enumerate() {
+            let Some(header) = Header::parse(line, BLANKS, names) else {
+                continue;
+            };
+            // Bars of progress may stand between.
+            let row = lines.iter().skip(index + 1).take(200).any(|next| {
+                cells.split(next).is_some_and(|cells| {
+                    cells.len() == header.columns.len()
+                        && cells.iter().all(|cell| {
+                            number::parse(cell).is_some()
+                                || number::parse_clock(cell).is_some()
+                                || number::is_missing(cell)
+                        })
+                })
+            });
+            if row {
+                return Some(header);
+            }
+        }
+        None
     }
 
     fn parse(line: &[u8], delimiter: u8, names: &Names) -> Option<Header> {
@@ -97,6 +131,27 @@ impl Header {
         }
         let mut roles = Roles::new(names, cells.iter().map(String::as_str));
         let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
+        if delimiter == BLANKS {
+            // Prose has blanks as well: the first of the names is the counter.
+            let counts = matches!(
+                columns.first().copied().flatten(),
+                Some(
+                    Role::Step
+                        | Role::Value {
+                            quantity: Quantity::Epoch,
+                            ..
+                        }
+                )
+            );
+            let identifier = |cell: &String| {
+                let inside =
+                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'-' | b'.');
+                is_name(cell) && cell.bytes().all(inside)
+            };
+            if !counts || !roles.has_loss() || !cells.iter().all(identifier) {
+                return None;
+            }
+        }
         Some(Header {
             delimiter,
             split: cells
@@ -212,12 +267,20 @@ impl DelimitedDecoder {
             return out.skip(number, "a cell without its closing quote", line);
         };
         if cells.len() != self.header.columns.len() {
+            if self.header.delimiter == BLANKS {
+                // Whatever else a console shows.
+                return out.ignored += 1;
+            }
             let reason = format!(
                 "{} cells where the header has {}",
                 cells.len(),
                 self.header.columns.len()
             );
             return out.skip(number, &reason, line);
+        }
+        let is_number = |cell: &String| number::parse(cell).is_some() || number::is_missing(cell);
+        if self.header.delimiter == BLANKS && !cells.first().is_some_and(is_number) {
+            return out.ignored += 1;
         }
         let mut draft = Draft::default();
         let mut wrong = None;
@@ -254,7 +317,7 @@ impl DelimitedDecoder {
 
     /// Reads a row of plain numbers and empty cells; `None` when it holds anything else.
     fn plain_row(&self, line: &[u8], out: &mut Decoded) -> Option<Draft> {
-        if self.header.split.is_some() || self.header.columns.is_empty() {
+        if self.header.split.is_some() || self.header.columns.is_empty() || self.header.delimiter == BLANKS {
             return None;
         }
         let mut draft = Draft::default();
@@ -344,6 +407,17 @@ impl Cells {
 
     /// The cells, trimmed; `None` when a quote is left open.
     fn split(&mut self, line: &[u8]) -> Option<&[String]> {
+        if self.delimiter == BLANKS {
+            self.cells.clear();
+            let words = line
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty());
+            // fastai before 2019 puts the time in parentheses below no name.
+            let words = words.filter(|word| !(word.starts_with(b"(") && word.ends_with(b")")));
+            self.cells
+                .extend(words.map(|word| String::from_utf8_lossy(word).into_owned()));
+            return Some(&self.cells);
+        }
         if memchr::memchr(b'"', line).is_none() {
             let mut count = 0;
             for cell in line.split(|byte| *byte == self.delimiter) {
@@ -404,6 +478,36 @@ mod tests {
             )
         };
         read.decoded.records.rows().map(row).collect()
+    }
+
+    #[test]
+    fn fastai_prints_a_table_in_columns() {
+        let content = "Training...\nepoch     train_loss  valid_loss  error_rate  time    \n\
+            Epoch 1/2 : |----| 0.00% [0/50 00:00<?]\n\
+            0         0.907861    0.303510    0.108254    00:23     \n\
+            1         0.528300    0.256100    0.081867    00:23     \nsaved model of epoch 1\n";
+        assert_eq!(
+            rows(content),
+            [
+                (0, Some(0.907861), Some(0.30351)),
+                (1, Some(0.5283), Some(0.2561))
+            ]
+        );
+        // Before 2019 the time stood below no name.
+        let content = "Total time: 01:36\nepoch  train_loss  valid_loss  accuracy\n1      0.115773    0.074130    0.974975  (00:24)\n2      0.071310    0.050290    0.983317  (00:24)\n";
+        assert_eq!(
+            rows(content),
+            [
+                (1, Some(0.115773), Some(0.07413)),
+                (2, Some(0.07131), Some(0.05029))
+            ]
+        );
+    }
+
+    #[test]
+    fn prose_is_no_table() {
+        let content = "epoch and loss are shown\nstep loss lr\nno numbers here\n12 of 40\n";
+        assert!(read_all(content.as_bytes(), &Names::default()).is_err());
     }
 
     #[test]

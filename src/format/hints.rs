@@ -154,6 +154,7 @@ const NAMES: &[(Fact, &[&str])] = &[
             "max_epochs",
             "max_epoch",
             "num_epochs",
+            "num_epoch",
             "n_epochs",
             "total_epochs",
             "epochs",
@@ -668,6 +669,10 @@ impl Hints {
             }
             return;
         }
+        if let Some((name, value)) = maxtext(line) {
+            self.state(name, value, Place::Configuration);
+            return;
+        }
         for word in words(line) {
             let name = line.get(word.0..word.1).unwrap_or_default();
             self.statement_at(line, name, word.1);
@@ -766,6 +771,12 @@ fn value_behind(rest: &str, flag: bool) -> Option<&str> {
         _ => value,
     };
     (!value.is_empty()).then_some(value)
+}
+
+/// `Config param steps: 5000`: MaxText prints its whole configuration, one a line.
+fn maxtext(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once("Config param ")?.1.split_once(": ")?;
+    Some((name, value.trim()))
 }
 
 /// `Training starts at step 1, ..., total steps 10000 (warmup 200)`
@@ -877,6 +888,15 @@ mod tests {
             (titan.total_steps(), titan.warm_up_steps()),
             (Some(10_000), Some(200))
         );
+    }
+
+    #[test]
+    fn maxtext_prints_its_configuration() {
+        let hints = scan("Config param num_epoch: 2\nConfig param steps: 5000\nConfig param lr: 3e-4");
+        assert_eq!(hints.total_steps(), Some(5000));
+        assert_eq!(hints.count(Fact::Epochs), Some(2));
+        // Unset: as long as the schedule, which is printed under its own name.
+        assert_eq!(scan("Config param steps: -1").total_steps(), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! may be far ahead of the dicts that follow it; but they come at equal intervals,
 //! and the bar shows how far those have led.
 
-use super::wrapper::Pieces;
+use super::wrapper::{Pieces, rank};
 use super::{Fields, Grammar, Match};
 use crate::format::hints::{Fact, Hints};
 use crate::format::roles::whole;
@@ -19,6 +19,18 @@ pub struct HuggingFace {
     first_step_logged: bool,
     session: Session,
     redraws: Redraws,
+    writer: Writer,
+}
+
+/// One trainer of each node writes every record: those of the first to write count.
+#[derive(Debug, Default)]
+struct Writer(Option<u32>);
+
+impl Writer {
+    /// True for a record that another rank writes as well.
+    fn is_another(&mut self, line: &str) -> bool {
+        rank(line.as_bytes()).is_some_and(|rank| *self.0.get_or_insert(rank) != rank)
+    }
 }
 
 /// What is known since the trainer was last started.
@@ -105,9 +117,13 @@ impl HuggingFace {
         let mut stated = Hints::default();
         let mut first_bar = None;
         let mut reached = 0;
+        let mut writer = Writer::default();
         let mut pieces = Pieces::default();
         for line in sample.head.split(|byte| *byte == b'\n') {
             pieces.each(line, |piece| {
+                if dict(piece).is_some() && writer.is_another(piece) {
+                    return;
+                }
                 records.extend(redraws.look(piece));
                 first_bar = first_bar.or(redraws.bar.map(|bar| bar.done));
                 if let Some(dict) = dict(piece).filter(|dict| dict.contains("'loss'")) {
@@ -152,6 +168,7 @@ impl HuggingFace {
             first_step_logged,
             session: Session::default(),
             redraws: Redraws::default(),
+            writer: Writer::default(),
         }
     }
 
@@ -188,6 +205,7 @@ impl HuggingFace {
         // Records are made at multiples of the interval, wherever the bar was seen.
         let start = start - start % interval.max(1);
         let first_step_logged = start == 0
+            && interval > 1
             && (session.first_record == Some(1)
                 || (session.first_record.is_none() && self.first_step_logged));
         let lines = match (first_step_logged, session.lines) {
@@ -224,11 +242,15 @@ fn most_common_distance(steps: &[u64]) -> Option<u64> {
 
 impl Grammar for HuggingFace {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if dict(line).is_some() && self.writer.is_another(line) {
+            return Match::No;
+        }
         let before = self.redraws.bar;
         let record = self.redraws.look(line);
         let bar = progress(line);
         if self.redraws.went_back(before) {
             self.session = Session::default();
+            self.writer = Writer::default();
         }
         self.session.first_bar = self.session.first_bar.or(self.redraws.bar.map(|bar| bar.done));
         self.session.first_record = self.session.first_record.or(record);
@@ -375,6 +397,30 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.total_steps, Some(40));
         assert_eq!(read.decoded.records.steps(), [10, 20, 30, 40]);
+    }
+
+    #[test]
+    fn a_record_of_every_node_counts_once() {
+        let mut content = String::new();
+        for step in 1..5 {
+            for rank in [8, 0, 16] {
+                content += &format!("{rank}: {{'loss': 2.{step}, 'epoch': 0.{step}}}\n");
+            }
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn every_step_may_be_logged_from_the_first() {
+        let mut content = String::new();
+        for step in 1..=9 {
+            let bar = format!("\r 50%|#####     | {step}/9 [00:02<00:02,  9.00it/s]");
+            content += &(bar.clone() + "\r                      \r");
+            content += &format!("{{'loss': 2.{step}, 'epoch': 0.{step}}}\n{bar}\n");
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]
