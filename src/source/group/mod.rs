@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use self::folder::Folder;
 pub use self::memory::Memory;
 use self::names::{Piece, file_name, is_database, natural, rotation};
-use self::runs::{join_successive_jobs, runs};
+use self::runs::{join_successive_jobs, part_contradicting, runs};
 use self::scene::Scene;
 
 use super::discover::Candidate;
@@ -85,6 +85,7 @@ pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mu
         part.files.sort_by_cached_key(|file| order(file));
     }
     join_successive_jobs(&mut parts);
+    part_contradicting(&mut parts, memory);
     let runs = runs(&parts);
     let mut logs: Vec<Log> = parts
         .into_iter()

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{CONTAINERS, Folder};
 use super::names::{file_name, natural};
-use super::{Kind, Label, Part};
+use super::{Kind, Label, Memory, Part};
+use crate::source::discover::Candidate;
 
 /// Consoles of successive jobs (`slurm-1.out`, `slurm-2.out`) are one log where the
 /// folder is known to be one run by what else is in it.
@@ -46,6 +47,42 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>) {
             None => {
                 first.insert(folder, index);
                 index += 1;
+            }
+        }
+    }
+}
+
+fn is_held_out(name: &str) -> bool {
+    ["eval", "val", "test"].iter().any(|word| name.contains(word))
+}
+
+/// Logs with plain names in one folder (`train.jsonl`, `log.txt`) are of one run, unless
+/// they contradict one another: then each that does has its own.
+pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
+    let mut folders: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for (index, part) in parts.iter().enumerate() {
+        let plain = part.client == "file" && part.label == Label::None && part.forced.is_none();
+        // A log of several files has begun more than once; one of held-out data may call its
+        // loss just that.
+        let single = part.files.len() == 1;
+        let held_out = part.files.iter().any(|file| is_held_out(file_name(&file.path)));
+        if plain && single && !held_out {
+            folders.entry(part.folder.path.clone()).or_default().push(index);
+        }
+    }
+    for members in folders.values().filter(|members| members.len() > 1) {
+        let mut stayed: Vec<Candidate> = Vec::new();
+        for index in members {
+            let Some((part, file)) = parts
+                .get_mut(*index)
+                .and_then(|part| part.files.first().cloned().map(|file| (part, file)))
+            else {
+                continue;
+            };
+            if stayed.iter().any(|known| memory.contradict(known, &file)) {
+                part.label = Label::Chosen(file_name(&file.path).to_owned());
+            } else {
+                stayed.push(file);
             }
         }
     }

@@ -188,3 +188,42 @@ fn same_stem_is_one_run_and_the_user_has_the_last_word() {
         ]
     );
 }
+
+#[test]
+fn logs_that_contradict_one_another_are_two_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, line: &dyn Fn(u64) -> String| {
+        let lines: String = (1..=40).map(line).collect();
+        std::fs::write(folder.path().join(name), lines).unwrap();
+    };
+    let runs = || {
+        let candidates = crate::source::discover::discover(&[folder.path().to_owned()]).candidates;
+        let logs = group(candidates, &GroupingSection::default(), &mut Memory::default());
+        let runs: std::collections::BTreeSet<String> = logs.into_iter().map(|log| log.run).collect();
+        runs.len()
+    };
+    let loss = |step: u64| 3.0 + 4.0 / (step as f64).sqrt();
+    write("train.jsonl", &|step| {
+        format!("{{\"step\":{step},\"loss\":{:.4}}}\n", loss(step))
+    });
+    // The same run on the console, smoothed and rarer.
+    write("log.txt", &|step| {
+        format!(
+            "iter {}: loss {:.2}, time 425.11ms, mfu 38.12%\n",
+            2 * step,
+            1.02 * loss(2 * step)
+        )
+    });
+    assert_eq!(runs(), 1);
+    write("log.txt", &|step| {
+        format!(
+            "iter {}: loss {:.2}, time 425.11ms, mfu 38.12%\n",
+            2 * step,
+            2.0 + loss(2 * step)
+        )
+    });
+    assert_eq!(runs(), 2);
+    // A loss of held-out data may be anything.
+    std::fs::rename(folder.path().join("log.txt"), folder.path().join("eval.txt")).unwrap();
+    assert_eq!(runs(), 1);
+}
