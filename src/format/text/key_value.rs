@@ -133,15 +133,13 @@ impl KeyValue {
                 self.announced = Some(epoch);
                 return Some(Match::No);
             }
-            if found.epoch.is_none() {
-                return None;
-            }
+            found.epoch?;
         }
         let place = Place {
             epoch: epoch.value,
             epochs: epoch.of,
             iteration: inner.map(|count| count.value),
-            iterations: inner.and_then(|_| found.step_total),
+            iterations: inner.and(found.step_total),
         };
         if inner.is_none() && self.counter.counts_iterations() {
             // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
@@ -324,7 +322,9 @@ mod tests {
         );
     }
 
-    fn points(content: &str) -> (Option<u64>, Vec<(u64, f64)>, Vec<(u64, f64)>) {
+    type Points = Vec<(u64, f64)>;
+
+    fn points(content: &str) -> (Option<u64>, Points, Points) {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.format, "key-value", "{content}");
         let of = |quantity| -> Vec<(u64, f64)> {
