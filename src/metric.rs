@@ -157,6 +157,8 @@ const NAMES: &[(Role, &[&str])] = &[
         Role::Step,
         &[
             "global_step",
+            // ms-swift: `10/735`.
+            "global_step_max_steps",
             "train_global_step",
             "trainer_global_step",
             "optimizer_step",
@@ -169,9 +171,12 @@ const NAMES: &[(Role, &[&str])] = &[
             "steps",
             "current_steps",
             "current_step",
+            "training_step",
             "iteration",
             "training_iteration",
             "iter",
+            "iters",
+            "iterations",
             "it",
             "update",
             "batch",
@@ -239,7 +244,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "validation_loss",
             "validation_lm_loss",
             "lm_loss_validation",
-            "test_loss",
             "tel",
             "loss_val",
             "loss_eval",
@@ -251,6 +255,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "validation_ce_loss",
             "heldout_loss",
             "dev_loss",
+            "test_loss",
             "metrics_eval_languagecrossentropy",
             "eval_languagecrossentropy",
             "loss_eval_total",
@@ -267,6 +272,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "lr",
             "train_learning_rate",
             "train_lr",
+            "base_lr",
+            "current_lr",
             "optim_lr",
             "optim_learning_rate",
             "learning_current_learning_rate",
@@ -275,6 +282,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "lr_group_0",
             "lr_pg0",
             "lr_0",
+            "lr0",
+            "x_lr0",
             "lrm",
         ],
     ),
@@ -512,6 +521,11 @@ const NOT_A_LOSS: &[&str] = &[
     "scale", "ema", "mtp", "final", "initial", "target",
 ];
 
+/// Words behind `loss` that leave it the objective.
+const SUMMARIES: &[&str] = &[
+    "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value",
+];
+
 /// Parts of the names of optimisers, which name the learning rates they log.
 const OPTIMISERS: &[&str] = &[
     "adam",
@@ -557,6 +571,12 @@ pub struct Fit {
     pub rank: u16,
 }
 
+/// True for a counter whose name says that it counts the whole run: `global_step`, not
+/// `step` or `iter`, which may start again with every epoch.
+pub fn counts_the_run(fit: Fit) -> bool {
+    fit.role == Role::Step && in_table("step").is_some_and(|plain| fit.rank < plain.rank)
+}
+
 const PATTERN_RANK: u16 = 1000;
 /// Rank, among names that follow a pattern, of those whose end says nothing either.
 const UNKNOWN_END: u16 = 500;
@@ -585,9 +605,13 @@ impl Names {
         }
         in_table(&canonical)
             .or_else(|| {
-                // Loggers put their own words before the names they are given.
-                let inner = WRAPPERS.iter().find_map(|word| canonical.strip_prefix(word))?;
-                in_table(inner.strip_prefix('_')?)
+                // Loggers put their own words before the names they are given: `metrics/loss`,
+                // but not `data_time`.
+                let (word, inner) = name.split_once(['/', '.'])?;
+                WRAPPERS
+                    .iter()
+                    .any(|wrapper| word.trim().eq_ignore_ascii_case(wrapper))
+                    .then(|| in_table(&self::canonical(inner)))?
             })
             .or_else(|| pattern_role(&canonical, name))
     }
@@ -634,7 +658,11 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
         .iter()
         .any(|part| canonical.split('_').any(|word| word == *part));
-    let role = if canonical.ends_with("loss") || canonical.ends_with("crossentropy") {
+    // `loss_mean`, `train_loss_total`: what is done to a loss may stand behind it.
+    let named_for_loss = canonical
+        .rsplit_once('_')
+        .is_some_and(|(before, last)| before.ends_with("loss") && SUMMARIES.contains(&last));
+    let role = if named_for_loss || canonical.ends_with("loss") || canonical.ends_with("crossentropy") {
         if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
             return None;
         }
@@ -682,6 +710,17 @@ mod tests {
         assert_eq!(role("lr-DecoupledAdamW/group0"), Some("learning_rate"));
         assert_eq!(role("metrics/train/loss"), Some("train_loss"));
         assert_eq!(role("metrics/optim/learning_rate"), Some("learning_rate"));
+        assert_eq!(role("train/loss_mean"), Some("train_loss"));
+        assert_eq!(role("val_loss_total"), Some("eval_loss"));
+        assert_eq!(role("x/lr0"), Some("learning_rate"));
+    }
+
+    #[test]
+    fn a_loggers_own_word_is_not_part_of_a_name_that_begins_with_it() {
+        assert_eq!(role("data/loss"), Some("train_loss"));
+        assert_eq!(role("data_time"), None);
+        assert_eq!(role("history.val_loss"), Some("eval_loss"));
+        assert_eq!(role("metric_time"), None);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::counters::OwnCounter;
 use super::json_layout::leading_number;
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Quantity, Role, counts_the_run};
 
 /// The format.
 pub struct Delimited;
@@ -22,6 +23,10 @@ impl Format for Delimited {
         let sample = &sample.beginning();
         let header = Header::find(sample, names)?;
         if !header.roles.has_loss() {
+            return None;
+        }
+        if !header.has_counter() && header.has_prose(sample) {
+            // A list of results, one row for each experiment.
             return None;
         }
         let mut decoder = DelimitedDecoder::new(header);
@@ -68,6 +73,8 @@ struct Header {
 }
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+/// Any number of blanks between the columns of a table printed for the eye.
+const BLANKS: u8 = b' ';
 
 impl Header {
     /// The first line that is neither blank nor a comment, when it can be a header.
@@ -81,6 +88,38 @@ impl Header {
             .into_iter()
             .filter_map(|delimiter| Header::parse(line, delimiter, names))
             .max_by_key(|header| header.columns.iter().flatten().count())
+            .or_else(|| Header::of_a_printed_table(sample, names))
+    }
+
+    /// The header of a table printed in columns, as fastai does, which may stand anywhere
+    /// among other lines: it names a counter and a loss, and numbers stand below them.
+    fn of_a_printed_table(sample: &Sample, names: &Names) -> Option<Header> {
+        let lines: Vec<&[u8]> = sample
+            .lines()
+            .flat_map(parts)
+            .filter(|line| !line.trim_ascii().is_empty())
+            .collect();
+        let mut cells = Cells::new(BLANKS);
+        for (index, line) in lines.iter().enumerate() {
+            let Some(header) = Header::parse(line, BLANKS, names) else {
+                continue;
+            };
+            // Bars of progress may stand between.
+            let row = lines.iter().skip(index + 1).take(200).any(|next| {
+                cells.split(next).is_some_and(|cells| {
+                    cells.len() == header.columns.len()
+                        && cells.iter().all(|cell| {
+                            number::parse(cell).is_some()
+                                || number::parse_clock(cell).is_some()
+                                || number::is_missing(cell)
+                        })
+                })
+            });
+            if row {
+                return Some(header);
+            }
+        }
+        None
     }
 
     fn parse(line: &[u8], delimiter: u8, names: &Names) -> Option<Header> {
@@ -92,12 +131,77 @@ impl Header {
         }
         let mut roles = Roles::new(names, cells.iter().map(String::as_str));
         let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
+        if delimiter == BLANKS {
+            // Prose has blanks as well: the first of the names is the counter.
+            let counts = matches!(
+                columns.first().copied().flatten(),
+                Some(
+                    Role::Step
+                        | Role::Value {
+                            quantity: Quantity::Epoch,
+                            ..
+                        }
+                )
+            );
+            let identifier = |cell: &String| {
+                let inside =
+                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'-' | b'.');
+                is_name(cell) && cell.bytes().all(inside)
+            };
+            if !counts || !roles.has_loss() || !cells.iter().all(identifier) {
+                return None;
+            }
+        }
         Some(Header {
             delimiter,
-            split: cells.iter().position(|name| is_split(name)),
+            split: cells
+                .iter()
+                .position(|name| is_split(name) || name.eq_ignore_ascii_case("type")),
             columns,
             roles,
         })
+    }
+
+    /// True when a column counts steps or epochs or tells the time.
+    fn has_counter(&self) -> bool {
+        self.columns.iter().flatten().any(|role| {
+            matches!(
+                role,
+                Role::Step
+                    | Role::Value {
+                        quantity: Quantity::Epoch
+                            | Quantity::WallTime
+                            | Quantity::Elapsed
+                            | Quantity::Tokens
+                            | Quantity::Samples,
+                        ..
+                    }
+            )
+        })
+    }
+
+    /// True when rows hold words.
+    fn has_prose(&self, sample: &Sample) -> bool {
+        let mut cells = Cells::new(self.delimiter);
+        let is_prose = |cell: &String| {
+            !number::is_missing(cell)
+                && number::parse(cell).is_none()
+                && number::parse_clock(cell).is_none()
+                && !is_held_out(cell)
+                && !cell.eq_ignore_ascii_case("train")
+        };
+        sample
+            .lines()
+            .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
+            .skip(1)
+            .any(|line| {
+                cells
+                    .split(line.strip_suffix(b"\r").unwrap_or(line))
+                    .is_some_and(|cells| {
+                        // The same header may come again.
+                        cells.iter().any(is_prose) && cells.iter().any(|cell| number::parse(cell).is_some())
+                    })
+            })
     }
 }
 
@@ -107,6 +211,8 @@ struct DelimitedDecoder {
     header_line: Vec<u8>,
     last_step: Option<u64>,
     rows: u64,
+    /// Set where the name of the counter leaves open whether it counts the run.
+    counter: Option<OwnCounter>,
     names: Names,
 }
 
@@ -119,16 +225,26 @@ impl DelimitedDecoder {
             header_line: Vec::new(),
             last_step: None,
             rows: 0,
+            counter: None,
         }
+        .with_counter()
+    }
+
+    fn with_counter(mut self) -> Self {
+        let columns = self.header.roles.columns();
+        let mut counters = columns.iter().filter(|column| column.role == Some(Role::Step));
+        let open = counters.any(|column| !self.names.role_of(&column.name).is_some_and(counts_the_run));
+        self.counter = open.then(OwnCounter::default);
+        self
     }
 
     /// True when the line is a header: the first one, the same again in a log that
     /// was appended to, or a new one with further columns.
     fn is_header(&mut self, line: &[u8]) -> bool {
-        let starts_like_a_name = line
-            .trim_ascii_start()
-            .first()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'_' | 0xef));
+        let starts_like_a_name = line.trim_ascii_start().first().is_some_and(|byte| {
+            // A table written with its index has no name for that column.
+            byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'_' | 0xef) || *byte == self.header.delimiter
+        });
         if !starts_like_a_name {
             return false;
         }
@@ -165,12 +281,20 @@ impl DelimitedDecoder {
             return out.skip(number, "a cell without its closing quote", line);
         };
         if cells.len() != self.header.columns.len() {
+            if self.header.delimiter == BLANKS {
+                // Whatever else a console shows.
+                return out.ignored += 1;
+            }
             let reason = format!(
                 "{} cells where the header has {}",
                 cells.len(),
                 self.header.columns.len()
             );
             return out.skip(number, &reason, line);
+        }
+        let is_number = |cell: &String| number::parse(cell).is_some() || number::is_missing(cell);
+        if self.header.delimiter == BLANKS && !cells.first().is_some_and(is_number) {
+            return out.ignored += 1;
         }
         let mut draft = Draft::default();
         let mut wrong = None;
@@ -207,7 +331,7 @@ impl DelimitedDecoder {
 
     /// Reads a row of plain numbers and empty cells; `None` when it holds anything else.
     fn plain_row(&self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<()> {
-        if self.header.split.is_some() || self.header.columns.is_empty() {
+        if self.header.split.is_some() || self.header.columns.is_empty() || self.header.delimiter == BLANKS {
             return None;
         }
         let mut rest = line;
@@ -245,7 +369,11 @@ impl DelimitedDecoder {
                 epoch.or(Some(self.rows - 1))
             }
         };
-        let Some(step) = draft.step.or_else(without_step) else {
+        let mut counted = draft.step;
+        if let (Some(counter), Some(step)) = (&mut self.counter, counted) {
+            counted = Some(counter.step_of_row(draft.get(Quantity::Epoch), step));
+        }
+        let Some(step) = counted.or_else(without_step) else {
             return out.skip(number, "no step", line);
         };
         self.last_step = Some(step);
@@ -286,6 +414,17 @@ impl Cells {
 
     /// The cells, trimmed; `None` when a quote is left open.
     fn split(&mut self, line: &[u8]) -> Option<&[String]> {
+        if self.delimiter == BLANKS {
+            self.cells.clear();
+            let words = line
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty());
+            // fastai before 2019 puts the time in parentheses below no name.
+            let words = words.filter(|word| !(word.starts_with(b"(") && word.ends_with(b")")));
+            self.cells
+                .extend(words.map(|word| String::from_utf8_lossy(word).into_owned()));
+            return Some(&self.cells);
+        }
         if memchr::memchr(b'"', line).is_none() {
             let mut count = 0;
             for cell in line.split(|byte| *byte == self.delimiter) {
@@ -349,6 +488,36 @@ mod tests {
     }
 
     #[test]
+    fn fastai_prints_a_table_in_columns() {
+        let content = "Training...\nepoch     train_loss  valid_loss  error_rate  time    \n\
+            Epoch 1/2 : |----| 0.00% [0/50 00:00<?]\n\
+            0         0.907861    0.303510    0.108254    00:23     \n\
+            1         0.528300    0.256100    0.081867    00:23     \nsaved model of epoch 1\n";
+        assert_eq!(
+            rows(content),
+            [
+                (0, Some(0.907861), Some(0.30351)),
+                (1, Some(0.5283), Some(0.2561))
+            ]
+        );
+        // Before 2019 the time stood below no name.
+        let content = "Total time: 01:36\nepoch  train_loss  valid_loss  accuracy\n1      0.115773    0.074130    0.974975  (00:24)\n2      0.071310    0.050290    0.983317  (00:24)\n";
+        assert_eq!(
+            rows(content),
+            [
+                (1, Some(0.115773), Some(0.07413)),
+                (2, Some(0.07131), Some(0.05029))
+            ]
+        );
+    }
+
+    #[test]
+    fn prose_is_no_table() {
+        let content = "epoch and loss are shown\nstep loss lr\nno numbers here\n12 of 40\n";
+        assert!(read_all(content.as_bytes(), &Names::default()).is_err());
+    }
+
+    #[test]
     fn sparse_rows_and_missing_cells() {
         assert_eq!(
             rows("step,lr,train_loss,val_loss\n0,,,10.9\n50,7e-5,8.1,\n100,NA,nan,None\n")[..2],
@@ -377,6 +546,29 @@ mod tests {
             rows("epoch,phase,loss\n0,train,3.0\n0,val,3.1\n1,train,2.0\n"),
             [(0, Some(3.0), None), (0, None, Some(3.1)), (1, Some(2.0), None)]
         );
+    }
+
+    #[test]
+    fn a_header_may_leave_its_first_column_without_a_name() {
+        let read = read_all(b",loss,val_loss\n0,2.0,2.5\n1,1.5,2.25\n", &Names::default()).unwrap();
+        assert_eq!(
+            (read.decoded.records.steps(), read.decoded.skipped),
+            (&[0, 1][..], 0)
+        );
+    }
+
+    #[test]
+    fn batches_count_on_over_epochs() {
+        assert_eq!(
+            rows("epoch,batch,loss\n1,10,3.0\n1,20,2.5\n2,10,2.0\n2,20,1.5\n")[2..],
+            [(30, Some(2.0), None), (40, Some(1.5), None)]
+        );
+    }
+
+    #[test]
+    fn a_list_of_results_is_no_log() {
+        let list = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.9979\t44.0\tkeep\tbaseline\nb2c3d4e\t0.9932\t44.2\tkeep\tlr 0.04\n";
+        assert!(read_all(list.as_bytes(), &Names::default()).is_err());
     }
 
     #[test]

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::counters::OwnCounter;
 use super::json_layout::{Layouts, Outcome};
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Quantity, Role, counts_the_run};
 
 /// The format.
 pub struct JsonLines;
@@ -53,6 +54,8 @@ impl Format for JsonLines {
 struct JsonDecoder {
     roles: Roles,
     layouts: Layouts,
+    /// Set where the name of the counter leaves open whether it counts the run.
+    counter: Option<OwnCounter>,
     last_step: Option<u64>,
     rows: u64,
 }
@@ -70,8 +73,13 @@ impl JsonDecoder {
                 });
             }
         }
-        let known: Vec<String> = roles.columns().into_iter().map(|column| column.name).collect();
+        let columns = roles.columns();
+        let counts_the_run = columns.iter().any(|column| {
+            column.role == Some(Role::Step) && names.role_of(&column.name).is_some_and(counts_the_run)
+        });
+        let known: Vec<String> = columns.into_iter().map(|column| column.name).collect();
         JsonDecoder {
+            counter: (!counts_the_run).then(OwnCounter::default),
             // Learnt, but not yet used: a better name may still come without a second reading.
             roles: Roles::new(names, known.iter().map(String::as_str)),
             layouts: Layouts::default(),
@@ -100,6 +108,10 @@ impl JsonDecoder {
             };
             match read(value, role) {
                 Reading::Number(number) => draft.set(role, number, out),
+                Reading::Counter(step, total) => {
+                    draft.step = Some(step);
+                    out.total_steps = Some(total);
+                }
                 Reading::Missing => {}
                 Reading::Unreadable => wrong = Some(format!("`{name}` is not a number")),
             }
@@ -114,10 +126,23 @@ impl JsonDecoder {
         if about_eval {
             draft.about_held_out_data(self.last_step);
         }
+        if about_eval && self.counter.is_some_and(|counter| counter.starts_again()) {
+            // It counts batches of the evaluation.
+            draft.step = self.last_step;
+        } else {
+            self.count(&mut draft);
+        }
         self.finish(&draft, out);
         // What a row is about may change in a word, which layouts do not look at.
         if !fields.keys().any(|name| is_split(name)) {
             self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+        }
+    }
+
+    /// Makes a counter of iterations within epochs one of the run.
+    fn count(&mut self, draft: &mut Draft) {
+        if let (Some(counter), Some(step)) = (&mut self.counter, draft.step) {
+            draft.step = Some(counter.step_of_row(draft.get(Quantity::Epoch), step));
         }
     }
 
@@ -151,7 +176,10 @@ impl LineDecoder for JsonDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         let mut draft = Draft::default();
         match self.layouts.read(line, &mut draft, out) {
-            Outcome::Read => self.finish(&draft, out),
+            Outcome::Read => {
+                self.count(&mut draft);
+                self.finish(&draft, out);
+            }
             Outcome::Unknown => {
                 for part in parts(line) {
                     if part.trim_ascii().is_empty() {
@@ -194,6 +222,8 @@ pub(super) fn parts(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 enum Reading {
     Number(f64),
+    /// `10/735`
+    Counter(u64, u64),
     Missing,
     Unreadable,
 }
@@ -213,12 +243,22 @@ fn read(value: &Value, role: Role) -> Reading {
             let clock = || number::parse_clock(text).or_else(|| number::parse_timestamp(text));
             match number::parse(text) {
                 Some(number) => Reading::Number(number),
+                None if role == Role::Step => counter(text).unwrap_or(Reading::Unreadable),
                 None if time => clock().map_or(Reading::Missing, Reading::Number),
                 None => Reading::Unreadable,
             }
         }
         _ => Reading::Missing,
     }
+}
+
+/// The step and the planned number of steps.
+fn counter(text: &str) -> Option<Reading> {
+    let (step, total) = text.split_once('/')?;
+    Some(Reading::Counter(
+        step.trim().parse().ok()?,
+        total.trim().parse().ok()?,
+    ))
 }
 
 /// Calls `each` for every value that is not an object, with its path joined by `/`.
@@ -371,6 +411,30 @@ mod tests {
             ),
             [(5, Some(2.3475))]
         );
+    }
+
+    #[test]
+    fn a_counter_may_be_a_fraction() {
+        let content = "{\"loss\": 2.5, \"epoch\": 0.01, \"global_step/max_steps\": \"1/438\"}\n{\"loss\": 2.25, \"global_step/max_steps\": \"5/438\", \"percentage\": \"1.14%\"}\n";
+        assert_eq!(loss_and_step(content), [(1, Some(2.5)), (5, Some(2.25))]);
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.total_steps, Some(438));
+    }
+
+    #[test]
+    fn iterations_within_epochs_count_on() {
+        let row = |epoch, iter| {
+            format!(
+                "{{\"mode\": \"train\", \"epoch\": {epoch}, \"iter\": {iter}, \"lr\": 0.1, \"loss\": {epoch}.{iter}}}\n"
+            )
+        };
+        let mut content = "{}\n".to_owned();
+        for epoch in 1..4 {
+            content += &(row(epoch, 50) + &row(epoch, 100));
+            content += &format!("{{\"mode\": \"val\", \"epoch\": {epoch}, \"iter\": 7, \"loss\": 0.5}}\n");
+        }
+        let steps: Vec<u64> = loss_and_step(&content).iter().map(|(step, _)| *step).collect();
+        assert_eq!(steps, [50, 100, 100, 150, 200, 200, 250, 300, 300]);
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! [`FORMATS`].
 
 mod block_log;
+pub mod counters;
 pub mod delimited;
+pub mod encoding;
 pub mod hints;
 pub mod json_document;
 mod json_layout;
@@ -283,7 +285,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("icefall", &["Epoch ", ", batch "], |_| {
         Box::new(EpochGrammar::new(&epochs::ICEFALL))
     }),
-    &TextFormat::specific("pytorch-example", &["poch ", "oss"], |_| {
+    &TextFormat::specific("pytorch-example", &["poch", "oss"], |_| {
         Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE))
     }),
     &TextFormat::specific("keras", &["Epoch ", " - loss: "], |_| {
@@ -293,7 +295,9 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::blocks::StableBaselines>::default()
     }),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
-    &TextFormat::fallback("key-value", &[], |_| Box::<text::key_value::KeyValue>::default()),
+    &TextFormat::fallback("key-value", &[], |sample| {
+        Box::new(text::key_value::KeyValue::new(sample))
+    }),
     &TextFormat::fallback("progress-bar", &["it"], |_| {
         Box::<text::progress::Progress>::default()
     }),
@@ -446,6 +450,7 @@ pub struct Whole {
 /// # Errors
 /// A sentence that says why it is no log.
 pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
+    let content = &*encoding::utf8(content);
     if let Some(reason) = refuse(content) {
         return Err(reason.to_owned());
     }

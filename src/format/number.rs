@@ -71,6 +71,9 @@ pub fn parse_clock(text: &str) -> Option<f64> {
         Some((days, clock)) => (days.split_whitespace().next()?.parse::<f64>().ok()?, clock),
         None => (0.0, text),
     };
+    if !clock.contains(':') {
+        return spelled_out(clock);
+    }
     let mut seconds = 0.0;
     let mut parts = 0;
     for part in clock.split(':') {
@@ -78,6 +81,22 @@ pub fn parse_clock(text: &str) -> Option<f64> {
         parts += 1;
     }
     (parts == 2 || parts == 3).then_some(days * 86_400.0 + seconds)
+}
+
+/// `46m 13s`, `1d 2h 3m`: numbers with the first letters of their units, the largest first.
+fn spelled_out(text: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 4] = [("d", 86_400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
+    let mut seconds = 0.0;
+    let mut smaller: &[(&str, f64)] = &UNITS;
+    for part in text.split_whitespace() {
+        let (index, number, length) = smaller
+            .iter()
+            .enumerate()
+            .find_map(|(index, (unit, length))| Some((index, part.strip_suffix(unit)?, *length)))?;
+        seconds += number.parse::<f64>().ok().filter(|number| *number >= 0.0)? * length;
+        smaller = smaller.get(index + 1..).unwrap_or_default();
+    }
+    (smaller.len() < UNITS.len()).then_some(seconds)
 }
 
 /// A point in time with an offset (`2024-01-01T00:00:00Z`), seconds since the epoch.
@@ -97,6 +116,22 @@ pub fn parse_local_time(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_and_durations() {
+        for (text, seconds) in [
+            ("0:32:48", Some(1968.0)),
+            ("1 day, 2:03:04", Some(93_784.0)),
+            ("6s", Some(6.0)),
+            ("46m 13s", Some(2773.0)),
+            ("1d 2h 3m", Some(93_780.0)),
+            ("13s 46m", None),
+            ("s", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_clock(text), seconds, "{text}");
+        }
+    }
 
     #[test]
     fn every_spelling() {

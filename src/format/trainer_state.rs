@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::hints::Place;
-use super::json_lines::quote_bare_words;
+use super::json_lines::{parse_line, quote_bare_words};
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles};
@@ -22,7 +22,12 @@ impl Format for TrainerState {
         let document = sample.head.trim_ascii_start().starts_with(b"{");
         let history = memchr::memmem::find(sample.head, b"\"log_history\"").is_some()
             || memchr::memmem::find(sample.tail, b"\"log_history\"").is_some();
-        (document && history).then_some(Claim {
+        // ms-swift ends its JSON lines with one that holds the whole history.
+        let first = sample.lines().find(|line| !line.trim_ascii().is_empty());
+        let lines = first.is_some_and(|line| {
+            line.trim_ascii_end().len() < sample.head.trim_ascii().len() && parse_line(line).is_some()
+        });
+        (document && history && !lines).then_some(Claim {
             records: 1,
             certain: true,
         })
@@ -104,6 +109,17 @@ impl TrainerStateDecoder {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn json_lines_that_end_with_a_history_are_lines() {
+        let content = "{\"loss\": 2.5, \"global_step/max_steps\": \"1/2\", \"elapsed_time\": \"1m 6s\"}\n{\"loss\": 2.0, \"global_step/max_steps\": \"2/2\"}\n{\"best_metric\": null, \"log_history\": [{\"loss\": 2.5, \"step\": 1}]}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(
+            (read.format, read.decoded.records.steps()),
+            ("jsonl", &[1, 2][..])
+        );
+        assert_eq!(read.decoded.records.value(0, Quantity::Elapsed), Some(66.0));
+    }
 
     #[test]
     fn history_without_its_summary() {

@@ -112,6 +112,10 @@ pub struct Found {
 pub fn discover(roots: &[PathBuf]) -> Found {
     let mut found = Found::default();
     for root in roots {
+        if let Some(store) = aim_store(root) {
+            found.problems.push((store.to_owned(), AIM.to_owned()));
+            continue;
+        }
         match std::fs::metadata(root) {
             Ok(metadata) if metadata.is_dir() => search(root, &mut found),
             Ok(metadata) => {
@@ -143,6 +147,18 @@ pub fn discover(roots: &[PathBuf]) -> Found {
     found
 }
 
+/// The folder that Aim keeps its runs in.
+const AIM_FOLDER: &str = ".aim";
+const AIM: &str = "an Aim store, which losscast does not read; write the metrics of a run from Python \
+                   (`aim.Repo(PATH).query_metrics(...)`, `metric.values.sparse_numpy()`) to a CSV or JSONL file with a step and a loss, \
+                   or log to one beside Aim";
+
+/// The Aim store that a path is, or lies in.
+fn aim_store(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .find(|folder| folder.ends_with(AIM_FOLDER) && folder.join("meta").is_dir())
+}
+
 /// Says what an I/O error means and what to do.
 pub fn explain(error: &std::io::Error) -> String {
     match error.kind() {
@@ -172,6 +188,10 @@ fn search(root: &Path, found: &mut Found) {
             }
         };
         if entry.file_type().is_dir() {
+            let store = entry.path().join(AIM_FOLDER);
+            if store.join("meta").is_dir() {
+                found.problems.push((store, AIM.to_owned()));
+            }
             found.folders.push(entry.into_path());
             continue;
         }
@@ -317,6 +337,24 @@ mod tests {
     fn touch(path: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "x").unwrap();
+    }
+
+    #[test]
+    fn an_aim_store_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join(".aim");
+        std::fs::create_dir_all(store.join("meta/chunks")).unwrap();
+        std::fs::write(store.join("meta/chunks/000004.log"), "x").unwrap();
+        std::fs::write(folder.path().join("train.jsonl"), "{}\n").unwrap();
+        for (root, files) in [
+            (folder.path().to_owned(), 1),
+            (store.clone(), 0),
+            (store.join("run_metadata.sqlite"), 0),
+        ] {
+            let found = discover(&[root]);
+            assert_eq!(found.candidates.len(), files);
+            assert_eq!(found.problems, [(store.clone(), AIM.to_owned())]);
+        }
     }
 
     #[test]

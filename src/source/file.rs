@@ -7,6 +7,7 @@ use super::discover::{Candidate, explain};
 use super::reader::{Deaf, Outlet};
 use super::tail::{LONGEST_LINE, Look, Tail, sample};
 use super::{FileKey, SourceEvent};
+use crate::format::encoding::{self, Utf16};
 use crate::format::{
     Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, refuse,
 };
@@ -66,6 +67,8 @@ struct Reading {
     unfinished_taken: bool,
     /// The rest of an overlong line is being dropped.
     discarding: bool,
+    /// The file is not in UTF-8.
+    utf16: Option<Utf16>,
     document_done: Option<f64>,
     /// Position of damage that was told.
     damaged_at: Option<u64>,
@@ -314,6 +317,7 @@ impl Followed {
             columns_told: 0,
             unfinished_taken: false,
             discarding: false,
+            utf16: None,
             document_done: None,
             damaged_at: None,
         });
@@ -349,6 +353,7 @@ impl Followed {
             unfinished_taken,
             discarding,
             columns_told,
+            utf16,
             ..
         }) = &mut self.reading
         else {
@@ -361,7 +366,14 @@ impl Followed {
         let before = pending.len();
         let mut count = 0;
         if look != Look::Same {
+            let at_start = self.tail.position() == 0;
             count = self.tail.read(pending, TURN_BYTES).map_err(Failure::Io)?;
+            if at_start && count > 0 {
+                *utf16 = Utf16::of(pending.get(before..).unwrap_or_default());
+            }
+            if let Some(utf16) = utf16 {
+                utf16.decode(pending, before);
+            }
         }
         if count > 0 && *unfinished_taken {
             let continued = !matches!(pending.get(before), Some(b'\n' | b'\r'));
@@ -507,7 +519,7 @@ impl Followed {
             hints: super::settings::beside(self.tail.path()),
             ..Decoded::default()
         };
-        match decode_document(decoder.as_mut(), &content, &mut decoded) {
+        match decode_document(decoder.as_mut(), &encoding::utf8(&content), &mut decoded) {
             Ok(()) => {
                 *document_done = Some(self.tail.modified());
                 let columns = decoder.columns();

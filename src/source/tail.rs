@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use crate::format::encoding::Utf16;
+
 /// Bytes at the start of a file, and just before our position, that must not change.
 const ANCHOR_BYTES: usize = 256;
 /// A line longer than this is discarded and counted.
@@ -252,10 +254,15 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     Read::by_ref(&mut file).take(each as u64).read_to_end(&mut head)?;
     let mut tail = Vec::new();
     if size > 2 * each as u64 {
-        file.seek(SeekFrom::Start(size - each as u64))?;
+        // An even place: UTF-16 is cut between its units.
+        file.seek(SeekFrom::Start((size - each as u64) & !1))?;
         file.take(each as u64).read_to_end(&mut tail)?;
     } else if size > each as u64 {
         file.take(each as u64).read_to_end(&mut head)?;
+    }
+    if let Some(mut utf16) = Utf16::of(&head) {
+        utf16.clone().decode(&mut tail, 0);
+        utf16.decode(&mut head, 0);
     }
     Ok((head, tail))
 }

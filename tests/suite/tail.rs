@@ -35,6 +35,28 @@ fn bytes_that_come_one_by_one_with_torn_characters() {
 }
 
 #[test]
+fn utf_16_as_powershell_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.log");
+    let line = |step: u64| format!("INFO step {step}/100 loss 2.{step} lr 1e-4 é😀\r\n");
+    let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let mut file = File::create(&path).unwrap();
+    file.write_all(&[0xff, 0xfe]).unwrap();
+    file.write_all(&utf16(&(10..20).map(line).collect::<String>()))
+        .unwrap();
+    let monitor = follow(folder.path());
+    let id = "train.log";
+    wait(&monitor, "read", |snapshot| points(snapshot, id) == 10);
+    for bytes in utf16(&(20..30).map(line).collect::<String>()).chunks(37) {
+        file.write_all(bytes).unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let snapshot = wait(&monitor, "followed", |snapshot| points(snapshot, id) == 20);
+    let run = run(&snapshot, id).unwrap();
+    assert_eq!((run.losses[0].last, run.skipped_lines), (2.29, 0));
+}
+
+#[test]
 fn a_rotation_with_older_files_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -4,72 +4,8 @@
 
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::counters::{EpochCounter, Place};
 use crate::metric::{Quantity, Role};
-
-/// Where in its epochs a run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// Epoch as written.
-    pub epoch: u64,
-    /// Planned epochs, when the line says it.
-    pub epochs: Option<u64>,
-    /// Iteration within the epoch; `None` in a line about a whole epoch.
-    pub iteration: Option<u64>,
-    /// Iterations of an epoch, when the line says it.
-    pub iterations: Option<u64>,
-}
-
-/// Counts steps over epochs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EpochCounter {
-    /// The number of the first epoch: 0 or 1.
-    base: u64,
-    epoch: Option<u64>,
-    /// Steps of the epochs before this one.
-    before: u64,
-    last: u64,
-}
-
-impl EpochCounter {
-    /// A counter for a trainer whose first epoch has this number.
-    pub fn from(base: u64) -> Self {
-        EpochCounter {
-            base,
-            ..EpochCounter::default()
-        }
-    }
-
-    /// The step over all epochs.
-    pub fn step(&mut self, place: Place) -> u64 {
-        let iteration = place.iteration.unwrap_or(self.last);
-        if let Some(length) = place.iterations {
-            let done = place.epoch.saturating_sub(self.base).saturating_mul(length);
-            (self.before, self.epoch) = (done, Some(place.epoch));
-            self.last = iteration;
-            return done.saturating_add(iteration);
-        }
-        // Nobody says how long an epoch is: those seen whole tell.
-        match self.epoch {
-            Some(epoch) if place.epoch > epoch => {
-                self.before = self.before.saturating_add(self.last);
-                self.last = 0;
-            }
-            Some(epoch) if place.epoch < epoch => {
-                self.before = 0;
-                self.last = 0;
-            }
-            _ => {}
-        }
-        self.epoch = Some(place.epoch);
-        self.last = place.iteration.unwrap_or(self.last);
-        self.before.saturating_add(self.last)
-    }
-
-    /// The planned number of steps.
-    pub fn total(place: Place) -> Option<u64> {
-        place.epochs?.checked_mul(place.iterations?)
-    }
-}
 
 /// A line of a trainer that counts this way.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +47,13 @@ pub const METRIC_LOGGER: Style = Style {
     find: |line| {
         let rest = line.split_once("Epoch: [")?.1;
         let (epoch, epochs, rest) = pair(rest, "]")?;
-        let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('[')?, "]")?;
-        iterations?;
+        let inside = rest.trim_start().strip_prefix('[')?;
+        let (iteration, iterations, rest) = pair(inside, "]")?;
+        // Some leave the length of an epoch out; then there must be nothing but the count.
+        let bare = |inside: &str| inside.trim().bytes().all(|byte| byte.is_ascii_digit());
+        if iterations.is_none() && !inside.split(']').next().is_some_and(bare) {
+            return None;
+        }
         train(epoch, epochs, iteration, iterations, rest)
     },
     rename: &[("time", "step_time"), ("data", "")],
@@ -172,11 +113,19 @@ pub const MMENGINE: Style = Style {
     rename: &[("time", "step_time"), ("data_time", "")],
 };
 
-/// PyTorch's examples: `Train Epoch: 1 [640/60000 (1%)]  Loss: 2.1`, and its word model:
+/// PyTorch's examples: `Train Epoch: 1 [640/60000 (1%)]  Loss: 2.1`, then
+/// `Test set: Average loss: 0.2`; and its word model:
 /// `| epoch   1 |   200/ 3052 batches | lr 20.00 | ms/batch 148.77 | loss  5.92 |`.
 pub const PYTORCH_EXAMPLE: Style = Style {
     base: 1,
     find: |line| {
+        if let Some(rest) = line.trim_start().strip_prefix("Test set: ") {
+            return Some(Counted {
+                place: Place::default(),
+                rest,
+                eval: true,
+            });
+        }
         if let Some((_, rest)) = line.split_once("Train Epoch: ") {
             let (epoch, rest) = count(rest)?;
             let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('[')?, "]")?;
@@ -349,6 +298,18 @@ mod tests {
     use crate::metric::{Names, Quantity};
 
     #[test]
+    fn the_test_set_of_the_example_is_an_evaluation() {
+        let content = "Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.300039\nTrain Epoch: 1 [640/60000 (1%)]\tLoss: 2.213470\n\nTest set: Average loss: 0.2013, Accuracy: 9396/10000 (94%)\n\nTrain Epoch: 2 [0/60000 (0%)]\tLoss: 0.2\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(
+            (read.format, records.steps()),
+            ("pytorch-example", &[0, 640, 640, 60_000][..])
+        );
+        assert_eq!(records.value(2, Quantity::EvalLoss), Some(0.2013));
+    }
+
+    #[test]
     fn steps_count_on_over_epochs() {
         for (format, content, steps, loss) in [
             (
@@ -368,6 +329,12 @@ mod tests {
                 "Epoch: [0][  10/5005]\tTime  0.200 ( 0.300)\tData  0.1 ( 0.1)\tLoss 6.9e+00 (6.95e+00)\tAcc@1   0.00 (  0.10)\nEpoch: [1][   0/5005]\tTime  0.2 ( 0.3)\tLoss 5.5 (5.6)\n",
                 vec![10, 5005],
                 5.5,
+            ),
+            (
+                "metric-logger",
+                "INFO - 09/02/20 14:18:08 - 0:00:30 - Epoch: [0][50]\tTime 5.399 (5.399)\tData 0.725 (0.725)\tLoss 4.2811 (4.5)\tLr: 0.0000\nINFO - 09/02/20 14:20:08 - 0:02:30 - Epoch: [1][20]\tTime 5.3 (5.3)\tData 0.7 (0.7)\tLoss 3.5 (3.6)\tLr: 0.1\n",
+                vec![50, 70],
+                3.5,
             ),
             (
                 "timm",

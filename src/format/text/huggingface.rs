@@ -5,7 +5,7 @@
 //! may be far ahead of the dicts that follow it; but they come at equal intervals,
 //! and the bar shows how far those have led.
 
-use super::wrapper::Pieces;
+use super::wrapper::{Pieces, rank};
 use super::{Fields, Grammar, Match};
 use crate::format::hints::{Fact, Hints};
 use crate::format::roles::whole;
@@ -19,6 +19,18 @@ pub struct HuggingFace {
     first_step_logged: bool,
     session: Session,
     redraws: Redraws,
+    writer: Writer,
+}
+
+/// One trainer of each node writes every record: those of the first to write count.
+#[derive(Debug, Default)]
+struct Writer(Option<u32>);
+
+impl Writer {
+    /// True for a record that another rank writes as well.
+    fn is_another(&mut self, line: &str) -> bool {
+        rank(line.as_bytes()).is_some_and(|rank| *self.0.get_or_insert(rank) != rank)
+    }
 }
 
 /// What is known since the trainer was last started.
@@ -37,6 +49,10 @@ struct Session {
 #[derive(Debug, Default)]
 struct Redraws {
     bar: Option<Bar>,
+    /// Another bar, which may be that of a training that follows.
+    other: Option<Bar>,
+    /// A train record has come.
+    recorded: bool,
     wiped: bool,
 }
 
@@ -45,14 +61,35 @@ impl Redraws {
     fn look(&mut self, piece: &str) -> Option<u64> {
         let Some(bar) = progress(piece) else {
             let blank = piece.trim().is_empty();
+            if dict(piece).is_some_and(|dict| dict.contains("'loss'")) {
+                self.record();
+            }
             // The record itself may stand between wiping and drawing.
             self.wiped = (blank && piece.len() > 8) || (self.wiped && dict(piece).is_some());
             return None;
         };
         let wiped = std::mem::take(&mut self.wiped);
-        let before = self.bar;
-        self.bar = longer(before, Some(bar));
+        match self.bar {
+            Some(old) if bar.total < old.total || (bar.total > old.total && self.recorded) => {
+                let shorter = |other: &Bar| bar.total < other.total && other.done < other.total;
+                self.other = self.other.filter(shorter).or(Some(bar));
+            }
+            _ => self.bar = Some(bar),
+        }
         (wiped && self.bar == Some(bar) && bar.done > 0).then_some(bar.done)
+    }
+
+    /// A train record was written: it belongs to the bar that is being drawn, unless that
+    /// is one of an evaluation, which is shorter. Data may be prepared before the training.
+    fn record(&mut self) {
+        self.recorded = true;
+        if let Some(other) = self.other.take()
+            && self.bar.is_none_or(|bar| {
+                other.total > bar.total || (bar.done >= bar.total && other.done < other.total)
+            })
+        {
+            self.bar = Some(other);
+        }
     }
 
     /// True when the bar of training has gone back: the trainer was started again.
@@ -80,9 +117,13 @@ impl HuggingFace {
         let mut stated = Hints::default();
         let mut first_bar = None;
         let mut reached = 0;
+        let mut writer = Writer::default();
         let mut pieces = Pieces::default();
         for line in sample.head.split(|byte| *byte == b'\n') {
             pieces.each(line, |piece| {
+                if dict(piece).is_some() && writer.is_another(piece) {
+                    return;
+                }
                 records.extend(redraws.look(piece));
                 first_bar = first_bar.or(redraws.bar.map(|bar| bar.done));
                 if let Some(dict) = dict(piece).filter(|dict| dict.contains("'loss'")) {
@@ -94,7 +135,11 @@ impl HuggingFace {
                     epochs.push(value("epoch").unwrap_or(f64::NAN));
                     rates.extend(value("learning_rate"));
                     reached = redraws.bar.map_or(0, |bar| bar.done);
-                } else if epochs.is_empty() && piece.contains("logging_steps") {
+                } else if epochs.is_empty()
+                    && ["logging_steps", "optimization steps", "Num Epochs"]
+                        .iter()
+                        .any(|words| piece.contains(words))
+                {
                     stated.scan(piece);
                 }
             });
@@ -107,7 +152,7 @@ impl HuggingFace {
             return HuggingFace::every(interval, first_step_logged);
         }
         if reached == 0 {
-            return HuggingFace::without_bar(&rates, &stated);
+            return HuggingFace::without_bar(&rates, &epochs, &stated);
         }
         // A resumed run's bar starts where it left off.
         let start = first_bar.filter(|first| *first > 1).unwrap_or(0).min(reached);
@@ -123,19 +168,24 @@ impl HuggingFace {
             first_step_logged,
             session: Session::default(),
             redraws: Redraws::default(),
+            writer: Writer::default(),
         }
     }
 
-    /// Without a bar the interval is what the arguments say, or what the warm-up shows: it
-    /// is linear, so a first rate that is a small part of the second was logged at step 1.
-    fn without_bar(rates: &[f64], stated: &Hints) -> Self {
+    /// Without a bar the interval is what the arguments say, or what the epochs show where
+    /// their length is stated, or what the warm-up shows: it is linear, so a first rate that
+    /// is a small part of the second was logged at step 1.
+    fn without_bar(rates: &[f64], epochs: &[f64], stated: &Hints) -> Self {
         let ratio = match rates {
             [first, second, ..] if *first > 0.0 => second / first,
             _ => 0.0,
         };
         let steps = ratio.round();
         let from_first = steps >= 3.0 && (ratio - steps).abs() < 0.01 * steps;
-        match stated.count(Fact::LogInterval) {
+        match stated
+            .count(Fact::LogInterval)
+            .or_else(|| interval_of(epochs, stated))
+        {
             Some(interval) => HuggingFace::every(interval, from_first && steps as u64 == interval),
             None if from_first => HuggingFace::every(steps as u64, true),
             None => HuggingFace::every(1, false),
@@ -152,7 +202,10 @@ impl HuggingFace {
             Some(first) => first.saturating_sub(interval),
             None => session.first_bar.filter(|first| *first > 1).unwrap_or(0),
         });
+        // Records are made at multiples of the interval, wherever the bar was seen.
+        let start = start - start % interval.max(1);
         let first_step_logged = start == 0
+            && interval > 1
             && (session.first_record == Some(1)
                 || (session.first_record.is_none() && self.first_step_logged));
         let lines = match (first_step_logged, session.lines) {
@@ -163,6 +216,14 @@ impl HuggingFace {
         let step = start.saturating_add(lines.saturating_mul(interval));
         self.redraws.bar.map_or(step, |bar| step.min(bar.total))
     }
+}
+
+/// The steps between lines, from the epochs that lie between them.
+fn interval_of(epochs: &[f64], stated: &Hints) -> Option<u64> {
+    let per_epoch = stated.count(Fact::TotalSteps)? as f64 / stated.number(Fact::Epochs)?;
+    let (first, last) = (epochs.first()?, epochs.last()?);
+    let between = (last - first) / (epochs.len() - 1) as f64;
+    whole(between * per_epoch).filter(|steps| *steps > 0)
 }
 
 /// The distance that lies between most neighbours.
@@ -181,11 +242,15 @@ fn most_common_distance(steps: &[u64]) -> Option<u64> {
 
 impl Grammar for HuggingFace {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if dict(line).is_some() && self.writer.is_another(line) {
+            return Match::No;
+        }
         let before = self.redraws.bar;
         let record = self.redraws.look(line);
         let bar = progress(line);
         if self.redraws.went_back(before) {
             self.session = Session::default();
+            self.writer = Writer::default();
         }
         self.session.first_bar = self.session.first_bar.or(self.redraws.bar.map(|bar| bar.done));
         self.session.first_record = self.session.first_record.or(record);
@@ -233,14 +298,6 @@ fn swift_counter(dict: &str) -> Option<(u64, u64)> {
     let counts = dict.split_once("'global_step/max_steps': '")?.1;
     let (step, total) = counts.split_once('\'')?.0.split_once('/')?;
     Some((step.parse().ok()?, total.parse().ok()?))
-}
-
-/// Of two bars the newer, unless it is that of an evaluation, which is shorter.
-fn longer(old: Option<Bar>, new: Option<Bar>) -> Option<Bar> {
-    match (old, new) {
-        (Some(old), Some(new)) if new.total < old.total => Some(old),
-        (old, new) => new.or(old),
-    }
 }
 
 /// The inside of the first `{'...}` of a line.
@@ -317,6 +374,60 @@ mod tests {
             (read.decoded.records.steps(), read.decoded.total_steps),
             (&[10, 20][..], Some(735))
         );
+    }
+
+    #[test]
+    fn without_a_bar_epochs_of_a_stated_length_tell_the_interval() {
+        let mut content = "[INFO|2024-11-26 22:07:15] trainer.py:2315 >>   Num Epochs = 1,000\n[INFO|2024-11-26 22:07:15] trainer.py:2321 >>   Total optimization steps = 17,000\n".to_owned();
+        for line in 1..40 {
+            content += &format!(
+                "[INFO|2024-11-26 22:09:01] logging.py:157 >> {{'loss': 2.2818, 'learning_rate': 5.0000e-05, 'epoch': {:.2}}}\n",
+                f64::from(line) * 5.0 / 17.0
+            );
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps()[..3], [5, 10, 15]);
+        assert_eq!(read.decoded.records.steps().last(), Some(&195));
+        assert_eq!(read.decoded.hints.total_steps(), Some(17_000));
+    }
+
+    #[test]
+    fn bars_of_other_work_are_not_those_of_the_training() {
+        let bar =
+            |done: u64, total: u64| format!("\r 50%|#####     | {done}/{total} [00:02<00:02,  9.00it/s]");
+        let mut content = bar(1, 40);
+        for step in [10, 20, 30, 40] {
+            content += &(bar(step, 40) + &bar(8, 8));
+            content += &format!("\r                      \r{{'loss': 2.{step}, 'epoch': 0.{step}}}\n");
+        }
+        content += &(bar(40, 40) + "\n" + &bar(200, 200) + &bar(25_000, 25_000) + "\n");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.total_steps, Some(40));
+        assert_eq!(read.decoded.records.steps(), [10, 20, 30, 40]);
+    }
+
+    #[test]
+    fn a_record_of_every_node_counts_once() {
+        let mut content = String::new();
+        for step in 1..5 {
+            for rank in [8, 0, 16] {
+                content += &format!("{rank}: {{'loss': 2.{step}, 'epoch': 0.{step}}}\n");
+            }
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn every_step_may_be_logged_from_the_first() {
+        let mut content = String::new();
+        for step in 1..=9 {
+            let bar = format!("\r 50%|#####     | {step}/9 [00:02<00:02,  9.00it/s]");
+            content += &(bar.clone() + "\r                      \r");
+            content += &format!("{{'loss': 2.{step}, 'epoch': 0.{step}}}\n{bar}\n");
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]

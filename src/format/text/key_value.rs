@@ -1,19 +1,161 @@
-//! Any other text log: numbers with names, among them a step and a loss.
+//! Any other text log: numbers with names, among them a step or an epoch and a loss.
 //!
 //! The fallback. It reads what people print in their own scripts (`step 10/4000 |
-//! loss 4.7 | lr 1e-4`, `global_step=50 train_loss=9.4`) and must see several such
+//! loss 4.7 | lr 1e-4`, `global_step=50 train_loss=9.4`, `Epoch [1/5], Step [100/600],
+//! Loss: 0.17`, or `Epoch 3/25` and below it `val Loss: 0.4`) and must see several such
 //! lines with growing steps before it is believed.
 
-use super::scan::{NameFinder, named_numbers, push_value};
+use super::scan::{NameFinder, Named, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::Sample;
+use crate::format::counters::{OwnCounter, Place};
 use crate::format::number;
-use crate::metric::{Quantity, Role};
+use crate::format::roles::whole;
+use crate::metric::{Quantity, Role, counts_the_run};
 
 /// The grammar.
 #[derive(Debug, Default)]
 pub struct KeyValue {
     names: NameFinder,
+    counter: OwnCounter,
+    /// The epoch that a line of its own has announced.
+    announced: Option<Count>,
+    /// Some lines of the log depend on what was announced before them.
+    has_epochs: bool,
 }
+
+/// A counter and what it counts to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Count {
+    value: u64,
+    of: Option<u64>,
+}
+
+impl Count {
+    fn of(named: &Named) -> Option<Count> {
+        whole(named.value)
+            .filter(|_| named.value.fract() == 0.0)
+            .map(|value| Count { value, of: named.of })
+    }
+}
+
+/// What the numbers of a line are.
+#[derive(Debug, Default)]
+struct Counters {
+    epoch: Option<Count>,
+    /// The best counter of steps: its rank, whether it counts the whole run, and its total.
+    step: Option<(u16, bool)>,
+    step_count: Option<Count>,
+    step_total: Option<u64>,
+    has_loss: bool,
+    evaluated: bool,
+    /// There is something in the line that is worth a record.
+    useful: bool,
+}
+
+impl KeyValue {
+    /// A grammar that has learnt from the sample how the log counts.
+    pub fn new(sample: &Sample) -> Self {
+        let mut grammar = KeyValue::default();
+        let mentions = |part: &[u8]| memchr::memmem::find(part, b"poch").is_some();
+        if !mentions(sample.head) && memchr::memmem::find(sample.head, b"POCH").is_none() {
+            return grammar;
+        }
+        for line in sample.head.split(|byte| *byte == b'\n') {
+            if mentions(line) || memchr::memmem::find(line, b"atch").is_some() {
+                let mut fields = Fields::default();
+                grammar.parse(&String::from_utf8_lossy(line), &mut fields);
+            }
+        }
+        KeyValue {
+            counter: grammar.counter.again(),
+            has_epochs: grammar.has_epochs,
+            ..KeyValue::default()
+        }
+    }
+
+    /// Finds the numbers of a line; the step, if it was stated, is left out.
+    fn collect<'a>(&mut self, line: &'a str, stated: bool, fields: &mut Fields<'a>) -> Counters {
+        let mut found = Counters::default();
+        named_numbers(line, |named| {
+            if named.words.contains("best") || named.words.contains("Best") {
+                return;
+            }
+            let (name, fit) = self.names.find(named.words);
+            match fit.map(|fit| fit.role) {
+                Some(Role::Step) if stated => {}
+                Some(Role::Step) => {
+                    let Some(fit) = fit else { return };
+                    // Of several counters the best one's total holds.
+                    if found.step.is_none_or(|(best, _)| fit.rank < best) {
+                        found.step = Some((fit.rank, counts_the_run(fit)));
+                        found.step_count = Count::of(&named);
+                        found.step_total = named.of;
+                    }
+                    fields.values.push((name, named.value));
+                }
+                Some(Role::Value { quantity, .. }) => {
+                    if quantity == Quantity::Epoch
+                        && found.epoch.is_none()
+                        && name.to_ascii_lowercase().ends_with("epoch")
+                    {
+                        found.epoch = Count::of(&named);
+                    }
+                    let train = quantity == Quantity::TrainLoss;
+                    let context = if train { held_out(line, named.words) } else { None };
+                    found.has_loss |= train || quantity == Quantity::EvalLoss;
+                    found.evaluated |= quantity == Quantity::EvalLoss || context.is_some();
+                    found.useful |=
+                        !matches!(quantity, Quantity::Epoch | Quantity::WallTime | Quantity::Samples);
+                    match context {
+                        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
+                        Some(Data::Test) => fields.values.push(("test loss", named.value)),
+                        None => push_value(fields, name, fit, &named),
+                    }
+                }
+                _ => fields.values.push((name, named.value)),
+            }
+        });
+        if found.has_loss && found.epoch.is_none() && found.step.is_none() {
+            found.epoch = phase_count(line);
+        }
+        found
+    }
+
+    /// The step of a line that has an epoch, or stands below one.
+    fn place(&mut self, found: &Counters, fields: &mut Fields) -> Option<Match> {
+        let epoch = found.epoch.or(self.announced)?;
+        let inner = found.step_count.filter(|_| found.step.is_some());
+        self.has_epochs = true;
+        if !found.has_loss {
+            // A line that announces an epoch, or says of it what is of no use here.
+            if found.step.is_none() && found.epoch.is_some() {
+                self.announced = Some(epoch);
+                return Some(Match::No);
+            }
+            found.epoch?;
+        }
+        let place = Place {
+            epoch: epoch.value,
+            epochs: epoch.of,
+            iteration: inner.map(|count| count.value),
+            iterations: inner.and(found.step_total),
+        };
+        if inner.is_none() && self.counter.counts_iterations() {
+            // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
+            fields
+                .values
+                .retain(|(name, _)| self.names.find(name).1.map(|fit| fit.role) != Some(TRAIN_LOSS));
+            return Some(if found.evaluated { Match::Record } else { Match::No });
+        }
+        let (step, total) = self.counter.step(place);
+        (fields.step, fields.total) = (Some(step), total);
+        fields.alone = found.epoch.is_some() && self.counter.goes_on();
+        Some(Match::Record)
+    }
+}
+
+const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
@@ -24,41 +166,85 @@ impl Grammar for KeyValue {
             fields.step = Some(step);
             fields.values.push((name, value));
         }
-        let mut step_rank = None;
-        let mut evaluated = false;
         let stated = fields.step.is_some();
-        named_numbers(line, |named| {
-            if named.words.contains("best") {
-                return;
-            }
-            let (name, fit) = self.names.find(named.words);
-            match fit.map(|fit| (fit.role, fit.rank)) {
-                Some((Role::Step, _)) if stated => {}
-                Some((Role::Step, rank)) => {
-                    // Of several counters the best one's total holds.
-                    if step_rank.is_none_or(|best| rank < best) {
-                        step_rank = Some(rank);
-                        fields.total = named.of;
-                    }
-                    fields.values.push((name, named.value));
-                }
-                Some((Role::Value { quantity, .. }, _)) => {
-                    evaluated |= quantity == Quantity::EvalLoss;
-                    push_value(fields, name, fit, &named);
-                }
-                _ => fields.values.push((name, named.value)),
-            }
-        });
-        fields.alone = !stated;
-        if stated || (step_rank.is_some() && fields.values.len() > 1) {
+        let found = self.collect(line, stated, fields);
+        let runs_on = found.step.is_some_and(|(_, runs_on)| runs_on);
+        if !stated
+            && !runs_on
+            && let Some(matched) = self.place(&found, fields)
+        {
+            return matched;
+        }
+        fields.total = found.step_total;
+        fields.alone = !stated && !self.has_epochs;
+        if stated || (found.step.is_some() && found.useful) {
             Match::Record
-        } else if evaluated {
+        } else if found.evaluated {
             fields.total = None;
             Match::Record
         } else {
             Match::No
         }
     }
+}
+
+/// Data that was not trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Data {
+    Validation,
+    Test,
+}
+
+/// Says of a loss whose name does not tell what it was measured on: `Test: Loss 0.4`,
+/// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
+fn held_out(line: &str, words: &str) -> Option<Data> {
+    let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    let word_end =
+        |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
+    let mut data = None;
+    for word in line.get(..at)?.split(word_end) {
+        let is = |known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+        if is(&["train", "training"]) {
+            return None;
+        }
+        if is(&[
+            "val",
+            "valid",
+            "validation",
+            "validating",
+            "eval",
+            "evaluation",
+            "dev",
+        ]) {
+            data = data.or(Some(Data::Validation));
+        } else if is(&["test", "testing"]) {
+            data = data.or(Some(Data::Test));
+        }
+    }
+    data
+}
+
+/// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
+fn phase_count(line: &str) -> Option<Count> {
+    let rest = line.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, rest) = rest.split_at_checked(letters)?;
+    let known = ["train", "training", "val", "valid", "validation", "test", "eval"];
+    if !known.iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let counter = rest
+        .split_once([',', ']', ':'])
+        .map_or(rest, |(counter, _)| counter);
+    let counter = counter.trim_matches([' ', '|', '[']);
+    let (value, of) = match counter.split_once('/') {
+        Some((value, of)) => (value.trim(), Some(of.trim().parse().ok()?)),
+        None => (counter, None),
+    };
+    Some(Count {
+        value: value.parse().ok()?,
+        of,
+    })
 }
 
 /// A progress bar counts something of its own.
@@ -134,6 +320,125 @@ mod tests {
             read.decoded.records.value(0, Quantity::Tokens),
             Some(99_962_688.0)
         );
+    }
+
+    type Points = Vec<(u64, f64)>;
+
+    fn points(content: &str) -> (Option<u64>, Points, Points) {
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "key-value", "{content}");
+        let of = |quantity| -> Vec<(u64, f64)> {
+            let rows = read.decoded.records.rows();
+            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                .collect()
+        };
+        (
+            read.decoded.total_steps,
+            of(Quantity::TrainLoss),
+            of(Quantity::EvalLoss),
+        )
+    }
+
+    #[test]
+    fn epochs_are_steps_where_nothing_finer_is_counted() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|epoch| line.replace("EE", &epoch.to_string()) + "\n")
+                .collect()
+        };
+        for (line, total, train, eval) in [
+            ("Epoch EE/40, Loss: 0.EE, Val Loss: 1.EE", Some(40), 4, 4),
+            ("Epoch: EE| train loss: 0.EE", None, 4, 0),
+            (
+                "Epoch 00EE |             Train Loss: 0.EE | Token Acc: 0.04 |             Val Loss: 1.EE",
+                None,
+                4,
+                4,
+            ),
+            ("Epoch [EE/40] - loss=0.EE - lr=1e-3", Some(40), 4, 0),
+            (
+                "Epoch EE/40\n----------\ntrain Loss: 0.EE Acc: 0.5\nval Loss: 1.EE Acc: 0.6\n",
+                Some(40),
+                4,
+                4,
+            ),
+            (
+                "[ Train | 00EE/040 ] loss = 0.EE, acc = 0.2\n[ Valid | 00EE/040 ] loss = 1.EE, acc = 0.3",
+                Some(40),
+                4,
+                4,
+            ),
+            (
+                "Train EE, loss: 0.EE, train acc: 0.4\nTest EE, loss: 1.EE, test acc: 0.2",
+                None,
+                4,
+                4,
+            ),
+        ] {
+            let (stated, one, other) = points(&lines(line));
+            assert_eq!((stated, one.len(), other.len()), (total, train, eval), "{line}");
+            assert_eq!(one.last(), Some(&(4, 0.4)), "{line}");
+            assert!(other.is_empty() || other.last() == Some(&(4, 1.4)), "{line}");
+        }
+    }
+
+    #[test]
+    fn batches_count_on_over_epochs_and_a_whole_epoch_adds_its_evaluation() {
+        let mut content = String::new();
+        for epoch in 1..4 {
+            for step in [100, 200] {
+                content += &format!(
+                    "2024-01-05 17:11:51,638 reid_baseline.train INFO: Epoch[{epoch}] Iteration[{step}/200] Loss: {epoch}.{step}, Acc: 0.012, Base Lr: 3.82e-05\n"
+                );
+            }
+            content += &format!("Epoch {epoch} done. Train Loss: {epoch}.5, Val Loss: {epoch}.25\n");
+        }
+        let (total, train, eval) = points(&content);
+        assert_eq!(total, None);
+        assert_eq!(
+            train,
+            [
+                (100, 1.1),
+                (200, 1.2),
+                (300, 2.1),
+                (400, 2.2),
+                (500, 3.1),
+                (600, 3.2)
+            ]
+        );
+        assert_eq!(eval, [(200, 1.25), (400, 2.25), (600, 3.25)]);
+        let (_, train, eval) = points(
+            "epoch 1 - iter 0/4 - loss 1.2 - samples/sec: 129\nepoch 1 - iter 3/4 - loss 1.1 - samples/sec: 129\n\
+             EPOCH 1 done: loss 1.15 - lr 0.1000\nDEV : loss 0.69 - score 0.71\n\
+             epoch 2 - iter 0/4 - loss 1.0 - samples/sec: 129\nepoch 2 - iter 3/4 - loss 0.9\n",
+        );
+        assert_eq!(train, [(0, 1.2), (3, 1.1), (4, 1.0), (7, 0.9)]);
+        assert_eq!(eval, [(3, 0.69)]);
+    }
+
+    #[test]
+    fn a_counter_that_goes_on_over_epochs_is_the_step() {
+        let content: String = (1..20)
+            .map(|step| {
+                format!(
+                    "[TRAIN] epoch: {}, iter: {}/120000, loss: 2.6943, lr: 0.001, ETA 1:02:03\n",
+                    1 + step / 7,
+                    step * 50
+                )
+            })
+            .collect();
+        let (total, train, _) = points(&content);
+        assert_eq!((total, train.len()), (Some(120_000), 19));
+        assert_eq!(train.last(), Some(&(950, 2.6943)));
+    }
+
+    #[test]
+    fn a_counter_in_lines_of_no_use_takes_no_other_counters_place() {
+        let content: String = (1..6)
+            .map(|step| format!("[Step {step}/100] Loss: 5.{step} | Tokens/s: 378.7\n[timer.py:264:stop] epoch=0/micro_step={step}/global_step={step}, RunningAvgSamplesPerSec=6.7\n"))
+            .collect();
+        let (total, train, _) = points(&content);
+        assert_eq!((total, train.len(), train[0]), (Some(100), 5, (1, 5.1)));
     }
 
     #[test]

@@ -242,6 +242,10 @@ fn slash(rest: &str) -> (Option<u64>, usize) {
 fn words_before(line: &str, from: usize, number: usize) -> &str {
     let before = line.get(from..number).unwrap_or_default();
     let before = before.trim_end_matches([' ', '\t', '\'', '"']);
+    // `Epoch [3/10]`, and `loss:np.float64(2.5)` or `loss=tensor(2.5)`.
+    let before = before.strip_suffix('[').unwrap_or(before);
+    let before = constructor(before).unwrap_or(before);
+    let before = before.trim_end_matches([' ', '\t', '\'', '"']);
     let before = before
         .strip_suffix([':', '='])
         .unwrap_or(before)
@@ -270,7 +274,15 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
     before
         .get(start..)
         .unwrap_or_default()
-        .trim_start_matches(['-', '/', '.', ' '])
+        .trim_start_matches(['-', '/', '.', ' ', ')'])
+}
+
+/// What stands before the call that makes a value of the number which follows.
+fn constructor(before: &str) -> Option<&str> {
+    let call = before.strip_suffix('(')?;
+    let rest =
+        call.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_'));
+    (rest.len() < call.len() && rest.ends_with([':', '='])).then_some(rest)
 }
 
 #[cfg(test)]
@@ -313,6 +325,20 @@ mod tests {
             [pair("learning rate", 2.999833e-5), pair("lm loss", 2.557783)]
         );
         assert!(cells[2].0 == "grad norm" && cells[2].1.is_nan());
+    }
+
+    #[test]
+    fn brackets_and_constructors() {
+        assert_eq!(
+            found("Epoch [3/10], Step[100/600], loss:np.float64(0.5) grad=tensor(1.5, device='cuda:0')")[..4],
+            [
+                pair("Epoch", 3.0),
+                pair("Step", 100.0),
+                pair("loss", 0.5),
+                pair("grad", 1.5)
+            ]
+        );
+        assert_eq!(found("time (ms): 12.5")[0], pair("time (ms)", 12.5));
     }
 
     #[test]

@@ -1,0 +1,208 @@
+//! Counts steps over epochs.
+//!
+//! Many trainers count iterations within epochs. Others print the epoch beside a counter
+//! that goes on; which of the two it is shows when an epoch ends.
+
+/// Where in its epochs a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Epoch as written.
+    pub epoch: u64,
+    /// Planned epochs, when the line says it.
+    pub epochs: Option<u64>,
+    /// Iteration within the epoch; `None` in a line about a whole epoch.
+    pub iteration: Option<u64>,
+    /// Iterations of an epoch, when the line says it.
+    pub iterations: Option<u64>,
+}
+
+/// Counts steps over epochs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EpochCounter {
+    /// The number of the first epoch: 0 or 1.
+    base: u64,
+    epoch: Option<u64>,
+    /// Steps of the epochs before this one.
+    before: u64,
+    last: u64,
+}
+
+impl EpochCounter {
+    /// A counter for a trainer whose first epoch has this number.
+    pub fn from(base: u64) -> Self {
+        EpochCounter {
+            base,
+            ..EpochCounter::default()
+        }
+    }
+
+    /// The step over all epochs.
+    pub fn step(&mut self, place: Place) -> u64 {
+        let iteration = place.iteration.unwrap_or(self.last);
+        if let Some(length) = place.iterations {
+            let done = place.epoch.saturating_sub(self.base).saturating_mul(length);
+            (self.before, self.epoch) = (done, Some(place.epoch));
+            self.last = iteration;
+            return done.saturating_add(iteration);
+        }
+        // Nobody says how long an epoch is: those seen whole tell.
+        match self.epoch {
+            Some(epoch) if place.epoch > epoch => {
+                self.before = self.before.saturating_add(self.last);
+                self.last = 0;
+            }
+            Some(epoch) if place.epoch < epoch => {
+                self.before = 0;
+                self.last = 0;
+            }
+            _ => {}
+        }
+        self.epoch = Some(place.epoch);
+        self.last = place.iteration.unwrap_or(self.last);
+        self.before.saturating_add(self.last)
+    }
+
+    /// The planned number of steps.
+    pub fn total(place: Place) -> Option<u64> {
+        place.epochs?.checked_mul(place.iterations?)
+    }
+}
+
+/// What a counter that stands beside an epoch counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// The log has not shown it yet.
+    #[default]
+    Unknown,
+    /// Iterations of the epoch: it starts again with the next one.
+    Within,
+    /// Iterations of the run.
+    On,
+}
+
+/// A place in a log of a script of one's own, whose ways of counting are not known before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnCounter {
+    counting: Counting,
+    counter: Option<EpochCounter>,
+    last: Option<Place>,
+}
+
+impl OwnCounter {
+    /// A counter that has seen how a log counts, at the start of that log.
+    pub fn again(self) -> Self {
+        OwnCounter {
+            counting: self.counting,
+            ..OwnCounter::default()
+        }
+    }
+
+    /// True when the log has counted something within its epochs or beside them.
+    pub fn counts_iterations(&self) -> bool {
+        self.last.is_some_and(|place| place.iteration.is_some()) || self.counting != Counting::Unknown
+    }
+
+    /// True when the counter is known to start again with every epoch.
+    pub fn starts_again(&self) -> bool {
+        self.counting == Counting::Within
+    }
+
+    /// True when the counter that stands beside the epoch is that of the run.
+    pub fn goes_on(&self) -> bool {
+        self.counting == Counting::On
+    }
+
+    /// The step of a row of a table that has an epoch beside its counter.
+    pub fn step_of_row(&mut self, epoch: Option<f64>, step: u64) -> u64 {
+        let epoch = epoch
+            .filter(|epoch| epoch.fract() == 0.0)
+            .and_then(super::roles::whole);
+        match epoch {
+            Some(epoch) => {
+                self.step(Place {
+                    epoch,
+                    epochs: None,
+                    iteration: Some(step),
+                    iterations: None,
+                })
+                .0
+            }
+            None => step,
+        }
+    }
+
+    /// The step of a place and the planned number of steps.
+    pub fn step(&mut self, place: Place) -> (u64, Option<u64>) {
+        if self.counting == Counting::Unknown
+            && let (Some(last), Some(iteration)) = (self.last, place.iteration)
+            && place.epoch > last.epoch
+            && let Some(before) = last.iteration
+        {
+            self.counting = if iteration > before {
+                Counting::On
+            } else {
+                Counting::Within
+            };
+        }
+        self.last = Some(place);
+        match (self.counting, place.iteration) {
+            (Counting::On, Some(iteration)) => (iteration, place.iterations),
+            (_, None) => (place.epoch, place.epochs),
+            (_, Some(_)) => {
+                let counter = self
+                    .counter
+                    .get_or_insert_with(|| EpochCounter::from(place.epoch.min(1)));
+                (counter.step(place), EpochCounter::total(place))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(epoch: u64, iteration: u64, iterations: Option<u64>) -> Place {
+        Place {
+            epoch,
+            epochs: Some(10),
+            iteration: Some(iteration),
+            iterations,
+        }
+    }
+
+    fn steps(counter: &mut OwnCounter, places: &[Place]) -> Vec<u64> {
+        places.iter().map(|place| counter.step(*place).0).collect()
+    }
+
+    #[test]
+    fn what_starts_again_counts_within_the_epoch() {
+        let mut counter = OwnCounter::default();
+        let places = [
+            place(1, 100, Some(600)),
+            place(1, 600, Some(600)),
+            place(2, 100, Some(600)),
+        ];
+        assert_eq!(steps(&mut counter, &places), [100, 600, 700]);
+        assert_eq!(counter.step(place(2, 200, Some(600))), (800, Some(6000)));
+        // Without a length the epochs seen tell it.
+        let mut counter = OwnCounter::default();
+        let places = [place(0, 0, None), place(0, 50, None), place(1, 0, None)];
+        assert_eq!(steps(&mut counter, &places), [0, 50, 50]);
+    }
+
+    #[test]
+    fn what_goes_on_counts_the_run() {
+        let mut counter = OwnCounter::default();
+        let places = [
+            place(1, 50, Some(1200)),
+            place(1, 100, Some(1200)),
+            place(2, 150, Some(1200)),
+        ];
+        assert_eq!(steps(&mut counter, &places), [50, 100, 150]);
+        assert_eq!(counter.step(place(3, 200, Some(1200))), (200, Some(1200)));
+        // What was learnt holds from the first line on, whatever epoch that is in.
+        let mut counter = counter.again();
+        assert_eq!(counter.step(place(7, 700, Some(1200))), (700, Some(1200)));
+    }
+}

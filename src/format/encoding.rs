@@ -1,0 +1,105 @@
+//! Text that is not UTF-8: PowerShell's `>` and `Tee-Object` write UTF-16.
+//!
+//! Such a file begins with a byte order mark. Everything after this module sees UTF-8.
+
+use std::borrow::Cow;
+
+/// Decodes a UTF-16 file that is read in pieces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utf16 {
+    big_endian: bool,
+    /// The first bytes of a character whose rest has not come yet.
+    held: Vec<u8>,
+}
+
+impl Utf16 {
+    /// A decoder for a file that begins with these bytes, if they are those of UTF-16.
+    pub fn of(head: &[u8]) -> Option<Utf16> {
+        let big_endian = match head {
+            // UTF-32 begins alike.
+            [0xff, 0xfe, 0, 0, ..] => return None,
+            [0xff, 0xfe, ..] => false,
+            [0xfe, 0xff, ..] => true,
+            _ => return None,
+        };
+        Some(Utf16 {
+            big_endian,
+            held: Vec::new(),
+        })
+    }
+
+    /// Replaces what stands in `buffer` from `start` on by its UTF-8. What is torn is kept
+    /// back for the next call; what is no text becomes replacement characters.
+    pub fn decode(&mut self, buffer: &mut Vec<u8>, start: usize) {
+        let mut bytes = std::mem::take(&mut self.held);
+        bytes.extend(buffer.drain(start.min(buffer.len())..));
+        let unit = |pair: &[u8]| match pair {
+            [one, other] if self.big_endian => u16::from_be_bytes([*one, *other]),
+            [one, other] => u16::from_le_bytes([*one, *other]),
+            _ => 0,
+        };
+        let mut whole = bytes.len() - bytes.len() % 2;
+        let last = bytes.get(whole.saturating_sub(2)..whole).map(unit);
+        if last.is_some_and(|last| (0xd800..0xdc00).contains(&last)) {
+            whole -= 2;
+        }
+        self.held = bytes.split_off(whole);
+        let units = bytes.chunks_exact(2).map(unit);
+        for character in char::decode_utf16(units) {
+            let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
+            if character != '\u{feff}' {
+                buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+    }
+}
+
+/// A whole file as UTF-8.
+pub fn utf8(content: &[u8]) -> Cow<'_, [u8]> {
+    match Utf16::of(content) {
+        Some(mut utf16) => {
+            let mut decoded = content.to_vec();
+            utf16.decode(&mut decoded, 0);
+            Cow::Owned(decoded)
+        }
+        None => Cow::Borrowed(content),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, big_endian: bool) -> Vec<u8> {
+        std::iter::once(0xfeff)
+            .chain(text.encode_utf16())
+            .flat_map(|unit| {
+                if big_endian {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn pieces_of_any_size_give_the_same_text() {
+        let text = "step 1 loss 2.5 \u{1f600} é\r\nstep 2 loss 2.25\n";
+        for big_endian in [false, true] {
+            let bytes = utf16(text, big_endian);
+            assert_eq!(&*utf8(&bytes), text.as_bytes());
+            for size in 1..7 {
+                let mut decoder = Utf16::of(&bytes).unwrap();
+                let mut out = Vec::new();
+                for piece in bytes.chunks(size) {
+                    let start = out.len();
+                    out.extend_from_slice(piece);
+                    decoder.decode(&mut out, start);
+                }
+                assert_eq!(out, text.as_bytes(), "{size}");
+            }
+        }
+        assert_eq!(&*utf8(text.as_bytes()), text.as_bytes());
+    }
+}

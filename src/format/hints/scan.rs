@@ -1,0 +1,277 @@
+//! Statements about the plan among the lines of a log.
+
+use super::names::lookup;
+use super::{Fact, Hints, Place};
+use crate::format::number;
+use crate::metric::canonical;
+
+/// Parts of names, without their first letter, whose case varies: a line with none of
+/// these is not looked at.
+const SIGNS: &[&[u8]] = &[
+    b"tep", b"ter", b"poch", b"arm", b"ecay", b"lr", b"LR", b"earning", b"ched", b"atch", b"eq", b"lock",
+    b"pdate", b"ooldown", b"ontext", b"oken",
+];
+
+impl Hints {
+    /// Looks for statements in a line of a log that holds no metrics: arguments printed
+    /// one a line, a command line, a dictionary, a table of settings.
+    pub fn scan(&mut self, line: &str) {
+        const LONGEST: usize = 64 * 1024;
+        if line.len() > LONGEST || !line.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
+            return;
+        }
+        let bytes = line.as_bytes();
+        if !SIGNS
+            .iter()
+            .any(|sign| memchr::memmem::find(bytes, sign).is_some())
+        {
+            return;
+        }
+        if let Some((total, warm_up)) = torchtitan(line) {
+            self.put_number(Fact::TotalSteps, "total steps", total);
+            if let Some(warm_up) = warm_up {
+                self.put_number(Fact::WarmUpSteps, "warmup", warm_up);
+            }
+            return;
+        }
+        if let Some((name, value)) = maxtext(line) {
+            self.state(name, value, Place::Configuration);
+            return;
+        }
+        for word in words(line) {
+            let name = line.get(word.0..word.1).unwrap_or_default();
+            self.statement_at(line, name, word.1);
+        }
+        self.long_names(line);
+    }
+
+    /// `name` ends at `end`: what follows may be its value.
+    fn statement_at(&mut self, line: &str, name: &str, end: usize) {
+        let canonical = canonical(name);
+        let canonical = canonical.trim_start_matches('_');
+        if lookup(canonical).is_none() {
+            return;
+        }
+        let Some(rest) = line.get(end..) else { return };
+        let flag = line
+            .get(..end - name.len())
+            .is_some_and(|before| before.ends_with("--"));
+        let Some(value) = value_behind(rest, flag) else {
+            return;
+        };
+        let place = if flag { Place::Configuration } else { Place::Log };
+        // In a dictionary or an argument dump a short name is a plan as well: arguments are
+        // printed one a line, in columns.
+        let column = rest.starts_with("   ") && rest.trim_end().ends_with(value);
+        let dump = rest.starts_with("'") || rest.starts_with("\"") || rest.contains("....") || column;
+        self.state(name, value, if dump { Place::Configuration } else { place });
+    }
+
+    /// `Total optimization steps = 2,000`: a name of several words and a value, the
+    /// whole line.
+    fn long_names(&mut self, line: &str) {
+        let cell = line.trim().trim_matches('|').trim();
+        let parts = cell
+            .split_once(" = ")
+            .or_else(|| cell.split_once(": "))
+            .or_else(|| cell.split_once(" | "));
+        let Some((name, value)) = parts else { return };
+        // Behind a logger's prefix only the last of its parts is the name.
+        let name = name.rsplit([']', '-', '|', '>']).next().unwrap_or(name).trim();
+        if name.contains(' ') && name.len() < 80 {
+            let value = value.split_whitespace().next().unwrap_or_default();
+            self.state(name, value, Place::Configuration);
+        }
+    }
+}
+
+/// The identifiers of a line, as byte ranges.
+fn words(line: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'.');
+        while at < bytes.len() && !bytes.get(at).is_some_and(u8::is_ascii_alphabetic) {
+            at += 1;
+        }
+        let start = at;
+        while bytes.get(at).is_some_and(|byte| inside(*byte)) {
+            at += 1;
+        }
+        let trimmed = line.get(start..at)?.trim_end_matches(['.', '-', '/']);
+        (start < at).then_some((start, start + trimmed.len()))
+    })
+}
+
+/// The value that follows a name, behind its separator.
+fn value_behind(rest: &str, flag: bool) -> Option<&str> {
+    let rest = rest.trim_start_matches(['\'', '"']);
+    let after = rest.trim_start_matches(' ');
+    let blanks = rest.len() - after.len();
+    let after = if let Some(after) = after.strip_prefix([':', '=']) {
+        let after = after.trim_start();
+        // `name : float = 0.1`
+        let annotated = ["int", "float", "str"]
+            .iter()
+            .find_map(|kind| after.strip_prefix(kind)?.trim_start().strip_prefix('='));
+        annotated.unwrap_or(after)
+    } else if after.starts_with("...") {
+        after.trim_start_matches('.')
+    } else if after.starts_with('|') || blanks >= 2 || (flag && blanks == 1) {
+        after.trim_start_matches('|')
+    } else {
+        return None;
+    };
+    let after = after.trim_start().trim_start_matches(['\'', '"']);
+    let length = after
+        .bytes()
+        .position(|byte| {
+            !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'+' | b'-' | b',' | b':'))
+        })
+        .unwrap_or(after.len());
+    let value = after.get(..length)?.trim_end_matches([',', '.', ':']);
+    // `a=1,b=2`: a comma that is no thousands separator ends the value.
+    let value = match value.split_once(',') {
+        Some((first, _)) if number::parse(value).is_none() => first,
+        _ => value,
+    };
+    (!value.is_empty()).then_some(value)
+}
+
+/// `Config param steps: 5000`: MaxText prints its whole configuration, one a line.
+fn maxtext(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once("Config param ")?.1.split_once(": ")?;
+    Some((name, value.trim()))
+}
+
+/// `Training starts at step 1, ..., total steps 10000 (warmup 200)`
+fn torchtitan(line: &str) -> Option<(f64, Option<f64>)> {
+    let after = line.split_once("total steps ")?.1;
+    let total = number::parse(after.split([' ', ',', '(']).next()?)?;
+    let warm_up = line
+        .split_once("(warmup ")
+        .and_then(|(_, rest)| number::parse(rest.split(')').next()?));
+    Some((total, warm_up))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(lines: &str) -> Hints {
+        let mut hints = Hints::default();
+        lines.lines().for_each(|line| hints.scan(line));
+        hints
+    }
+
+    #[test]
+    fn dumps_of_many_trainers() {
+        let megatron = scan(
+            "  lr .............................. 6e-05\n  min_lr .......... 6e-06\n  lr_decay_style .......... cosine\n  \
+             train_iters ........ 115311\n  lr_warmup_iters ...... 2000\n  seq_length ....... 2048\n  global_batch_size ... 2048\n  lr_decay_iters ..... None\n",
+        );
+        assert_eq!(megatron.total_steps(), Some(115_311));
+        assert_eq!(megatron.warm_up_steps(), Some(2000));
+        assert_eq!(megatron.scheduler(), Some("cosine"));
+        assert_eq!(megatron.tokens_per_step(), Some(2048.0 * 2048.0));
+        assert!(
+            megatron
+                .min_ratio()
+                .is_some_and(|ratio| (ratio - 0.1).abs() < 1e-9)
+        );
+
+        let galore = scan(
+            "2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - lr                             0.0008\n\
+             2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - scheduler                      cosine\n\
+             2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - warmup_steps                   1000\n\
+             2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - num_training_steps             20000\n\
+             2025-01-14 12:51:29.418 | INFO     | __main__:main:213 - max_train_tokens               None\n",
+        );
+        assert_eq!(
+            (galore.total_steps(), galore.warm_up_steps()),
+            (Some(20_000), Some(1000))
+        );
+        assert_eq!(
+            (galore.scheduler(), galore.number(Fact::PeakLearningRate)),
+            (Some("cosine"), Some(0.0008))
+        );
+
+        let nanogpt = scan("Overriding: max_iters = 5000\ntokens per iteration will be: 491,520\n");
+        assert_eq!(
+            (nanogpt.total_steps(), nanogpt.tokens_per_step()),
+            (Some(5000), Some(491_520.0))
+        );
+
+        let command = scan(
+            "+ torchrun train.py --learning_rate 3e-4 --lr_scheduler_type=cosine --max_steps 1000 --warmup_ratio 0.03\n",
+        );
+        assert_eq!(
+            (command.total_steps(), command.warm_up_steps()),
+            (Some(1000), Some(30))
+        );
+        assert_eq!(command.number(Fact::PeakLearningRate), Some(3e-4));
+
+        let trainer = scan(
+            "  Num Epochs = 3\n  Total train batch size (w. parallel, distributed & accumulation) = 64\n  Total optimization steps = 2,000\n",
+        );
+        assert_eq!(
+            (trainer.total_steps(), trainer.number(Fact::Epochs)),
+            (Some(2000), Some(3.0))
+        );
+        assert_eq!(trainer.number(Fact::BatchSize), Some(64.0));
+
+        let fairseq = scan(
+            "INFO - {'optimization': {'max_epoch': 0, 'max_update': 400000, 'lr': [0.0005]}, 'lr_scheduler': {'_name': 'polynomial_decay', 'warmup_updates': 32000, 'total_num_update': 400000}}",
+        );
+        assert_eq!(
+            (fairseq.total_steps(), fairseq.warm_up_steps()),
+            (Some(400_000), Some(32_000))
+        );
+
+        let source = scan(
+            "    num_iterations : int = 5100 # number of iterations to run\n    warmdown_iters : int = 1450\n",
+        );
+        assert_eq!(source.total_steps(), Some(5100));
+        assert_eq!(source.count(Fact::CoolDownSteps), Some(1450));
+
+        let table = scan(
+            "| max_steps             | 19560                                              |\n| LR scheduler          | cosine         |\n| warmup iterations     | 700 |\n| final LR fraction     | 0.000000e+00 |\n",
+        );
+        assert_eq!(
+            (table.total_steps(), table.warm_up_steps()),
+            (Some(19_560), Some(700))
+        );
+        assert_eq!(
+            (table.scheduler(), table.min_ratio()),
+            (Some("cosine"), Some(0.0))
+        );
+
+        let titan = scan(
+            "Training starts at step 1, with local batch size 8, global batch size 64, sequence length 8192, total steps 10000 (warmup 200)",
+        );
+        assert_eq!(
+            (titan.total_steps(), titan.warm_up_steps()),
+            (Some(10_000), Some(200))
+        );
+    }
+
+    #[test]
+    fn maxtext_prints_its_configuration() {
+        let hints = scan("Config param num_epoch: 2\nConfig param steps: 5000\nConfig param lr: 3e-4");
+        assert_eq!(hints.total_steps(), Some(5000));
+        assert_eq!(hints.count(Fact::Epochs), Some(2));
+        // Unset: as long as the schedule, which is printed under its own name.
+        assert_eq!(scan("Config param steps: -1").total_steps(), None);
+    }
+
+    #[test]
+    fn records_and_prose_state_no_plan() {
+        for line in [
+            "step 10 | lr: 0.1 | steps: 3",
+            "In the warm-up: we saw steps: 5 and iterations: 7",
+            "max_steps: None, warmup_steps: -1, num_train_epochs: unknown",
+        ] {
+            assert!(scan(line).is_empty(), "{line}: {:?}", scan(line));
+        }
+    }
+}

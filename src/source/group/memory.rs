@@ -1,0 +1,92 @@
+//! What only the content of files tells.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use crate::metric::Quantity;
+use crate::source::discover::Candidate;
+
+/// What was found in files that had to be looked into, so that it is done once.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Whether a log begins in the midst of a run.
+    midway: HashMap<PathBuf, bool>,
+    /// Train losses by step at the start of a log, and the size that it had then.
+    starts: HashMap<PathBuf, (u64, BTreeMap<u64, f64>)>,
+}
+
+impl Memory {
+    pub(super) fn begins_midway(&mut self, candidate: &Candidate) -> bool {
+        /// Distances between records from 0 to the first one that a fresh run may have.
+        const FRESH: u64 = 4;
+        if let Some(known) = self.midway.get(&candidate.path) {
+            return *known;
+        }
+        let (head, _) = crate::source::tail::sample(&candidate.path, 1 << 16).unwrap_or_default();
+        let whole_lines = memchr::memrchr(b'\n', &head).map_or(head.len(), |end| end + 1);
+        let content = if head.contains(&0) {
+            head.as_slice()
+        } else {
+            head.get(..whole_lines).unwrap_or_default()
+        };
+        let Ok(log) = crate::format::read_all(content, &crate::metric::Names::default()) else {
+            return false;
+        };
+        let mut steps = log.decoded.records.steps().to_vec();
+        steps.dedup();
+        let [first, second, ..] = steps.as_slice() else {
+            return false;
+        };
+        let midway = *first > FRESH * second.abs_diff(*first).max(1);
+        self.midway.insert(candidate.path.clone(), midway);
+        midway
+    }
+
+    /// True when two logs say quite different things about the same steps: no two clients
+    /// of one run do. What both round or smooth differently is no difference.
+    pub(super) fn contradict(&mut self, one: &Candidate, other: &Candidate) -> bool {
+        /// As many steps as chance does not bring together.
+        const ENOUGH: usize = 5;
+        /// Losses further apart than this, as a share of the smaller, differ.
+        const APART: f64 = 0.2;
+        self.look(one);
+        self.look(other);
+        let (Some((_, one)), Some((_, other))) = (self.starts.get(&one.path), self.starts.get(&other.path))
+        else {
+            return false;
+        };
+        let apart: Vec<bool> = one
+            .iter()
+            .filter_map(|(step, one)| {
+                let other = other.get(step)?;
+                Some((one - other).abs() > APART * one.abs().min(other.abs()))
+            })
+            .collect();
+        apart.len() >= ENOUGH && apart.iter().filter(|apart| **apart).count() * 10 >= apart.len() * 9
+    }
+
+    /// Reads the start of a log, again as long as that still grows.
+    fn look(&mut self, candidate: &Candidate) {
+        const START: u64 = 1 << 16;
+        let size = candidate.size.min(START);
+        if self
+            .starts
+            .get(&candidate.path)
+            .is_some_and(|(known, _)| *known == size)
+        {
+            return;
+        }
+        let (head, _) = crate::source::tail::sample(&candidate.path, START as usize).unwrap_or_default();
+        let whole_lines = memchr::memrchr(b'\n', &head).map_or(0, |end| end + 1);
+        let names = crate::metric::Names::default();
+        let mut losses = BTreeMap::new();
+        if let Ok(log) = crate::format::read_all(head.get(..whole_lines).unwrap_or_default(), &names) {
+            for row in log.decoded.records.rows() {
+                if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
+                    losses.insert(row.step(), loss);
+                }
+            }
+        }
+        self.starts.insert(candidate.path.clone(), (size, losses));
+    }
+}

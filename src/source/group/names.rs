@@ -1,0 +1,185 @@
+//! What the names of files say.
+
+use std::path::Path;
+
+use super::Label;
+use crate::source::discover::Candidate;
+
+/// Text and numbers of a name, so that 9 comes before 10.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Piece {
+    Number(u64),
+    Text(String),
+}
+
+pub(super) fn natural(name: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let digits = first.is_ascii_digit();
+        let end = rest
+            .find(|character: char| character.is_ascii_digit() != digits)
+            .unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        pieces.push(match piece.parse() {
+            Ok(number) if digits => Piece::Number(number),
+            _ => Piece::Text(piece.to_owned()),
+        });
+        rest = after;
+    }
+    pieces
+}
+
+pub(super) fn file_name(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
+}
+
+/// Named like an SQLite database, or named by the user and one.
+pub(super) fn is_database(candidate: &Candidate) -> bool {
+    named_like_a_database(&candidate.path)
+        || (candidate.named
+            && crate::source::database::begins_like_one(&candidate.path)
+            && candidate.size > 0)
+}
+
+/// The endings of SQLite databases.
+pub(super) fn named_like_a_database(path: &Path) -> bool {
+    path.extension()
+        .and_then(|ending| ending.to_str())
+        .is_some_and(|ending| ["db", "sqlite", "sqlite3", "db3"].contains(&ending))
+}
+
+/// What SQLite and its users keep beside a database.
+pub(super) fn beside_a_database(path: &Path) -> bool {
+    let name = file_name(path);
+    ["-wal", "-shm", "-journal"]
+        .iter()
+        .filter_map(|ending| name.strip_suffix(ending))
+        .any(|name| named_like_a_database(Path::new(name)))
+}
+
+/// What a client logs about itself.
+pub(super) fn of_the_client(path: &Path) -> bool {
+    let below = |name: &str| {
+        path.ancestors()
+            .skip(1)
+            .take(3)
+            .any(|folder| file_name(folder) == name)
+    };
+    match file_name(path) {
+        "debug.log" | "debug-internal.log" | "debug-core.log" => below("wandb") || below("debug"),
+        _ => false,
+    }
+}
+
+/// Names of files that say nothing about which run they are of.
+pub(super) const PLAIN_STEMS: &[&str] = &[
+    "metrics",
+    "metric",
+    "train",
+    "training",
+    "log",
+    "logs",
+    "main",
+    "progress",
+    "stdout",
+    "stderr",
+    "console",
+    "history",
+    "results",
+    "trainer_log",
+    "trainer_state",
+    "output",
+    "out",
+    "truth",
+    "loss",
+    "losses",
+    "scalars",
+    "train_log",
+    "training_log",
+    "train_metrics",
+    "eval_metrics",
+    "eval",
+    "val",
+    "valid",
+    "validation",
+    "test",
+    "stats",
+    "summary",
+    "run",
+    "nohup",
+    "measurements",
+    "eval_measurements",
+    "monitor",
+    "rank0",
+    "logs-rank0",
+    "metrics-rank0",
+    "wandb-history",
+    "log_history",
+];
+
+pub(super) fn is_event_file(name: &str) -> bool {
+    name.contains("tfevents")
+}
+
+/// Host and process in `events.out.tfevents.<time>.<host>.<process>.<number>`.
+pub(super) fn event_writer(name: &str) -> String {
+    let after = name.split_once("tfevents.").map_or("", |(_, after)| after);
+    let mut parts: Vec<&str> = after.split('.').skip(1).collect();
+    if parts.last() == Some(&"v2") {
+        parts.pop();
+    }
+    if parts.len() > 2 {
+        parts.pop();
+    }
+    parts.join(".")
+}
+
+/// What a file that was moved aside was called, and its place among its like: that of
+/// `train.log.2` is before that of `train.log.1`, and both come before `train.log`.
+/// `train.log-20261125` is by date.
+pub(super) fn rotation(name: &str) -> Option<(&str, u64)> {
+    const MOST: u64 = 100_000;
+    let numbered = || {
+        let (base, number) = name.rsplit_once('.')?;
+        let number: u64 = number.parse().ok()?;
+        (1..MOST).contains(&number).then_some((base, u64::MAX - number))
+    };
+    let dated = || {
+        let (base, date) = name.rsplit_once('-')?;
+        let date = (date.len() >= 8).then(|| date.parse().ok()).flatten()?;
+        Some((base, date))
+    };
+    numbered().or_else(dated).filter(|(base, _)| rotatable(base))
+}
+
+pub(super) fn rotatable(name: &str) -> bool {
+    [".log", ".out", ".txt", ".jsonl", ".csv", ".err", ".json"]
+        .iter()
+        .any(|ending| name.len() > ending.len() && name.ends_with(ending))
+}
+
+pub(super) fn stem_label(name: &str) -> Label {
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let plain = stem.to_lowercase();
+    if PLAIN_STEMS.contains(&plain.as_str()) {
+        return Label::None;
+    }
+    // `slurm-10240.out`, `log_1795473699.txt`: a job number or a time.
+    let number = stem.trim_start_matches(|character: char| !character.is_ascii_digit());
+    let prefix = stem
+        .strip_suffix(number)
+        .unwrap_or_default()
+        .trim_end_matches(['-', '_']);
+    let job = number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let known = ["slurm", "log", "job", "out", "train", "output"].contains(&prefix);
+    if job && known {
+        return Label::Made {
+            class: "job",
+            name: stem.to_owned(),
+        };
+    }
+    Label::Chosen(stem.to_owned())
+}

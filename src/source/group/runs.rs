@@ -1,0 +1,232 @@
+//! Which logs are one run, and what it is called.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::folder::{CONTAINERS, Folder};
+use super::names::{file_name, natural};
+use super::{Kind, Label, Memory, Part};
+use crate::source::discover::Candidate;
+
+/// Consoles of successive jobs (`slurm-1.out`, `slurm-2.out`) are one log where the
+/// folder is known to be one run by what else is in it.
+pub(super) fn join_successive_jobs(parts: &mut Vec<Part>) {
+    let anchored: BTreeSet<PathBuf> = parts
+        .iter()
+        .filter(|part| matches!(part.label, Label::None) && part.client != "database")
+        .filter(|part| {
+            part.client == "tensorboard"
+                || part
+                    .files
+                    .iter()
+                    .any(|file| file_name(&file.path) == "trainer_state.json")
+        })
+        .map(|part| part.folder.path.clone())
+        .collect();
+    let mut first: HashMap<PathBuf, usize> = HashMap::new();
+    let mut index = 0;
+    while index < parts.len() {
+        let part = &parts[index];
+        let job = matches!(part.label, Label::Made { class: "job", .. });
+        if !job || part.forced.is_some() || !anchored.contains(&part.folder.path) {
+            index += 1;
+            continue;
+        }
+        let folder = part.folder.path.clone();
+        match first.get(&folder) {
+            Some(&earlier) => {
+                let later = parts.remove(index);
+                if let Some(part) = parts.get_mut(earlier) {
+                    part.files.extend(later.files);
+                    part.kind = Kind::Files;
+                    part.label = Label::None;
+                    part.files
+                        .sort_by_cached_key(|file| natural(file_name(&file.path)));
+                }
+            }
+            None => {
+                first.insert(folder, index);
+                index += 1;
+            }
+        }
+    }
+}
+
+fn is_held_out(name: &str) -> bool {
+    ["eval", "val", "test"].iter().any(|word| name.contains(word))
+}
+
+/// Logs with plain names in one folder (`train.jsonl`, `log.txt`) are of one run, unless
+/// they contradict one another: then each that does has its own.
+pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
+    let mut folders: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for (index, part) in parts.iter().enumerate() {
+        let plain = part.client == "file" && part.label == Label::None && part.forced.is_none();
+        // A log of several files has begun more than once; one of held-out data may call its
+        // loss just that.
+        let single = part.files.len() == 1;
+        let held_out = part.files.iter().any(|file| is_held_out(file_name(&file.path)));
+        if plain && single && !held_out {
+            folders.entry(part.folder.path.clone()).or_default().push(index);
+        }
+    }
+    for members in folders.values().filter(|members| members.len() > 1) {
+        let mut stayed: Vec<Candidate> = Vec::new();
+        for index in members {
+            let Some((part, file)) = parts
+                .get_mut(*index)
+                .and_then(|part| part.files.first().cloned().map(|file| (part, file)))
+            else {
+                continue;
+            };
+            if stayed.iter().any(|known| memory.contradict(known, &file)) {
+                part.label = Label::Chosen(file_name(&file.path).to_owned());
+            } else {
+                stayed.push(file);
+            }
+        }
+    }
+}
+
+/// The run of each log.
+pub(super) fn runs(parts: &[Part]) -> Vec<String> {
+    let homes = homes(parts);
+    // Names that a client made up tell runs apart only where there are several.
+    let mut made_up: BTreeMap<(&Path, &str), BTreeSet<&str>> = BTreeMap::new();
+    for (part, home) in parts.iter().zip(&homes) {
+        if let Label::Made { class, name } = &part.label {
+            made_up.entry((&home.path, class)).or_default().insert(name);
+        }
+    }
+    let keys: Vec<(String, String)> = parts
+        .iter()
+        .zip(&homes)
+        .map(|(part, home)| match (&part.forced, &part.label) {
+            (Some(run), _) => ("\0forced".to_owned(), run.clone()),
+            (None, Label::Alone) => (part.key.clone(), "\0alone".to_owned()),
+            (None, Label::Made { class, name })
+                if made_up
+                    .get(&(home.path.as_path(), *class))
+                    .is_some_and(|names| names.len() > 1) =>
+            {
+                (home.path.to_string_lossy().into_owned(), name.clone())
+            }
+            (None, Label::Chosen(stem)) => (home.path.to_string_lossy().into_owned(), format!("\0{stem}")),
+            (None, _) => (home.path.to_string_lossy().into_owned(), String::new()),
+        })
+        .collect();
+    let mut size: HashMap<&(String, String), usize> = HashMap::new();
+    for key in &keys {
+        *size.entry(key).or_default() += 1;
+    }
+    let mut shown: Vec<String> = Vec::with_capacity(parts.len());
+    for ((part, home), key) in parts.iter().zip(&homes).zip(&keys) {
+        let alone = size.get(key).is_none_or(|size| *size == 1);
+        let by_folder = |name: &str| {
+            if name.is_empty() {
+                home.title()
+            } else if home.shown.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}/{name}", home.shown)
+            }
+        };
+        shown.push(match (&part.forced, &part.label, part.client) {
+            (Some(run), ..) => run.clone(),
+            // A single file is known by its own name.
+            (None, _, "file" | "database") if alone && part.files.len() <= 1 => part
+                .files
+                .first()
+                .map_or_else(String::new, |file| file.id.clone()),
+            (None, _, "file") if alone && part.kind == Kind::Rotated => {
+                let newest = part.files.last();
+                newest.map_or_else(String::new, |file| file.id.clone())
+            }
+            (None, Label::Chosen(stem), _) => by_folder(stem),
+            (None, Label::Made { .. }, _) => by_folder(&key.1),
+            _ => by_folder(""),
+        });
+    }
+    tell_apart(shown, &keys)
+}
+
+/// Folders of the same name below different roots are told apart by as much of their
+/// paths as that takes.
+pub(super) fn tell_apart(shown: Vec<String>, keys: &[(String, String)]) -> Vec<String> {
+    let mut owners: BTreeMap<&str, BTreeSet<&(String, String)>> = BTreeMap::new();
+    for (name, key) in shown.iter().zip(keys) {
+        owners.entry(name).or_default().insert(key);
+    }
+    let mut longer: HashMap<&(String, String), String> = HashMap::new();
+    for owners in owners.values().filter(|owners| owners.len() > 1) {
+        let deepest = owners.iter().map(|(folder, _)| folder.matches('/').count()).max();
+        let names = |components: usize| -> Vec<String> {
+            owners
+                .iter()
+                .map(|(folder, label)| with_last_components(folder, label, components))
+                .collect()
+        };
+        let enough = (2..=deepest.unwrap_or(0) + 1)
+            .find(|components| {
+                let names = names(*components);
+                names.iter().collect::<BTreeSet<_>>().len() == names.len()
+            })
+            .unwrap_or(usize::MAX);
+        longer.extend(owners.iter().copied().zip(names(enough)));
+    }
+    shown
+        .iter()
+        .zip(keys)
+        .map(|(name, key)| longer.get(key).unwrap_or(name).clone())
+        .collect()
+}
+
+pub(super) fn with_last_components(folder: &str, label: &str, count: usize) -> String {
+    let components: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let start = components.len().saturating_sub(count);
+    let mut name = components.get(start..).unwrap_or_default().join("/");
+    if start == 0 && folder.starts_with('/') {
+        name.insert(0, '/');
+    }
+    match label.trim_start_matches('\0') {
+        "" | "alone" => name,
+        label => format!("{name}/{label}"),
+    }
+}
+
+/// The folder of the run of each log: its own, or the one above where a client keeps
+/// `logs/<project>/` in the folder of the run and there is only one such project.
+pub(super) fn homes(parts: &[Part]) -> Vec<Folder> {
+    let plain: HashSet<&Path> = parts
+        .iter()
+        .filter(|part| part.label == Label::None && part.client == "file")
+        .map(|part| part.folder.path.as_path())
+        .collect();
+    let above = |part: &Part| {
+        let mut folder = part.folder.clone();
+        let container = folder.pop() && CONTAINERS.contains(&folder.name()) && folder.pop();
+        (container && plain.contains(folder.path.as_path())).then_some(folder)
+    };
+    let mut projects: HashMap<(PathBuf, &str), BTreeSet<&Path>> = HashMap::new();
+    for part in parts {
+        if let Some(home) = above(part) {
+            projects
+                .entry((home.path, part.client))
+                .or_default()
+                .insert(&part.folder.path);
+        }
+    }
+    parts
+        .iter()
+        .map(|part| match above(part) {
+            Some(home)
+                if projects
+                    .get(&(home.path.clone(), part.client))
+                    .is_some_and(|projects| projects.len() == 1) =>
+            {
+                home
+            }
+            _ => part.folder.clone(),
+        })
+        .collect()
+}

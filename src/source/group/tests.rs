@@ -1,0 +1,229 @@
+use std::path::Path;
+
+use super::*;
+
+fn candidates(ids: &[&str]) -> Vec<Candidate> {
+    ids.iter()
+        .map(|id| Candidate {
+            path: Path::new("/data/root").join(id),
+            id: (*id).to_owned(),
+            named: false,
+            size: 1,
+            modified: 0.0,
+        })
+        .collect()
+}
+
+/// `run: files of each log`, one line per log.
+fn grouped(ids: &[&str]) -> Vec<String> {
+    described(group(
+        candidates(ids),
+        &GroupingSection::default(),
+        &mut Memory::default(),
+    ))
+}
+
+fn described(logs: Vec<Log>) -> Vec<String> {
+    let mut lines: Vec<String> = logs
+        .iter()
+        .map(|log| {
+            let files: Vec<&str> = log.files.iter().map(|file| file.id.as_str()).collect();
+            format!("{}: {}", log.run, files.join(" "))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn single_logs_keep_their_names() {
+    assert_eq!(
+        grouped(&["a/metrics.jsonl", "b/train.log", "exp1.csv", "exp2.csv"]),
+        [
+            "a/metrics.jsonl: a/metrics.jsonl",
+            "b/train.log: b/train.log",
+            "exp1.csv: exp1.csv",
+            "exp2.csv: exp2.csv"
+        ]
+    );
+}
+
+#[test]
+fn clients_of_one_folder_are_one_run() {
+    assert_eq!(
+        grouped(&[
+            "acc/logs/tiny/events.out.tfevents.1.host.7.0",
+            "acc/logs/tiny/179.3/events.out.tfevents.2.host.7.1",
+            "acc/stdout.txt",
+            "acc/truth.jsonl",
+            "acc/wandb/offline-run-20261123_221451-abc/run-abc.wandb",
+            "acc/wandb/offline-run-20261123_221451-abc/files/output.log",
+        ]),
+        [
+            "acc: acc/logs/tiny/events.out.tfevents.1.host.7.0 acc/logs/tiny/179.3/events.out.tfevents.2.host.7.1",
+            "acc: acc/stdout.txt",
+            "acc: acc/truth.jsonl",
+            "acc: acc/wandb/offline-run-20261123_221451-abc/files/output.log",
+            "acc: acc/wandb/offline-run-20261123_221451-abc/run-abc.wandb",
+        ]
+    );
+}
+
+#[test]
+fn the_trainer_of_hugging_face_restarts_in_the_same_run() {
+    assert_eq!(
+        grouped(&[
+            "r/out/trainer_state.json",
+            "r/out/runs/Nov23_22-15-58_h/events.out.tfevents.10.h.1.0",
+            "r/out/runs/Nov23_22-16-38_h/events.out.tfevents.20.h.2.0",
+            "r/slurm-10240.out",
+            "r/slurm-10241.out",
+        ]),
+        [
+            "r: r/out/runs/Nov23_22-15-58_h/events.out.tfevents.10.h.1.0 \
+             r/out/runs/Nov23_22-16-38_h/events.out.tfevents.20.h.2.0",
+            "r: r/out/trainer_state.json",
+            "r: r/slurm-10240.out r/slurm-10241.out",
+        ]
+    );
+}
+
+#[test]
+fn different_experiments_stay_apart() {
+    assert_eq!(
+        grouped(&[
+            "runs/exp1/events.out.tfevents.1.h.1.0",
+            "runs/exp2/events.out.tfevents.2.h.2.0",
+            "slurm-1001.out",
+            "slurm-1002.out",
+            "wandb/run-20261123_221451-abc/run-abc.wandb",
+            "wandb/run-20261124_221451-def/run-def.wandb",
+            "wandb/run-20261125_221451-abc/run-abc.wandb",
+        ]),
+        [
+            "abc: wandb/run-20261123_221451-abc/run-abc.wandb wandb/run-20261125_221451-abc/run-abc.wandb",
+            "def: wandb/run-20261124_221451-def/run-def.wandb",
+            "runs/exp1: runs/exp1/events.out.tfevents.1.h.1.0",
+            "runs/exp2: runs/exp2/events.out.tfevents.2.h.2.0",
+            "slurm-1001.out: slurm-1001.out",
+            "slurm-1002.out: slurm-1002.out",
+        ]
+    );
+}
+
+#[test]
+fn a_version_that_begins_midway_continues_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut found = Vec::new();
+    for (version, first) in [(0, 49), (5, 1049), (8, 49)] {
+        let id = format!("lightning_logs/version_{version}/metrics.csv");
+        let path = folder.path().join(&id);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let rows: String = (0..9).map(|row| format!("{},2.5\n", first + 50 * row)).collect();
+        std::fs::write(&path, format!("step,train_loss\n{rows}")).unwrap();
+        found.push(Candidate {
+            path,
+            id,
+            named: false,
+            size: 1,
+            modified: 0.0,
+        });
+    }
+    assert_eq!(
+        described(group(found, &GroupingSection::default(), &mut Memory::default())),
+        [
+            "lightning_logs/version_8/metrics.csv: lightning_logs/version_8/metrics.csv",
+            "version_0: lightning_logs/version_0/metrics.csv lightning_logs/version_5/metrics.csv",
+        ]
+    );
+}
+
+#[test]
+fn folders_of_one_name_below_several_roots_are_told_apart() {
+    let mut found = candidates(&["tb/events.out.tfevents.1.h.1.0", "tb/events.out.tfevents.2.h.2.0"]);
+    found[0].path = PathBuf::from("/data/a/x/tb/events.out.tfevents.1.h.1.0");
+    found[1].path = PathBuf::from("/data/b/x/tb/events.out.tfevents.2.h.2.0");
+    let logs = group(found, &GroupingSection::default(), &mut Memory::default());
+    let runs: Vec<&str> = logs.iter().map(|log| log.run.as_str()).collect();
+    assert_eq!(runs, ["a/x", "b/x"]);
+}
+
+#[test]
+fn rotated_files_are_one_log_the_oldest_first() {
+    assert_eq!(
+        grouped(&["r/train.log", "r/train.log.1", "r/train.log.10", "r/train.log.2"]),
+        ["r/train.log: r/train.log.10 r/train.log.2 r/train.log.1 r/train.log"]
+    );
+    assert_eq!(
+        grouped(&["a.out", "a.out-20261124", "a.out-20261123", "b-20261123.log"]),
+        [
+            "a.out: a.out-20261123 a.out-20261124 a.out",
+            "b-20261123.log: b-20261123.log"
+        ]
+    );
+}
+
+#[test]
+fn same_stem_is_one_run_and_the_user_has_the_last_word() {
+    let files = ["exp1.csv", "exp1.jsonl", "exp2.csv", "late.csv"];
+    assert_eq!(
+        grouped(&files),
+        [
+            "exp1: exp1.csv",
+            "exp1: exp1.jsonl",
+            "exp2.csv: exp2.csv",
+            "late.csv: late.csv"
+        ]
+    );
+    let section: GroupingSection = toml::from_str(
+        "split = [\"exp1.*\"]\n[[join]]\nrun = \"all\"\nfiles = [\"exp2.csv\", \"late.csv\"]\n",
+    )
+    .unwrap();
+    assert_eq!(
+        described(group(candidates(&files), &section, &mut Memory::default())),
+        [
+            "all: exp2.csv late.csv",
+            "exp1.csv: exp1.csv",
+            "exp1.jsonl: exp1.jsonl"
+        ]
+    );
+}
+
+#[test]
+fn logs_that_contradict_one_another_are_two_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, line: &dyn Fn(u64) -> String| {
+        let lines: String = (1..=40).map(line).collect();
+        std::fs::write(folder.path().join(name), lines).unwrap();
+    };
+    let runs = || {
+        let candidates = crate::source::discover::discover(&[folder.path().to_owned()]).candidates;
+        let logs = group(candidates, &GroupingSection::default(), &mut Memory::default());
+        let runs: std::collections::BTreeSet<String> = logs.into_iter().map(|log| log.run).collect();
+        runs.len()
+    };
+    let loss = |step: u64| 3.0 + 4.0 / (step as f64).sqrt();
+    write("train.jsonl", &|step| {
+        format!("{{\"step\":{step},\"loss\":{:.4}}}\n", loss(step))
+    });
+    // The same run on the console, smoothed and rarer.
+    write("log.txt", &|step| {
+        format!(
+            "iter {}: loss {:.2}, time 425.11ms, mfu 38.12%\n",
+            2 * step,
+            1.02 * loss(2 * step)
+        )
+    });
+    assert_eq!(runs(), 1);
+    write("log.txt", &|step| {
+        format!(
+            "iter {}: loss {:.2}, time 425.11ms, mfu 38.12%\n",
+            2 * step,
+            2.0 + loss(2 * step)
+        )
+    });
+    assert_eq!(runs(), 2);
+    // A loss of held-out data may be anything.
+    std::fs::rename(folder.path().join("log.txt"), folder.path().join("eval.txt")).unwrap();
+    assert_eq!(runs(), 1);
+}
