@@ -272,9 +272,10 @@ impl Grammar for HuggingFace {
         let worth = u64::from(fields.values.iter().any(|(name, _)| *name == "loss"));
         self.session.lines += worth;
         fields.step = Some(self.step());
-        // Where no bar can be and no step is written, all but the count is in the numbers.
+        // Where no bar can be, one rank writes and no step is written, all but the count is in
+        // the numbers.
         let no_bar = !line.as_bytes().contains(&b'|');
-        fields.counts = (no_bar && !dict.contains("step")).then_some(worth);
+        fields.counts = (no_bar && self.writer.0.is_none() && !dict.contains("step")).then_some(worth);
         if let Some((step, total)) = swift_counter(dict) {
             (fields.step, fields.total) = (Some(step), Some(total));
         } else if let Some((_, step)) = fields

@@ -150,7 +150,8 @@ impl KeyValue {
         }
         let (step, total) = self.counter.step(place);
         (fields.step, fields.total) = (Some(step), total);
-        fields.alone = found.epoch.is_some() && self.counter.goes_on();
+        // Where an epoch counts depends on the lines before.
+        fields.alone = false;
         Some(Match::Record)
     }
 }
@@ -176,7 +177,12 @@ impl Grammar for KeyValue {
             return matched;
         }
         fields.total = found.step_total;
-        fields.alone = !stated && !self.has_epochs;
+        // A number that is no epoch this time may be one the next.
+        let names_epoch = fields.values.iter().any(|(name, _)| {
+            let role = self.names.find(name).1.map(|fit| fit.role);
+            role == Some(Role::of(Quantity::Epoch))
+        });
+        fields.alone = !stated && !self.has_epochs && !names_epoch;
         if stated || (found.step.is_some() && found.useful) {
             Match::Record
         } else if found.evaluated {
