@@ -46,6 +46,21 @@ pub enum Quantity {
     Epoch,
 }
 
+/// Sub-folders in which clients keep train apart from held-out metrics of the same names.
+pub const SPLIT_FOLDERS: [&str; 8] = [
+    "train",
+    "training",
+    "val",
+    "valid",
+    "validation",
+    "eval",
+    "evaluation",
+    "test",
+];
+
+/// Records keep a bit for each.
+const _: () = assert!(Quantity::COUNT <= u16::BITS as usize);
+
 impl Quantity {
     /// Number of quantities.
     pub const COUNT: usize = 16;

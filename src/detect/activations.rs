@@ -3,10 +3,11 @@
 //! Runs that diverge have output norms more than twice those of runs that converge by step
 //! 1,000 (Rybakov et al., arXiv 2410.16682), and OPT-175B called a checkpoint healthy only
 //! with a falling activation norm. But norms also grow in healthy runs, slowly and towards a
-//! limit (up to 28 times, in one that we trained ourselves at a high rate). So what counts is exponential growth: the level of the records 50 to 100 is where the
-//! run settled; noted when [`NOTED`] times that and projected to pass [`GROWN`] times within
-//! the run, a warning when it passes. Clears below 70% of what is noted for 50 records. Logged values
-//! are the largest, a norm or a root mean square: the ratio is the same.
+//! limit (up to 28 times, in one that we trained ourselves at a high rate). So what counts is
+//! exponential growth: the level of the records 50 to 100 is where the run settled; noted
+//! when [`NOTED`] times that and projected to pass [`GROWN`] times within the run, a warning
+//! when it passes. Clears below 70% of what is noted for 50 records. Logged values are the
+//! largest, a norm or a root mean square: the ratio is the same.
 
 use std::collections::VecDeque;
 

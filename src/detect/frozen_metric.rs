@@ -11,7 +11,8 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "frozen_metric";
+/// The kind of its alerts.
+pub const KIND: &str = "frozen_metric";
 const REPEATS: u32 = 5;
 const REMEDY: &str = "Steps are probably being skipped, or the value is stale: look at the loss scale, at skipped steps, and \
                       whether the weights still change.";

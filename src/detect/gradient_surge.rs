@@ -20,7 +20,8 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "gradient_surge";
+/// The kind of its alerts.
+pub const KIND: &str = "gradient_surge";
 const FAR_ABOVE: f64 = 10.0;
 const FAR_Z: f64 = 8.0;
 const RISES_TOTAL: f64 = 4.0;

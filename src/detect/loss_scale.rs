@@ -16,7 +16,8 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "loss_scale_collapse";
+/// The kind of its alerts.
+pub const KIND: &str = "loss_scale_collapse";
 /// Records without a halving that end the search at the start.
 const SETTLED_AFTER: u32 = 50;
 /// Step after which the search is over, for a log that begins in the middle.

@@ -13,7 +13,8 @@ use crate::metric::Quantity;
 
 const KIND: &str = "non_finite";
 const EVALUATION_KIND: &str = "non_finite_eval";
-const GRADIENT_KIND: &str = "non_finite_gradient";
+/// The kind of its alerts about gradients.
+pub const GRADIENT_KIND: &str = "non_finite_gradient";
 /// Records with a loss before a missing one means anything.
 const USUAL_RECORDS: u32 = 5;
 /// A loss of nothing has no gradient to speak of.

@@ -13,7 +13,8 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "skipped_steps";
+/// The kind of its alerts.
+pub const KIND: &str = "skipped_steps";
 /// Steps that are looked back on.
 const WITHIN_STEPS: u64 = 50;
 /// Skipped steps among them.

@@ -12,7 +12,8 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "update_ratio";
+/// The kind of its alerts.
+pub const KIND: &str = "update_ratio";
 const RECORDS: usize = 20;
 const LARGE: f64 = 0.1;
 const SMALL: f64 = 1e-7;

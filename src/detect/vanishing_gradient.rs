@@ -12,7 +12,8 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
-const KIND: &str = "vanishing_gradient";
+/// The kind of its alerts.
+pub const KIND: &str = "vanishing_gradient";
 const NOTED: f64 = 1e-6;
 const EPSILON: f64 = 1e-8;
 const CLEAR: f64 = 1e-5;

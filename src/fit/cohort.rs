@@ -16,10 +16,9 @@
 //! families, because what a cosine alone says of its gains is biased by its trend.
 
 use super::design::{CELLS, exponent};
-use super::evidence::{Evidence, exponent_and_power, prior_information};
+use super::evidence::{Evidence, exponent_and_power, log_weight};
 use super::information::{Information, Matrix, Vector};
-use crate::law::Prior;
-use crate::law::relaxation::{BANDS, POWERS};
+use crate::law::relaxation::BANDS;
 
 /// Spread between siblings at strength 1: asymptote, as a share of the loss. Repeats of
 /// one run end within 0.05% of each other, joint fits over schedules leave 0.2%.
@@ -72,13 +71,12 @@ impl Testimony {
 
 /// The wander that a run by itself makes most likely.
 fn likeliest_wander(evidence: &Evidence) -> Option<usize> {
-    let alone = prior_information(&evidence.prior)?;
     let likelihood = |wander: usize| {
         (0..CELLS)
             .step_by(3)
             .filter_map(|cell| {
                 let mut all = *evidence.said(wander, cell)?;
-                all.add(&alone, 1.0);
+                all.add(&evidence.alone, 1.0);
                 Some(all.resolve()?.log_evidence)
             })
             .fold(f64::NEG_INFINITY, f64::max)
@@ -151,7 +149,7 @@ pub struct Pool {
     /// Per bond, per cell.
     bonds: Vec<Vec<Informed>>,
     /// What is believed, per cell, of a run that is bound to nobody.
-    unbound: Vec<Information>,
+    unbound: Vec<(usize, Information)>,
     /// How many speak.
     pub siblings: usize,
 }
@@ -171,7 +169,6 @@ impl Pool {
             return None;
         }
         let (prior, reference) = (&evidence.prior, evidence.reference);
-        let alone = prior_information(prior)?;
         let log_weights: Vec<f64> = (0..CELLS).map(|cell| log_weight(prior, cell)).collect();
         let weight = (VOICES / siblings.len() as f64).min(1.0);
         let mut bonds = Vec::with_capacity(BONDS.len() + 1);
@@ -179,7 +176,7 @@ impl Pool {
             let mut cells = Vec::with_capacity(CELLS);
             for (cell, log_weight) in log_weights.iter().enumerate() {
                 let unit = at_first_step(cell, reference);
-                let mut opinion = alone.scaled(&unit);
+                let mut opinion = evidence.alone.scaled(&unit);
                 opinion.log_evidence -= unit[1].ln();
                 for testimony in siblings {
                     opinion.add(testimony.bonds.get(index)?.get(cell)?, weight);
@@ -193,9 +190,12 @@ impl Pool {
                     log_weight: resolved.log_evidence + log_weight,
                 });
             }
-            weigh(&mut cells, share);
-            // In the units of the run itself.
+            // Only differences between cells of one bond are about exponent and power: how well
+            // the others fit each other is no reason to bind this run to them.
+            let shift = shift_to(share, cells.iter().map(|cell| cell.log_weight));
             for (cell, informed) in cells.iter_mut().enumerate() {
+                informed.log_weight += shift;
+                // In the units of the run itself.
                 let unit = at_first_step(cell, reference);
                 informed.mean.component_div_assign(&unit);
                 informed.covariance = Matrix::from_fn(|row, column| {
@@ -204,16 +204,11 @@ impl Pool {
             }
             bonds.push(cells);
         }
-        let most = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = log_weights.iter().map(|weight| (weight - most).exp()).sum();
-        let unbound = log_weights
-            .iter()
-            .map(|log_weight| {
-                let mut belief = alone;
-                belief.log_evidence += log_weight + UNBOUND.ln() - most - total.ln();
-                belief
-            })
-            .collect();
+        let shift = shift_to(UNBOUND, log_weights.iter().copied());
+        let mut unbound: Vec<(usize, Information)> = evidence.alone().collect();
+        for (_, belief) in &mut unbound {
+            belief.log_evidence += shift;
+        }
         Some(Pool {
             bonds,
             unbound,
@@ -235,26 +230,13 @@ impl Pool {
                     Some((cell, belief))
                 })
         });
-        bound.chain(self.unbound.iter().copied().enumerate())
+        bound.chain(self.unbound.iter().copied())
     }
 }
 
-/// Logarithm of the prior probability of a cell.
-pub fn log_weight(prior: &Prior, cell: usize) -> f64 {
-    let (index, power) = exponent_and_power(cell);
-    prior.alpha.log_density(exponent(index))
-        + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0))
-}
-
-/// Shares this much probability out over the cells. Only differences between cells of one
-/// bond are about exponent and power: how well the others fit each other is no reason to
-/// bind this run to them.
-fn weigh(cells: &mut [Informed], share: f64) {
-    let top = cells
-        .iter()
-        .map(|cell| cell.log_weight)
-        .fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = cells.iter().map(|cell| (cell.log_weight - top).exp()).sum();
-    let shift = share.ln() - top - total.ln();
-    cells.iter_mut().for_each(|cell| cell.log_weight += shift);
+/// What brings probabilities, given by their logarithms, to this sum: it is added to each.
+fn shift_to(share: f64, log_weights: impl Iterator<Item = f64> + Clone) -> f64 {
+    let top = log_weights.clone().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = log_weights.map(|weight| (weight - top).exp()).sum();
+    share.ln() - top - total.ln()
 }

@@ -7,11 +7,11 @@ use nalgebra::{SMatrix, SVector};
 
 use super::FitPoint;
 use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
-use super::design::{SHARED, SIZE};
+use super::design::{SHARED, SIZE, exponent};
 use super::discrepancy::Wander;
 use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
-use crate::law::relaxation::PROGRESS_POWER;
+use crate::law::relaxation::{POWERS, PROGRESS_POWER};
 use crate::schedule::LearningRateCurve;
 
 /// Standard deviations of the wander, as shares of the loss. Fits of finished runs
@@ -39,6 +39,8 @@ pub struct Evidence {
     pub(super) reference: f64,
     /// Number of points of the loss itself.
     pub(super) points: usize,
+    /// What would be believed without any points.
+    pub(super) alone: Information,
     /// By wander, by cell.
     said: Vec<Vec<Information>>,
 }
@@ -76,7 +78,7 @@ impl Evidence {
                 })
             })
             .collect();
-        let alone = companion.is_empty();
+        let has_companion = !companion.is_empty();
         let said = wanders
             .iter()
             .map(|equations| {
@@ -84,10 +86,10 @@ impl Evidence {
                     .map(|cell| {
                         let (exponent, power) = exponent_and_power(cell);
                         let data = equations.cell(exponent, power);
-                        let mut said = if alone {
-                            of_target(&data)
-                        } else {
+                        let mut said = if has_companion {
                             without_companion(&data, &prior)
+                        } else {
+                            of_target(&data)
                         };
                         said.log_evidence -= 0.5 * equations.log_determinant();
                         said
@@ -102,6 +104,7 @@ impl Evidence {
             level,
             reference,
             points: target.len(),
+            alone: prior_information(&prior)?,
             said,
         })
     }
@@ -114,6 +117,15 @@ impl Evidence {
     /// What the points say in a cell under a wander.
     pub(super) fn said(&self, wander: usize, cell: usize) -> Option<&Information> {
         self.said.get(wander)?.get(cell)
+    }
+
+    /// What would be believed in every cell without any points and without other runs.
+    pub(super) fn alone(&self) -> impl Iterator<Item = (usize, Information)> {
+        (0..CELLS).map(|cell| {
+            let mut belief = self.alone;
+            belief.log_evidence += log_weight(&self.prior, cell);
+            (cell, belief)
+        })
     }
 
     /// Mean and covariance of all amplitudes in a cell, the companion's included, after
@@ -139,9 +151,16 @@ impl Evidence {
     }
 }
 
+/// Logarithm of the prior probability of a cell.
+pub fn log_weight(prior: &Prior, cell: usize) -> f64 {
+    let (index, power) = exponent_and_power(cell);
+    prior.alpha.log_density(exponent(index))
+        + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0))
+}
+
 /// What a prior believes of the amplitudes: the asymptote in nats, the reducible loss at
 /// the last point in nats, gains as multiples of what is expected.
-pub fn prior_information(prior: &Prior) -> Option<Information> {
+fn prior_information(prior: &Prior) -> Option<Information> {
     let mut mean = Vector::repeat(1.0);
     (mean[0], mean[1]) = (prior.l0.mean, prior.amplitude.mean);
     Information::normal(&mean, prior_covariance(prior))

@@ -5,9 +5,9 @@
 //! The result is a mixture of normals, from which any quantile of the loss at any step
 //! follows without sampling and without local minima.
 
-use super::cohort::{Pool, log_weight};
-use super::design::{Ahead, AmplitudeMatrix, Amplitudes, CELLS, SHARED};
-use super::evidence::{Evidence, exponent_and_power, prior_covariance, prior_information};
+use super::cohort::Pool;
+use super::design::{Ahead, AmplitudeMatrix, Amplitudes, SHARED};
+use super::evidence::{Evidence, exponent_and_power, prior_covariance};
 use super::information::{Information, Resolved, Vector};
 use super::mixture::{Mixture, Part};
 use crate::law::Prior;
@@ -62,15 +62,7 @@ impl<'a> Posterior<'a> {
     pub fn new(evidence: &'a Evidence, pool: Option<&Pool>) -> Option<Posterior<'a>> {
         let candidates = match pool {
             Some(pool) => candidates(evidence, pool.beliefs()),
-            None => {
-                let alone = prior_information(&evidence.prior)?;
-                let beliefs = (0..CELLS).map(|cell| {
-                    let mut belief = alone;
-                    belief.log_evidence += log_weight(&evidence.prior, cell);
-                    (cell, belief)
-                });
-                candidates(evidence, beliefs)
-            }
+            None => candidates(evidence, evidence.alone()),
         };
         let mut cells = candidates
             .into_iter()

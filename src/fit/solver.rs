@@ -86,10 +86,7 @@ pub fn best_fit(
     }
     let first_rate = curve.first_rate();
     let last_step = points.last().map_or(1.0, |point| point.step);
-    let reference_forward = curve
-        .sums(1.0, [last_step])
-        .first()
-        .map_or(0.0, |sums| sums.forward);
+    let reference_forward = curve.progress(1.0, [last_step]).first().copied().unwrap_or(0.0);
     if first_rate <= 0.0 || reference_forward <= 0.0 || !reference_forward.is_finite() {
         return Err(FitError::NoLearningRate);
     }

@@ -28,12 +28,12 @@ impl Profile {
         if !(peak > 0.0 && points.last()?.loss > 0.0) {
             return None;
         }
-        let sums = curve.sums(1.0, points.iter().map(|point| point.step));
+        let forward = curve.progress(1.0, points.iter().map(|point| point.step));
         let before = points
             .iter()
-            .zip(sums)
+            .zip(forward)
             .take_while(|(point, _)| curve.rate(point.step) >= UNANNEALED * peak)
-            .map(|(point, sums)| (sums.forward, point.loss))
+            .map(|(point, forward)| (forward, point.loss))
             .collect();
         Some(Profile { peak, before, name })
     }

@@ -117,18 +117,19 @@ impl Task {
         }
     }
 
+    fn prior(&self) -> Prior {
+        Prior::at(self.smoothed, self.curve().peak())
+    }
+
     /// What the points say; `None` when they say nothing.
     pub fn evidence(&self) -> Option<Evidence> {
-        let curve = self.curve();
-        let prior = Prior::at(self.smoothed, curve.peak());
-        Evidence::new(&self.points, &self.companion, &curve, prior)
+        Evidence::new(&self.points, &self.companion, &self.curve(), self.prior())
     }
 }
 
 /// Fits the law and projects it to the last step. `evidence` is that of the task.
 pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
-    let (blind, curve) = (task.blind(), task.curve());
-    let prior = Prior::at(task.smoothed, curve.peak());
+    let (blind, curve, prior) = (task.blind(), task.curve(), task.prior());
     let options = FitOptions {
         memories: solver::memory_grid(),
         huber: Huber::StandardDeviations(1.35),

@@ -107,11 +107,6 @@ impl OwnCounter {
         self.counting == Counting::Within
     }
 
-    /// True when the counter that stands beside the epoch is that of the run.
-    pub fn goes_on(&self) -> bool {
-        self.counting == Counting::On
-    }
-
     /// The step of a row of a table that has an epoch beside its counter.
     pub fn step_of_row(&mut self, epoch: Option<f64>, step: u64) -> u64 {
         let epoch = epoch

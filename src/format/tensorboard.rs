@@ -13,7 +13,7 @@ use prost::Message;
 use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, FrameDecoder, Progress, Sample};
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{self, Names, Quantity, Role};
 
 /// The format.
 pub struct TensorBoard;
@@ -208,18 +208,6 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
     }
 }
 
-/// Sub-folders that tell train from held-out metrics of the same tag.
-const SPLITS: [&str; 8] = [
-    "train",
-    "training",
-    "val",
-    "valid",
-    "validation",
-    "eval",
-    "evaluation",
-    "test",
-];
-
 struct EventDecoder {
     names: Names,
     roles: Roles,
@@ -270,7 +258,7 @@ impl EventDecoder {
         if curve && self.names.role_of(folder).is_some() {
             return Cow::Owned(folder.to_owned());
         }
-        if SPLITS.contains(&folder) {
+        if metric::SPLIT_FOLDERS.contains(&folder) {
             let name = format!("{folder}/{tag}");
             if self.names.role_of(&name).is_some() {
                 return Cow::Owned(name);

@@ -71,6 +71,7 @@ pub fn memories(peak: f64) -> Memories {
         sharpness: SHARPENING * shortening,
     }
 }
+
 /// By power, by band: how far the excess has relaxed, 0 before any annealing and 1 when
 /// the rate has long been zero.
 pub type Relaxed = [[f64; BANDS]; POWERS.len()];
@@ -90,23 +91,16 @@ pub fn relaxation(curve: &LearningRateCurve, memories: Memories, steps: &[f64]) 
     if first <= 0.0 {
         return vec![Relaxed::default(); steps.len()];
     }
-    let mut treads = curve.treads().peekable();
-    let (mut start, mut share) = (1.0, 1.0);
-    let mut state = State {
+    let state = State {
         sharpness: [1.0; POWERS.len()],
         excess: [[1.0; BANDS]; POWERS.len()],
     };
-    steps
-        .iter()
-        .map(|step| {
-            while let Some((next, rate)) = treads.next_if(|(next, _)| next <= step) {
-                state = relax(state, share, next - start, memories);
-                (start, share) = (next, rate / first);
-            }
-            relax(state, share, (step - start + 1.0).max(0.0), memories)
-                .excess
-                .map(|bands| bands.map(|excess| 1.0 - excess))
+    curve
+        .accumulate(state, steps.iter().copied(), |state, rate, steps| {
+            relax(state, rate / first, steps, memories)
         })
+        .into_iter()
+        .map(|state| state.excess.map(|bands| bands.map(|excess| 1.0 - excess)))
         .collect()
 }
 

@@ -62,11 +62,6 @@ impl LearningRateCurve {
         }
     }
 
-    /// The treads: first step and rate of each, in order.
-    pub fn treads(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.treads.iter().map(|tread| (tread.start, tread.rate))
-    }
-
     /// True when no learning rate is known.
     pub fn is_empty(&self) -> bool {
         self.treads.is_empty()
@@ -96,54 +91,45 @@ impl LearningRateCurve {
     /// `memory` is `1 / (1 - lambda)` in steps.
     pub fn sums(&self, memory: f64, steps: impl IntoIterator<Item = f64>) -> Vec<AnnealingSums> {
         let log_lambda = log_lambda(memory);
-        let mut treads = self.treads.iter().peekable();
-        let Some(mut tread) = treads.next().copied() else {
-            return steps
-                .into_iter()
-                .map(|_| AnnealingSums {
-                    forward: 0.0,
-                    average: 0.0,
-                })
-                .collect();
-        };
-        // Sums up to the step before the current tread.
-        let mut before = AnnealingSums {
+        let before = AnnealingSums {
             forward: 0.0,
-            average: tread.rate,
+            average: self.first_rate(),
         };
-        steps
-            .into_iter()
-            .map(|step| {
-                while let Some(next) = treads.next_if(|next| next.start <= step) {
-                    before = advance(before, tread.rate, next.start - tread.start, log_lambda);
-                    tread = *next;
-                }
-                advance(
-                    before,
-                    tread.rate,
-                    (step - tread.start + 1.0).max(0.0),
-                    log_lambda,
-                )
-            })
-            .collect()
+        self.accumulate(before, steps, |before, rate, steps| {
+            advance(before, rate, steps, log_lambda)
+        })
     }
 
     /// Sum of the learning rates of steps 1 to s, each to this power, at each of `steps`,
     /// which must be in ascending order. S1 has power 1.
     pub fn progress(&self, power: f64, steps: impl IntoIterator<Item = f64>) -> Vec<f64> {
+        self.accumulate(0.0, steps, |before, rate, steps| {
+            before + rate.max(0.0).powf(power) * steps
+        })
+    }
+
+    /// Carries a state from the first step to each of `steps`, which must be in ascending
+    /// order: `advance` takes it over a number of steps at a constant rate.
+    pub fn accumulate<S: Copy>(
+        &self,
+        first: S,
+        steps: impl IntoIterator<Item = f64>,
+        advance: impl Fn(S, f64, f64) -> S,
+    ) -> Vec<S> {
         let mut treads = self.treads.iter().peekable();
-        let (mut before, mut start, mut pace) = (0.0, 1.0, 0.0);
-        if let Some(first) = treads.next() {
-            (start, pace) = (first.start, first.rate.max(0.0).powf(power));
-        }
+        // The state up to the step before the current tread.
+        let mut before = first;
+        let Some(mut tread) = treads.next().copied() else {
+            return steps.into_iter().map(|_| first).collect();
+        };
         steps
             .into_iter()
             .map(|step| {
                 while let Some(next) = treads.next_if(|next| next.start <= step) {
-                    before += pace * (next.start - start);
-                    (start, pace) = (next.start, next.rate.max(0.0).powf(power));
+                    before = advance(before, tread.rate, next.start - tread.start);
+                    tread = *next;
                 }
-                before + pace * (step - start + 1.0).max(0.0)
+                advance(before, tread.rate, (step - tread.start + 1.0).max(0.0))
             })
             .collect()
     }

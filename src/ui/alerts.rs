@@ -10,34 +10,42 @@ use super::app::App;
 use super::format;
 use super::overview::Names;
 use crate::alert::Projection;
-use crate::detect::{activations, logits};
+use crate::detect::{
+    activations, frozen_metric, gradient_surge, logits, loss_scale, non_finite, skipped_steps, update_ratio,
+    vanishing_gradient,
+};
 use crate::metric::Quantity;
 use crate::snapshot::{RunView, Snapshot};
 use crate::text::{clip, printable, width};
 
+/// Alerts about other signals than the loss: kind, signal, and whether the signal grows
+/// towards a threshold.
+const SIGNALS: [(&str, Quantity, bool); 10] = [
+    (logits::ATTENTION, Quantity::AttentionLogit, true),
+    (logits::OUTPUT, Quantity::LogPartition, true),
+    (activations::KIND, Quantity::ActivationNorm, true),
+    (update_ratio::KIND, Quantity::UpdateRatio, false),
+    (loss_scale::KIND, Quantity::LossScale, false),
+    (skipped_steps::KIND, Quantity::LossScale, false),
+    (gradient_surge::KIND, Quantity::GradNorm, false),
+    (vanishing_gradient::KIND, Quantity::GradNorm, false),
+    (frozen_metric::KIND, Quantity::GradNorm, false),
+    (non_finite::GRADIENT_KIND, Quantity::GradNorm, false),
+];
+
 /// Kind of the alert about a signal that grows towards a threshold.
 fn kind_about(quantity: Quantity) -> Option<&'static str> {
-    match quantity {
-        Quantity::AttentionLogit => Some(logits::ATTENTION),
-        Quantity::LogPartition => Some(logits::OUTPUT),
-        Quantity::ActivationNorm => Some(activations::KIND),
-        _ => None,
-    }
+    let mut growing = SIGNALS.iter().filter(|(_, _, grows)| *grows);
+    growing
+        .find(|(_, about, _)| *about == quantity)
+        .map(|(kind, ..)| *kind)
 }
 
 /// The signal that an alert is about; `None` when it is about the loss, or about none.
 fn signal_of(kind: &str) -> Option<Quantity> {
-    match kind {
-        logits::ATTENTION => Some(Quantity::AttentionLogit),
-        logits::OUTPUT => Some(Quantity::LogPartition),
-        activations::KIND => Some(Quantity::ActivationNorm),
-        "update_ratio" => Some(Quantity::UpdateRatio),
-        "loss_scale_collapse" | "skipped_steps" => Some(Quantity::LossScale),
-        "gradient_surge" | "vanishing_gradient" | "frozen_metric" | "non_finite_gradient" => {
-            Some(Quantity::GradNorm)
-        }
-        _ => None,
-    }
+    let mut all = SIGNALS.iter();
+    all.find(|(known, ..)| *known == kind)
+        .map(|(_, quantity, _)| *quantity)
 }
 
 /// The value of a signal above which runs are lost, where one is known: of all runs, or from

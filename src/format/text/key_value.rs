@@ -43,6 +43,8 @@ impl Count {
 #[derive(Debug, Default)]
 struct Counters {
     epoch: Option<Count>,
+    /// Something is called an epoch, whatever its value.
+    names_epoch: bool,
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
     step: Option<(u16, bool)>,
     step_count: Option<Count>,
@@ -95,6 +97,7 @@ impl KeyValue {
                     fields.values.push((name, named.value));
                 }
                 Some(Role::Value { quantity, .. }) => {
+                    found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch
                         && found.epoch.is_none()
                         && name.to_ascii_lowercase().ends_with("epoch")
@@ -150,8 +153,6 @@ impl KeyValue {
         }
         let (step, total) = self.counter.step(place);
         (fields.step, fields.total) = (Some(step), total);
-        // Where an epoch counts depends on the lines before.
-        fields.alone = false;
         Some(Match::Record)
     }
 }
@@ -177,12 +178,9 @@ impl Grammar for KeyValue {
             return matched;
         }
         fields.total = found.step_total;
-        // A number that is no epoch this time may be one the next.
-        let names_epoch = fields.values.iter().any(|(name, _)| {
-            let role = self.names.find(name).1.map(|fit| fit.role);
-            role == Some(Role::of(Quantity::Epoch))
-        });
-        fields.alone = !stated && !self.has_epochs && !names_epoch;
+        // Where an epoch counts depends on the lines before, and a number that is none this
+        // time may be one the next.
+        fields.alone = !stated && !self.has_epochs && !found.names_epoch;
         if stated || (found.step.is_some() && found.useful) {
             Match::Record
         } else if found.evaluated {

@@ -100,20 +100,6 @@ pub(super) const SHELVES: &[&str] = &[
     "wandb",
 ];
 
-pub(super) fn split_folder(name: &str) -> bool {
-    [
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "eval",
-        "evaluation",
-        "test",
-    ]
-    .contains(&name)
-}
-
 /// Goes up from where a client puts its file to the folder of the run.
 pub(super) fn leave_containers(folder: &mut Folder, scene: &Scene, label: &mut Label) {
     let mut made_up = |class, name: &str| {

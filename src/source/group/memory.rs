@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use crate::metric::Quantity;
+use crate::format::records::Records;
+use crate::metric::{Names, Quantity};
 use crate::source::discover::Candidate;
+
+/// Bytes that are looked into.
+const START: usize = 1 << 16;
 
 /// What was found in files that had to be looked into, so that it is done once.
 #[derive(Debug, Default)]
@@ -22,17 +26,10 @@ impl Memory {
         if let Some(known) = self.midway.get(&candidate.path) {
             return *known;
         }
-        let (head, _) = crate::source::tail::sample(&candidate.path, 1 << 16).unwrap_or_default();
-        let whole_lines = memchr::memrchr(b'\n', &head).map_or(head.len(), |end| end + 1);
-        let content = if head.contains(&0) {
-            head.as_slice()
-        } else {
-            head.get(..whole_lines).unwrap_or_default()
-        };
-        let Ok(log) = crate::format::read_all(content, &crate::metric::Names::default()) else {
+        let Some(records) = records_at_the_start(candidate) else {
             return false;
         };
-        let mut steps = log.decoded.records.steps().to_vec();
+        let mut steps = records.steps().to_vec();
         steps.dedup();
         let [first, second, ..] = steps.as_slice() else {
             return false;
@@ -67,8 +64,7 @@ impl Memory {
 
     /// Reads the start of a log, again as long as that still grows.
     fn look(&mut self, candidate: &Candidate) {
-        const START: u64 = 1 << 16;
-        let size = candidate.size.min(START);
+        let size = candidate.size.min(START as u64);
         if self
             .starts
             .get(&candidate.path)
@@ -76,17 +72,26 @@ impl Memory {
         {
             return;
         }
-        let (head, _) = crate::source::tail::sample(&candidate.path, START as usize).unwrap_or_default();
-        let whole_lines = memchr::memrchr(b'\n', &head).map_or(0, |end| end + 1);
-        let names = crate::metric::Names::default();
         let mut losses = BTreeMap::new();
-        if let Ok(log) = crate::format::read_all(head.get(..whole_lines).unwrap_or_default(), &names) {
-            for row in log.decoded.records.rows() {
-                if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
-                    losses.insert(row.step(), loss);
-                }
+        for row in records_at_the_start(candidate).iter().flat_map(Records::rows) {
+            if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
+                losses.insert(row.step(), loss);
             }
         }
         self.starts.insert(candidate.path.clone(), (size, losses));
     }
+}
+
+/// The records in the first bytes of a log, but for one that is cut off; `None` when it is
+/// no log.
+fn records_at_the_start(candidate: &Candidate) -> Option<Records> {
+    let (head, _) = crate::source::tail::sample(&candidate.path, START).unwrap_or_default();
+    let whole_lines = memchr::memrchr(b'\n', &head).map_or(head.len(), |end| end + 1);
+    let content = if head.contains(&0) {
+        head.as_slice()
+    } else {
+        head.get(..whole_lines)?
+    };
+    let log = crate::format::read_all(content, &Names::default()).ok()?;
+    Some(log.decoded.records)
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::folder::{Folder, leave_containers, split_folder, version};
+use super::folder::{Folder, leave_containers, version};
 use super::names::{
     beside_a_database, event_writer, file_name, is_database, is_event_file, of_the_client, rotation,
     stem_label,
 };
 use super::{Kind, Label, Memory, Part, made};
+use crate::metric::SPLIT_FOLDERS;
 use crate::source::discover::Candidate;
 
 /// What is known of all files before each is placed.
@@ -93,7 +94,7 @@ impl Scene {
         }
         if is_event_file(name) {
             while self.nested_writer(&folder, name) && folder.pop() {}
-            if split_folder(folder.name()) {
+            if SPLIT_FOLDERS.contains(&folder.name()) {
                 folder.pop();
             }
             leave_containers(&mut folder, self, &mut label);
