@@ -48,7 +48,7 @@ const SHORTENING: f64 = 0.5;
 pub const SHARES: [f64; BANDS] = [0.47, 0.08, 0.16, 0.29];
 
 /// Progress counts each step as the learning rate to this power, where S1 has 1: joint
-/// fits of whole runs chose 0.7 to 0.85, from peaks of 5e-4 to 3e-3.
+/// fits of whole runs chose 0.7 to 0.85 at peaks of 5e-4 to 2e-3, 0.85 to 1 at 1e-4.
 pub const PROGRESS_POWER: f64 = 0.8;
 
 /// Memory of the sharpness at the reference peak, in steps at the first rate.
