@@ -10,7 +10,7 @@
 //! | 2-5 | gains of the four bands |
 //! | 6-8 | what the companion (train for eval, eval for train) has more of the first, second and the gains |
 //!
-//! All columns that any exponent or power needs stand side by side, so that one matrix
+//! The regressors of all exponents and powers stand side by side, so that one matrix
 //! product gives the normal equations of every cell of the grid.
 
 use nalgebra::{DMatrix, SMatrix, SVector};
@@ -55,13 +55,16 @@ const LOSS: usize = GAINS + POWERS.len() * BANDS;
 const OTHER: usize = LOSS + 1;
 const OTHER_FORWARD: usize = OTHER + 1;
 const OTHER_GAIN: usize = OTHER_FORWARD + EXPONENTS;
-const COLUMNS: usize = OTHER_GAIN + POWERS.len();
+const REGRESSORS: usize = OTHER_GAIN + POWERS.len();
+/// Without a companion.
+const REGRESSORS_ALONE: usize = OTHER;
 
-/// The loss and its companion over a schedule, as columns of a regression.
+/// The loss and its companion over a schedule, as the regressors of a regression.
 pub struct Design {
     steps: Vec<f64>,
     variances: Vec<f64>,
-    columns: DMatrix<f64>,
+    /// One row per regressor, one column per point.
+    regressors: DMatrix<f64>,
     scales_log: f64,
     reference_forward: f64,
     memories: Memories,
@@ -112,23 +115,40 @@ impl Design {
             .iter()
             .map(|forward| forward.max(1e-3).powf(-DAMPING))
             .collect();
-        let mut columns = DMatrix::zeros(steps.len(), COLUMNS);
-        for (row, ((point, other), relaxed)) in points.iter().zip(&relaxed).enumerate() {
-            let scale = damping.get(row).copied().unwrap_or(1.0).recip();
-            let base = forward.get(row).copied().unwrap_or(1.0);
-            columns[(row, ONES)] = scale;
-            columns[(row, LOSS)] = scale * point.loss;
-            columns[(row, OTHER)] = scale * other;
-            for index in 0..EXPONENTS {
-                let value = scale * base.powf(-exponent(index));
-                columns[(row, FORWARD + index)] = value;
-                columns[(row, OTHER_FORWARD + index)] = other * value;
+        let count = if companion.is_empty() {
+            REGRESSORS_ALONE
+        } else {
+            REGRESSORS
+        };
+        let mut regressors = DMatrix::zeros(count, steps.len());
+        for (index, ((point, other), relaxed)) in points.iter().zip(&relaxed).enumerate() {
+            let scale = damping.get(index).copied().unwrap_or(1.0).recip();
+            let mut at = regressors.column_mut(index);
+            at[ONES] = scale;
+            at[LOSS] = scale * point.loss;
+            for (power, bands) in relaxed.iter().enumerate() {
+                for (band, (relaxed, gain)) in bands.iter().zip(gains).enumerate() {
+                    at[GAINS + power * BANDS + band] = -scale * gain * relaxed;
+                }
+            }
+            let falling = falling(forward.get(index).copied().unwrap_or(1.0));
+            for (exponent, value) in falling.iter().enumerate() {
+                at[FORWARD + exponent] = scale * value;
+            }
+            if *other == 0.0 {
+                continue;
+            }
+            at[OTHER] = scale;
+            for (exponent, value) in falling.iter().enumerate() {
+                at[OTHER_FORWARD + exponent] = scale * value;
             }
             for (power, bands) in relaxed.iter().enumerate() {
-                for (band, ((relaxed, share), gain)) in bands.iter().zip(SHARES).zip(gains).enumerate() {
-                    columns[(row, GAINS + power * BANDS + band)] = -scale * gain * relaxed;
-                    columns[(row, OTHER_GAIN + power)] -= scale * other * share * relaxed;
-                }
+                let usual: f64 = bands
+                    .iter()
+                    .zip(SHARES)
+                    .map(|(relaxed, share)| share * relaxed)
+                    .sum();
+                at[OTHER_GAIN + power] = -scale * usual;
             }
         }
         Design {
@@ -139,20 +159,20 @@ impl Design {
                 .collect(),
             scales_log: 2.0 * damping.iter().map(|damping| damping.ln()).sum::<f64>(),
             steps,
-            columns,
+            regressors,
             reference_forward,
             memories,
             gains,
         }
     }
 
-    /// Whitens all columns under a wander.
+    /// Whitens all regressors under a wander.
     pub fn equations(&self, wander: Wander) -> NormalEquations {
         let whitener = Whitener::new(wander, self.steps.iter().copied(), &self.variances);
-        let mut white = self.columns.clone();
+        let mut white = self.regressors.clone();
         let states = whitener.whiten_all(&mut white);
         NormalEquations {
-            gram: white.tr_mul(&white),
+            gram: &white * white.transpose(),
             states,
             log_determinant: whitener.log_determinant + self.scales_log,
             whitener,
@@ -162,7 +182,10 @@ impl Design {
     /// The regressors at later steps.
     pub fn ahead(&self, curve: &LearningRateCurve, steps: &[f64]) -> Ahead {
         Ahead {
-            forward: forward(curve, self.reference_forward, steps),
+            falling: forward(curve, self.reference_forward, steps)
+                .into_iter()
+                .map(falling)
+                .collect(),
             relaxed: relaxation(curve, self.memories, steps),
             gains: self.gains,
         }
@@ -177,7 +200,19 @@ fn forward(curve: &LearningRateCurve, reference: f64, steps: &[f64]) -> Vec<f64>
         .collect()
 }
 
-/// The columns of an exponent and a power, in the order of the amplitudes.
+/// S1 in multiples of the reference, to minus every exponent of the grid.
+fn falling(forward: f64) -> [f64; EXPONENTS] {
+    // Exponents are evenly spaced: two powers give all of them.
+    let forward = forward.max(1e-12);
+    let ratio = forward.powf(exponent(0) - exponent(1));
+    let mut value = forward.powf(-exponent(0)) / ratio;
+    [(); EXPONENTS].map(|()| {
+        value *= ratio;
+        value
+    })
+}
+
+/// The regressors of an exponent and a power, in the order of the amplitudes.
 fn indices(exponent: usize, power: usize) -> [usize; SIZE] {
     let gain = GAINS + power * BANDS;
     [
@@ -197,14 +232,28 @@ impl NormalEquations {
     /// The equations of one cell.
     pub fn cell(&self, exponent: usize, power: usize) -> CellEquations {
         let at = indices(exponent, power);
+        // What is not there, a companion, says nothing.
+        let there = if self.states.len() > OTHER { SIZE } else { SHARED };
         CellEquations {
-            gram: AmplitudeMatrix::from_fn(|row, column| self.gram[(at[row], at[column])]),
-            moment: Amplitudes::from_fn(|row, _| self.gram[(at[row], LOSS)]),
+            gram: AmplitudeMatrix::from_fn(|row, column| {
+                if row.max(column) < there {
+                    self.gram[(at[row], at[column])]
+                } else {
+                    0.0
+                }
+            }),
+            moment: Amplitudes::from_fn(|row, _| {
+                if row < there {
+                    self.gram[(at[row], LOSS)]
+                } else {
+                    0.0
+                }
+            }),
             square: self.gram[(LOSS, LOSS)],
         }
     }
 
-    /// The filter's states at the last point: of the columns of a cell, and of the loss.
+    /// The filter's states at the last point: of the regressors of a cell, and of the loss.
     pub fn states(&self, exponent: usize, power: usize) -> (Amplitudes, f64) {
         let state = |index: usize| self.states.get(index).copied().unwrap_or(0.0);
         let at = indices(exponent, power);
@@ -224,18 +273,19 @@ impl NormalEquations {
 
 /// The regressors at steps after the last point.
 pub struct Ahead {
-    forward: Vec<f64>,
+    /// S1 to minus every exponent.
+    falling: Vec<[f64; EXPONENTS]>,
     relaxed: Vec<Relaxed>,
     gains: [f64; BANDS],
 }
 
 impl Ahead {
     /// The row of the regression for the loss itself at the step with this index.
-    pub fn row(&self, step: usize, exponent_index: usize, power: usize) -> Amplitudes {
-        let forward = self.forward.get(step).copied().unwrap_or(1.0);
+    pub fn row(&self, step: usize, exponent: usize, power: usize) -> Amplitudes {
+        let falling = self.falling.get(step).and_then(|falling| falling.get(exponent));
         let mut row = Amplitudes::zeros();
         row[0] = 1.0;
-        row[1] = forward.powf(-exponent(exponent_index));
+        row[1] = falling.copied().unwrap_or(1.0);
         if let Some(bands) = self.relaxed.get(step).and_then(|relaxed| relaxed.get(power)) {
             for (band, (relaxed, gain)) in bands.iter().zip(self.gains).enumerate() {
                 row[2 + band] = -gain * relaxed;

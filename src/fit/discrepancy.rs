@@ -67,21 +67,20 @@ impl Whitener {
         }
     }
 
-    /// Whitens every column of a matrix in place; returns the states at the end.
-    pub fn whiten_all(&self, columns: &mut DMatrix<f64>) -> Vec<f64> {
-        columns
-            .column_iter_mut()
-            .map(|mut column| {
-                let mut state = 0.0;
-                for (pass, value) in self.passes.iter().zip(column.iter_mut()) {
-                    let predicted = pass.carry * state;
-                    let innovation = *value - predicted;
-                    state = predicted + pass.gain * innovation;
-                    *value = innovation * pass.scale;
-                }
-                state
-            })
-            .collect()
+    /// Whitens every row of a matrix in place, one column per point; returns the states at
+    /// the end. All rows take each pass together, which is several times as fast as one row
+    /// after the other: a row by itself waits for its own last state at every point.
+    pub fn whiten_all(&self, rows: &mut DMatrix<f64>) -> Vec<f64> {
+        let mut states = vec![0.0; rows.nrows()];
+        for (pass, mut point) in self.passes.iter().zip(rows.column_iter_mut()) {
+            for (value, state) in point.iter_mut().zip(&mut states) {
+                let predicted = pass.carry * *state;
+                let innovation = *value - predicted;
+                *state = predicted + pass.gain * innovation;
+                *value = innovation * pass.scale;
+            }
+        }
+        states
     }
 
     /// What is left at `step` of a state at the last point, and the variance of the
@@ -112,7 +111,7 @@ mod tests {
         let values = [1.0, -0.5, 0.3, 2.0, 0.7];
         let dense = DVector::from_row_slice(&values);
         let whitener = Whitener::new(wander, steps.into_iter(), &noise);
-        let mut white = DMatrix::from_column_slice(5, 1, &values);
+        let mut white = DMatrix::from_row_slice(1, 5, &values);
         let state = whitener.whiten_all(&mut white)[0];
         let factor = covariance.clone().cholesky().unwrap();
         let quadratic = dense.dot(&factor.solve(&dense));

@@ -33,7 +33,7 @@ use crate::schedule::LearningRateCurve;
 pub const BANDS: usize = 4;
 
 /// Powers of the learning rate that are weighed against each other, once the sharpness
-/// has adapted.
+/// has adapted: evenly spaced from zero.
 pub const POWERS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 
 /// Memories at the reference peak, in steps at the first rate. Observed delays: 100 to
@@ -114,14 +114,17 @@ fn relax(mut state: State, share: f64, steps: f64, memories: Memories) -> State 
     let time = share * steps;
     let adapted = -(-time / memories.sharpness).exp_m1();
     let kept = memories.bands.map(|memory| (-time / memory).exp());
-    for ((sharpness, bands), power) in state.sharpness.iter_mut().zip(&mut state.excess).zip(POWERS) {
-        let goal = share.powf(power);
+    // The powers are evenly spaced from zero: one root gives all of them.
+    let root = share.powf(POWERS[1]);
+    let mut goal = 1.0;
+    for (sharpness, bands) in state.sharpness.iter_mut().zip(&mut state.excess) {
         let lag = share * *sharpness - goal;
         for ((excess, kept), memory) in bands.iter_mut().zip(kept).zip(memories.bands) {
             let pace = memories.sharpness / (memories.sharpness - memory);
             *excess = goal + (*excess - goal) * kept + lag * pace * (1.0 - adapted - kept);
         }
         *sharpness -= lag / share * adapted;
+        goal *= root;
     }
     state
 }
