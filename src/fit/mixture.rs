@@ -2,10 +2,12 @@
 
 use crate::fit::normal::distribution;
 
-/// A mixture of normal distributions.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A mixture of normal distributions, possibly with a floor: what lies below it counts
+/// as the floor itself.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
     parts: Vec<Part>,
+    floor: f64,
 }
 
 /// One normal of a mixture.
@@ -22,7 +24,8 @@ pub struct Part {
 impl Mixture {
     /// A mixture of these parts, whose weights sum to one.
     pub fn new(parts: Vec<Part>) -> Mixture {
-        Mixture { parts }
+        let floor = f64::NEG_INFINITY;
+        Mixture { parts, floor }
     }
 
     /// A single normal distribution.
@@ -36,7 +39,11 @@ impl Mixture {
 
     /// The mean.
     pub fn mean(&self) -> f64 {
-        self.parts.iter().map(|part| part.weight * part.mean).sum()
+        let means = self
+            .parts
+            .iter()
+            .map(|part| part.weight * part.moments(self.floor).0);
+        means.sum()
     }
 
     /// The standard deviation.
@@ -45,25 +52,52 @@ impl Mixture {
         let variance: f64 = self
             .parts
             .iter()
-            .map(|part| part.weight * (part.variance + (part.mean - mean).powi(2)))
+            .map(|part| {
+                let (own, variance) = part.moments(self.floor);
+                part.weight * (variance + (own - mean).powi(2))
+            })
             .sum();
         variance.max(0.0).sqrt()
     }
 
     /// The same with an independent error of this variance added.
     pub fn blurred(&self, variance: f64) -> Mixture {
-        let blur = |part: &Part| Part {
+        self.with_parts(|part| Part {
             variance: part.variance + variance,
             ..*part
-        };
-        Mixture::new(self.parts.iter().map(blur).collect())
+        })
+    }
+
+    /// The same, so many times as wide about its mean.
+    pub fn widened(&self, factor: f64) -> Mixture {
+        let mean: f64 = self.parts.iter().map(|part| part.weight * part.mean).sum();
+        self.with_parts(|part| Part {
+            mean: mean + factor * (part.mean - mean),
+            variance: factor * factor * part.variance,
+            ..*part
+        })
+    }
+
+    /// The same with a floor.
+    pub fn floored(self, floor: f64) -> Mixture {
+        Mixture { floor, ..self }
+    }
+
+    fn with_parts(&self, change: impl Fn(&Part) -> Part) -> Mixture {
+        Mixture {
+            parts: self.parts.iter().map(change).collect(),
+            floor: self.floor,
+        }
     }
 
     /// The probability of a value of at most `value`.
     pub fn below(&self, value: f64) -> f64 {
+        if value < self.floor {
+            return 0.0;
+        }
         self.parts
             .iter()
-            .map(|part| part.weight * distribution((value - part.mean) / part.variance.max(1e-30).sqrt()))
+            .map(|part| part.weight * distribution((value - part.mean) / part.sd()))
             .sum()
     }
 
@@ -71,7 +105,7 @@ impl Mixture {
     pub fn quantile(&self, probability: f64) -> f64 {
         let (mean, sd) = (self.mean(), self.sd());
         // Chebyshev: no quantile of interest is farther out than this.
-        let reach = sd / probability.min(1.0 - probability).clamp(1e-9, 0.5).sqrt();
+        let reach = (sd + 1e-12 * mean.abs()) / probability.min(1.0 - probability).clamp(1e-9, 0.5).sqrt();
         let (mut low, mut high) = (mean - reach, mean + reach);
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
@@ -81,7 +115,7 @@ impl Mixture {
                 high = middle;
             }
         }
-        0.5 * (low + high)
+        (0.5 * (low + high)).max(self.floor)
     }
 
     /// The central interval that holds with probability `level`.
@@ -90,9 +124,72 @@ impl Mixture {
     }
 }
 
+/// Standard deviations from the floor beyond which it does not matter.
+const FAR: f64 = 8.0;
+
+impl Part {
+    fn sd(&self) -> f64 {
+        self.variance.max(1e-30).sqrt()
+    }
+
+    /// Mean and variance when what is below the floor counts as the floor (the censored
+    /// normal distribution: Greene, Econometric Analysis, theorem 19.3).
+    fn moments(&self, floor: f64) -> (f64, f64) {
+        let sd = self.sd();
+        let z = (floor - self.mean) / sd;
+        if z < -FAR {
+            return (self.mean, self.variance);
+        }
+        if z > FAR {
+            return (floor, 0.0);
+        }
+        let above = distribution(-z);
+        let density = (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+        // Moments of the distance above the floor, in standard deviations.
+        let first = density - z * above;
+        let second = (1.0 + z * z) * above - z * density;
+        let variance = (second - first * first).max(0.0);
+        (floor + sd * first, sd * sd * variance)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_floor_gathers_what_would_lie_below_it() {
+        let free = Mixture::normal(0.1, 0.2);
+        let floored = free.clone().floored(0.0);
+        // By numerical integration of max(x, 0).
+        let (mut mean, mut second) = (0.0, 0.0);
+        for index in 0..20_000 {
+            let x = -1.1 + (f64::from(index) + 0.5) * 2.4e-4 / 2.0;
+            let weight = (-0.5 * ((x - 0.1) / 0.2f64).powi(2)).exp() * 1.2e-4 / (0.2 * 2.506_628_274_6);
+            mean += weight * x.max(0.0);
+            second += weight * x.max(0.0).powi(2);
+        }
+        assert!((floored.mean() - mean).abs() < 1e-5, "{} {mean}", floored.mean());
+        assert!((floored.sd() - (second - mean * mean).sqrt()).abs() < 1e-5);
+        assert_eq!(floored.quantile(0.1), 0.0);
+        assert!((floored.quantile(0.9) - free.quantile(0.9)).abs() < 1e-6);
+        let far = Mixture::normal(3.0, 0.1);
+        assert_eq!(far.clone().floored(0.0).interval(0.9), far.interval(0.9));
+        assert_eq!(Mixture::normal(-3.0, 0.1).floored(0.0).interval(0.9), (0.0, 0.0));
+    }
+
+    #[test]
+    fn widening_keeps_the_mean_and_scales_the_deviation() {
+        let part = |weight, mean| Part {
+            weight,
+            mean,
+            variance: 0.01,
+        };
+        let mixture = Mixture::new(vec![part(0.7, 3.0), part(0.3, 4.0)]);
+        let wide = mixture.widened(2.0);
+        assert!((wide.mean() - mixture.mean()).abs() < 1e-12);
+        assert!((wide.sd() - 2.0 * mixture.sd()).abs() < 1e-12);
+    }
 
     #[test]
     fn one_part_is_a_normal() {

@@ -3,12 +3,14 @@
 //! Pure numbers: the same task gives the same outcome.
 
 pub mod cohort;
+mod hindsight;
 pub mod scenario;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use cohort::Member;
+use hindsight::Hindsight;
 use scenario::{Scenario, scenarios};
 
 use crate::fit::cohort::{Pool, Testimony};
@@ -121,6 +123,16 @@ impl Task {
         Prior::at(self.smoothed, self.curve().peak())
     }
 
+    /// A loss that has never been below zero never will be.
+    fn floor(&self) -> f64 {
+        let lowest = self
+            .points
+            .iter()
+            .map(|point| point.loss)
+            .fold(f64::INFINITY, f64::min);
+        if lowest > 0.0 { 0.0 } else { f64::NEG_INFINITY }
+    }
+
     /// What the points say; `None` when they say nothing.
     pub fn evidence(&self) -> Option<Evidence> {
         Evidence::new(&self.points, &self.companion, &self.curve(), self.prior())
@@ -162,14 +174,15 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
         outcome.reason = FitError::NoSolution.to_string();
         return outcome;
     };
+    let hindsight = Hindsight::new(task, &curve, pool.is_some());
+    let floor = task.floor();
+    // What the loss will be at a step under some plan.
+    let project = |curve: &LearningRateCurve, now: f64, step: f64| {
+        let distribution = posterior.at(curve, now, step);
+        distribution.widened(hindsight.factor(now, step)).floored(floor)
+    };
     if !blind && task.plan.source == ScheduleSource::AssumedConstant {
-        outcome.scenarios = scenarios(
-            &posterior,
-            &curve,
-            task.last_step,
-            task.plan.total_steps,
-            task.level,
-        );
+        outcome.scenarios = scenarios(project, &curve, task.last_step, task.plan.total_steps, task.level);
     }
     let Some(total) = task.plan.total_steps else {
         outcome.reason =
@@ -192,11 +205,11 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
         .zip(posterior.moments(&curve, &steps))
         .map(|(step, moments)| ProjectionPoint {
             step: *step,
-            mean: moments.mean,
-            sd: (moments.sd.powi(2) + unknown_decay(*step)).sqrt(),
+            mean: moments.mean.max(floor),
+            sd: (moments.sd * hindsight.factor(now, *step)).hypot(unknown_decay(*step).sqrt()),
         })
         .collect();
-    let distribution = posterior.at(&curve, now, end).blurred(unknown_decay(end));
+    let distribution = project(&curve, now, end).blurred(unknown_decay(end));
     // The gain matters only where the schedule still has something to anneal.
     let to_anneal = 1.0 - curve.rate(end) / curve.rate(now).max(f64::MIN_POSITIVE);
     let prior_based = !blind && to_anneal > 0.02 && posterior.openness(&curve, now, end) > OPEN;

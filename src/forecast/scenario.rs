@@ -3,7 +3,7 @@
 //! In a stable phase the log cannot say when, or whether, the decay will come. Instead of
 //! one number that pretends to know, there are a few, each under a plan that is stated.
 
-use crate::fit::Posterior;
+use crate::fit::Mixture;
 use crate::schedule::LearningRateCurve;
 
 /// The loss at the end of one possible plan.
@@ -27,9 +27,10 @@ const TREADS: u32 = 128;
 const USUAL_DECAY: f64 = 0.2;
 
 /// The scenarios of a run at `last_step` that holds its learning rate, with `total` steps
-/// planned, if that is known.
+/// planned, if that is known. `project` tells the loss under a curve, seen from a step, at
+/// a later one.
 pub fn scenarios(
-    posterior: &Posterior,
+    project: impl Fn(&LearningRateCurve, f64, f64) -> Mixture,
     curve: &LearningRateCurve,
     last_step: u64,
     total: Option<u64>,
@@ -78,7 +79,7 @@ pub fn scenarios(
         .map(|(name, end, decay_from)| {
             let end = end.round();
             let curve = decay_from.map_or_else(|| curve.clone(), |start| decayed(curve, start, end));
-            let distribution = posterior.at(&curve, now, end);
+            let distribution = project(&curve, now, end);
             let (low, high) = distribution.interval(level);
             Scenario {
                 name,
