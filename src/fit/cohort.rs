@@ -50,7 +50,7 @@ pub struct Testimony {
 impl Testimony {
     /// What this evidence says. `None` when there is too little.
     pub fn new(evidence: &Evidence) -> Option<Testimony> {
-        if evidence.points < super::solver::LEAST_POINTS {
+        if evidence.points() < super::solver::LEAST_POINTS {
             return None;
         }
         let wander = likeliest_wander(evidence)?;

@@ -17,11 +17,7 @@ use nalgebra::{DMatrix, SMatrix, SVector};
 
 use super::FitPoint;
 use super::discrepancy::{Wander, Whitener};
-use crate::law::prior::plausible_peak;
-use crate::law::relaxation::{
-    BANDS, Memories, POWERS, PROGRESS_POWER, Relaxed, SHARES, memories, relaxation,
-};
-use crate::schedule::LearningRateCurve;
+use crate::law::relaxation::{BANDS, POWERS, Relaxed, SHARES, Standing};
 
 /// Number of amplitudes.
 pub const SIZE: usize = 5 + BANDS;
@@ -59,15 +55,25 @@ const REGRESSORS: usize = OTHER_GAIN + POWERS.len();
 /// Without a companion.
 const REGRESSORS_ALONE: usize = OTHER;
 
+/// A mean of the loss or of its companion, and where the schedule had brought the run.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation {
+    /// The mean.
+    pub point: FitPoint,
+    /// True when it is of the companion.
+    pub companion: bool,
+    /// Where the run stood.
+    pub standing: Standing,
+}
+
 /// The loss and its companion over a schedule, as the regressors of a regression.
 pub struct Design {
     steps: Vec<f64>,
     variances: Vec<f64>,
-    /// One row per regressor, one column per point.
+    /// One row per regressor, one column per observation.
     regressors: DMatrix<f64>,
     scales_log: f64,
-    reference_forward: f64,
-    memories: Memories,
+    reference: f64,
     gains: [f64; BANDS],
 }
 
@@ -91,51 +97,33 @@ pub struct CellEquations {
 }
 
 impl Design {
-    /// Lays out the columns. `reference_forward` is the S1 at which the reducible loss is
-    /// counted, `gains` (nats) what the gains of the bands are multiples of. Both lists of
-    /// points ascend.
-    pub fn new(
-        target: &[FitPoint],
-        companion: &[FitPoint],
-        curve: &LearningRateCurve,
-        reference_forward: f64,
-        gains: [f64; BANDS],
-    ) -> Design {
-        let mut points: Vec<(FitPoint, f64)> = target
+    /// Lays out the regressors. `reference` is the progress at which the reducible loss is
+    /// counted, `gains` (nats) what the gains of the bands are multiples of. The
+    /// observations ascend.
+    pub fn new(observations: &[Observation], reference: f64, gains: [f64; BANDS]) -> Design {
+        let forward = |observation: &Observation| observation.standing.progress / reference;
+        let damping: Vec<f64> = observations
             .iter()
-            .map(|point| (*point, 0.0))
-            .chain(companion.iter().map(|point| (*point, 1.0)))
+            .map(|observation| forward(observation).max(1e-3).powf(-DAMPING))
             .collect();
-        points.sort_by(|(one, _), (other, _)| one.step.total_cmp(&other.step));
-        let steps: Vec<f64> = points.iter().map(|(point, _)| point.step).collect();
-        let memories = memories(plausible_peak(curve.peak()));
-        let forward = forward(curve, reference_forward, &steps);
-        let relaxed = relaxation(curve, memories, &steps);
-        let damping: Vec<f64> = forward
-            .iter()
-            .map(|forward| forward.max(1e-3).powf(-DAMPING))
-            .collect();
-        let count = if companion.is_empty() {
-            REGRESSORS_ALONE
-        } else {
-            REGRESSORS
-        };
-        let mut regressors = DMatrix::zeros(count, steps.len());
-        for (index, ((point, other), relaxed)) in points.iter().zip(&relaxed).enumerate() {
-            let scale = damping.get(index).copied().unwrap_or(1.0).recip();
+        let alone = observations.iter().all(|observation| !observation.companion);
+        let count = if alone { REGRESSORS_ALONE } else { REGRESSORS };
+        let mut regressors = DMatrix::zeros(count, observations.len());
+        for (index, (observation, damping)) in observations.iter().zip(&damping).enumerate() {
+            let (scale, relaxed) = (damping.recip(), &observation.standing.relaxed);
             let mut at = regressors.column_mut(index);
             at[ONES] = scale;
-            at[LOSS] = scale * point.loss;
+            at[LOSS] = scale * observation.point.loss;
             for (power, bands) in relaxed.iter().enumerate() {
                 for (band, (relaxed, gain)) in bands.iter().zip(gains).enumerate() {
                     at[GAINS + power * BANDS + band] = -scale * gain * relaxed;
                 }
             }
-            let falling = falling(forward.get(index).copied().unwrap_or(1.0));
+            let falling = falling(forward(observation));
             for (exponent, value) in falling.iter().enumerate() {
                 at[FORWARD + exponent] = scale * value;
             }
-            if *other == 0.0 {
+            if !observation.companion {
                 continue;
             }
             at[OTHER] = scale;
@@ -152,16 +140,18 @@ impl Design {
             }
         }
         Design {
-            variances: points
+            steps: observations
+                .iter()
+                .map(|observation| observation.point.step)
+                .collect(),
+            variances: observations
                 .iter()
                 .zip(&damping)
-                .map(|((point, _), damping)| point.variance / (damping * damping))
+                .map(|(observation, damping)| observation.point.variance / (damping * damping))
                 .collect(),
             scales_log: 2.0 * damping.iter().map(|damping| damping.ln()).sum::<f64>(),
-            steps,
             regressors,
-            reference_forward,
-            memories,
+            reference,
             gains,
         }
     }
@@ -179,28 +169,17 @@ impl Design {
         }
     }
 
-    /// The regressors at later steps.
-    pub fn ahead(&self, curve: &LearningRateCurve, steps: &[f64]) -> Ahead {
+    /// The regressors where a run will stand later.
+    pub fn ahead(&self, standing: &Standing) -> Ahead {
         Ahead {
-            falling: forward(curve, self.reference_forward, steps)
-                .into_iter()
-                .map(falling)
-                .collect(),
-            relaxed: relaxation(curve, self.memories, steps),
+            falling: falling(standing.progress / self.reference),
+            relaxed: standing.relaxed,
             gains: self.gains,
         }
     }
 }
 
-fn forward(curve: &LearningRateCurve, reference: f64, steps: &[f64]) -> Vec<f64> {
-    curve
-        .progress(PROGRESS_POWER, steps.iter().copied())
-        .into_iter()
-        .map(|progress| progress / reference)
-        .collect()
-}
-
-/// S1 in multiples of the reference, to minus every exponent of the grid.
+/// Progress in multiples of the reference, to minus every exponent of the grid.
 fn falling(forward: f64) -> [f64; EXPONENTS] {
     // Exponents are evenly spaced: two powers give all of them.
     let forward = forward.max(1e-12);
@@ -271,22 +250,21 @@ impl NormalEquations {
     }
 }
 
-/// The regressors at steps after the last point.
+/// The regressors at a step after the last observation.
 pub struct Ahead {
-    /// S1 to minus every exponent.
-    falling: Vec<[f64; EXPONENTS]>,
-    relaxed: Vec<Relaxed>,
+    /// Progress to minus every exponent.
+    falling: [f64; EXPONENTS],
+    relaxed: Relaxed,
     gains: [f64; BANDS],
 }
 
 impl Ahead {
-    /// The row of the regression for the loss itself at the step with this index.
-    pub fn row(&self, step: usize, exponent: usize, power: usize) -> Amplitudes {
-        let falling = self.falling.get(step).and_then(|falling| falling.get(exponent));
+    /// The row of the regression for the loss itself.
+    pub fn row(&self, exponent: usize, power: usize) -> Amplitudes {
         let mut row = Amplitudes::zeros();
         row[0] = 1.0;
-        row[1] = falling.copied().unwrap_or(1.0);
-        if let Some(bands) = self.relaxed.get(step).and_then(|relaxed| relaxed.get(power)) {
+        row[1] = self.falling.get(exponent).copied().unwrap_or(1.0);
+        if let Some(bands) = self.relaxed.get(power) {
             for (band, (relaxed, gain)) in bands.iter().zip(self.gains).enumerate() {
                 row[2 + band] = -gain * relaxed;
             }

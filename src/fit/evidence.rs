@@ -6,12 +6,13 @@
 use nalgebra::{SMatrix, SVector};
 
 use super::FitPoint;
+use super::design::Observation;
 use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
 use super::design::{SHARED, SIZE, exponent};
 use super::discrepancy::Wander;
 use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
-use crate::law::relaxation::{POWERS, PROGRESS_POWER};
+use crate::law::relaxation::{POWERS, Standing, standings};
 use crate::schedule::LearningRateCurve;
 
 /// Standard deviations of the wander, as shares of the loss. Fits of finished runs
@@ -37,8 +38,7 @@ pub struct Evidence {
     pub(super) level: f64,
     /// S1 at the last point, where the reducible loss is counted.
     pub(super) reference: f64,
-    /// Number of points of the loss itself.
-    pub(super) points: usize,
+    observations: Vec<Observation>,
     /// What would be believed without any points.
     pub(super) alone: Information,
     /// By wander, by cell.
@@ -47,28 +47,49 @@ pub struct Evidence {
 
 impl Evidence {
     /// Gathers what the points of a loss and of its companion (train for eval, eval for
-    /// train) say. `None` without points or learning rate.
+    /// train) say; both lists ascend. `None` without points or learning rate.
     pub fn new(
         target: &[FitPoint],
         companion: &[FitPoint],
         curve: &LearningRateCurve,
         prior: Prior,
     ) -> Option<Evidence> {
-        let last = target
-            .iter()
-            .chain(companion)
-            .map(|point| point.step)
-            .fold(0.0, f64::max);
-        let reference = curve
-            .progress(PROGRESS_POWER, [last])
-            .first()
-            .copied()
-            .unwrap_or(0.0);
-        let level = target.last().or(companion.last())?.loss.abs().max(1e-3);
+        let of =
+            |points: &[FitPoint], companion| points.iter().map(move |point| (*point, companion)).collect();
+        let mut points: Vec<(FitPoint, bool)> = of(target, false);
+        points.extend::<Vec<_>>(of(companion, true));
+        points.sort_by(|(one, _), (other, _)| one.step.total_cmp(&other.step));
+        let steps: Vec<f64> = points.iter().map(|(point, _)| point.step).collect();
+        let observations = points
+            .into_iter()
+            .zip(standings(curve, &steps))
+            .map(|((point, companion), standing)| Observation {
+                point,
+                companion,
+                standing,
+            })
+            .collect();
+        Evidence::of(observations, prior)
+    }
+
+    /// What there was to say when the run had come to `step`, under the prior for the loss
+    /// that it had then.
+    pub fn until(&self, step: f64, prior: impl Fn(f64) -> Prior) -> Option<Evidence> {
+        let count = self
+            .observations
+            .partition_point(|observation| observation.point.step <= step);
+        let observations = self.observations.get(..count)?.to_vec();
+        let level = last(&observations)?.point.loss;
+        Evidence::of(observations, prior(level))
+    }
+
+    fn of(observations: Vec<Observation>, prior: Prior) -> Option<Evidence> {
+        let reference = observations.last()?.standing.progress;
+        let level = last(&observations)?.point.loss.abs().max(1e-3);
         if !(reference > 0.0 && reference.is_finite()) {
             return None;
         }
-        let design = Design::new(target, companion, curve, reference, prior.gains());
+        let design = Design::new(&observations, reference, prior.gains());
         let wanders: Vec<NormalEquations> = WANDERS
             .iter()
             .map(|share| {
@@ -78,7 +99,7 @@ impl Evidence {
                 })
             })
             .collect();
-        let has_companion = !companion.is_empty();
+        let has_companion = observations.iter().any(|observation| observation.companion);
         let said = wanders
             .iter()
             .map(|equations| {
@@ -103,10 +124,34 @@ impl Evidence {
             prior,
             level,
             reference,
-            points: target.len(),
+            observations,
             alone: prior_information(&prior)?,
             said,
         })
+    }
+
+    /// Number of points, those of the companion included.
+    pub fn len(&self) -> usize {
+        self.observations.len()
+    }
+
+    /// True when there are no points; never so for evidence.
+    pub fn is_empty(&self) -> bool {
+        self.observations.is_empty()
+    }
+
+    /// Number of points of the loss itself.
+    pub(super) fn points(&self) -> usize {
+        let own = self
+            .observations
+            .iter()
+            .filter(|observation| !observation.companion);
+        own.count()
+    }
+
+    /// Where the run stood at the last point of the loss.
+    pub fn now(&self) -> Option<&Standing> {
+        last(&self.observations).map(|observation| &observation.standing)
     }
 
     /// Number of wanders that are weighed against each other.
@@ -149,6 +194,12 @@ impl Evidence {
         let factor = precision.cholesky()?;
         Some((factor.solve(&moment), factor.inverse()))
     }
+}
+
+/// The last observation of the loss itself, or else of the companion.
+fn last(observations: &[Observation]) -> Option<&Observation> {
+    let own = |observation: &&Observation| !observation.companion;
+    observations.iter().rev().find(own).or(observations.last())
 }
 
 /// Logarithm of the prior probability of a cell.

@@ -11,8 +11,7 @@ use super::evidence::{Evidence, exponent_and_power, prior_covariance};
 use super::information::{Information, Resolved, Vector};
 use super::mixture::{Mixture, Part};
 use crate::law::Prior;
-use crate::law::relaxation::BANDS;
-use crate::schedule::LearningRateCurve;
+use crate::law::relaxation::{BANDS, Standing};
 
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
@@ -72,30 +71,28 @@ impl<'a> Posterior<'a> {
         Some(Posterior { cells, evidence })
     }
 
-    /// Mean and variance of the loss in a cell at a step, and the part of the variance
-    /// that is the wander.
-    fn project(&self, cell: &Cell, ahead: &Ahead, index: usize, step: f64) -> (f64, f64) {
+    /// Mean and variance of the loss in a cell at a step.
+    fn project(&self, cell: &Cell, ahead: &Ahead, step: f64) -> (f64, f64) {
         let (carry, wander) = self
             .evidence
             .wanders
             .get(cell.wander)
             .map_or((0.0, 0.0), |equations| equations.ahead(step));
-        let row = ahead.row(index, cell.exponent, cell.power) - carry * cell.states;
+        let row = ahead.row(cell.exponent, cell.power) - carry * cell.states;
         let mean = row.dot(&cell.mean) + carry * cell.loss_state;
         (mean, row.dot(&(cell.covariance * row)) + wander)
     }
 
-    /// Mean and standard deviation of the loss at ascending `steps` from the last point on.
-    pub fn moments(&self, curve: &LearningRateCurve, steps: &[f64]) -> Vec<Moments> {
-        let ahead = self.evidence.design.ahead(curve, steps);
+    /// Mean and standard deviation of the loss where the run will stand; the first is now.
+    pub fn moments(&self, standings: &[Standing]) -> Vec<Moments> {
         let mut now = None;
-        steps
+        standings
             .iter()
-            .enumerate()
-            .map(|(index, step)| {
+            .map(|standing| {
+                let ahead = self.evidence.design.ahead(standing);
                 let (mut mean, mut second) = (0.0, 0.0);
                 for cell in &self.cells {
-                    let (value, variance) = self.project(cell, &ahead, index, *step);
+                    let (value, variance) = self.project(cell, &ahead, standing.step);
                     mean += cell.weight * value;
                     second += cell.weight * (variance + value * value);
                 }
@@ -109,17 +106,17 @@ impl<'a> Posterior<'a> {
             .collect()
     }
 
-    /// The distribution of the loss at the last of two ascending steps, the first being
-    /// the last point.
-    pub fn at(&self, curve: &LearningRateCurve, now: f64, step: f64) -> Mixture {
-        let ahead = self.evidence.design.ahead(curve, &[now, step]);
+    /// The distribution of the loss where the run will stand, seen from where it stands now.
+    pub fn at(&self, now: &Standing, then: &Standing) -> Mixture {
+        let design = &self.evidence.design;
+        let (here, there) = (design.ahead(now), design.ahead(then));
         let mut level = 0.0;
         let parts: Vec<Part> = self
             .cells
             .iter()
             .map(|cell| {
-                level += cell.weight * self.project(cell, &ahead, 0, now).0;
-                let (mean, variance) = self.project(cell, &ahead, 1, step);
+                level += cell.weight * self.project(cell, &here, now.step).0;
+                let (mean, variance) = self.project(cell, &there, then.step);
                 Part {
                     weight: cell.weight,
                     mean,
@@ -136,14 +133,15 @@ impl<'a> Posterior<'a> {
         (MISFIT_OF_DROP * (now - then)).powi(2) + (self.evidence.prior.misfit * then).powi(2)
     }
 
-    /// How much of what the prior left open about the annealing between two steps is
+    /// How much of what the prior left open about the annealing from now to then is
     /// still open: the ratio of the standard deviations, 1 when the run says nothing.
-    pub fn openness(&self, curve: &LearningRateCurve, now: f64, then: f64) -> f64 {
-        let ahead = self.evidence.design.ahead(curve, &[now, then]);
+    pub fn openness(&self, now: &Standing, then: &Standing) -> f64 {
+        let design = &self.evidence.design;
+        let (here, there) = (design.ahead(now), design.ahead(then));
         let before = prior_covariance(&self.evidence.prior);
         let (mut mean, mut second, mut prior) = (0.0, 0.0, 0.0);
         for cell in &self.cells {
-            let mut row = ahead.row(1, cell.exponent, cell.power) - ahead.row(0, cell.exponent, cell.power);
+            let mut row = there.row(cell.exponent, cell.power) - here.row(cell.exponent, cell.power);
             (row[0], row[1]) = (0.0, 0.0);
             let value = row.dot(&cell.mean);
             mean += cell.weight * value;

@@ -10,9 +10,8 @@
 //! 2.6) is `(TRUST + sum of z^2) / (TRUST + number of errors)`.
 
 use super::{Task, pool};
-use crate::fit::{Evidence, FitPoint, Posterior};
+use crate::fit::{Evidence, Posterior};
 use crate::law::Prior;
-use crate::schedule::LearningRateCurve;
 
 /// How many errors the prior counts as.
 const TRUST: f64 = 3.0;
@@ -34,12 +33,12 @@ pub struct Hindsight {
 }
 
 impl Hindsight {
-    /// Forecasts the last point from earlier ones.
-    pub fn new(task: &Task, curve: &LearningRateCurve, learns: bool) -> Hindsight {
+    /// Forecasts the last point of a task, whose evidence this is, from earlier ones.
+    pub fn new(task: &Task, evidence: &Evidence, learns: bool) -> Hindsight {
         let shares: &[f64] = if learns { &AMONG } else { &ALONE };
         let errors: Vec<f64> = shares
             .iter()
-            .filter_map(|share| error(task, curve, *share, learns))
+            .filter_map(|share| error(task, evidence, *share, learns))
             .collect();
         let squares: f64 = errors.iter().map(|error| error * error).sum();
         Hindsight {
@@ -56,20 +55,15 @@ impl Hindsight {
 
 /// The error of the forecast of the last point from the first `share` of the steps, in
 /// standard deviations.
-fn error(task: &Task, curve: &LearningRateCurve, share: f64, learns: bool) -> Option<f64> {
-    let last = task.points.last()?;
-    let until = |points: &[FitPoint]| {
-        let count = points.partition_point(|point| point.step <= share * last.step);
-        points.get(..count).unwrap_or_default().to_vec()
-    };
-    let (points, companion) = (until(&task.points), until(&task.companion));
-    if points.len() + companion.len() < LEAST_POINTS {
+fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f64> {
+    let (last, then) = (task.points.last()?, evidence.now()?);
+    let peak = task.curve().peak();
+    let earlier = evidence.until(share * last.step, |level| Prior::at(level, peak))?;
+    if earlier.len() < LEAST_POINTS {
         return None;
     }
-    let now = points.last().or(companion.last())?;
-    let evidence = Evidence::new(&points, &companion, curve, Prior::at(now.loss, curve.peak()))?;
-    let pool = if learns { pool(task, &evidence) } else { None };
-    let then = Posterior::new(&evidence, pool.as_ref())?.at(curve, now.step, last.step);
-    let error = (then.mean() - last.loss) / then.sd().hypot(last.variance.sqrt());
+    let pool = if learns { pool(task, &earlier) } else { None };
+    let forecast = Posterior::new(&earlier, pool.as_ref())?.at(earlier.now()?, then);
+    let error = (forecast.mean() - last.loss) / forecast.sd().hypot(last.variance.sqrt());
     error.is_finite().then_some(error)
 }

@@ -15,6 +15,7 @@ use scenario::{Scenario, scenarios};
 
 use crate::fit::cohort::{Pool, Testimony};
 use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
+use crate::law::relaxation::{Standing, standings};
 use crate::law::{LawView, Prior};
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
 
@@ -170,16 +171,18 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
         .filter(|_| !blind)
         .and_then(|evidence| pool(task, evidence));
     outcome.siblings = pool.as_ref().map_or(0, |pool| pool.siblings);
-    let Some(posterior) = evidence.and_then(|evidence| Posterior::new(evidence, pool.as_ref())) else {
+    let Some((evidence, posterior)) =
+        evidence.and_then(|evidence| Some((evidence, Posterior::new(evidence, pool.as_ref())?)))
+    else {
         outcome.reason = FitError::NoSolution.to_string();
         return outcome;
     };
-    let hindsight = Hindsight::new(task, &curve, pool.is_some());
+    let hindsight = Hindsight::new(task, evidence, pool.is_some());
     let floor = task.floor();
-    // What the loss will be at a step under some plan.
-    let project = |curve: &LearningRateCurve, now: f64, step: f64| {
-        let distribution = posterior.at(curve, now, step);
-        distribution.widened(hindsight.factor(now, step)).floored(floor)
+    // What the loss will be, seen from now.
+    let project = |now: &Standing, then: &Standing| {
+        let factor = hindsight.factor(now.step, then.step);
+        posterior.at(now, then).widened(factor).floored(floor)
     };
     if !blind && task.plan.source == ScheduleSource::AssumedConstant {
         outcome.scenarios = scenarios(project, &curve, task.last_step, task.plan.total_steps, task.level);
@@ -192,6 +195,10 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
     };
     let (now, end) = (task.last_step as f64, total as f64);
     let steps = evenly(now, end);
+    let ahead = standings(&curve, &steps);
+    let ([here, ..], [.., there]) = (ahead.as_slice(), ahead.as_slice()) else {
+        return outcome;
+    };
     // A decay of which nobody has told us may come: the longer the run goes on, the more.
     let unknown_decay = |step: f64| {
         if blind {
@@ -202,17 +209,17 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
     };
     outcome.projection = steps
         .iter()
-        .zip(posterior.moments(&curve, &steps))
+        .zip(posterior.moments(&ahead))
         .map(|(step, moments)| ProjectionPoint {
             step: *step,
             mean: moments.mean.max(floor),
             sd: (moments.sd * hindsight.factor(now, *step)).hypot(unknown_decay(*step).sqrt()),
         })
         .collect();
-    let distribution = project(&curve, now, end).blurred(unknown_decay(end));
+    let distribution = project(here, there).blurred(unknown_decay(end));
     // The gain matters only where the schedule still has something to anneal.
     let to_anneal = 1.0 - curve.rate(end) / curve.rate(now).max(f64::MIN_POSITIVE);
-    let prior_based = !blind && to_anneal > 0.02 && posterior.openness(&curve, now, end) > OPEN;
+    let prior_based = !blind && to_anneal > 0.02 && posterior.openness(here, there) > OPEN;
     outcome.forecast = Some(forecast(
         &distribution,
         task.level,

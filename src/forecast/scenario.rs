@@ -4,6 +4,7 @@
 //! one number that pretends to know, there are a few, each under a plan that is stated.
 
 use crate::fit::Mixture;
+use crate::law::relaxation::{Standing, standings};
 use crate::schedule::LearningRateCurve;
 
 /// The loss at the end of one possible plan.
@@ -27,10 +28,10 @@ const TREADS: u32 = 128;
 const USUAL_DECAY: f64 = 0.2;
 
 /// The scenarios of a run at `last_step` that holds its learning rate, with `total` steps
-/// planned, if that is known. `project` tells the loss under a curve, seen from a step, at
-/// a later one.
+/// planned, if that is known. `project` tells the loss where a run
+/// will stand, seen from where it stands now.
 pub fn scenarios(
-    project: impl Fn(&LearningRateCurve, f64, f64) -> Mixture,
+    project: impl Fn(&Standing, &Standing) -> Mixture,
     curve: &LearningRateCurve,
     last_step: u64,
     total: Option<u64>,
@@ -76,18 +77,19 @@ pub fn scenarios(
     };
     plans
         .into_iter()
-        .map(|(name, end, decay_from)| {
+        .filter_map(|(name, end, decay_from)| {
             let end = end.round();
             let curve = decay_from.map_or_else(|| curve.clone(), |start| decayed(curve, start, end));
-            let distribution = project(&curve, now, end);
+            let ahead = standings(&curve, &[now, end]);
+            let distribution = project(ahead.first()?, ahead.last()?);
             let (low, high) = distribution.interval(level);
-            Scenario {
+            Some(Scenario {
                 name,
                 at_step: end as u64,
                 final_loss: distribution.mean(),
                 low,
                 high,
-            }
+            })
         })
         .collect()
 }

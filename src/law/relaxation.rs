@@ -26,7 +26,7 @@
 //! sharpness leaves two thirds to half of what a fixed power leaves (groups of `curves`
 //! with peaks of 5e-4 to 2e-3; at 1e-4 it makes no difference).
 
-use super::prior::REFERENCE_PEAK;
+use super::prior::{REFERENCE_PEAK, plausible_peak};
 use crate::schedule::LearningRateCurve;
 
 /// Number of bands.
@@ -56,15 +56,15 @@ const SHARPENING: f64 = 3000.0;
 
 /// Memories in steps at the first rate.
 #[derive(Clone, Copy, Debug)]
-pub struct Memories {
+struct Memories {
     /// Of the excess in each band.
-    pub bands: [f64; BANDS],
+    bands: [f64; BANDS],
     /// Of the sharpness.
-    pub sharpness: f64,
+    sharpness: f64,
 }
 
 /// The memories for a run with this (plausible) peak.
-pub fn memories(peak: f64) -> Memories {
+fn memories(peak: f64) -> Memories {
     let shortening = (peak / REFERENCE_PEAK).powf(-SHORTENING);
     Memories {
         bands: MEMORIES.map(|memory| memory * shortening),
@@ -76,31 +76,49 @@ pub fn memories(peak: f64) -> Memories {
 /// the rate has long been zero.
 pub type Relaxed = [[f64; BANDS]; POWERS.len()];
 
-/// Excess that the rate sustains, and the sharpness that it meets, as shares of what they
-/// were at the first rate.
+/// Where a schedule has brought a run by a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// The step.
+    pub step: f64,
+    /// Sum of the learning rates so far, each to `PROGRESS_POWER`.
+    pub progress: f64,
+    /// How far the excess has relaxed.
+    pub relaxed: Relaxed,
+}
+
+/// Progress, the excess that the rate sustains, and the sharpness that it meets, the last
+/// two as shares of what they were at the first rate.
 #[derive(Clone, Copy)]
 struct State {
+    progress: f64,
     sharpness: [f64; POWERS.len()],
     excess: Relaxed,
 }
 
-/// How far the excess has relaxed at each of `steps`, which must ascend. `memories` are
-/// in steps at the first rate. One pass; exact for every step of every tread.
-pub fn relaxation(curve: &LearningRateCurve, memories: Memories, steps: &[f64]) -> Vec<Relaxed> {
+/// Where the schedule has brought a run by each of `steps`, which must ascend. One pass;
+/// exact for every step of every tread.
+pub fn standings(curve: &LearningRateCurve, steps: &[f64]) -> Vec<Standing> {
     let first = curve.first_rate();
-    if first <= 0.0 {
-        return vec![Relaxed::default(); steps.len()];
-    }
+    let memories = memories(plausible_peak(curve.peak()));
     let state = State {
+        progress: 0.0,
         sharpness: [1.0; POWERS.len()],
         excess: [[1.0; BANDS]; POWERS.len()],
     };
-    curve
-        .accumulate(state, steps.iter().copied(), |state, rate, steps| {
-            relax(state, rate / first, steps, memories)
+    let states = curve.accumulate(state, steps.iter().copied(), |mut state, rate, steps| {
+        state.progress += rate.max(0.0).powf(PROGRESS_POWER) * steps;
+        let share = if first > 0.0 { rate / first } else { 0.0 };
+        relax(state, share, steps, memories)
+    });
+    steps
+        .iter()
+        .zip(states)
+        .map(|(step, state)| Standing {
+            step: *step,
+            progress: state.progress,
+            relaxed: state.excess.map(|bands| bands.map(|excess| 1.0 - excess)),
         })
-        .into_iter()
-        .map(|state| state.excess.map(|bands| bands.map(|excess| 1.0 - excess)))
         .collect()
 }
 
@@ -142,7 +160,7 @@ mod tests {
         let curve = LearningRateCurve::from_steps(2000, rate);
         let memories = memories(1e-3);
         let steps: Vec<f64> = (1..=2000).map(f64::from).collect();
-        let closed = relaxation(&curve, memories, &steps);
+        let closed = standings(&curve, &steps);
         let (power, band) = (2, 1);
         let (mut sharpness, mut excess) = (1.0, 1.0);
         for step in 1..=2000u64 {
@@ -162,7 +180,7 @@ mod tests {
                 sharpness += (first.0 + 2.0 * (second.0 + third.0) + fourth.0) / 6.0;
                 excess += (first.1 + 2.0 * (second.1 + third.1) + fourth.1) / 6.0;
             }
-            let found = closed[step as usize - 1][power][band];
+            let found = closed[step as usize - 1].relaxed[power][band];
             assert!((found - (1.0 - excess)).abs() < 1e-8, "{step}: {found} {excess}");
         }
     }
@@ -170,13 +188,10 @@ mod tests {
     #[test]
     fn nothing_relaxes_at_a_constant_rate_and_all_of_it_after_a_long_anneal() {
         let constant = LearningRateCurve::constant(1e-3);
-        assert_eq!(
-            relaxation(&constant, memories(1e-3), &[5000.0])[0],
-            Relaxed::default()
-        );
+        assert_eq!(standings(&constant, &[5000.0])[0].relaxed, Relaxed::default());
         let mut dropped = LearningRateCurve::constant(1e-3);
         dropped.change(1000.0, 1e-4);
-        let relaxed = relaxation(&dropped, memories(1e-3), &[1e7])[0];
+        let relaxed = standings(&dropped, &[1e7])[0].relaxed;
         let full = 1.0 - 0.1f64.powf(POWERS[5]);
         assert!(relaxed[5].iter().all(|band| (band - full).abs() < 1e-9));
     }

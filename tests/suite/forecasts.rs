@@ -10,8 +10,7 @@ use losscast::forecast::cohort::{Member, Profile};
 use losscast::forecast::{self, Outcome, Task};
 use losscast::format::Decoded;
 use losscast::law::Prior;
-use losscast::law::prior::plausible_peak;
-use losscast::law::relaxation::{memories, relaxation};
+use losscast::law::relaxation::standings;
 use losscast::metric::Quantity;
 use losscast::run::Identity;
 use losscast::schedule::{LearningRateCurve, Plan, RecordedRates, Schedule};
@@ -36,17 +35,17 @@ fn made(spec: &str, l0: f64, gain: f64) -> Made {
     });
     let steps: Vec<f64> = (2..=STEPS / 100).map(|index| index as f64 * 100.0).collect();
     let bands = Prior::at(3.0, PEAK).bands;
-    let relaxed = relaxation(&curve, memories(plausible_peak(PEAK)), &steps);
+    let stood = standings(&curve, &steps);
     let sums = curve.sums(1.0, steps.iter().copied());
     let losses = steps
         .iter()
         .zip(sums)
-        .zip(relaxed)
+        .zip(stood)
         .enumerate()
-        .map(|(index, ((step, sums), relaxed))| {
+        .map(|(index, ((step, sums), stood))| {
             let gained: f64 = bands
                 .iter()
-                .zip(relaxed[3])
+                .zip(stood.relaxed[3])
                 .map(|(band, relaxed)| gain * band.mean * relaxed)
                 .sum();
             let noise = 0.002 * ((index * 7919 % 13) as f64 / 6.0 - 1.0);
