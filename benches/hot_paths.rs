@@ -4,8 +4,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::sync::Arc;
+
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
+use losscast::engine::cohort::Statement;
 use losscast::engine::{Engine, FitJob, Options};
 use losscast::fit::cohort::{Pool, Testimony};
 use losscast::fit::{Evidence, FitOptions, Huber, Posterior, solver};
@@ -142,6 +145,28 @@ fn job(steps: u64) -> FitJob {
 fn refit(bencher: Bencher, steps: u64) {
     let job = job(steps);
     bencher.with_inputs(|| job.clone()).bench_values(FitJob::run);
+}
+
+/// The refits of fifty siblings, each with all that the others say: what `report` does,
+/// on one core of those that it takes.
+#[divan::bench(sample_count = 5)]
+fn refit_of_fifty(bencher: Bencher) {
+    let job = job(100_000);
+    let member = job.clone().run().member.unwrap();
+    let others: Vec<Statement> = (1..50)
+        .map(|key| Statement {
+            key: FileKey(key),
+            serial: 0,
+            member: Arc::clone(&member),
+        })
+        .collect();
+    let jobs: Vec<FitJob> = (0..50).map(|_| job.clone().among(others.clone())).collect();
+    bencher.with_inputs(|| jobs.clone()).bench_values(|jobs| {
+        jobs.into_iter()
+            .map(FitJob::run)
+            .filter(|done| done.outcome.siblings == 49)
+            .count()
+    });
 }
 
 /// A thousand more records, detectors included, after so many.
