@@ -93,6 +93,7 @@ impl KeyValue {
                         found.step = Some((fit.rank, counts_the_run(fit)));
                         found.step_count = Count::of(&named);
                         found.step_total = named.of;
+                        fields.rounded_to = named.rounded_to;
                     }
                     fields.values.push((name, named.value));
                 }
@@ -180,7 +181,7 @@ impl Grammar for KeyValue {
         fields.total = found.step_total;
         // Where an epoch counts depends on the lines before, and a number that is none this
         // time may be one the next.
-        fields.alone = !stated && !self.has_epochs && !found.names_epoch;
+        fields.alone = !stated && !self.has_epochs && !found.names_epoch && fields.rounded_to == 0.0;
         if stated || (found.step.is_some() && found.useful) {
             Match::Record
         } else if found.evaluated {

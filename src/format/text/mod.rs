@@ -21,6 +21,7 @@ pub mod nanochat;
 pub mod nanogpt;
 pub mod progress;
 mod repeats;
+mod rounded;
 pub mod scan;
 pub mod small;
 pub mod torchtitan;
@@ -32,6 +33,7 @@ use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
 use repeats::Repeats;
+use rounded::Counter;
 use wrapper::{LineClock, Pieces};
 
 /// What a grammar found in a line.
@@ -39,6 +41,8 @@ use wrapper::{LineClock, Pieces};
 pub struct Fields<'a> {
     /// The step, when the line says it.
     pub step: Option<u64>,
+    /// What the step was rounded to: 1000 for `step:25K`, 0 where it is exact.
+    pub rounded_to: f64,
     /// The planned number of steps, when the line says it.
     pub total: Option<u64>,
     /// Named numbers.
@@ -198,6 +202,7 @@ struct TextDecoder {
     clock: LineClock,
     /// The line at hand is one piece of plain text.
     plain: bool,
+    counter: Counter,
     last_step: Option<u64>,
     pending: Option<Draft>,
     /// Lines that may still be searched for statements about the plan.
@@ -218,6 +223,7 @@ impl TextDecoder {
             layouts: Some(Layouts::default()),
             clock: LineClock::default(),
             plain: false,
+            counter: Counter::default(),
             last_step: None,
             pending: None,
             searchable: MOST_SEARCHED,
@@ -263,6 +269,12 @@ impl TextDecoder {
             return true;
         }
         draft.step = fields.step.or(draft.step);
+        if fields.rounded_to > 1.0 {
+            draft.step = draft.step.map(|step| {
+                self.counter
+                    .exact(step, fields.rounded_to, draft.has(Quantity::TrainLoss))
+            });
+        }
         self.finish(&mut draft, piece.as_bytes(), true, out)
     }
 
@@ -283,6 +295,9 @@ impl TextDecoder {
         }
         match step {
             Some(step) => {
+                if draft.has(Quantity::TrainLoss) {
+                    self.counter.at(step);
+                }
                 self.last_step = Some(step);
                 if let Some(waiting) = self.pending.take() {
                     waiting.push(step, out);
