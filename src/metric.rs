@@ -195,6 +195,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "it",
             "update",
             "batch",
+            "batch_id",
+            "batch_idx",
             "num_steps",
             "n_iter",
             "time_total_timesteps",
@@ -673,11 +675,11 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
         .iter()
         .any(|part| canonical.split('_').any(|word| word == *part));
-    // `loss_mean`, `train_loss_total`, `loss (avg over 100 batches)`: what is done to a loss may
+    // `loss_mean`, `train_loss_total`, `loss (avg over 100 batches)`, `loss so far`: what is done to a loss may
     // stand behind it.
     let named_for_loss = canonical.rsplit_once("loss_").is_some_and(|(_, behind)| {
         let (done, over) = behind.split_once('_').unwrap_or((behind, ""));
-        SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_"))
+        behind == "so_far" || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
     });
     let role = if named_for_loss || canonical.ends_with("loss") || canonical.ends_with("crossentropy") {
         if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {

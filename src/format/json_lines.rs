@@ -102,8 +102,12 @@ impl JsonDecoder {
         });
         let mut draft = Draft::default();
         let mut wrong: Option<String> = None;
+        let mut other = None;
         visit(&fields, "", DEPTH, &mut |name, value| {
             let Some(role) = self.roles.take(name, out) else {
+                if other.is_none() && self.roles.is_other_counter(name) {
+                    other = value.as_f64().map(|value| (name.to_owned(), value));
+                }
                 return;
             };
             match read(value, role) {
@@ -118,6 +122,13 @@ impl JsonDecoder {
         });
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
+        }
+        let mut stood_in = false;
+        if let Some((name, value)) = other.filter(|_| draft.has(Quantity::TrainLoss))
+            && self.roles.stands_in(&name, draft.step.is_some(), out)
+        {
+            draft.step = super::roles::whole(value);
+            stood_in = true;
         }
         if draft.is_empty() && draft.step.is_none() && self.rows == 0 {
             // Settings are written before the first record, if at all.
@@ -134,7 +145,7 @@ impl JsonDecoder {
         }
         self.finish(&draft, out);
         // What a row is about may change in a word, which layouts do not look at.
-        if !fields.keys().any(|name| is_split(name)) {
+        if !stood_in && !fields.keys().any(|name| is_split(name)) {
             self.layouts.learn(line, &mut |name| self.roles.role(name).0);
         }
     }

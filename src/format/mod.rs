@@ -272,7 +272,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("mmengine", &[" - "], |_| {
         Box::new(EpochGrammar::new(&epochs::MMENGINE))
     }),
-    &TextFormat::specific("detectron2", &["total_loss: "], |_| {
+    &TextFormat::specific("detectron2", &["  total_loss: "], |_| {
         Box::new(DialectGrammar::new(&dialect::DETECTRON2))
     }),
     &TextFormat::specific("timm", &["Train: "], |_| {

@@ -22,6 +22,43 @@ pub struct KeyValue {
     announced: Option<Count>,
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
+    batches: Batches,
+}
+
+/// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
+#[derive(Clone, Debug, Default)]
+struct Batches {
+    /// Name of the loss of a batch, when there is one.
+    loss: Option<String>,
+    epoch: u64,
+    /// Those seen in a row within one epoch.
+    in_epoch: u32,
+    /// Those of the run.
+    counted: u64,
+}
+
+impl Batches {
+    /// More train losses of one name in an epoch than ranks that may have written them.
+    const MANY: u32 = 12;
+
+    /// Looks for such lines: a line of this epoch holds these losses and no counter.
+    fn learn(&mut self, epoch: u64, loss: &str) {
+        self.in_epoch = if epoch == self.epoch { self.in_epoch + 1 } else { 1 };
+        self.epoch = epoch;
+        if self.in_epoch >= Self::MANY {
+            self.loss = Some(loss.to_owned());
+        }
+    }
+
+    /// The number of the batch that such a line is about.
+    fn count(&mut self, epoch: u64) -> u64 {
+        if epoch < self.epoch {
+            self.counted = 0;
+        }
+        self.epoch = epoch;
+        self.counted += 1;
+        self.counted
+    }
 }
 
 /// A counter and what it counts to.
@@ -72,6 +109,10 @@ impl KeyValue {
         KeyValue {
             counter: grammar.counter.again(),
             has_epochs: grammar.has_epochs,
+            batches: Batches {
+                loss: grammar.batches.loss,
+                ..Batches::default()
+            },
             ..KeyValue::default()
         }
     }
@@ -152,9 +193,41 @@ impl KeyValue {
                 .retain(|(name, _)| self.names.find(name).1.map(|fit| fit.role) != Some(TRAIN_LOSS));
             return Some(if found.evaluated { Match::Record } else { Match::No });
         }
+        if inner.is_none()
+            && let Some(matched) = self.batch(&place, found, fields)
+        {
+            return Some(matched);
+        }
         let (step, total) = self.counter.step(place);
         (fields.step, fields.total) = (Some(step), total);
         Some(Match::Record)
+    }
+}
+
+impl KeyValue {
+    /// A line of an epoch without a counter may be about one of its batches.
+    fn batch(&mut self, place: &Place, found: &Counters, fields: &mut Fields) -> Option<Match> {
+        let names = &mut self.names;
+        let mut is_train_loss = |name: &str| names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS);
+        let loss = fields
+            .values
+            .iter()
+            .map(|(name, _)| *name)
+            .find(|name| is_train_loss(name));
+        let Some(batch_loss) = &self.batches.loss else {
+            if let Some(loss) = loss {
+                self.batches.learn(place.epoch, loss);
+            }
+            return None;
+        };
+        if loss == Some(batch_loss) {
+            fields.step = Some(self.batches.count(place.epoch));
+            return Some(Match::Record);
+        }
+        // About the whole epoch, at its last batch.
+        fields.values.retain(|(name, _)| !is_train_loss(name));
+        fields.step = Some(self.batches.counted);
+        Some(if found.evaluated { Match::Record } else { Match::No })
     }
 }
 
@@ -419,6 +492,35 @@ mod tests {
         );
         assert_eq!(train, [(0, 1.2), (3, 1.1), (4, 1.0), (7, 0.9)]);
         assert_eq!(eval, [(3, 0.69)]);
+    }
+
+    #[test]
+    fn batches_that_nobody_counts_are_counted() {
+        let mut content = String::new();
+        for epoch in 1..4 {
+            for batch in 10..40 {
+                content += &format!(
+                    "2025-03-02 05:16:20,962 - INFO - Epoch {epoch} - Batch loss: {epoch}.{batch}\n"
+                );
+            }
+            content += &format!("2025-03-02 05:17:20,962 - INFO - Epoch {epoch} - Average Train Loss: 9.5\n");
+            content +=
+                &format!("2025-03-02 05:18:20,962 - INFO - Epoch {epoch} - Validation loss: {epoch}.5\n");
+        }
+        let (_, train, eval) = points(&content);
+        assert_eq!((train.len(), train.last()), (90, Some(&(90, 3.39))));
+        assert_eq!(eval, [(30, 1.5), (60, 2.5), (90, 3.5)]);
+    }
+
+    #[test]
+    fn a_counter_of_another_name_counts_where_it_stands_alone() {
+        let mut content: String = (1..9)
+            .map(|line| format!("INFO:tensorflow:loss = 1.{line}, step = {line}00 (162.563 sec)\n"))
+            .collect();
+        content += "INFO:tensorflow:Saving dict for global step 800: eval_loss = 0.7, global_step = 800, loss = 0.72\n";
+        let (_, train, eval) = points(&content);
+        assert_eq!((train.len(), train.get(7)), (9, Some(&(800, 1.8))));
+        assert_eq!(eval, [(800, 0.7)]);
     }
 
     #[test]

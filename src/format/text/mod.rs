@@ -247,10 +247,21 @@ impl TextDecoder {
             Match::Record | Match::Ahead => {}
         }
         let mut draft = Draft::default();
+        let mut other = None;
         for (name, value) in &fields.values {
             if let Some(role) = self.roles.take(name, out) {
                 draft.set(role, *value, out);
+            } else if other.is_none() && self.roles.is_other_counter(name) {
+                other = Some((*name, *value));
             }
+        }
+        if let Some((name, value)) = other.filter(|_| draft.has(Quantity::TrainLoss))
+            && self
+                .roles
+                .stands_in(name, draft.step.or(fields.step).is_some(), out)
+        {
+            draft.step = super::roles::whole(value);
+            fields.alone = false;
         }
         if draft.is_empty() {
             self.aside(piece, fields.step, out);

@@ -259,6 +259,8 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
         .strip_suffix([':', '='])
         .unwrap_or(before)
         .trim_end_matches([' ', '\t', '\'', '"']);
+    // MindSpore: `epoch: 1 step: 1875, loss is 0.15`.
+    let before = before.strip_suffix(" is").unwrap_or(before);
     let mut start = before.len();
     let mut blanks = 0;
     for (index, byte) in before.bytes().enumerate().rev() {
