@@ -213,7 +213,40 @@ struct DelimitedDecoder {
     rows: u64,
     /// Set where the name of the counter leaves open whether it counts the run.
     counter: Option<OwnCounter>,
+    fits: Fits,
     names: Names,
+}
+
+/// Several fits of one model in one table of epochs, each below a header of its own, as fastai
+/// prints and appends them. Epochs count from the beginning again, but the model goes on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fits {
+    /// First epoch and loss of the table.
+    first: Option<(u64, f64)>,
+    /// The last ones.
+    last: (u64, f64),
+    /// A header has just come.
+    begins: bool,
+    /// Epochs of the fits before.
+    before: u64,
+}
+
+impl Fits {
+    /// The epoch of the model.
+    fn count(&mut self, epoch: u64, loss: Option<f64>) -> u64 {
+        let (first, first_loss) = *self.first.get_or_insert((epoch, loss.unwrap_or(f64::NAN)));
+        let (last, last_loss) = self.last;
+        if std::mem::take(&mut self.begins) && epoch == first {
+            // What starts as badly as the first fit did is another model.
+            let goes_on = loss.is_some_and(|loss| {
+                loss <= first_loss && (loss - last_loss).abs() <= (loss - first_loss).abs()
+            });
+            self.before = if goes_on { last + 1 - first } else { 0 };
+        }
+        let counted = epoch.saturating_add(self.before);
+        self.last = (counted, loss.unwrap_or(last_loss));
+        counted
+    }
 }
 
 impl DelimitedDecoder {
@@ -226,6 +259,7 @@ impl DelimitedDecoder {
             last_step: None,
             rows: 0,
             counter: None,
+            fits: Fits::default(),
         }
         .with_counter()
     }
@@ -267,7 +301,10 @@ impl DelimitedDecoder {
         if let Some(comment) = line.strip_prefix(b"#") {
             out.ignored += 1;
             out.hints.scan(&String::from_utf8_lossy(comment));
-        } else if line.trim_ascii().is_empty() || self.is_header(line) {
+        } else if line.trim_ascii().is_empty() {
+            out.ignored += 1;
+        } else if self.is_header(line) {
+            self.fits.begins = self.fits.first.is_some();
             out.ignored += 1;
         } else if self.plain_row(line, &mut draft, out).is_some() {
             self.finish(number, &draft, line, out);
@@ -362,12 +399,14 @@ impl DelimitedDecoder {
         self.rows += 1;
         let has_step = self.header.roles.has(Role::Step);
         let without_step = || {
-            let epoch = draft.get(Quantity::Epoch).and_then(whole);
             if has_step {
-                self.last_step
-            } else {
-                epoch.or(Some(self.rows - 1))
+                return self.last_step;
             }
+            let loss = draft.get(Quantity::TrainLoss).or(draft.get(Quantity::EvalLoss));
+            let epoch = draft.get(Quantity::Epoch).and_then(whole);
+            epoch
+                .map(|epoch| self.fits.count(epoch, loss))
+                .or(Some(self.rows - 1))
         };
         let mut counted = draft.step;
         if let (Some(counter), Some(step)) = (&mut self.counter, counted) {
@@ -509,6 +548,19 @@ mod tests {
                 (2, Some(0.07131), Some(0.05029))
             ]
         );
+    }
+
+    #[test]
+    fn several_fits_of_one_model_go_on_and_another_model_begins_anew() {
+        let fit = |losses: &[f64]| -> String {
+            let row = |(epoch, loss): (usize, &f64)| format!("{epoch},{loss},{loss},00:12\n");
+            let rows: String = losses.iter().enumerate().map(row).collect();
+            "epoch,train_loss,valid_loss,time\n".to_owned() + &rows
+        };
+        let steps = |content: &str| -> Vec<u64> { rows(content).iter().map(|row| row.0).collect() };
+        let tuned = fit(&[0.9]) + &fit(&[0.5, 0.4, 0.35]) + &fit(&[0.36, 0.3]);
+        assert_eq!(steps(&tuned), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(steps(&(fit(&[0.9, 0.5]) + &fit(&[0.95, 0.5]))), [0, 1, 0, 1]);
     }
 
     #[test]
