@@ -204,6 +204,8 @@ struct TextDecoder {
     plain: bool,
     counter: Counter,
     last_step: Option<u64>,
+    /// The step that was reached since, as a bar shows it.
+    reached: Option<u64>,
     pending: Option<Draft>,
     /// Lines that may still be searched for statements about the plan.
     searchable: u32,
@@ -225,6 +227,7 @@ impl TextDecoder {
             plain: false,
             counter: Counter::default(),
             last_step: None,
+            reached: None,
             pending: None,
             searchable: MOST_SEARCHED,
         }
@@ -236,12 +239,13 @@ impl TextDecoder {
         let matched = self.grammar.parse(piece, &mut fields);
         match matched {
             Match::No => {
-                self.aside(piece, None, out);
+                self.aside(piece, self.reached, out);
                 return false;
             }
             Match::Notice => {
                 out.total_steps = fields.total.or(out.total_steps);
-                self.aside(piece, fields.step, out);
+                self.reached = fields.step.or(self.reached);
+                self.aside(piece, self.reached, out);
                 return false;
             }
             Match::Record | Match::Ahead => {}
@@ -309,7 +313,7 @@ impl TextDecoder {
                 if draft.has(Quantity::TrainLoss) {
                     self.counter.at(step);
                 }
-                self.last_step = Some(step);
+                (self.last_step, self.reached) = (Some(step), None);
                 if let Some(waiting) = self.pending.take() {
                     waiting.push(step, out);
                 }
