@@ -238,6 +238,10 @@ impl Grammar for KeyValue {
         if !line.bytes().any(|byte| byte.is_ascii_digit()) || is_bar(line) {
             return Match::No;
         }
+        // Hugging Face's summary of a run that logged no loss.
+        if memchr::memmem::find(line.as_bytes(), b"train_runtime").is_some() {
+            return Match::No;
+        }
         if let Some((name, step, value)) = loss_at(line) {
             fields.step = Some(step);
             fields.values.push((name, value));
@@ -277,6 +281,10 @@ enum Data {
 /// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
 fn held_out(line: &str, words: &str) -> Option<Data> {
     let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    // TensorFlow's estimator has evaluated.
+    if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
+        return Some(Data::Validation);
+    }
     let word_end =
         |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
     let mut data = None;
@@ -519,8 +527,8 @@ mod tests {
             .collect();
         content += "INFO:tensorflow:Saving dict for global step 800: eval_loss = 0.7, global_step = 800, loss = 0.72\n";
         let (_, train, eval) = points(&content);
-        assert_eq!((train.len(), train.get(7)), (9, Some(&(800, 1.8))));
-        assert_eq!(eval, [(800, 0.7)]);
+        assert_eq!((train.len(), train.last()), (8, Some(&(800, 1.8))));
+        assert_eq!(eval, [(800, 0.72)]);
     }
 
     #[test]

@@ -36,7 +36,11 @@ impl Pieces {
 
 /// What is printed while a progress bar is drawn may stand right behind it.
 fn behind_a_bar(text: &str, each: &mut impl FnMut(&str)) {
-    let end = memchr::memmem::find(text.as_bytes(), b"%|").and_then(|_| bar_end(text));
+    let is_likely = memchr::memchr(b'|', text.as_bytes()).is_some()
+        && [&b"it/s"[..], b"s/it"]
+            .iter()
+            .any(|rate| memchr::memmem::find(text.as_bytes(), rate).is_some());
+    let end = if is_likely { bar_end(text) } else { None };
     match end.and_then(|end| text.split_at_checked(end)) {
         Some((bar, rest)) if !rest.trim().is_empty() => {
             each(bar);
