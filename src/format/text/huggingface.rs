@@ -435,10 +435,10 @@ fn dict(line: &str) -> Option<&str> {
     let rest = line.get(start + 1..)?;
     let end = rest.find('}')?;
     let inside = rest.get(..end)?;
-    let trained = ["'loss'", "'eval_loss'", "'train_runtime'"]
-        .iter()
-        .any(|key| inside.contains(key));
-    trained.then_some(inside)
+    let has = |keys: &[&str]| keys.iter().any(|key| inside.contains(key));
+    // Others print dicts with a loss in them, but not with where it was reached.
+    let trained = has(&["'loss'", "'eval_loss'", "'train_runtime'"]);
+    (trained && has(&["'epoch'", "'learning_rate'", "'global_step", "'step'"])).then_some(inside)
 }
 
 /// `'key': value` pairs whose value is a number, quoted or not.
