@@ -80,6 +80,8 @@ impl Count {
 #[derive(Debug, Default)]
 struct Counters {
     epoch: Option<Count>,
+    /// A counter without a name right behind the epoch.
+    unnamed: Option<Count>,
     /// Something is called an epoch, whatever its value.
     names_epoch: bool,
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
@@ -145,6 +147,7 @@ impl KeyValue {
                         && name.to_ascii_lowercase().ends_with("epoch")
                     {
                         found.epoch = Count::of(&named);
+                        found.unnamed = bare_counter(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
                     let context = if train { held_out(line, named.words) } else { None };
@@ -170,7 +173,10 @@ impl KeyValue {
     /// The step of a line that has an epoch, or stands below one.
     fn place(&mut self, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let epoch = found.epoch.or(self.announced)?;
-        let inner = found.step_count.filter(|_| found.step.is_some());
+        let inner = found
+            .step_count
+            .filter(|_| found.step.is_some())
+            .or(found.unnamed);
         self.has_epochs = true;
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
@@ -184,7 +190,7 @@ impl KeyValue {
             epoch: epoch.value,
             epochs: epoch.of,
             iteration: inner.map(|count| count.value),
-            iterations: inner.and(found.step_total),
+            iterations: inner.and_then(|count| count.of),
         };
         if inner.is_none() && self.counter.counts_iterations() {
             // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
@@ -308,6 +314,19 @@ fn held_out(line: &str, words: &str) -> Option<Data> {
         }
     }
     data
+}
+
+/// The counter of `Epoch 1[16/5011]: loss:0.7`, or of `Epoch: [1/30] [16/5011]`, behind the epoch.
+fn bare_counter(behind: &str) -> Option<Count> {
+    let inside = behind
+        .trim_start_matches([' ', ']', ','])
+        .strip_prefix(['[', '('])?;
+    let (inside, _) = inside.split_once([']', ')'])?;
+    let (value, of) = inside.split_once('/')?;
+    Some(Count {
+        value: value.trim().parse().ok()?,
+        of: Some(of.trim().parse().ok()?),
+    })
 }
 
 /// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
@@ -500,6 +519,29 @@ mod tests {
         );
         assert_eq!(train, [(0, 1.2), (3, 1.1), (4, 1.0), (7, 0.9)]);
         assert_eq!(eval, [(3, 0.69)]);
+    }
+
+    #[test]
+    fn a_counter_behind_the_epoch_needs_no_name() {
+        for line in [
+            "Epoch EE[BB/300]: loss:0.71410, lr:0.001",
+            "Epoch: [EE/9], (BB/300) loss 0.71410",
+        ] {
+            let lines = (1..4).flat_map(|epoch| [100, 200].map(|batch| (epoch, batch)));
+            let content: String = lines
+                .map(|(epoch, batch)| {
+                    line.replace("EE", &format!("{epoch}"))
+                        .replace("BB", &format!("{batch}"))
+                        + "\n"
+                })
+                .collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(
+                read.decoded.records.steps(),
+                [100, 200, 400, 500, 700, 800],
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -169,9 +169,10 @@ impl Format for TextFormat {
             .collect();
         let records = steps.len();
         if self.fallback {
+            // A further training in the same log starts as the first did.
             let growing = steps
                 .windows(2)
-                .filter(|pair| pair.first() <= pair.last())
+                .filter(|pair| pair.first() <= pair.last() || pair.last() == steps.first())
                 .count();
             if records < FALLBACK_RECORDS || growing * 10 < (records - 1) * 8 {
                 return None;

@@ -19,6 +19,8 @@ pub struct Named<'a> {
     pub unit: &'a str,
     /// What the number was rounded to: 1000 for `25K`, 0 where it is as exact as its digits.
     pub rounded_to: f64,
+    /// The rest of the line.
+    pub behind: &'a str,
 }
 
 /// Calls `each` for every number that has words before it, from left to right.
@@ -55,6 +57,7 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
                 of,
                 unit: line.get(end..end + unit_length).unwrap_or_default(),
                 rounded_to,
+                behind: line.get(end + unit_length..).unwrap_or_default(),
             });
         }
         at = end + unit_length;
