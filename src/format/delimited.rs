@@ -124,7 +124,16 @@ impl Header {
 
     fn parse(line: &[u8], delimiter: u8, names: &Names) -> Option<Header> {
         let mut cells = Cells::new(delimiter);
-        let cells = cells.split(line)?;
+        let wide = if delimiter == BLANKS {
+            wide_columns(line)
+        } else {
+            Vec::new()
+        };
+        let cells = if wide.is_empty() {
+            cells.split(line)?
+        } else {
+            &wide[..]
+        };
         let is_name = |cell: &String| !cell.is_empty() && number::parse(cell).is_none() && cell.len() < 200;
         if cells.len() < 2 || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
             return None;
@@ -144,8 +153,10 @@ impl Header {
                 )
             );
             let identifier = |cell: &String| {
-                let inside =
-                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'-' | b'.');
+                let inside = |byte: u8| {
+                    byte.is_ascii_alphanumeric()
+                        || matches!(byte, b'_' | b'/' | b'-' | b'.' | b' ' | b'(' | b')')
+                };
                 is_name(cell) && cell.bytes().all(inside)
             };
             if !counts || !roles.has_loss() || !cells.iter().all(identifier) {
@@ -202,6 +213,22 @@ impl Header {
                         cells.iter().any(is_prose) && cells.iter().any(|cell| number::parse(cell).is_some())
                     })
             })
+    }
+}
+
+/// Names with blanks in them, which two blanks or more part: `Epoch   Train Loss   Val Loss`.
+/// Nothing when there are none.
+fn wide_columns(line: &[u8]) -> Vec<String> {
+    let line = String::from_utf8_lossy(line);
+    let names: Vec<String> = line
+        .split("  ")
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    if names.iter().any(|name| name.contains(' ')) && names.len() > 1 {
+        names
+    } else {
+        Vec::new()
     }
 }
 
@@ -317,6 +344,13 @@ impl DelimitedDecoder {
         let Some(cells) = self.cells.split(line) else {
             return out.skip(number, "a cell without its closing quote", line);
         };
+        // The rule below the header of a table in Markdown.
+        if cells
+            .iter()
+            .all(|cell| cell.bytes().all(|byte| matches!(byte, b'-' | b':')))
+        {
+            return out.ignored += 1;
+        }
         if cells.len() != self.header.columns.len() {
             if self.header.delimiter == BLANKS {
                 // Whatever else a console shows.
@@ -527,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn fastai_prints_a_table_in_columns() {
+    fn tables_are_printed_in_columns_as_fastai_does() {
         let content = "Training...\nepoch     train_loss  valid_loss  error_rate  time    \n\
             Epoch 1/2 : |----| 0.00% [0/50 00:00<?]\n\
             0         0.907861    0.303510    0.108254    00:23     \n\
@@ -538,6 +572,11 @@ mod tests {
                 (0, Some(0.907861), Some(0.30351)),
                 (1, Some(0.5283), Some(0.2561))
             ]
+        );
+        let content = "Epoch  Train Loss  Val Loss\n-----------------------------\n    1       0.907     0.303\n    2       0.528     0.256\n";
+        assert_eq!(
+            rows(content),
+            [(1, Some(0.907), Some(0.303)), (2, Some(0.528), Some(0.256))]
         );
         // Before 2019 the time stood below no name.
         let content = "Total time: 01:36\nepoch  train_loss  valid_loss  accuracy\n1      0.115773    0.074130    0.974975  (00:24)\n2      0.071310    0.050290    0.983317  (00:24)\n";
