@@ -195,6 +195,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "it",
             "update",
             "batch",
+            "batch_id",
+            "batch_idx",
             "num_steps",
             "n_iter",
             "time_total_timesteps",
@@ -673,10 +675,12 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
         .iter()
         .any(|part| canonical.split('_').any(|word| word == *part));
-    // `loss_mean`, `train_loss_total`: what is done to a loss may stand behind it.
-    let named_for_loss = canonical
-        .rsplit_once('_')
-        .is_some_and(|(before, last)| before.ends_with("loss") && SUMMARIES.contains(&last));
+    // `loss_mean`, `train_loss_total`, `loss (avg over 100 batches)`, `loss so far`: what is done to a loss may
+    // stand behind it.
+    let named_for_loss = canonical.rsplit_once("loss_").is_some_and(|(_, behind)| {
+        let (done, over) = behind.split_once('_').unwrap_or((behind, ""));
+        behind == "so_far" || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
+    });
     let role = if named_for_loss || canonical.ends_with("loss") || canonical.ends_with("crossentropy") {
         if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
             return None;
@@ -727,6 +731,7 @@ mod tests {
         assert_eq!(role("metrics/optim/learning_rate"), Some("learning_rate"));
         assert_eq!(role("train/loss_mean"), Some("train_loss"));
         assert_eq!(role("val_loss_total"), Some("eval_loss"));
+        assert_eq!(role("Training Loss (avg over last 100)"), Some("train_loss"));
         assert_eq!(role("x/lr0"), Some("learning_rate"));
     }
 

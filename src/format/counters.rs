@@ -24,7 +24,10 @@ pub struct EpochCounter {
     epoch: Option<u64>,
     /// Steps of the epochs before this one.
     before: u64,
+    /// First and last iteration of this epoch, and the distance of the last two.
+    first: u64,
     last: u64,
+    interval: u64,
 }
 
 impl EpochCounter {
@@ -47,18 +50,26 @@ impl EpochCounter {
         }
         // Nobody says how long an epoch is: those seen whole tell.
         match self.epoch {
-            Some(epoch) if place.epoch > epoch => {
-                self.before = self.before.saturating_add(self.last);
-                self.last = 0;
+            Some(epoch) if place.epoch == epoch => {
+                if iteration > self.last {
+                    self.interval = iteration - self.last;
+                }
+                self.last = iteration;
             }
-            Some(epoch) if place.epoch < epoch => {
-                self.before = 0;
-                self.last = 0;
+            before => {
+                // What counts from 0 has not made the steps yet that come behind its last line.
+                let rest = if self.first == 0 { self.interval.max(1) } else { 0 };
+                let went_on = before.is_some_and(|before| place.epoch > before);
+                self.before = if went_on {
+                    self.before.saturating_add(self.last).saturating_add(rest)
+                } else {
+                    0
+                };
+                self.first = place.iteration.unwrap_or(0);
+                self.last = self.first;
             }
-            _ => {}
         }
         self.epoch = Some(place.epoch);
-        self.last = place.iteration.unwrap_or(self.last);
         self.before.saturating_add(self.last)
     }
 
@@ -183,7 +194,7 @@ mod tests {
         // Without a length the epochs seen tell it.
         let mut counter = OwnCounter::default();
         let places = [place(0, 0, None), place(0, 50, None), place(1, 0, None)];
-        assert_eq!(steps(&mut counter, &places), [0, 50, 50]);
+        assert_eq!(steps(&mut counter, &places), [0, 50, 100]);
     }
 
     #[test]

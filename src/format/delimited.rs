@@ -124,7 +124,16 @@ impl Header {
 
     fn parse(line: &[u8], delimiter: u8, names: &Names) -> Option<Header> {
         let mut cells = Cells::new(delimiter);
-        let cells = cells.split(line)?;
+        let wide = if delimiter == BLANKS {
+            wide_columns(line)
+        } else {
+            Vec::new()
+        };
+        let cells = if wide.is_empty() {
+            cells.split(line)?
+        } else {
+            &wide[..]
+        };
         let is_name = |cell: &String| !cell.is_empty() && number::parse(cell).is_none() && cell.len() < 200;
         if cells.len() < 2 || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
             return None;
@@ -144,8 +153,10 @@ impl Header {
                 )
             );
             let identifier = |cell: &String| {
-                let inside =
-                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'-' | b'.');
+                let inside = |byte: u8| {
+                    byte.is_ascii_alphanumeric()
+                        || matches!(byte, b'_' | b'/' | b'-' | b'.' | b' ' | b'(' | b')')
+                };
                 is_name(cell) && cell.bytes().all(inside)
             };
             if !counts || !roles.has_loss() || !cells.iter().all(identifier) {
@@ -205,6 +216,22 @@ impl Header {
     }
 }
 
+/// Names with blanks in them, which two blanks or more part: `Epoch   Train Loss   Val Loss`.
+/// Nothing when there are none.
+fn wide_columns(line: &[u8]) -> Vec<String> {
+    let line = String::from_utf8_lossy(line);
+    let names: Vec<String> = line
+        .split("  ")
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    if names.iter().any(|name| name.contains(' ')) && names.len() > 1 {
+        names
+    } else {
+        Vec::new()
+    }
+}
+
 struct DelimitedDecoder {
     header: Header,
     cells: Cells,
@@ -213,7 +240,40 @@ struct DelimitedDecoder {
     rows: u64,
     /// Set where the name of the counter leaves open whether it counts the run.
     counter: Option<OwnCounter>,
+    fits: Fits,
     names: Names,
+}
+
+/// Several fits of one model in one table of epochs, each below a header of its own, as fastai
+/// prints and appends them. Epochs count from the beginning again, but the model goes on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fits {
+    /// First epoch and loss of the table.
+    first: Option<(u64, f64)>,
+    /// The last ones.
+    last: (u64, f64),
+    /// A header has just come.
+    begins: bool,
+    /// Epochs of the fits before.
+    before: u64,
+}
+
+impl Fits {
+    /// The epoch of the model.
+    fn count(&mut self, epoch: u64, loss: Option<f64>) -> u64 {
+        let (first, first_loss) = *self.first.get_or_insert((epoch, loss.unwrap_or(f64::NAN)));
+        let (last, last_loss) = self.last;
+        if std::mem::take(&mut self.begins) && epoch == first {
+            // What starts as badly as the first fit did is another model.
+            let goes_on = loss.is_some_and(|loss| {
+                loss <= first_loss && (loss - last_loss).abs() <= (loss - first_loss).abs()
+            });
+            self.before = if goes_on { last + 1 - first } else { 0 };
+        }
+        let counted = epoch.saturating_add(self.before);
+        self.last = (counted, loss.unwrap_or(last_loss));
+        counted
+    }
 }
 
 impl DelimitedDecoder {
@@ -226,6 +286,7 @@ impl DelimitedDecoder {
             last_step: None,
             rows: 0,
             counter: None,
+            fits: Fits::default(),
         }
         .with_counter()
     }
@@ -267,7 +328,10 @@ impl DelimitedDecoder {
         if let Some(comment) = line.strip_prefix(b"#") {
             out.ignored += 1;
             out.hints.scan(&String::from_utf8_lossy(comment));
-        } else if line.trim_ascii().is_empty() || self.is_header(line) {
+        } else if line.trim_ascii().is_empty() {
+            out.ignored += 1;
+        } else if self.is_header(line) {
+            self.fits.begins = self.fits.first.is_some();
             out.ignored += 1;
         } else if self.plain_row(line, &mut draft, out).is_some() {
             self.finish(number, &draft, line, out);
@@ -280,6 +344,13 @@ impl DelimitedDecoder {
         let Some(cells) = self.cells.split(line) else {
             return out.skip(number, "a cell without its closing quote", line);
         };
+        // The rule below the header of a table in Markdown.
+        if cells
+            .iter()
+            .all(|cell| cell.bytes().all(|byte| matches!(byte, b'-' | b':')))
+        {
+            return out.ignored += 1;
+        }
         if cells.len() != self.header.columns.len() {
             if self.header.delimiter == BLANKS {
                 // Whatever else a console shows.
@@ -362,12 +433,14 @@ impl DelimitedDecoder {
         self.rows += 1;
         let has_step = self.header.roles.has(Role::Step);
         let without_step = || {
-            let epoch = draft.get(Quantity::Epoch).and_then(whole);
             if has_step {
-                self.last_step
-            } else {
-                epoch.or(Some(self.rows - 1))
+                return self.last_step;
             }
+            let loss = draft.get(Quantity::TrainLoss).or(draft.get(Quantity::EvalLoss));
+            let epoch = draft.get(Quantity::Epoch).and_then(whole);
+            epoch
+                .map(|epoch| self.fits.count(epoch, loss))
+                .or(Some(self.rows - 1))
         };
         let mut counted = draft.step;
         if let (Some(counter), Some(step)) = (&mut self.counter, counted) {
@@ -488,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn fastai_prints_a_table_in_columns() {
+    fn tables_are_printed_in_columns_as_fastai_does() {
         let content = "Training...\nepoch     train_loss  valid_loss  error_rate  time    \n\
             Epoch 1/2 : |----| 0.00% [0/50 00:00<?]\n\
             0         0.907861    0.303510    0.108254    00:23     \n\
@@ -500,6 +573,11 @@ mod tests {
                 (1, Some(0.5283), Some(0.2561))
             ]
         );
+        let content = "Epoch  Train Loss  Val Loss\n-----------------------------\n    1       0.907     0.303\n    2       0.528     0.256\n";
+        assert_eq!(
+            rows(content),
+            [(1, Some(0.907), Some(0.303)), (2, Some(0.528), Some(0.256))]
+        );
         // Before 2019 the time stood below no name.
         let content = "Total time: 01:36\nepoch  train_loss  valid_loss  accuracy\n1      0.115773    0.074130    0.974975  (00:24)\n2      0.071310    0.050290    0.983317  (00:24)\n";
         assert_eq!(
@@ -509,6 +587,19 @@ mod tests {
                 (2, Some(0.07131), Some(0.05029))
             ]
         );
+    }
+
+    #[test]
+    fn several_fits_of_one_model_go_on_and_another_model_begins_anew() {
+        let fit = |losses: &[f64]| -> String {
+            let row = |(epoch, loss): (usize, &f64)| format!("{epoch},{loss},{loss},00:12\n");
+            let rows: String = losses.iter().enumerate().map(row).collect();
+            "epoch,train_loss,valid_loss,time\n".to_owned() + &rows
+        };
+        let steps = |content: &str| -> Vec<u64> { rows(content).iter().map(|row| row.0).collect() };
+        let tuned = fit(&[0.9]) + &fit(&[0.5, 0.4, 0.35]) + &fit(&[0.36, 0.3]);
+        assert_eq!(steps(&tuned), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(steps(&(fit(&[0.9, 0.5]) + &fit(&[0.95, 0.5]))), [0, 1, 0, 1]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Text that is not UTF-8: PowerShell's `>` and `Tee-Object` write UTF-16.
-//!
-//! Such a file begins with a byte order mark. Everything after this module sees UTF-8.
+//! Text that is not plain UTF-8. PowerShell's `>` and `Tee-Object` write UTF-16, which begins
+//! with a byte order mark. A machine that crashed, or a log that was truncated under its
+//! writer, leaves zero bytes where text should be: holes. Everything after this module sees
+//! UTF-8 without holes.
 
 use std::borrow::Cow;
 
@@ -54,16 +55,49 @@ impl Utf16 {
     }
 }
 
-/// A whole file as UTF-8.
+/// A whole file as UTF-8 without holes.
 pub fn utf8(content: &[u8]) -> Cow<'_, [u8]> {
-    match Utf16::of(content) {
+    let mut decoded = match Utf16::of(content) {
         Some(mut utf16) => {
             let mut decoded = content.to_vec();
             utf16.decode(&mut decoded, 0);
-            Cow::Owned(decoded)
+            decoded
         }
-        None => Cow::Borrowed(content),
-    }
+        None if has_holes(content, &[]) => content.to_vec(),
+        None => return Cow::Borrowed(content),
+    };
+    close_holes(&mut decoded, 0);
+    Cow::Owned(decoded)
+}
+
+/// True for text with zero bytes in it: what is left of its beginning without them, or of its
+/// end where there is nothing else in the beginning, is text.
+pub fn has_holes(head: &[u8], tail: &[u8]) -> bool {
+    const LOOKED_AT: usize = 4096;
+    memchr::memchr(0, head).is_some()
+        && [head, tail].iter().any(|part| {
+            let rest = part.iter().filter(|byte| **byte != 0).take(LOOKED_AT);
+            let (mut all, mut odd) = (0, 0);
+            for byte in rest {
+                all += 1;
+                odd += usize::from(is_odd(*byte));
+            }
+            all > 0 && odd * 100 < all
+        })
+}
+
+/// A control character that no log has in numbers.
+fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\n' | b'\r' | b'\t' | 0x08 | 0x0c | 0x1b)
+}
+
+/// Takes the zero bytes out of what stands in `buffer` from `start` on.
+pub fn close_holes(buffer: &mut Vec<u8>, start: usize) {
+    let Some(first) = buffer.get(start..).and_then(|fresh| memchr::memchr(0, fresh)) else {
+        return;
+    };
+    let rest = buffer.split_off(start + first);
+    buffer.extend(rest.into_iter().filter(|byte| *byte != 0));
 }
 
 #[cfg(test)]
@@ -81,6 +115,18 @@ mod tests {
                 }
             })
             .collect()
+    }
+
+    #[test]
+    fn holes_are_left_out_of_text_and_nothing_is_taken_for_it() {
+        assert_eq!(&*utf8(b"step 1\n\0\0\0\0\0\0\0\0step 2\n"), b"step 1\nstep 2\n");
+        let mut with_hole = vec![0; 5000];
+        with_hole.extend_from_slice(b"step 1\n");
+        assert_eq!(&*utf8(&with_hole), b"step 1\n");
+        assert!(has_holes(&[0; 512], b"step 1\n"));
+        for binary in [&b"\0\0\0\0"[..], b"\x01\0\x02\0ab\x05\0", b"no hole"] {
+            assert!(!has_holes(binary, b""), "{binary:?}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Format for JsonLines {
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
         let sample = &sample.beginning();
         let first = sample.lines().find(|line| !line.trim_ascii().is_empty())?;
-        if !first.trim_ascii_start().starts_with(b"{") {
+        if !parts(first).any(|part| !behind_a_bar(part).is_empty()) {
             return None;
         }
         let mut decoder = JsonDecoder::new(sample, names);
@@ -102,8 +102,12 @@ impl JsonDecoder {
         });
         let mut draft = Draft::default();
         let mut wrong: Option<String> = None;
+        let mut other = None;
         visit(&fields, "", DEPTH, &mut |name, value| {
             let Some(role) = self.roles.take(name, out) else {
+                if other.is_none() && self.roles.is_other_counter(name) {
+                    other = value.as_f64().map(|value| (name.to_owned(), value));
+                }
                 return;
             };
             match read(value, role) {
@@ -118,6 +122,13 @@ impl JsonDecoder {
         });
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
+        }
+        let mut stood_in = false;
+        if let Some((name, value)) = other.filter(|_| draft.has(Quantity::TrainLoss))
+            && self.roles.stands_in(&name, draft.step.is_some(), out)
+        {
+            draft.step = super::roles::whole(value);
+            stood_in = true;
         }
         if draft.is_empty() && draft.step.is_none() && self.rows == 0 {
             // Settings are written before the first record, if at all.
@@ -134,7 +145,7 @@ impl JsonDecoder {
         }
         self.finish(&draft, out);
         // What a row is about may change in a word, which layouts do not look at.
-        if !fields.keys().any(|name| is_split(name)) {
+        if !stood_in && !fields.keys().any(|name| is_split(name)) {
             self.layouts.learn(line, &mut |name| self.roles.role(name).0);
         }
     }
@@ -182,10 +193,11 @@ impl LineDecoder for JsonDecoder {
             }
             Outcome::Unknown => {
                 for part in parts(line) {
-                    if part.trim_ascii().is_empty() {
+                    let object = behind_a_bar(part);
+                    if part.trim_ascii().is_empty() || (object.is_empty() && is_bar(part)) {
                         out.ignored += 1;
                     } else {
-                        self.slow(number, part, out);
+                        self.slow(number, if object.is_empty() { part } else { object }, out);
                     }
                 }
             }
@@ -218,6 +230,22 @@ pub(super) fn parts(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .enumerate()
         .filter(|(index, part)| *index == 0 || !part.is_empty())
         .map(|(_, part)| part)
+}
+
+/// The object of a line. A progress bar on the same terminal leaves its last drawing in
+/// front of what is printed next.
+fn behind_a_bar(part: &[u8]) -> &[u8] {
+    if part.trim_ascii_start().starts_with(b"{") {
+        return part;
+    }
+    match memchr::memmem::find(part, b"{\"") {
+        Some(at) if is_bar(part.get(..at).unwrap_or_default()) => part.get(at..).unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+fn is_bar(part: &[u8]) -> bool {
+    std::str::from_utf8(part).is_ok_and(|part| super::text::progress::bar(part).is_some())
 }
 
 enum Reading {
@@ -411,6 +439,16 @@ mod tests {
             ),
             [(5, Some(2.3475))]
         );
+    }
+
+    #[test]
+    fn a_progress_bar_may_stand_in_front() {
+        let bar = |step| format!("\r {step}%|#         | {step}/100 [00:0{step}<00:10,  9.00it/s]");
+        let content: String = (1..6)
+            .map(|step| bar(step - 1) + &bar(step) + &format!("{{\"step\": {step}, \"loss\": 2.{step}}}\n"))
+            .collect();
+        let read = loss_and_step(&content);
+        assert_eq!((read.len(), read.last()), (5, Some(&(5, Some(2.5)))));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub mod trainer_state;
 pub mod user;
 pub mod wandb;
 
+use std::borrow::Cow;
+
 use crate::metric::{Names, Quantity, Role};
 pub use records::{BadLine, Decoded, Records};
 use text::TextFormat;
@@ -270,7 +272,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("mmengine", &[" - "], |_| {
         Box::new(EpochGrammar::new(&epochs::MMENGINE))
     }),
-    &TextFormat::specific("detectron2", &["total_loss: "], |_| {
+    &TextFormat::specific("detectron2", &["  total_loss: "], |_| {
         Box::new(DialectGrammar::new(&dialect::DETECTRON2))
     }),
     &TextFormat::specific("timm", &["Train: "], |_| {
@@ -419,7 +421,7 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
         (b"\x93NUMPY", "a NumPy array"),
         (b"%PDF", "a PDF document"),
     ];
-    if tensorboard::begins(head) || wandb::begins(head) || swanlab::begins(head) {
+    if has_frames(head) {
         return None;
     }
     for (magic, reason) in MAGIC {
@@ -432,6 +434,11 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
     }
     let zeros = head.iter().take(4096).filter(|byte| **byte == 0).count();
     (zeros * 20 > head.len().min(4096)).then_some("binary data")
+}
+
+/// True for a file of binary records that a format here reads.
+pub fn has_frames(head: &[u8]) -> bool {
+    tensorboard::begins(head) || wandb::begins(head) || swanlab::begins(head)
 }
 
 /// A whole log, read at once.
@@ -450,7 +457,12 @@ pub struct Whole {
 /// # Errors
 /// A sentence that says why it is no log.
 pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
-    let content = &*encoding::utf8(content);
+    let content = if has_frames(content) {
+        Cow::Borrowed(content)
+    } else {
+        encoding::utf8(content)
+    };
+    let content = &*content;
     if let Some(reason) = refuse(content) {
         return Err(reason.to_owned());
     }

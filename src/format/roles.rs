@@ -23,6 +23,19 @@ struct Known {
     role: Option<Role>,
     claim: Option<(Role, u16)>,
     used: bool,
+    /// For a counter that is not the best of the file: what it was seen to be.
+    other: Other,
+}
+
+/// A counter that is not the best of its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Other {
+    #[default]
+    Unseen,
+    /// Stands in for the best one where that is not.
+    StandsIn,
+    /// Stands beside the best one, and so counts something else.
+    Beside,
 }
 
 impl Roles {
@@ -64,6 +77,34 @@ impl Roles {
         let (role, remapped) = self.role(name);
         out.remapped |= remapped;
         role
+    }
+
+    /// True for a counter that gave way to a better one of the file: TensorFlow's estimator
+    /// counts `step` while it trains and `global_step` when it evaluates.
+    pub fn is_other_counter(&self, name: &str) -> bool {
+        let known = self.index.get(name).and_then(|index| self.columns.get(*index));
+        known.is_some_and(|known| {
+            known.role.is_none() && known.claim.is_some_and(|(role, _)| role == Role::Step)
+        })
+    }
+
+    /// Whether such a counter counts steps in a record, which has another one or has none. One
+    /// that was ever seen beside the best counter counts something else.
+    pub fn stands_in(&mut self, name: &str, has_step: bool, out: &mut Decoded) -> bool {
+        let Some(known) = self
+            .index
+            .get(name)
+            .and_then(|index| self.columns.get_mut(*index))
+        else {
+            return false;
+        };
+        if has_step {
+            out.remapped |= known.other == Other::StandsIn;
+            known.other = Other::Beside;
+        } else if known.other == Other::Unseen {
+            known.other = Other::StandsIn;
+        }
+        known.other == Other::StandsIn
     }
 
     /// The names that were declared for this file.
@@ -133,6 +174,7 @@ impl Roles {
             role,
             claim,
             used: false,
+            other: Other::default(),
         });
         (role, remapped)
     }

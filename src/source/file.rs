@@ -371,9 +371,19 @@ impl Followed {
             if at_start && count > 0 {
                 *utf16 = Utf16::of(pending.get(before..).unwrap_or_default());
             }
-            if let Some(utf16) = utf16 {
-                utf16.decode(pending, before);
+            match utf16 {
+                Some(utf16) => utf16.decode(pending, before),
+                // A file system may show the size of what was written before its content.
+                None if count < TURN_BYTES => {
+                    let fresh = pending.get(before..).unwrap_or_default();
+                    let unwritten = fresh.iter().rev().take_while(|byte| **byte == 0).count();
+                    pending.truncate(pending.len() - unwritten);
+                    self.tail.give_back(unwritten);
+                    count -= unwritten;
+                }
+                None => {}
             }
+            encoding::close_holes(pending, before);
         }
         if count > 0 && *unfinished_taken {
             let continued = !matches!(pending.get(before), Some(b'\n' | b'\r'));

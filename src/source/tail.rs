@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::format::encoding::Utf16;
+use crate::format::encoding::{Utf16, close_holes, has_holes};
+use crate::format::has_frames;
 
 /// Bytes at the start of a file, and just before our position, that must not change.
 const ANCHOR_BYTES: usize = 256;
@@ -263,6 +264,10 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     if let Some(mut utf16) = Utf16::of(&head) {
         utf16.clone().decode(&mut tail, 0);
         utf16.decode(&mut head, 0);
+    }
+    if !has_frames(&head) && has_holes(&head, &tail) {
+        close_holes(&mut head, 0);
+        close_holes(&mut tail, 0);
     }
     Ok((head, tail))
 }

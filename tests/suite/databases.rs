@@ -200,6 +200,37 @@ fn trackio_of_old_and_new_with_runs_side_by_side() {
 }
 
 #[test]
+fn settings_kept_in_another_way_cost_no_metrics() {
+    // Found by the name of the run, or not at all.
+    for (configs, total, skipped) in [
+        ("run_name TEXT, config TEXT", Some(400), 0),
+        ("id INTEGER, c TEXT", None, 1),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("project.db")).unwrap();
+        let tables = format!(
+            "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, step INTEGER, metrics TEXT);
+             CREATE TABLE configs ({configs});
+             INSERT INTO configs VALUES ('one', '{{\"max_steps\": 400}}');
+             INSERT INTO metrics VALUES (1, 'u1', '', 'one', 7, '{{\"loss\": 2.5}}'), (2, 'u1', '', 'one', 8, '{{\"loss\": 2.25}}');"
+        );
+        connection
+            .execute_batch(&tables.replace("('one', ", if total.is_some() { "('one', " } else { "(1, " }))
+            .unwrap();
+        let monitor = follow(folder.path());
+        let snapshot = wait(&monitor, configs, |snapshot| {
+            points(snapshot, "project.db/one") == 2
+        });
+        let run = run(&snapshot, "project.db/one").unwrap();
+        assert_eq!(
+            (run.total_steps, run.skipped_lines),
+            (total, skipped),
+            "{configs}"
+        );
+    }
+}
+
+#[test]
 fn a_database_that_is_no_store_or_damaged_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.sqlite");

@@ -22,3 +22,4 @@ mod soak;
 mod tail;
 mod terminal;
 mod variants;
+mod wrappers;

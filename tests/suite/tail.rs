@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -54,6 +54,28 @@ fn utf_16_as_powershell_writes_it() {
     let snapshot = wait(&monitor, "followed", |snapshot| points(snapshot, id) == 20);
     let run = run(&snapshot, id).unwrap();
     assert_eq!((run.losses[0].last, run.skipped_lines), (2.29, 0));
+}
+
+/// A file system over a network may show the size of what was written before its content,
+/// and a crash may leave a hole for good.
+#[test]
+fn holes_that_are_filled_later_or_never() {
+    let (folder, path) = folder_with(0..10);
+    let monitor = follow(folder.path());
+    wait(&monitor, "read", |snapshot| points(snapshot, ID) == 10);
+    let late = lines(10..20);
+    let end = std::fs::metadata(&path).unwrap().len();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(end + late.len() as u64).unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    file.write_all_at(late.as_bytes(), end).unwrap();
+    wait(&monitor, "filled", |snapshot| points(snapshot, ID) == 20);
+    file.set_len(std::fs::metadata(&path).unwrap().len() + 3000)
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    append(&path, &lines(20..30));
+    let snapshot = wait(&monitor, "past the hole", |snapshot| points(snapshot, ID) == 30);
+    assert_eq!(run(&snapshot, ID).unwrap().skipped_lines, 0);
 }
 
 #[test]

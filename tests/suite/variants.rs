@@ -85,6 +85,9 @@ const VARIANTS: &[Variant] = &[
     // accelerate's examples, and a script's own words.
     variant("key-value", "Epoch 0 step 10: train_loss: 3.1, lr: 0.001\nEpoch 0 step 20: train_loss: 3.0, lr: 0.001\nEpoch 0 step 30: train_loss: 2.9, lr: 0.001, val_loss=2.8\n", Some((30, 2.9)), Some((30, 2.8))),
     variant("key-value", "{\"not json: step=1 loss=2.0\nstep=1 loss=2.0 lr=1e-3\nstep=2 loss=1.9 lr=1e-3\nstep=3 loss=1.8 lr=1e-3\n", Some((3, 1.8)), None),
+    // YOLOX and MindSpore.
+    variant("key-value", "2021-09-03 20:17:51.976 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 1/300, iter: 10/47, mem: 1491Mb, iter_time: 0.487s, data_time: 0.002s, total_loss: 10.7, iou_loss: 1.9, lr: 7.073e-06, size: 640, ETA: 1:54:27\n2021-09-03 20:17:53.882 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 1/300, iter: 20/47, mem: 1491Mb, iter_time: 0.191s, data_time: 0.000s, total_loss: 10.0, iou_loss: 2.4, lr: 2.829e-05, size: 480, ETA: 1:19:32\n2021-09-03 20:17:56.428 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 2/300, iter: 10/47, mem: 1491Mb, iter_time: 0.252s, data_time: 0.002s, total_loss: 4.0, iou_loss: 1.5, lr: 6.366e-05, size: 576, ETA: 1:12:39\n", Some((57, 4.0)), None),
+    variant("key-value", "epoch: 1 step: 625, loss is 0.35\nepoch: 1 step: 1250, loss is 0.25\nepoch: 2 step: 625, loss is 0.15\n", Some((1875, 0.15)), None),
     // NVIDIA's DLLogger.
     variant("key-value", "DLL 2022-04-05 10:00:00.000000 - Training Epoch: 1 Training Iteration: 2872  step_loss : 0.69 learning_rate : 1e-05\nDLL 2022-04-05 10:00:01.000000 - Training Epoch: 1 Training Iteration: 2873  step_loss : 0.68 learning_rate : 1e-05\nDLL 2022-04-05 10:00:02.000000 - Training Epoch: 1 Training Iteration: 2874  step_loss : 0.67 learning_rate : 1e-05\n", Some((2874, 0.67)), None),
     // A table of W&B with two runs: the first of them, never both mixed.

@@ -30,14 +30,15 @@ impl Grammar for Composer {
             fields.step = Some(batch);
             return value(metric, fields);
         }
-        let text = line.trim();
         // The file repeats the console behind a label of its own.
-        if text.starts_with("[stderr]") || text.starts_with("[stdout]") {
+        let label_at = line.find('[').map_or("", |at| line.get(at..).unwrap_or_default());
+        if label_at.starts_with("[stderr]") || label_at.starts_with("[stdout]") {
             return Match::No;
         }
-        if let Some(heading) = text.strip_suffix(':')
-            && heading.starts_with('[')
-        {
+        let heading = ["[batch=", "[epoch=", "[Eval "]
+            .iter()
+            .find_map(|word| line.get(line.find(word)?..));
+        if let Some(heading) = heading.filter(|heading| in_column(heading).ends_with(':')) {
             self.eval = heading.starts_with("[Eval ");
             if let Some((batch, total)) = label(heading, "[batch=").filter(|_| !self.eval) {
                 self.step = Some(batch);
@@ -45,15 +46,26 @@ impl Grammar for Composer {
             }
             return Match::Notice;
         }
+        // Behind whatever a logger puts before it there is the tab.
+        let text = match line.split_once('\t') {
+            Some((_, text)) => text.trim_start(),
+            None if line.starts_with(' ') => line.trim_start(),
+            None => return Match::No,
+        };
         let metric = text.strip_prefix("Train ").or_else(|| text.strip_prefix("Eval "));
         match (metric, self.step) {
-            (Some(metric), Some(step)) if line.starts_with([' ', '\t']) => {
+            (Some(metric), Some(step)) => {
                 fields.step = Some(step);
-                value(metric, fields)
+                value(in_column(metric), fields)
             }
             _ => Match::No,
         }
     }
+}
+
+/// What stands before a gap of blanks, behind which some loggers put the place in the source.
+fn in_column(text: &str) -> &str {
+    text.split_once("   ").map_or(text, |(text, _)| text).trim_end()
 }
 
 /// OLMo and OLMo-core: a heading that ends in `[step=1/739328,epoch=0]`, then lines of
@@ -65,25 +77,42 @@ pub struct Olmo {
 
 impl Grammar for Olmo {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if let Some((step, total)) = label(line, "[step=").filter(|_| line.trim_end().ends_with(']')) {
+        if let Some(at) = line.find("[step=")
+            && let heading = line.get(at..).unwrap_or_default()
+            && let Some((step, total)) =
+                label(heading, "[step=").filter(|_| in_column(heading).ends_with(']'))
+        {
             self.step = Some(step);
             fields.total = total;
             return Match::Notice;
         }
-        let (Some(metric), Some(step)) = (line.strip_prefix("    "), self.step) else {
+        let (Some((name, value)), Some(step)) = (indented(line), self.step) else {
             return Match::No;
         };
         fields.step = Some(step);
-        let Some((name, text)) = metric.split_once('=') else {
-            return Match::No;
-        };
-        match number::parse(text) {
-            Some(found) if !name.is_empty() && !name.starts_with(' ') => {
-                fields.values.push((name, found));
-                Match::Record
-            }
-            _ => Match::No,
+        fields.values.push((name, value));
+        Match::Record
+    }
+}
+
+/// The name and the number of `    train/CE loss=3.21`. What a logger puts before it may end
+/// with blanks.
+fn indented(line: &str) -> Option<(&str, f64)> {
+    const INDENT: &str = "    ";
+    let mut at = 0;
+    loop {
+        let before = at;
+        at += line.get(at..)?.find(INDENT)?;
+        let rest = line.get(at..)?;
+        let text = rest.trim_start_matches(' ');
+        let blanks = rest.len() - text.len();
+        if (at > 0 || blanks == INDENT.len())
+            && let Some((name, value)) = in_column(text).split_once('=')
+            && let Some(value) = number::parse(value).filter(|_| !name.is_empty())
+        {
+            return Some((name, value));
         }
+        at = (at + blanks).max(before + 1);
     }
 }
 

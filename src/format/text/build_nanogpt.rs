@@ -24,7 +24,9 @@ impl Grammar for BuildNanogpt {
                 (name, _) => fields.values.push((name, named.value)),
             });
             fields.alone = true;
-            return if fields.step.is_some() {
+            // Not in its own source, which has the words without the numbers.
+            let has_loss = fields.values.iter().any(|(name, _)| *name == "loss");
+            return if fields.step.is_some() && has_loss {
                 Match::Record
             } else {
                 Match::No

@@ -135,9 +135,10 @@ pub const PADDLE: Dialect = Dialect {
     ..PLAIN
 };
 
-/// detectron2: `eta: 0:10:11  iter: 19  total_loss: 2.72  loss_cls: 1.1  lr: 1.9e-06`.
+/// detectron2: `eta: 0:10:11  iter: 19  total_loss: 2.72  loss_cls: 1.1  lr: 1.9e-06`. YOLOX,
+/// which counts within epochs, puts commas between the same words.
 pub const DETECTRON2: Dialect = Dialect {
-    train: &["iter: ", "total_loss: "],
+    train: &["iter: ", "  total_loss: "],
     step: &["iter"],
     rename: &[("time", "step_time")],
     ..PLAIN

@@ -119,7 +119,7 @@ pub const MMENGINE: Style = Style {
 pub const PYTORCH_EXAMPLE: Style = Style {
     base: 1,
     find: |line| {
-        if let Some(rest) = line.trim_start().strip_prefix("Test set: ") {
+        if let Some((_, rest)) = line.split_once("Test set: ") {
             return Some(Counted {
                 place: Place::default(),
                 rest,
@@ -131,12 +131,9 @@ pub const PYTORCH_EXAMPLE: Style = Style {
             let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('[')?, "]")?;
             return train(epoch, None, iteration, iterations, rest);
         }
-        let (before, rest) = line.split_once("| ")?;
-        let ended = rest.strip_prefix("end of epoch ");
-        let (epoch, rest) = count(ended.or_else(|| rest.strip_prefix("epoch "))?)?;
-        if !before.trim().is_empty() {
-            return None;
-        }
+        let behind = |words| line.split_once(words).map(|(_, rest)| rest);
+        let ended = behind("| end of epoch ");
+        let (epoch, rest) = count(ended.or_else(|| behind("| epoch "))?)?;
         let rest = rest.trim_start().strip_prefix('|')?;
         if ended.is_some() {
             let place = Place {

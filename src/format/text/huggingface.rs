@@ -17,6 +17,9 @@ pub struct HuggingFace {
     steps_per_line: u64,
     /// The very first step is logged as well, before the regular ones.
     first_step_logged: bool,
+    /// A record is written as soon as its step is made: the bar shows it. Otherwise records
+    /// wait in a buffer, and the bar runs ahead of them.
+    prompt: bool,
     session: Session,
     redraws: Redraws,
     writer: Writer,
@@ -39,9 +42,52 @@ struct Session {
     /// Step of the record before the first line, once known.
     start: Option<u64>,
     lines: u64,
-    first_bar: Option<u64>,
+    /// Step of the last line.
+    last: Option<u64>,
+    bars: Bars,
     /// Step at which the first record was made.
     first_record: Option<u64>,
+    /// Another training has ended before in the same log, and its bar is still there.
+    after_another: bool,
+}
+
+/// How the bar of training began. A trainer that goes on from a checkpoint draws its bar at 0
+/// or not at all, then at the step that follows the checkpoint.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bars {
+    first: Option<u64>,
+    /// The first step behind 0.
+    begun: Option<u64>,
+    last: u64,
+    /// The largest distance between two bars since then.
+    widest: u64,
+    /// Distances since then.
+    seen: u32,
+}
+
+impl Bars {
+    fn see(&mut self, done: u64) {
+        self.first.get_or_insert(done);
+        match self.begun {
+            None if done > 0 => self.begun = Some(done),
+            Some(_) if done > self.last => {
+                self.widest = self.widest.max(done - self.last);
+                self.seen += 1;
+            }
+            _ => {}
+        }
+        self.last = done;
+    }
+
+    /// The step of the checkpoint, 0 for a run that began at its beginning.
+    fn start(&self) -> u64 {
+        let Some(begun) = self.begun else { return 0 };
+        let resumed = match self.first {
+            Some(0) => self.seen >= 2 && begun > 2 * self.widest + 1,
+            _ => begun > 1,
+        };
+        if resumed { begun - 1 } else { 0 }
+    }
 }
 
 /// Follows the bar. To write a record the trainer wipes the bar and draws it again: a bar
@@ -113,34 +159,48 @@ impl HuggingFace {
     pub fn new(sample: &Sample) -> Self {
         let mut redraws = Redraws::default();
         let mut records: Vec<u64> = Vec::new();
-        let (mut epochs, mut rates) = (Vec::new(), Vec::new());
+        let (mut epochs, mut rates, mut reached) = (Vec::new(), Vec::new(), Vec::new());
         let mut stated = Hints::default();
-        let mut first_bar = None;
-        let mut reached = 0;
+        let mut bars = Bars::default();
+        let mut start = None;
         let mut writer = Writer::default();
         let mut pieces = Pieces::default();
+        let mut ended = None;
         for line in sample.head.split(|byte| *byte == b'\n') {
             pieces.each(line, |piece| {
-                if dict(piece).is_some() && writer.is_another(piece) {
+                if (dict(piece).is_some() && writer.is_another(piece)) || ended.is_some() {
                     return;
                 }
                 records.extend(redraws.look(piece));
-                first_bar = first_bar.or(redraws.bar.map(|bar| bar.done));
-                if let Some(dict) = dict(piece).filter(|dict| dict.contains("'loss'")) {
-                    let value = |wanted: &str| {
-                        entries(dict)
-                            .find(|(name, _)| *name == wanted)
-                            .map(|(_, value)| value)
-                    };
-                    epochs.push(value("epoch").unwrap_or(f64::NAN));
-                    rates.extend(value("learning_rate"));
-                    reached = redraws.bar.map_or(0, |bar| bar.done);
-                } else if epochs.is_empty()
-                    && ["logging_steps", "optimization steps", "Num Epochs"]
-                        .iter()
-                        .any(|words| piece.contains(words))
-                {
-                    stated.scan(piece);
+                if let Some(bar) = redraws.bar {
+                    bars.see(bar.done);
+                }
+                let value = |dict: &str, wanted: &str| {
+                    entries(dict)
+                        .find(|(name, _)| *name == wanted)
+                        .map(|(_, value)| value)
+                };
+                match dict(piece) {
+                    Some(dict) if dict.contains("'loss'") => {
+                        epochs.push(value(dict, "epoch").unwrap_or(f64::NAN));
+                        rates.extend(value(dict, "learning_rate"));
+                        start = start.or(Some(bars.start()));
+                        reached.push(redraws.bar.map_or(0, |bar| bar.done));
+                    }
+                    Some(dict) if is_summary(dict) => {
+                        let steps =
+                            || Some(value(dict, "train_runtime")? * value(dict, "train_steps_per_second")?);
+                        let steps = redraws.bar.map(|bar| bar.total as f64).or_else(steps);
+                        ended = steps.zip(value(dict, "epoch"));
+                    }
+                    None if epochs.is_empty()
+                        && ["logging_steps", "optimization steps", "Num Epochs"]
+                            .iter()
+                            .any(|words| piece.contains(words)) =>
+                    {
+                        stated.scan(piece);
+                    }
+                    _ => {}
                 }
             });
         }
@@ -148,24 +208,39 @@ impl HuggingFace {
             [first, second, ..] => *first > 0.0 && *first < 0.25 * (second - first),
             _ => false,
         };
+        let advances = reached.windows(2).filter(|pair| pair.first() < pair.last());
+        let prompt = reached.len() > 2 && advances.count() * 10 >= (reached.len() - 1) * 9;
+        let start = start.unwrap_or(0);
+        let grammar = |interval: u64| HuggingFace {
+            prompt,
+            ..HuggingFace::every(interval, first_step_logged && start == 0)
+        };
         if let Some(interval) = most_common_distance(&records) {
-            return HuggingFace::every(interval, first_step_logged);
+            return grammar(interval);
         }
-        if reached == 0 {
-            return HuggingFace::without_bar(&rates, &epochs, &stated);
+        let Some(end) = reached.last().copied().filter(|end| *end > 0) else {
+            let per_epoch = stated
+                .count(Fact::TotalSteps)
+                .and_then(|total| Some(total as f64 / stated.number(Fact::Epochs)?))
+                .or_else(|| ended.map(|(steps, epochs)| steps / epochs));
+            return HuggingFace::without_bar(&rates, &epochs, per_epoch, &stated);
+        };
+        if prompt {
+            let lines = (reached.len() - 1) as f64;
+            let mean = end.saturating_sub(reached.first().copied().unwrap_or(0)) as f64 / lines;
+            return grammar(roundest(mean, bars.widest as f64 / lines));
         }
-        // A resumed run's bar starts where it left off.
-        let start = first_bar.filter(|first| *first > 1).unwrap_or(0).min(reached);
-        let first_step_logged = first_step_logged && start == 0;
-        let intervals = (epochs.len() - usize::from(first_step_logged).min(epochs.len())).max(1);
-        let interval = reached.saturating_sub(start) as f64 / intervals as f64;
-        HuggingFace::every((interval.round() as u64).max(1), first_step_logged)
+        let first = usize::from(first_step_logged && start == 0).min(epochs.len());
+        let intervals = (epochs.len() - first).max(1);
+        let interval = end.saturating_sub(start) as f64 / intervals as f64;
+        grammar((interval.round() as u64).max(1))
     }
 
     fn every(steps_per_line: u64, first_step_logged: bool) -> Self {
         HuggingFace {
             steps_per_line,
             first_step_logged,
+            prompt: false,
             session: Session::default(),
             redraws: Redraws::default(),
             writer: Writer::default(),
@@ -173,9 +248,9 @@ impl HuggingFace {
     }
 
     /// Without a bar the interval is what the arguments say, or what the epochs show where
-    /// their length is stated, or what the warm-up shows: it is linear, so a first rate that
+    /// their length is known, or what the warm-up shows: it is linear, so a first rate that
     /// is a small part of the second was logged at step 1.
-    fn without_bar(rates: &[f64], epochs: &[f64], stated: &Hints) -> Self {
+    fn without_bar(rates: &[f64], epochs: &[f64], per_epoch: Option<f64>, stated: &Hints) -> Self {
         let ratio = match rates {
             [first, second, ..] if *first > 0.0 => second / first,
             _ => 0.0,
@@ -184,7 +259,7 @@ impl HuggingFace {
         let from_first = steps >= 3.0 && (ratio - steps).abs() < 0.01 * steps;
         match stated
             .count(Fact::LogInterval)
-            .or_else(|| interval_of(epochs, stated))
+            .or_else(|| interval_of(epochs, per_epoch?))
         {
             Some(interval) => HuggingFace::every(interval, from_first && steps as u64 == interval),
             None if from_first => HuggingFace::every(steps as u64, true),
@@ -192,38 +267,81 @@ impl HuggingFace {
         }
     }
 
-    /// The step of the newest line.
+    /// The bar of this training.
+    fn bar(&self) -> Option<Bar> {
+        let of_another = |bar: &Bar| self.session.after_another && bar.done == bar.total;
+        self.redraws.bar.filter(|bar| !of_another(bar))
+    }
+
+    /// The step of a line that is worth this many. An evaluation without a train record before
+    /// it stands at the end of the last training.
+    fn advance(&mut self, worth: u64) -> Option<u64> {
+        self.session.lines += worth;
+        if worth > 0 {
+            self.session.last = Some(self.step());
+        }
+        self.session.last
+    }
+
+    /// The step of the newest train record.
     fn step(&mut self) -> u64 {
-        let interval = self.steps_per_line;
+        let interval = self.steps_per_line.max(1);
+        let (prompt, bar) = (self.prompt, self.bar());
         let session = &mut self.session;
-        let start = *session.start.get_or_insert_with(|| match session.first_record {
+        let first_record = session.first_record;
+        let start = *session.start.get_or_insert_with(|| match first_record {
             // The first step is logged only by a run that starts at it.
             Some(1) => 0,
             Some(first) => first.saturating_sub(interval),
-            None => session.first_bar.filter(|first| *first > 1).unwrap_or(0),
+            None => session.bars.start(),
         });
         // Records are made at multiples of the interval, wherever the bar was seen.
-        let start = start - start % interval.max(1);
+        let start = start - start % interval;
         let first_step_logged = start == 0
             && interval > 1
-            && (session.first_record == Some(1)
-                || (session.first_record.is_none() && self.first_step_logged));
-        let lines = match (first_step_logged, session.lines) {
-            (true, 0 | 1) => return start + session.lines,
-            (true, lines) => lines - 1,
-            (false, lines) => lines,
+            && (first_record == Some(1) || (first_record.is_none() && self.first_step_logged));
+        let counted = match (first_step_logged, session.lines) {
+            (true, 0 | 1) => start + session.lines,
+            (true, lines) => start.saturating_add((lines - 1).saturating_mul(interval)),
+            (false, lines) => start.saturating_add(lines.saturating_mul(interval)),
         };
-        let step = start.saturating_add(lines.saturating_mul(interval));
-        self.redraws.bar.map_or(step, |bar| step.min(bar.total))
+        let Some(bar) = bar else {
+            return counted;
+        };
+        if !prompt || (first_step_logged && session.lines < 2) {
+            return counted.min(bar.total);
+        }
+        let drawn = bar.done.div_ceil(interval).saturating_mul(interval);
+        drawn
+            .max(session.last.unwrap_or(start).saturating_add(interval))
+            .min(bar.total)
     }
 }
 
-/// The steps between lines, from the epochs that lie between them.
-fn interval_of(epochs: &[f64], stated: &Hints) -> Option<u64> {
-    let per_epoch = stated.count(Fact::TotalSteps)? as f64 / stated.number(Fact::Epochs)?;
+/// The steps between lines, from the epochs that lie between them, which are rounded.
+fn interval_of(epochs: &[f64], per_epoch: f64) -> Option<u64> {
+    const ROUNDING: f64 = 0.005;
     let (first, last) = (epochs.first()?, epochs.last()?);
-    let between = (last - first) / (epochs.len() - 1) as f64;
-    whole(between * per_epoch).filter(|steps| *steps > 0)
+    let lines = epochs.len().checked_sub(1).filter(|lines| *lines > 0)? as f64;
+    let between = (last - first) / lines * per_epoch;
+    (between >= 0.5).then(|| roundest(between, (2.0 * ROUNDING / lines * per_epoch).min(0.1 * between)))
+}
+
+/// The count within `error` of `value` that people are likeliest to choose: the one with the
+/// most zeros at its end, or else a five before them.
+fn roundest(value: f64, error: f64) -> u64 {
+    let nearest = whole(value).unwrap_or(1).max(1);
+    let mut unit = 10_u64.pow(9);
+    while unit > 1 {
+        for unit in [unit, unit / 2] {
+            let multiple = whole(value / unit as f64).unwrap_or(0).saturating_mul(unit);
+            if multiple > 0 && (multiple as f64 - value).abs() <= error {
+                return multiple;
+            }
+        }
+        unit /= 10;
+    }
+    nearest
 }
 
 /// The distance that lies between most neighbours.
@@ -252,17 +370,24 @@ impl Grammar for HuggingFace {
             self.session = Session::default();
             self.writer = Writer::default();
         }
-        self.session.first_bar = self.session.first_bar.or(self.redraws.bar.map(|bar| bar.done));
+        if let Some(bar) = self.bar() {
+            self.session.bars.see(bar.done);
+        }
         self.session.first_record = self.session.first_record.or(record);
-        fields.total = self.redraws.bar.map(|bar| bar.total);
+        fields.total = self.bar().map(|bar| bar.total);
         let Some(dict) = dict(line) else {
             fields.step = bar
                 .filter(|bar| self.redraws.bar == Some(*bar))
                 .map(|bar| bar.done);
             return if bar.is_some() { Match::Notice } else { Match::No };
         };
-        if dict.contains("'train_runtime'") && !dict.contains("'loss'") {
-            return Match::Notice; // The summary: its train_loss is a mean over the run.
+        if is_summary(dict) {
+            // Its train_loss is a mean over the run. A further training starts anew.
+            self.session = Session {
+                after_another: true,
+                ..Session::default()
+            };
+            return Match::Notice;
         }
         let before = fields.values.len();
         fields.values.extend(entries(dict));
@@ -270,8 +395,7 @@ impl Grammar for HuggingFace {
             return Match::No;
         }
         let worth = u64::from(fields.values.iter().any(|(name, _)| *name == "loss"));
-        self.session.lines += worth;
-        fields.step = Some(self.step());
+        fields.step = self.advance(worth);
         // Where no bar can be, one rank writes and no step is written, all but the count is in
         // the numbers.
         let no_bar = !line.as_bytes().contains(&b'|');
@@ -289,9 +413,13 @@ impl Grammar for HuggingFace {
     }
 
     fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
-        self.session.lines += lines;
-        (Some(self.step()), self.redraws.bar.map(|bar| bar.total))
+        (self.advance(lines), self.bar().map(|bar| bar.total))
     }
+}
+
+/// The dict at the end of a training.
+fn is_summary(dict: &str) -> bool {
+    dict.contains("'train_runtime'") && !dict.contains("'loss'")
 }
 
 /// ms-swift says it all: `'global_step/max_steps': '10/735'`.
@@ -307,10 +435,10 @@ fn dict(line: &str) -> Option<&str> {
     let rest = line.get(start + 1..)?;
     let end = rest.find('}')?;
     let inside = rest.get(..end)?;
-    let trained = ["'loss'", "'eval_loss'", "'train_runtime'"]
-        .iter()
-        .any(|key| inside.contains(key));
-    trained.then_some(inside)
+    let has = |keys: &[&str]| keys.iter().any(|key| inside.contains(key));
+    // Others print dicts with a loss in them, but not with where it was reached.
+    let trained = has(&["'loss'", "'eval_loss'", "'train_runtime'"]);
+    (trained && has(&["'epoch'", "'learning_rate'", "'global_step", "'step'"])).then_some(inside)
 }
 
 /// `'key': value` pairs whose value is a number, quoted or not.
@@ -405,6 +533,44 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.total_steps, Some(40));
         assert_eq!(read.decoded.records.steps(), [10, 20, 30, 40]);
+    }
+
+    #[test]
+    fn a_resumed_training_goes_on_at_its_checkpoint() {
+        let bar = |done: u64| format!("\r {done}%|#####     | {done}/100 [00:02<00:02,  9.00it/s]");
+        let record = |step: u64| format!("{{'loss': 2.{step}, 'epoch': {:.2}}}\n", step as f64 / 40.0);
+        // Glued to the bar, or printed where it was wiped; drawn at 0 first, or not.
+        for (checkpoint, before, from_zero) in [
+            (50, "", true),
+            (52, "", false),
+            (50, "\r                    \r", true),
+            (47, "\n", true),
+        ] {
+            let mut content = if from_zero { bar(0) } else { String::new() };
+            let mut expected = Vec::new();
+            for step in checkpoint + 1..=100 {
+                content += &bar(step);
+                if step % 5 == 0 {
+                    content += &(before.to_owned() + &record(step));
+                    expected.push(step);
+                }
+            }
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(read.decoded.records.steps(), expected, "{checkpoint} {before:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_bar_the_summary_tells_how_long_an_epoch_is() {
+        let mut content = String::new();
+        for epoch in ["0.22", "0.43", "0.65", "0.86", "1.08"] {
+            content += &format!("{{'loss': 1.5, 'learning_rate': 1.8e-05, 'epoch': {epoch}}}\n");
+        }
+        content +=
+            "{'train_runtime': 2331.9, 'train_steps_per_second': 2.983, 'train_loss': 0.12, 'epoch': 3.0}\n";
+        content += "100%|##########| 6957/6957 [38:51<00:00,  2.98it/s]\n{'loss': 1.4, 'epoch': 0.22}\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [500, 1000, 1500, 2000, 2500, 500]);
     }
 
     #[test]

@@ -22,6 +22,43 @@ pub struct KeyValue {
     announced: Option<Count>,
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
+    batches: Batches,
+}
+
+/// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
+#[derive(Clone, Debug, Default)]
+struct Batches {
+    /// Name of the loss of a batch, when there is one.
+    loss: Option<String>,
+    epoch: u64,
+    /// Those seen in a row within one epoch.
+    in_epoch: u32,
+    /// Those of the run.
+    counted: u64,
+}
+
+impl Batches {
+    /// More train losses of one name in an epoch than ranks that may have written them.
+    const MANY: u32 = 12;
+
+    /// Looks for such lines: a line of this epoch holds these losses and no counter.
+    fn learn(&mut self, epoch: u64, loss: &str) {
+        self.in_epoch = if epoch == self.epoch { self.in_epoch + 1 } else { 1 };
+        self.epoch = epoch;
+        if self.in_epoch >= Self::MANY {
+            self.loss = Some(loss.to_owned());
+        }
+    }
+
+    /// The number of the batch that such a line is about.
+    fn count(&mut self, epoch: u64) -> u64 {
+        if epoch < self.epoch {
+            self.counted = 0;
+        }
+        self.epoch = epoch;
+        self.counted += 1;
+        self.counted
+    }
 }
 
 /// A counter and what it counts to.
@@ -43,6 +80,8 @@ impl Count {
 #[derive(Debug, Default)]
 struct Counters {
     epoch: Option<Count>,
+    /// A counter without a name right behind the epoch.
+    unnamed: Option<Count>,
     /// Something is called an epoch, whatever its value.
     names_epoch: bool,
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
@@ -72,6 +111,10 @@ impl KeyValue {
         KeyValue {
             counter: grammar.counter.again(),
             has_epochs: grammar.has_epochs,
+            batches: Batches {
+                loss: grammar.batches.loss,
+                ..Batches::default()
+            },
             ..KeyValue::default()
         }
     }
@@ -93,6 +136,7 @@ impl KeyValue {
                         found.step = Some((fit.rank, counts_the_run(fit)));
                         found.step_count = Count::of(&named);
                         found.step_total = named.of;
+                        fields.rounded_to = named.rounded_to;
                     }
                     fields.values.push((name, named.value));
                 }
@@ -103,6 +147,7 @@ impl KeyValue {
                         && name.to_ascii_lowercase().ends_with("epoch")
                     {
                         found.epoch = Count::of(&named);
+                        found.unnamed = bare_counter(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
                     let context = if train { held_out(line, named.words) } else { None };
@@ -128,7 +173,10 @@ impl KeyValue {
     /// The step of a line that has an epoch, or stands below one.
     fn place(&mut self, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let epoch = found.epoch.or(self.announced)?;
-        let inner = found.step_count.filter(|_| found.step.is_some());
+        let inner = found
+            .step_count
+            .filter(|_| found.step.is_some())
+            .or(found.unnamed);
         self.has_epochs = true;
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
@@ -142,7 +190,7 @@ impl KeyValue {
             epoch: epoch.value,
             epochs: epoch.of,
             iteration: inner.map(|count| count.value),
-            iterations: inner.and(found.step_total),
+            iterations: inner.and_then(|count| count.of),
         };
         if inner.is_none() && self.counter.counts_iterations() {
             // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
@@ -151,9 +199,41 @@ impl KeyValue {
                 .retain(|(name, _)| self.names.find(name).1.map(|fit| fit.role) != Some(TRAIN_LOSS));
             return Some(if found.evaluated { Match::Record } else { Match::No });
         }
+        if inner.is_none()
+            && let Some(matched) = self.batch(&place, found, fields)
+        {
+            return Some(matched);
+        }
         let (step, total) = self.counter.step(place);
         (fields.step, fields.total) = (Some(step), total);
         Some(Match::Record)
+    }
+}
+
+impl KeyValue {
+    /// A line of an epoch without a counter may be about one of its batches.
+    fn batch(&mut self, place: &Place, found: &Counters, fields: &mut Fields) -> Option<Match> {
+        let names = &mut self.names;
+        let mut is_train_loss = |name: &str| names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS);
+        let loss = fields
+            .values
+            .iter()
+            .map(|(name, _)| *name)
+            .find(|name| is_train_loss(name));
+        let Some(batch_loss) = &self.batches.loss else {
+            if let Some(loss) = loss {
+                self.batches.learn(place.epoch, loss);
+            }
+            return None;
+        };
+        if loss == Some(batch_loss) {
+            fields.step = Some(self.batches.count(place.epoch));
+            return Some(Match::Record);
+        }
+        // About the whole epoch, at its last batch.
+        fields.values.retain(|(name, _)| !is_train_loss(name));
+        fields.step = Some(self.batches.counted);
+        Some(if found.evaluated { Match::Record } else { Match::No })
     }
 }
 
@@ -162,6 +242,10 @@ const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 impl Grammar for KeyValue {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if !line.bytes().any(|byte| byte.is_ascii_digit()) || is_bar(line) {
+            return Match::No;
+        }
+        // Hugging Face's summary of a run that logged no loss.
+        if memchr::memmem::find(line.as_bytes(), b"train_runtime").is_some() {
             return Match::No;
         }
         if let Some((name, step, value)) = loss_at(line) {
@@ -180,7 +264,7 @@ impl Grammar for KeyValue {
         fields.total = found.step_total;
         // Where an epoch counts depends on the lines before, and a number that is none this
         // time may be one the next.
-        fields.alone = !stated && !self.has_epochs && !found.names_epoch;
+        fields.alone = !stated && !self.has_epochs && !found.names_epoch && fields.rounded_to == 0.0;
         if stated || (found.step.is_some() && found.useful) {
             Match::Record
         } else if found.evaluated {
@@ -203,6 +287,10 @@ enum Data {
 /// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
 fn held_out(line: &str, words: &str) -> Option<Data> {
     let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    // TensorFlow's estimator has evaluated.
+    if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
+        return Some(Data::Validation);
+    }
     let word_end =
         |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
     let mut data = None;
@@ -226,6 +314,19 @@ fn held_out(line: &str, words: &str) -> Option<Data> {
         }
     }
     data
+}
+
+/// The counter of `Epoch 1[16/5011]: loss:0.7`, or of `Epoch: [1/30] [16/5011]`, behind the epoch.
+fn bare_counter(behind: &str) -> Option<Count> {
+    let inside = behind
+        .trim_start_matches([' ', ']', ','])
+        .strip_prefix(['[', '('])?;
+    let (inside, _) = inside.split_once([']', ')'])?;
+    let (value, of) = inside.split_once('/')?;
+    Some(Count {
+        value: value.trim().parse().ok()?,
+        of: Some(of.trim().parse().ok()?),
+    })
 }
 
 /// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
@@ -418,6 +519,58 @@ mod tests {
         );
         assert_eq!(train, [(0, 1.2), (3, 1.1), (4, 1.0), (7, 0.9)]);
         assert_eq!(eval, [(3, 0.69)]);
+    }
+
+    #[test]
+    fn a_counter_behind_the_epoch_needs_no_name() {
+        for line in [
+            "Epoch EE[BB/300]: loss:0.71410, lr:0.001",
+            "Epoch: [EE/9], (BB/300) loss 0.71410",
+        ] {
+            let lines = (1..4).flat_map(|epoch| [100, 200].map(|batch| (epoch, batch)));
+            let content: String = lines
+                .map(|(epoch, batch)| {
+                    line.replace("EE", &format!("{epoch}"))
+                        .replace("BB", &format!("{batch}"))
+                        + "\n"
+                })
+                .collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(
+                read.decoded.records.steps(),
+                [100, 200, 400, 500, 700, 800],
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn batches_that_nobody_counts_are_counted() {
+        let mut content = String::new();
+        for epoch in 1..4 {
+            for batch in 10..40 {
+                content += &format!(
+                    "2025-03-02 05:16:20,962 - INFO - Epoch {epoch} - Batch loss: {epoch}.{batch}\n"
+                );
+            }
+            content += &format!("2025-03-02 05:17:20,962 - INFO - Epoch {epoch} - Average Train Loss: 9.5\n");
+            content +=
+                &format!("2025-03-02 05:18:20,962 - INFO - Epoch {epoch} - Validation loss: {epoch}.5\n");
+        }
+        let (_, train, eval) = points(&content);
+        assert_eq!((train.len(), train.last()), (90, Some(&(90, 3.39))));
+        assert_eq!(eval, [(30, 1.5), (60, 2.5), (90, 3.5)]);
+    }
+
+    #[test]
+    fn a_counter_of_another_name_counts_where_it_stands_alone() {
+        let mut content: String = (1..9)
+            .map(|line| format!("INFO:tensorflow:loss = 1.{line}, step = {line}00 (162.563 sec)\n"))
+            .collect();
+        content += "INFO:tensorflow:Saving dict for global step 800: eval_loss = 0.7, global_step = 800, loss = 0.72\n";
+        let (_, train, eval) = points(&content);
+        assert_eq!((train.len(), train.last()), (8, Some(&(800, 1.8))));
+        assert_eq!(eval, [(800, 0.72)]);
     }
 
     #[test]

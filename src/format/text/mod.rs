@@ -21,6 +21,7 @@ pub mod nanochat;
 pub mod nanogpt;
 pub mod progress;
 mod repeats;
+mod rounded;
 pub mod scan;
 pub mod small;
 pub mod torchtitan;
@@ -32,6 +33,7 @@ use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
 use repeats::Repeats;
+use rounded::Counter;
 use wrapper::{LineClock, Pieces};
 
 /// What a grammar found in a line.
@@ -39,6 +41,8 @@ use wrapper::{LineClock, Pieces};
 pub struct Fields<'a> {
     /// The step, when the line says it.
     pub step: Option<u64>,
+    /// What the step was rounded to: 1000 for `step:25K`, 0 where it is exact.
+    pub rounded_to: f64,
     /// The planned number of steps, when the line says it.
     pub total: Option<u64>,
     /// Named numbers.
@@ -165,9 +169,10 @@ impl Format for TextFormat {
             .collect();
         let records = steps.len();
         if self.fallback {
+            // A further training in the same log starts as the first did.
             let growing = steps
                 .windows(2)
-                .filter(|pair| pair.first() <= pair.last())
+                .filter(|pair| pair.first() <= pair.last() || pair.last() == steps.first())
                 .count();
             if records < FALLBACK_RECORDS || growing * 10 < (records - 1) * 8 {
                 return None;
@@ -198,7 +203,10 @@ struct TextDecoder {
     clock: LineClock,
     /// The line at hand is one piece of plain text.
     plain: bool,
+    counter: Counter,
     last_step: Option<u64>,
+    /// The step that was reached since, as a bar shows it.
+    reached: Option<u64>,
     pending: Option<Draft>,
     /// Lines that may still be searched for statements about the plan.
     searchable: u32,
@@ -218,7 +226,9 @@ impl TextDecoder {
             layouts: Some(Layouts::default()),
             clock: LineClock::default(),
             plain: false,
+            counter: Counter::default(),
             last_step: None,
+            reached: None,
             pending: None,
             searchable: MOST_SEARCHED,
         }
@@ -230,21 +240,33 @@ impl TextDecoder {
         let matched = self.grammar.parse(piece, &mut fields);
         match matched {
             Match::No => {
-                self.aside(piece, None, out);
+                self.aside(piece, self.reached, out);
                 return false;
             }
             Match::Notice => {
                 out.total_steps = fields.total.or(out.total_steps);
-                self.aside(piece, fields.step, out);
+                self.reached = fields.step.or(self.reached);
+                self.aside(piece, self.reached, out);
                 return false;
             }
             Match::Record | Match::Ahead => {}
         }
         let mut draft = Draft::default();
+        let mut other = None;
         for (name, value) in &fields.values {
             if let Some(role) = self.roles.take(name, out) {
                 draft.set(role, *value, out);
+            } else if other.is_none() && self.roles.is_other_counter(name) {
+                other = Some((*name, *value));
             }
+        }
+        if let Some((name, value)) = other.filter(|_| draft.has(Quantity::TrainLoss))
+            && self
+                .roles
+                .stands_in(name, draft.step.or(fields.step).is_some(), out)
+        {
+            draft.step = super::roles::whole(value);
+            fields.alone = false;
         }
         if draft.is_empty() {
             self.aside(piece, fields.step, out);
@@ -263,6 +285,12 @@ impl TextDecoder {
             return true;
         }
         draft.step = fields.step.or(draft.step);
+        if fields.rounded_to > 1.0 {
+            draft.step = draft.step.map(|step| {
+                self.counter
+                    .exact(step, fields.rounded_to, draft.has(Quantity::TrainLoss))
+            });
+        }
         self.finish(&mut draft, piece.as_bytes(), true, out)
     }
 
@@ -283,7 +311,10 @@ impl TextDecoder {
         }
         match step {
             Some(step) => {
-                self.last_step = Some(step);
+                if draft.has(Quantity::TrainLoss) {
+                    self.counter.at(step);
+                }
+                (self.last_step, self.reached) = (Some(step), None);
                 if let Some(waiting) = self.pending.take() {
                     waiting.push(step, out);
                 }

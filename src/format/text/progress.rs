@@ -54,6 +54,18 @@ pub fn bar(line: &str) -> Option<Bar<'_>> {
     })
 }
 
+/// Where the bar ends that a line begins with.
+pub fn bar_end(line: &str) -> Option<usize> {
+    let metrics = bar(line)?.metrics;
+    let from = (metrics.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    let mut depth = 1;
+    let closing = line.bytes().enumerate().skip(from).find(|(_, byte)| {
+        depth += i32::from(*byte == b'[') - i32::from(*byte == b']');
+        depth == 0
+    });
+    Some(closing?.0 + 1)
+}
+
 /// `120`, `20.0it`, `200kit`
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches("it");

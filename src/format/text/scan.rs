@@ -17,6 +17,10 @@ pub struct Named<'a> {
     pub of: Option<u64>,
     /// What follows the number without a blank: `ms`, `%`, `s`, or nothing.
     pub unit: &'a str,
+    /// What the number was rounded to: 1000 for `25K`, 0 where it is as exact as its digits.
+    pub rounded_to: f64,
+    /// The rest of the line.
+    pub behind: &'a str,
 }
 
 /// Calls `each` for every number that has words before it, from left to right.
@@ -32,11 +36,12 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
         }
         let length = token_length(bytes.get(at..).unwrap_or_default());
         let token = line.get(at..at + length).unwrap_or_default();
-        let Some((value, used)) = leading_number(token) else {
+        let Some((value, used, rounded_to)) = leading_number(token) else {
             at += length.max(1);
             continue;
         };
-        let words = words_before(line, words_from, at);
+        let words =
+            words_with_remark(line, words_from, at).unwrap_or_else(|| words_before(line, words_from, at));
         let (of, of_length) = slash(line.get(at + used..).unwrap_or_default());
         let end = at + used + of_length;
         let unit_length = bytes
@@ -51,6 +56,8 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
                 value,
                 of,
                 unit: line.get(end..end + unit_length).unwrap_or_default(),
+                rounded_to,
+                behind: line.get(end + unit_length..).unwrap_or_default(),
             });
         }
         at = end + unit_length;
@@ -162,9 +169,9 @@ fn token_length(rest: &[u8]) -> usize {
         .unwrap_or(rest.len())
 }
 
-/// The number that a token starts with and its length. Letters directly behind it
-/// are a unit, unless they make it something else altogether (`3rd`, `nanms`).
-fn leading_number(token: &str) -> Option<(f64, usize)> {
+/// The number that a token starts with, its length, and what it was rounded to. Letters
+/// directly behind it are a unit, unless they make it something else altogether (`3rd`, `nanms`).
+fn leading_number(token: &str) -> Option<(f64, usize, f64)> {
     let word = token.trim_start_matches(['+', '-']);
     if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
         let letters = word.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -177,7 +184,7 @@ fn leading_number(token: &str) -> Option<(f64, usize)> {
             .as_bytes()
             .get(letters)
             .is_some_and(u8::is_ascii_alphanumeric);
-        return (whole && ends).then(|| Some((number::parse(token.get(..length)?)?, length)))?;
+        return (whole && ends).then(|| Some((number::parse(token.get(..length)?)?, length, 0.0)))?;
     }
     // Thousands separators: `1,048,576`, but not the comma of a list.
     let grouped = token
@@ -188,7 +195,7 @@ fn leading_number(token: &str) -> Option<(f64, usize)> {
     if grouped.contains(',')
         && let Some(value) = number::parse(grouped)
     {
-        return Some((value, grouped.len()));
+        return Some((value, grouped.len(), 0.0));
     }
     let (value, length) = fast_float2::parse_partial::<f64, _>(token.as_bytes()).ok()?;
     // A version (1.2.3), an address or a date is no number.
@@ -198,21 +205,26 @@ fn leading_number(token: &str) -> Option<(f64, usize)> {
         Some(b'-' | b'+') => true,
         _ => false,
     };
-    let (value, length) = match next {
+    let (value, length, rounded_to) = match next {
         Some(suffix @ (b'K' | b'M' | b'G' | b'B' | b'T' | b'k'))
             if !token
                 .as_bytes()
                 .get(length + 1)
                 .is_some_and(u8::is_ascii_alphanumeric) =>
         {
+            let unit = number::parse(&format!("1{}", char::from(suffix)))?;
+            let digits = token.get(..length).unwrap_or_default();
+            let decimals = digits.split_once('.').map_or(0, |(_, behind)| behind.len());
+            let rounded_to = unit * 0.1_f64.powi(i32::try_from(decimals).unwrap_or(i32::MAX));
             (
                 number::parse(&format!("{value}{}", char::from(suffix)))?,
                 length + 1,
+                rounded_to,
             )
         }
-        _ => (value, length),
+        _ => (value, length, 0.0),
     };
-    (!odd).then_some((value, length))
+    (!odd).then_some((value, length, rounded_to))
 }
 
 /// `/ 100` behind a number.
@@ -250,6 +262,8 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
         .strip_suffix([':', '='])
         .unwrap_or(before)
         .trim_end_matches([' ', '\t', '\'', '"']);
+    // MindSpore: `epoch: 1 step: 1875, loss is 0.15`.
+    let before = before.strip_suffix(" is").unwrap_or(before);
     let mut start = before.len();
     let mut blanks = 0;
     for (index, byte) in before.bytes().enumerate().rev() {
@@ -275,6 +289,23 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
         .get(start..)
         .unwrap_or_default()
         .trim_start_matches(['-', '/', '.', ' ', ')'])
+}
+
+/// A name with a remark that has numbers in it: `Training Loss (avg over last 25 batches): 1.2`.
+fn words_with_remark(line: &str, from: usize, number: usize) -> Option<&str> {
+    let before = line.get(from..number)?.trim_end_matches(' ');
+    let before = before.strip_suffix([':', '='])?.trim_end_matches(' ');
+    if !before.ends_with(')') || before.contains('(') {
+        return None;
+    }
+    let open = line.get(..from)?.rfind('(')?;
+    let is_closed = line.get(open..from)?.contains(')');
+    let name = words_before(line, 0, open);
+    if is_closed || !name.ends_with(|last: char| last.is_ascii_alphabetic()) {
+        return None;
+    }
+    let start = (name.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    line.get(start..from + before.len())
 }
 
 /// What stands before the call that makes a value of the number which follows.
@@ -339,6 +370,10 @@ mod tests {
             ]
         );
         assert_eq!(found("time (ms): 12.5")[0], pair("time (ms)", 12.5));
+        assert_eq!(
+            found("Batch 25, Training Loss (avg over last 25 batches): 1.5").last(),
+            Some(&pair("Training Loss (avg over last 25 batches)", 1.5))
+        );
     }
 
     #[test]

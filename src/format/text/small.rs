@@ -3,6 +3,7 @@
 use super::scan::named_numbers;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
+use crate::metric::Names;
 
 /// llama2.c: `100 | loss 9.1234 | lr 1.000000e-04 | 120.53ms | mfu 12.34%`, and nanoGPT's
 /// `step 250: train loss 3.9, val loss 3.8`.
@@ -27,11 +28,13 @@ impl Grammar for Llama2c {
                 Match::No
             };
         }
-        let mut cells = line.split(" | ");
-        let step = cells.next().and_then(|step| step.trim().parse().ok());
+        let Some((step, rest)) = line.split_once(" | loss ") else {
+            return Match::No;
+        };
+        let mut cells = rest.split(" | ");
         let (Some(step), Some(loss), Some(rate)) = (
-            step,
-            cells.next().and_then(|cell| cell.trim().strip_prefix("loss ")),
+            bare_counter(step),
+            cells.next(),
             cells.next().and_then(|cell| cell.trim().strip_prefix("lr ")),
         ) else {
             return Match::No;
@@ -43,6 +46,18 @@ impl Grammar for Llama2c {
         fields.values.extend([("loss", loss), ("lr", rate)]);
         Match::Record
     }
+}
+
+/// The count that ends a text and has no name.
+fn bare_counter(text: &str) -> Option<u64> {
+    let before = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let word = before.trim_end_matches([' ', ':']).rsplit(' ').next();
+    let is_named = word.is_some_and(|word| Names::default().role_of(word).is_some());
+    let stands_alone = before.is_empty() || before.ends_with([' ', ']', ':', '\t']);
+    text.get(before.len()..)?
+        .parse()
+        .ok()
+        .filter(|_| stands_alone && !is_named)
 }
 
 /// RWKV-LM's `train_log.txt`: epoch, loss, perplexity, learning rate, time, epoch. The

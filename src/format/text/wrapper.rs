@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::progress::bar_end;
 use crate::format::number;
 
 /// Splits a line into its pieces: progress bars redraw with carriage returns, and a
@@ -22,14 +23,30 @@ impl Pieces {
                 .iter()
                 .any(|byte| *byte == 0x1b || *byte == 0x08 || *byte == 0);
             match (plain, String::from_utf8_lossy(piece)) {
-                (true, Cow::Borrowed(text)) => each(text),
+                (true, Cow::Borrowed(text)) => behind_a_bar(text, &mut each),
                 (_, text) => {
                     self.clean.clear();
                     clean(&text, &mut self.clean);
-                    each(&self.clean);
+                    behind_a_bar(&self.clean, &mut each);
                 }
             }
         }
+    }
+}
+
+/// What is printed while a progress bar is drawn may stand right behind it.
+fn behind_a_bar(text: &str, each: &mut impl FnMut(&str)) {
+    let is_likely = memchr::memchr(b'|', text.as_bytes()).is_some()
+        && [&b"it/s"[..], b"s/it"]
+            .iter()
+            .any(|rate| memchr::memmem::find(text.as_bytes(), rate).is_some());
+    let end = if is_likely { bar_end(text) } else { None };
+    match end.and_then(|end| text.split_at_checked(end)) {
+        Some((bar, rest)) if !rest.trim().is_empty() => {
+            each(bar);
+            each(rest);
+        }
+        _ => each(text),
     }
 }
 
@@ -202,6 +219,13 @@ mod tests {
         assert_eq!(
             pieces(b" 10%|# | 1/10\r{'loss': 2.0}\r 20%|## | 2/10"),
             [" 10%|# | 1/10", "{'loss': 2.0}", " 20%|## | 2/10"]
+        );
+        assert_eq!(
+            pieces(b" 10%|# | 1/10 [00:01<00:09, 1.00it/s, lr=[0.1]]step 1 loss 2.0"),
+            [
+                " 10%|# | 1/10 [00:01<00:09, 1.00it/s, lr=[0.1]]",
+                "step 1 loss 2.0"
+            ]
         );
         assert_eq!(pieces(b"9/10\x08\x08\x08\x0810/10 loss"), ["10/10 loss"]);
         assert_eq!(pieces(b"\x1b]0;title\x07text\xff"), ["text\u{fffd}"]);

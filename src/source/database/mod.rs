@@ -144,7 +144,7 @@ impl DatabaseLog {
                 store.settings(connection, uid, &decoder, &mut decoded)?;
                 news.decoders.insert(uid.clone(), decoder);
             }
-            if !decoded.settings.is_empty() {
+            if !decoded.settings.is_empty() || decoded.skipped > 0 {
                 news.settings.insert(uid.clone(), decoded);
             }
         }
@@ -190,8 +190,9 @@ impl DatabaseLog {
             let Some(run) = self.runs.get_mut(&uid) else {
                 continue;
             };
-            let mut decoded = settings.remove(&uid).unwrap_or_default();
-            run.settings_told |= !decoded.settings.is_empty();
+            let told = settings.remove(&uid);
+            run.settings_told |= told.is_some();
+            let mut decoded = told.unwrap_or_default();
             run.decoder.decode(rows, &mut decoded);
             if decoded.remapped {
                 self.forget(turn.outlet)?;

@@ -215,20 +215,35 @@ impl Store {
         decoder: &RunDecoder,
         out: &mut Decoded,
     ) -> rusqlite::Result<()> {
-        let (table, query) = match self {
-            Store::Mlflow => ("params", "SELECT key, value FROM params WHERE run_uuid = ?1"),
-            Store::Trackio { has_run_id: true } => {
-                ("configs", "SELECT '', config FROM configs WHERE run_id = ?1")
-            }
+        const BY_NAME: &str = "run_name = (SELECT max(run_name) FROM metrics WHERE run_id = ?1)";
+        // Where the settings are, and by what those of a run are found: the first that is there.
+        let (table, columns, ways): (_, _, &[(&str, &str)]) = match self {
+            Store::Mlflow => ("params", ["key", "value"], &[("run_uuid", "run_uuid = ?1")]),
+            Store::Trackio { has_run_id: true } => (
+                "configs",
+                ["config", "config"],
+                &[("run_id", "run_id = ?1"), ("run_name", BY_NAME)],
+            ),
             Store::Trackio { has_run_id: false } => {
-                ("configs", "SELECT '', config FROM configs WHERE run_name = ?1")
+                ("configs", ["config", "config"], &[("run_name", "run_name = ?1")])
             }
         };
-        let exists = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
-        let tables: i64 = connection.query_row(exists, [table], |row| row.get(0))?;
-        if tables == 0 {
+        let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+        let found: Vec<String> = statement
+            .query_map([table], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        if found.is_empty() {
             return Ok(());
         }
+        let has = |wanted: &str| found.iter().any(|column| column == wanted);
+        let way = ways.iter().find(|(column, _)| has(column));
+        let Some((_, way)) = way.filter(|_| columns.iter().all(|column| has(column))) else {
+            // A client of another version: the metrics are worth reading without them.
+            let reason = "the settings of runs are not where they are known to be kept";
+            out.skip(0, reason, format!("{table}({})", found.join(", ")).as_bytes());
+            return Ok(());
+        };
+        let query = &format!("SELECT {}, {} FROM {table} WHERE {way}", columns[0], columns[1]);
         let mut statement = connection.prepare(query)?;
         let mut rows = statement.query([uid])?;
         while let Some(row) = rows.next()? {
