@@ -45,7 +45,11 @@ pub struct Alert {
     pub kind: &'static str,
     /// The highest level it has reached.
     pub severity: Severity,
-    /// Step of the record at which it was raised.
+    /// Step of the record at which it was first said, as a note perhaps. With the kind it
+    /// identifies the alert.
+    pub opened_at_step: u64,
+    /// Step of the record at which it was raised: for what began as a note and became a
+    /// warning, the step of the warning.
     pub raised_at_step: u64,
     /// Earliest step at which the sign was already there.
     pub first_sign_step: u64,
@@ -70,6 +74,7 @@ impl Alert {
         Alert {
             kind,
             severity,
+            opened_at_step: step,
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
@@ -139,7 +144,8 @@ pub struct AlertLog {
 
 impl AlertLog {
     /// Raises an alert, unless one of its kind is open already: that one then
-    /// takes the higher severity and, with it, the newer message. The first projection
+    /// takes the higher severity and, with it, the newer message. A note that becomes a
+    /// warning is raised then: what came before disturbed nobody. The first projection
     /// of a crossing is kept: later ones are no longer a warning ahead.
     pub fn raise(&mut self, alert: Alert) {
         if let Some(open) = self.open_mut(alert.kind) {
@@ -148,6 +154,9 @@ impl AlertLog {
                 open.message.clone_from(&alert.message);
             }
             if alert.severity > open.severity {
+                if open.severity == Severity::Info {
+                    open.raised_at_step = alert.raised_at_step;
+                }
                 open.severity = alert.severity;
                 open.value = alert.value;
                 open.threshold = alert.threshold;

@@ -1,8 +1,9 @@
 //! Scores of the detectors against events whose step is known.
 //!
-//! An event is detected when an alert of a kind that tells of it is raised from ten
-//! logged points before its step to five after; a projected crossing may come at any
-//! time before. An alert counts as false when nothing that a manifest names explains
+//! An event is detected when a warning of a kind that tells of it is raised, or first said
+//! as the note that it then was, from ten logged points before its first visible sign
+//! (which for most is its step) to five after its step; a projected crossing may come at
+//! any time before. An alert counts as false when nothing that a manifest names explains
 //! it: it was over before the first sign of every event of its run, or began after an
 //! event that the run recovered from. After an event without recovery nothing is false.
 
@@ -11,8 +12,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::alert::{Alert, Severity};
+use crate::metric::Quantity;
 
-/// Logged points before the step of an event from which a detection counts.
+/// Logged points before the first sign of an event from which a detection counts.
 pub const POINTS_BEFORE: usize = 10;
 /// Logged points after the step of an event until which a detection counts.
 pub const POINTS_AFTER: usize = 5;
@@ -47,6 +49,22 @@ impl Expected {
         ["stall", "hang", "kill"]
             .iter()
             .any(|word| self.event_type.starts_with(word))
+    }
+
+    /// The quantities that show it, where a log without any of them cannot tell of it;
+    /// such an event is not asked of the log. Empty for what every log shows.
+    pub fn shown_by(&self) -> &'static [Quantity] {
+        use Quantity::{ActivationNorm, AttentionLogit, Elapsed, EvalLoss, LogPartition, StepTime, WallTime};
+        match self.event_type.as_str() {
+            // A pause in the middle; the end in silence is known from elsewhere.
+            event if event.starts_with("stall") => &[WallTime, Elapsed],
+            event if event.starts_with("slow") => &[WallTime, Elapsed, StepTime],
+            event if event.starts_with("attention") => &[AttentionLogit],
+            event if event.starts_with("output_logit") => &[LogPartition],
+            event if event.starts_with("activation") => &[ActivationNorm],
+            "nan_eval" => &[EvalLoss],
+            _ => &[],
+        }
     }
 
     /// True when the run goes on as before afterwards.
@@ -154,7 +172,7 @@ pub fn score(
         if event.is_neutral() {
             continue;
         }
-        outcomes.push(outcome(event, begin, steps, &alerts));
+        outcomes.push(outcome(event, begin, first_sign, steps, &alerts));
     }
     let unexplained = alerts
         .iter()
@@ -176,15 +194,18 @@ pub fn score(
     }
 }
 
-fn outcome(event: &Expected, begin: u64, steps: &[u64], alerts: &[Alert]) -> Outcome {
-    let (from, until) = around(steps, begin, POINTS_BEFORE, POINTS_AFTER);
+fn outcome(event: &Expected, begin: u64, first_sign: u64, steps: &[u64], alerts: &[Alert]) -> Outcome {
+    let from = around(steps, first_sign, POINTS_BEFORE, 0).0;
+    let until = around(steps, begin, 0, POINTS_AFTER).1;
     let hit = alerts.iter().find(|alert| {
         let early = alert
             .projected
             .is_some_and(|projected| projected.made_at_step <= begin);
         event.kinds().contains(&alert.kind)
             && alert.severity >= Severity::Warning
-            && (early || (from..=until).contains(&alert.raised_at_step))
+            && (early
+                || (from..=until).contains(&alert.raised_at_step)
+                || (from..=until).contains(&alert.opened_at_step))
     });
     Outcome {
         event_type: event.event_type.clone(),

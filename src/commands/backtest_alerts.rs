@@ -92,10 +92,10 @@ fn replay(
         .rows()
         .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
         .count();
-    // A pause in the middle leaves no trace in a log without times.
-    if !records.has(Quantity::WallTime) && !records.has(Quantity::Elapsed) {
-        expected.retain(|event| !event.event_type.starts_with("stall"));
-    }
+    expected.retain(|event| {
+        let shown_by = event.shown_by();
+        shown_by.is_empty() || shown_by.iter().any(|quantity| records.has(*quantity))
+    });
     let mut alerts = run.alerts.all().to_vec();
     // A live watcher also notices silence. How long it lasted after the last record only a
     // manifest can tell: a log may have ended, or have been cut off.

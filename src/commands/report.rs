@@ -137,6 +137,7 @@ pub(super) fn warning_json(alert: &Alert) -> Value {
     json!({
         "kind": alert.kind,
         "severity": alert.severity,
+        "opened_at_step": alert.opened_at_step,
         "raised_at_step": alert.raised_at_step,
         "first_sign_step": alert.first_sign_step,
         "cleared_at_step": alert.cleared_at_step,

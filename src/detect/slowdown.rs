@@ -3,6 +3,11 @@
 //! The median of the last 30 step times against the median of the run's own earlier ones.
 //! Noted at twice, a warning at four times: medians pass over evaluations and
 //! checkpoints. Clears below 1.3 times.
+//!
+//! A collapse need not wait for that: six records in a row at four times the usual, each
+//! slower than all but two of the hundred before, are a warning at once. An evaluation, a
+//! checkpoint or a pause makes one or two such records, a busy machine up to five in
+//! healthy runs.
 
 use super::robust::{WINDOW, Window, middle};
 use super::{Context, Detector};
@@ -16,6 +21,10 @@ const HISTORY: usize = 60;
 const NOTED: f64 = 2.0;
 const WARNING: f64 = 4.0;
 const CLEAR: f64 = 1.3;
+/// Slow records in a row that are a collapse.
+const COLLAPSE: usize = 6;
+/// One in so many usual step times may be as long.
+const TOLERATED_ONE_IN: usize = 50;
 /// Records between two looks.
 const LOOK_EVERY: u32 = 10;
 /// Differences of step times below this are of no consequence (seconds).
@@ -30,7 +39,8 @@ pub struct Slowdown {
     recent: Window,
     last: Option<(u64, f64)>,
     since_look: u32,
-    open: bool,
+    /// Records since it was raised, while it is open.
+    open: Option<usize>,
 }
 
 impl Detector for Slowdown {
@@ -57,29 +67,35 @@ impl Detector for Slowdown {
             .then(|| self.recent.last(RECENT).next())
             .flatten();
         self.recent.push(seconds);
-        if let Some(leaving) = leaving.filter(|_| !self.open) {
+        if let Some(leaving) = leaving.filter(|_| self.open.is_none()) {
             self.usual.push(leaving);
         }
         self.since_look += 1;
-        if self.usual.len() < HISTORY || self.since_look < LOOK_EVERY {
+        self.open = self.open.map(|records| records + 1);
+        if self.usual.len() < HISTORY {
+            return;
+        }
+        let (fastest, collapsed) = self.collapse();
+        if !collapsed && self.since_look < LOOK_EVERY {
             return;
         }
         self.since_look = 0;
         // The medians lie between the extremes: most looks end here.
         let longest = self.recent.last(RECENT).fold(0.0, f64::max);
-        if !self.open && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
+        if self.open.is_none() && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
             return;
         }
         let usual = middle(&mut self.usual.last(WINDOW).collect::<Vec<_>>());
-        let now = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
-        if now < CLEAR * usual {
-            self.open = false;
+        let median = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
+        let now = if collapsed { median.max(fastest) } else { median };
+        if now < CLEAR * usual && self.open.is_none_or(|records| records >= RECENT) {
+            self.open = None;
             alerts.clear(KIND, step);
         }
         if now < NOTED * usual || now - usual < LEAST_SECONDS {
             return;
         }
-        self.open = true;
+        self.open.get_or_insert(0);
         let severity = if now > WARNING * usual {
             Severity::Warning
         } else {
@@ -98,5 +114,22 @@ impl Detector for Slowdown {
 
     fn rewound(&mut self, _step: u64) {
         *self = Slowdown::default();
+    }
+}
+
+impl Slowdown {
+    /// The fastest of the last few records, and whether all of them are far too slow.
+    fn collapse(&self) -> (f64, bool) {
+        let fastest = self.recent.last(COLLAPSE).fold(f64::INFINITY, f64::min);
+        // No smaller than the median: most records end here.
+        if fastest < WARNING * self.usual.min() {
+            return (fastest, false);
+        }
+        let mut usual: Vec<f64> = self.usual.last(WINDOW).collect();
+        usual.sort_unstable_by(f64::total_cmp);
+        let at = |index: usize| usual.get(index).copied().unwrap_or(f64::INFINITY);
+        let tolerated = usual.len() / TOLERATED_ONE_IN;
+        let slow = fastest > WARNING * at(usual.len() / 2) && fastest > at(usual.len() - 1 - tolerated);
+        (fastest, slow)
     }
 }
