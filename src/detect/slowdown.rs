@@ -52,6 +52,10 @@ impl Detector for Slowdown {
         let step = row.step();
         let logged = row.value(Quantity::StepTime);
         let clock = row.value(Quantity::Elapsed).or(row.value(Quantity::WallTime));
+        // Other files of the same log are read after it and begin at the beginning again.
+        if clock.is_some() && self.last.is_some_and(|(last_step, _)| step < last_step) {
+            return;
+        }
         let derived = clock.and_then(|time| {
             let (last_step, last_time) = self.last.replace((step, time))?;
             (step > last_step).then(|| (time - last_time) / (step - last_step) as f64)
@@ -131,5 +135,48 @@ impl Slowdown {
         let tolerated = usual.len() / TOLERATED_ONE_IN;
         let slow = fastest > WARNING * at(usual.len() / 2) && fastest > at(usual.len() - 1 - tolerated);
         (fastest, slow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// The slowdowns found with these step times: raised at, and cleared at.
+    fn slowdowns(seconds: impl Fn(u64) -> f64) -> Vec<(u64, Option<u64>)> {
+        let mut detector = Slowdown::default();
+        let mut alerts = AlertLog::default();
+        for step in 0..600 {
+            let mut batch = Records::default();
+            batch.push(step, &[(Quantity::StepTime, seconds(step))]);
+            detector.observe(batch.row(0), &Context::default(), &mut alerts);
+        }
+        let all = alerts.all().iter();
+        all.map(|alert| (alert.raised_at_step, alert.cleared_at_step))
+            .collect()
+    }
+
+    #[test]
+    fn a_collapse_is_found_within_six_records_and_a_hiccup_is_none() {
+        let wobble = |step: u64| 0.1 + 0.01 * (step % 7) as f64;
+        let slow = |from: u64, until: u64| {
+            move |step: u64| {
+                if (from..until).contains(&step) {
+                    0.9
+                } else {
+                    wobble(step)
+                }
+            }
+        };
+        let [(raised, Some(cleared))] = slowdowns(slow(300, 400))[..] else {
+            panic!("{:?}", slowdowns(slow(300, 400)));
+        };
+        assert_eq!(raised, 305);
+        assert!((410..450).contains(&cleared), "{cleared}");
+        assert_eq!(slowdowns(slow(300, 304)), []);
+        // Every eighth record evaluates.
+        let evaluates = |step: u64| if step % 8 == 0 { 2.0 } else { wobble(step) };
+        assert_eq!(slowdowns(evaluates), []);
     }
 }
