@@ -62,6 +62,8 @@ pub struct Alert {
     /// Where the signal is projected to pass the threshold that matters, for signals
     /// that grow towards one.
     pub projected: Option<Projection>,
+    /// Step of the record that passed the threshold of which such a projection speaks.
+    pub crossed_at_step: Option<u64>,
     /// A full sentence with the numbers.
     pub message: String,
     /// What to do about it.
@@ -81,6 +83,7 @@ impl Alert {
             value: f64::NAN,
             threshold: f64::NAN,
             projected: None,
+            crossed_at_step: None,
             message: String::new(),
             remedy: "",
         }
@@ -104,6 +107,13 @@ impl Alert {
     #[must_use]
     pub fn foresees(mut self, projected: Option<Projection>) -> Alert {
         self.projected = projected;
+        self
+    }
+
+    /// The signal has passed the threshold with this record, or not yet.
+    #[must_use]
+    pub fn crosses(mut self, crosses: bool) -> Alert {
+        self.crossed_at_step = crosses.then_some(self.raised_at_step);
         self
     }
 
@@ -153,6 +163,7 @@ impl AlertLog {
                 open.projected = alert.projected;
                 open.message.clone_from(&alert.message);
             }
+            open.crossed_at_step = open.crossed_at_step.or(alert.crossed_at_step);
             if alert.severity > open.severity {
                 if open.severity == Severity::Info {
                     open.raised_at_step = alert.raised_at_step;

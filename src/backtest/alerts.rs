@@ -8,6 +8,7 @@
 //! event that the run recovered from. After an event without recovery nothing is false.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -134,6 +135,8 @@ pub struct Outcome {
 pub struct RunScore {
     /// Identifier of the run.
     pub id: String,
+    /// Its file.
+    pub path: PathBuf,
     /// Logged points: records with a loss.
     pub points: usize,
     /// The alerts, oldest first.
@@ -186,6 +189,7 @@ pub fn score(
         .collect();
     RunScore {
         id,
+        path: PathBuf::new(),
         points,
         alerts,
         unexplained,
@@ -279,6 +283,66 @@ pub fn totals(runs: &[RunScore]) -> BTreeMap<String, Totals> {
         }
     }
     totals
+}
+
+/// Least lead of a projection that leaves time to act, in steps, or as a share of the run so far.
+const LEAD_STEPS: u64 = 100;
+const LEAD_SHARE: f64 = 0.05;
+
+/// How signals that grew past the threshold that matters were foreseen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Crossings {
+    /// Crossings of a threshold.
+    pub crossed: usize,
+    /// Of these, with a projection made before.
+    pub foreseen: usize,
+    /// Of these, at least 100 steps or 5% of the run so far ahead.
+    pub in_time: usize,
+    /// Of the foreseen ones, inside the interval of the projection.
+    pub covered: usize,
+    /// Median of the steps between projection and crossing, where foreseen.
+    pub median_lead_steps: Option<u64>,
+    /// The same as a share of the steps before the crossing.
+    pub median_lead_share: Option<f64>,
+    /// Projections of a crossing that has not happened by the end of the log.
+    pub not_crossed: usize,
+}
+
+/// Adds the crossings up, by kind of alert and in all; kinds without any are left out.
+pub fn crossings(runs: &[RunScore]) -> BTreeMap<&'static str, Crossings> {
+    let mut found: BTreeMap<&'static str, (Crossings, Vec<u64>, Vec<f64>)> = BTreeMap::new();
+    for alert in runs.iter().flat_map(|run| &run.alerts) {
+        if alert.projected.is_none() && alert.crossed_at_step.is_none() {
+            continue;
+        }
+        for name in ["all", alert.kind] {
+            let (sum, leads, shares) = found.entry(name).or_default();
+            let Some(at) = alert.crossed_at_step else {
+                sum.not_crossed += 1;
+                continue;
+            };
+            sum.crossed += 1;
+            let Some(projected) = alert.projected.filter(|projected| projected.made_at_step < at) else {
+                continue;
+            };
+            let lead = at - projected.made_at_step;
+            let share = lead as f64 / at as f64;
+            let latest = projected.latest.unwrap_or(u64::MAX);
+            sum.foreseen += 1;
+            sum.in_time += usize::from(lead >= LEAD_STEPS || share >= LEAD_SHARE);
+            sum.covered += usize::from((projected.earliest..=latest).contains(&at));
+            leads.push(lead);
+            shares.push(share);
+        }
+    }
+    let with_medians = |(name, (mut sum, mut leads, mut shares)): (_, (Crossings, Vec<u64>, Vec<f64>))| {
+        leads.sort_unstable();
+        shares.sort_unstable_by(f64::total_cmp);
+        sum.median_lead_steps = leads.get(leads.len() / 2).copied();
+        sum.median_lead_share = shares.get(shares.len() / 2).copied();
+        (name, sum)
+    };
+    found.into_iter().map(with_medians).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::alert::Severity;
-use crate::backtest::alerts::{Expected, RunScore, Totals, score, totals};
+use crate::backtest::alerts::{Expected, RunScore, Totals, crossings, score, totals};
 use crate::cli;
 use crate::engine::Options;
 use crate::format::Records;
@@ -143,13 +143,15 @@ fn compare(run: &Run, log: &Log, mut expected: Vec<Expected>) -> RunScore {
     if expected.iter().any(ends_in_silence) {
         alerts.extend(crate::engine::silent_end(run));
     }
-    score(
+    let mut scored = score(
         printable(&run.identity.id),
         &log.steps,
         log.points,
         alerts,
         expected,
-    )
+    );
+    scored.path.clone_from(&run.identity.path);
+    scored
 }
 
 /// The events of a MANIFEST.tsv, by file.
@@ -282,6 +284,36 @@ pub fn table(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "Precision of critical alerts: {precision:.3}")?;
         }
     }
+    let crossings = crossings(&backtest.runs);
+    if !crossings.is_empty() {
+        writeln!(
+            out,
+            "\n{:<36} {:>7} {:>9} {:>8} {:>8} {:>12} {:>11} {:>12}",
+            "growth past the threshold",
+            "crossed",
+            "foreseen",
+            "in time",
+            "covered",
+            "median lead",
+            "of the run",
+            "not crossed"
+        )?;
+    }
+    for (name, sum) in &crossings {
+        let percent = |share: f64| format!("{:.0}%", 100.0 * share);
+        writeln!(
+            out,
+            "{name:<36} {:>7} {:>9} {:>8} {:>8} {:>12} {:>11} {:>12}",
+            sum.crossed,
+            sum.foreseen,
+            sum.in_time,
+            sum.covered,
+            sum.median_lead_steps
+                .map_or_else(|| "-".to_owned(), |steps| format!("{steps} steps")),
+            sum.median_lead_share.map_or_else(|| "-".to_owned(), percent),
+            sum.not_crossed,
+        )?;
+    }
     // A folder of runs holds many files that are no logs: a few of each kind are enough.
     let mut reasons: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
     for (path, reason) in &backtest.left_out {
@@ -323,6 +355,7 @@ pub fn json(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
         "schema_version": SCHEMA_VERSION,
         "runs": runs,
         "totals": totals,
+        "crossings": crossings(&backtest.runs),
         "critical_precision": totals.get("all").and_then(precision),
         "left_out": backtest
             .left_out
@@ -352,6 +385,7 @@ fn run_json(run: &RunScore) -> Value {
         .collect();
     json!({
         "id": run.id,
+        "path": run.path,
         "points": run.points,
         "alerts": alerts,
         "expected": run.outcomes,

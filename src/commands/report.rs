@@ -144,6 +144,7 @@ pub(super) fn warning_json(alert: &Alert) -> Value {
         "value": finite(alert.value),
         "threshold": finite(alert.threshold),
         "projected": alert.projected,
+        "crossed_at_step": alert.crossed_at_step,
         "message": alert.message,
         "remedy": alert.remedy,
     })

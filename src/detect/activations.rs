@@ -76,7 +76,11 @@ impl Detector for Activations {
             alerts.clear(KIND, step);
         }
         self.since_look += 1;
-        if value < NOTED * level || self.since_look < LOOK_EVERY {
+        let crosses = value >= threshold
+            && alerts
+                .open(KIND)
+                .is_none_or(|open| open.crossed_at_step.is_none());
+        if value < NOTED * level || (self.since_look < LOOK_EVERY && !crosses) {
             return;
         }
         self.since_look = 0;
@@ -102,6 +106,7 @@ impl Detector for Activations {
             Alert::at(step, KIND, severity)
                 .value(value, threshold)
                 .foresees(projected)
+                .crosses(value >= threshold)
                 .says(message, REMEDY),
         );
     }

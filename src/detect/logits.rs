@@ -156,6 +156,7 @@ impl Logits {
                 .since(self.attention.front().map_or(step, |(first, _)| *first as u64))
                 .value(logit, level)
                 .foresees(near)
+                .crosses(logit >= DIVERGED)
                 .says(message, ATTENTION_REMEDY),
         );
     }
@@ -178,7 +179,11 @@ impl Logits {
             alerts.clear(OUTPUT, step);
         }
         self.since_output_look += 1;
-        if log_z.abs() < WORTH_A_FORECAST * limit || self.since_output_look < LOOK_EVERY {
+        let crosses = drifted
+            && alerts
+                .open(OUTPUT)
+                .is_none_or(|open| open.crossed_at_step.is_none());
+        if log_z.abs() < WORTH_A_FORECAST * limit || (self.since_output_look < LOOK_EVERY && !crosses) {
             return;
         }
         self.since_output_look = 0;
@@ -205,6 +210,7 @@ impl Logits {
                 .since(self.output.front().map_or(step, |(first, _)| *first as u64))
                 .value(log_z, limit)
                 .foresees(projected)
+                .crosses(drifted)
                 .says(message, OUTPUT_REMEDY),
         );
     }
