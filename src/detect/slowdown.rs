@@ -176,7 +176,7 @@ mod tests {
         assert!((410..450).contains(&cleared), "{cleared}");
         assert_eq!(slowdowns(slow(300, 304)), []);
         // Every eighth record evaluates.
-        let evaluates = |step: u64| if step % 8 == 0 { 2.0 } else { wobble(step) };
+        let evaluates = |step: u64| if step.is_multiple_of(8) { 2.0 } else { wobble(step) };
         assert_eq!(slowdowns(evaluates), []);
     }
 }
