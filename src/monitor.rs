@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::engine::{Engine, FitDone, FitJob, Options};
 use crate::snapshot::Snapshot;
+use crate::source::SourceEvent;
 use crate::source::reader::{self, Message, Outlet, ReaderOptions, now};
 use crate::source::watch::Watch;
 
@@ -97,26 +98,39 @@ impl Drop for Monitor {
 /// # Errors
 /// When the system cannot start a thread.
 pub fn read_once(reading: ReaderOptions, options: Options) -> std::io::Result<Engine> {
-    let (messages, inbox) = sync_channel(WAITING_BATCHES);
     let roots = reading.roots.clone();
-    let reading = ReaderOptions {
-        follow: false,
-        ..reading
-    };
-    spawn_reader(reading, Watch::new(), messages, Arc::new(AtomicBool::new(false)))?;
-    let mut engine = Engine::new(learn(options, &roots)?);
-    for message in inbox {
-        match message {
-            Message::Source(event) => engine.apply(event, now()),
-            Message::Fit(done) => engine.finish(*done, now()),
-            Message::Stop => break,
-        }
-    }
+    let mut engine = read_without_fits(reading, learn(options, &roots)?, |_| {})?;
     // First every run by itself; then again those whose siblings have something to say.
     for _ in 0..2 {
         let jobs: Vec<FitJob> = std::iter::from_fn(|| engine.next_job(f64::INFINITY)).collect();
         for done in fit_all(jobs) {
             engine.finish(done, now());
+        }
+    }
+    Ok(engine)
+}
+
+/// Reads everything once, makes no fits, and returns the engine. `look` sees each event
+/// before the engine does.
+///
+/// # Errors
+/// When the system cannot start a thread.
+pub fn read_without_fits(
+    reading: ReaderOptions,
+    options: Options,
+    mut look: impl FnMut(&SourceEvent),
+) -> std::io::Result<Engine> {
+    let (messages, inbox) = sync_channel(WAITING_BATCHES);
+    let reading = ReaderOptions {
+        follow: false,
+        ..reading
+    };
+    spawn_reader(reading, Watch::new(), messages, Arc::new(AtomicBool::new(false)))?;
+    let mut engine = Engine::new(options);
+    for message in inbox {
+        if let Message::Source(event) = message {
+            look(&event);
+            engine.apply(event, now());
         }
     }
     Ok(engine)

@@ -144,7 +144,7 @@ fn recall(app: &mut App, snapshot: &Snapshot, notifier: &Notifier) {
         for alert in run.open_alerts() {
             if notifier.was_acknowledged(run, alert) && !app.is_muted(run, alert) {
                 app.acknowledged
-                    .insert((run.id.clone(), alert.kind, alert.raised_at_step));
+                    .insert((run.id.clone(), alert.kind, alert.opened_at_step));
             }
         }
     }

@@ -19,8 +19,9 @@ pub struct Key {
     pub path: PathBuf,
     /// Kind of the alert.
     pub kind: String,
-    /// Step at which it was raised.
-    pub raised_at_step: u64,
+    /// Step at which it was first said.
+    #[serde(alias = "raised_at_step")]
+    pub opened_at_step: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -134,7 +135,7 @@ mod tests {
         let key = |step| Key {
             path: PathBuf::from("/runs/a.csv"),
             kind: "loss_spike".to_owned(),
-            raised_at_step: step,
+            opened_at_step: step,
         };
         let mut history = History::open(&path).unwrap();
         history.remember(key(7), Severity::Warning, false);

@@ -45,7 +45,11 @@ pub struct Alert {
     pub kind: &'static str,
     /// The highest level it has reached.
     pub severity: Severity,
-    /// Step of the record at which it was raised.
+    /// Step of the record at which it was first said, as a note perhaps. With the kind it
+    /// identifies the alert.
+    pub opened_at_step: u64,
+    /// Step of the record at which it was raised: for what began as a note and became a
+    /// warning, the step of the warning.
     pub raised_at_step: u64,
     /// Earliest step at which the sign was already there.
     pub first_sign_step: u64,
@@ -58,6 +62,8 @@ pub struct Alert {
     /// Where the signal is projected to pass the threshold that matters, for signals
     /// that grow towards one.
     pub projected: Option<Projection>,
+    /// Step of the record that passed the threshold of which such a projection speaks.
+    pub crossed_at_step: Option<u64>,
     /// A full sentence with the numbers.
     pub message: String,
     /// What to do about it.
@@ -70,12 +76,14 @@ impl Alert {
         Alert {
             kind,
             severity,
+            opened_at_step: step,
             raised_at_step: step,
             first_sign_step: step,
             cleared_at_step: None,
             value: f64::NAN,
             threshold: f64::NAN,
             projected: None,
+            crossed_at_step: None,
             message: String::new(),
             remedy: "",
         }
@@ -99,6 +107,13 @@ impl Alert {
     #[must_use]
     pub fn foresees(mut self, projected: Option<Projection>) -> Alert {
         self.projected = projected;
+        self
+    }
+
+    /// The signal has passed the threshold with this record, or not yet.
+    #[must_use]
+    pub fn crosses(mut self, crosses: bool) -> Alert {
+        self.crossed_at_step = crosses.then_some(self.raised_at_step);
         self
     }
 
@@ -139,7 +154,8 @@ pub struct AlertLog {
 
 impl AlertLog {
     /// Raises an alert, unless one of its kind is open already: that one then
-    /// takes the higher severity and, with it, the newer message. The first projection
+    /// takes the higher severity and, with it, the newer message. A note that becomes a
+    /// warning is raised then: what came before disturbed nobody. The first projection
     /// of a crossing is kept: later ones are no longer a warning ahead.
     pub fn raise(&mut self, alert: Alert) {
         if let Some(open) = self.open_mut(alert.kind) {
@@ -147,7 +163,11 @@ impl AlertLog {
                 open.projected = alert.projected;
                 open.message.clone_from(&alert.message);
             }
+            open.crossed_at_step = open.crossed_at_step.or(alert.crossed_at_step);
             if alert.severity > open.severity {
+                if open.severity == Severity::Info {
+                    open.raised_at_step = alert.raised_at_step;
+                }
                 open.severity = alert.severity;
                 open.value = alert.value;
                 open.threshold = alert.threshold;

@@ -115,7 +115,7 @@ fn key(run: &RunView, alert: &Alert) -> Key {
     Key {
         path: std::path::absolute(&run.path).unwrap_or_else(|_| run.path.clone()),
         kind: alert.kind.to_owned(),
-        raised_at_step: alert.raised_at_step,
+        opened_at_step: alert.opened_at_step,
     }
 }
 

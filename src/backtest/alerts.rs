@@ -1,18 +1,21 @@
 //! Scores of the detectors against events whose step is known.
 //!
-//! An event is detected when an alert of a kind that tells of it is raised from ten
-//! logged points before its step to five after; a projected crossing may come at any
-//! time before. An alert counts as false when nothing that a manifest names explains
+//! An event is detected when a warning of a kind that tells of it is raised, or first said
+//! as the note that it then was, from ten logged points before its first visible sign
+//! (which for most is its step) to five after its step; a projected crossing may come at
+//! any time before. An alert counts as false when nothing that a manifest names explains
 //! it: it was over before the first sign of every event of its run, or began after an
 //! event that the run recovered from. After an event without recovery nothing is false.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::alert::{Alert, Severity};
+use crate::metric::Quantity;
 
-/// Logged points before the step of an event from which a detection counts.
+/// Logged points before the first sign of an event from which a detection counts.
 pub const POINTS_BEFORE: usize = 10;
 /// Logged points after the step of an event until which a detection counts.
 pub const POINTS_AFTER: usize = 5;
@@ -47,6 +50,22 @@ impl Expected {
         ["stall", "hang", "kill"]
             .iter()
             .any(|word| self.event_type.starts_with(word))
+    }
+
+    /// The quantities that show it, where a log without any of them cannot tell of it;
+    /// such an event is not asked of the log. Empty for what every log shows.
+    pub fn shown_by(&self) -> &'static [Quantity] {
+        use Quantity::{ActivationNorm, AttentionLogit, Elapsed, EvalLoss, LogPartition, StepTime, WallTime};
+        match self.event_type.as_str() {
+            // A pause in the middle; the end in silence is known from elsewhere.
+            event if event.starts_with("stall") => &[WallTime, Elapsed],
+            event if event.starts_with("slow") => &[WallTime, Elapsed, StepTime],
+            event if event.starts_with("attention") => &[AttentionLogit],
+            event if event.starts_with("output_logit") => &[LogPartition],
+            event if event.starts_with("activation") => &[ActivationNorm],
+            "nan_eval" => &[EvalLoss],
+            _ => &[],
+        }
     }
 
     /// True when the run goes on as before afterwards.
@@ -116,6 +135,8 @@ pub struct Outcome {
 pub struct RunScore {
     /// Identifier of the run.
     pub id: String,
+    /// Its file.
+    pub path: PathBuf,
     /// Logged points: records with a loss.
     pub points: usize,
     /// The alerts, oldest first.
@@ -154,7 +175,7 @@ pub fn score(
         if event.is_neutral() {
             continue;
         }
-        outcomes.push(outcome(event, begin, steps, &alerts));
+        outcomes.push(outcome(event, begin, first_sign, steps, &alerts));
     }
     let unexplained = alerts
         .iter()
@@ -168,6 +189,7 @@ pub fn score(
         .collect();
     RunScore {
         id,
+        path: PathBuf::new(),
         points,
         alerts,
         unexplained,
@@ -176,15 +198,18 @@ pub fn score(
     }
 }
 
-fn outcome(event: &Expected, begin: u64, steps: &[u64], alerts: &[Alert]) -> Outcome {
-    let (from, until) = around(steps, begin, POINTS_BEFORE, POINTS_AFTER);
+fn outcome(event: &Expected, begin: u64, first_sign: u64, steps: &[u64], alerts: &[Alert]) -> Outcome {
+    let from = around(steps, first_sign, POINTS_BEFORE, 0).0;
+    let until = around(steps, begin, 0, POINTS_AFTER).1;
     let hit = alerts.iter().find(|alert| {
         let early = alert
             .projected
             .is_some_and(|projected| projected.made_at_step <= begin);
         event.kinds().contains(&alert.kind)
             && alert.severity >= Severity::Warning
-            && (early || (from..=until).contains(&alert.raised_at_step))
+            && (early
+                || (from..=until).contains(&alert.raised_at_step)
+                || (from..=until).contains(&alert.opened_at_step))
     });
     Outcome {
         event_type: event.event_type.clone(),
@@ -258,6 +283,66 @@ pub fn totals(runs: &[RunScore]) -> BTreeMap<String, Totals> {
         }
     }
     totals
+}
+
+/// Least lead of a projection that leaves time to act, in steps, or as a share of the run so far.
+const LEAD_STEPS: u64 = 100;
+const LEAD_SHARE: f64 = 0.05;
+
+/// How signals that grew past the threshold that matters were foreseen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Crossings {
+    /// Crossings of a threshold.
+    pub crossed: usize,
+    /// Of these, with a projection made before.
+    pub foreseen: usize,
+    /// Of these, at least 100 steps or 5% of the run so far ahead.
+    pub in_time: usize,
+    /// Of the foreseen ones, inside the interval of the projection.
+    pub covered: usize,
+    /// Median of the steps between projection and crossing, where foreseen.
+    pub median_lead_steps: Option<u64>,
+    /// The same as a share of the steps before the crossing.
+    pub median_lead_share: Option<f64>,
+    /// Projections of a crossing that has not happened by the end of the log.
+    pub not_crossed: usize,
+}
+
+/// Adds the crossings up, by kind of alert and in all; kinds without any are left out.
+pub fn crossings(runs: &[RunScore]) -> BTreeMap<&'static str, Crossings> {
+    let mut found: BTreeMap<&'static str, (Crossings, Vec<u64>, Vec<f64>)> = BTreeMap::new();
+    for alert in runs.iter().flat_map(|run| &run.alerts) {
+        if alert.projected.is_none() && alert.crossed_at_step.is_none() {
+            continue;
+        }
+        for name in ["all", alert.kind] {
+            let (sum, leads, shares) = found.entry(name).or_default();
+            let Some(at) = alert.crossed_at_step else {
+                sum.not_crossed += 1;
+                continue;
+            };
+            sum.crossed += 1;
+            let Some(projected) = alert.projected.filter(|projected| projected.made_at_step < at) else {
+                continue;
+            };
+            let lead = at - projected.made_at_step;
+            let share = lead as f64 / at as f64;
+            let latest = projected.latest.unwrap_or(u64::MAX);
+            sum.foreseen += 1;
+            sum.in_time += usize::from(lead >= LEAD_STEPS || share >= LEAD_SHARE);
+            sum.covered += usize::from((projected.earliest..=latest).contains(&at));
+            leads.push(lead);
+            shares.push(share);
+        }
+    }
+    let with_medians = |(name, (mut sum, mut leads, mut shares)): (_, (Crossings, Vec<u64>, Vec<f64>))| {
+        leads.sort_unstable();
+        shares.sort_unstable_by(f64::total_cmp);
+        sum.median_lead_steps = leads.get(leads.len() / 2).copied();
+        sum.median_lead_share = shares.get(shares.len() / 2).copied();
+        (name, sum)
+    };
+    found.into_iter().map(with_medians).collect()
 }
 
 #[cfg(test)]

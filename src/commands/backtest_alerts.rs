@@ -4,18 +4,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::alert::Severity;
-use crate::backtest::alerts::{Expected, RunScore, Totals, score, totals};
+use crate::backtest::alerts::{Expected, RunScore, Totals, crossings, score, totals};
 use crate::cli;
-use crate::detect::thresholds::Thresholds;
-use crate::format::read_all;
-use crate::metric::{Names, Quantity};
-use crate::run::{Identity, Run};
-use crate::source::discover::discover;
+use crate::engine::Options;
+use crate::format::Records;
+use crate::metric::Quantity;
+use crate::monitor::read_without_fits;
+use crate::run::Run;
+use crate::source::{FileKey, SourceEvent};
 use crate::text::printable;
 
 use super::report::SCHEMA_VERSION;
@@ -41,61 +43,97 @@ impl AlertBacktest {
     }
 }
 
-/// Reads the runs and takes their alerts.
-///
-/// # Errors
-/// When the manifest or the configuration cannot be read.
-pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
-    let expected = settings.expect.as_deref().map(Manifest::read).transpose()?;
-    let found = discover(&settings.source.reader(false).roots);
-    let mut backtest = AlertBacktest {
-        runs: Vec::new(),
-        left_out: found.problems,
-    };
-    let names = settings.source.names();
-    let thresholds = settings.source.config()?.alerts.thresholds;
-    for candidate in found.candidates {
-        let events = expected
-            .as_ref()
-            .map(|manifest| manifest.of(&candidate.path))
-            .unwrap_or_default();
-        match replay(&candidate.path, candidate.id, &names, thresholds, events) {
-            Ok(run) => backtest.runs.push(run),
-            Err(reason) => backtest.left_out.push((candidate.path, reason)),
-        }
-    }
-    Ok(backtest)
+/// What the records of one log hold, besides what the run keeps of them.
+#[derive(Default)]
+struct Log {
+    /// Their steps, in order.
+    steps: Vec<u64>,
+    /// Records with a loss.
+    points: usize,
+    /// Quantities that occur.
+    has: [bool; Quantity::COUNT],
+    /// The files, as the log went on in others.
+    paths: Vec<PathBuf>,
 }
 
-/// The alerts of one finished log, as a live watcher would have raised them.
-fn replay(
-    path: &Path,
-    id: String,
-    names: &Names,
-    thresholds: Thresholds,
-    mut expected: Vec<Expected>,
-) -> Result<RunScore, String> {
-    let content = std::fs::read(path).map_err(|error| error.to_string())?;
-    let whole = read_all(&content, names)?;
-    let records = &whole.decoded.records;
-    if records.is_empty() {
-        return Err("it has no records".to_owned());
+impl Log {
+    fn take(&mut self, records: &Records) {
+        self.steps.extend_from_slice(records.steps());
+        for row in records.rows() {
+            self.points += usize::from(row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss));
+        }
+        for quantity in Quantity::ALL {
+            self.has[quantity.index()] |= records.has(quantity);
+        }
     }
-    let mut run = Run::new(Identity {
-        id: printable(&id),
-        path: path.to_owned(),
-        format: whole.format,
+}
+
+/// Reads the runs as a live watcher would, and takes their alerts.
+///
+/// # Errors
+/// When the manifest or the configuration cannot be read, or the system cannot start a thread.
+pub fn run(settings: &cli::Backtest) -> Result<AlertBacktest> {
+    let expected = settings.expect.as_deref().map(Manifest::read).transpose()?;
+    let config = settings.source.config()?;
+    let mut reading = settings.source.reader(false);
+    reading.grouping = config.grouping.clone();
+    let options = Options {
+        names: settings.source.names(),
+        config: Arc::new(config),
+        ..Options::default()
+    };
+    let mut logs: BTreeMap<FileKey, Log> = BTreeMap::new();
+    let mut left_out: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut engine = read_without_fits(reading, options, |event| match event {
+        SourceEvent::Found { key, identity } => {
+            let paths = &mut logs.entry(*key).or_default().paths;
+            if !paths.contains(&identity.path) {
+                paths.push(identity.path.clone());
+            }
+        }
+        SourceEvent::Records { key, decoded, .. } => logs.entry(*key).or_default().take(&decoded.records),
+        SourceEvent::Reread { key } => {
+            let log = logs.entry(*key).or_default();
+            *log = Log {
+                paths: std::mem::take(&mut log.paths),
+                ..Log::default()
+            };
+        }
+        SourceEvent::Problem { path, message } => {
+            left_out.insert(path.clone(), message.clone());
+        }
+        SourceEvent::Solved { path } => {
+            left_out.remove(path);
+        }
+        _ => {}
+    })?;
+    let mut runs = Vec::new();
+    for (key, run, stands_for_its_run) in engine.logs() {
+        let Some(log) = logs.get(&key).filter(|log| !log.steps.is_empty()) else {
+            continue;
+        };
+        let (events, named) = expected
+            .as_ref()
+            .and_then(|manifest| log.paths.iter().find_map(|path| manifest.of(path)))
+            .unwrap_or_default();
+        // What is said of a folder is said of the run in it, not of each of its logs.
+        if stands_for_its_run || named {
+            runs.push(compare(run, log, events));
+        }
+    }
+    runs.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(AlertBacktest {
+        runs,
+        left_out: left_out.into_iter().collect(),
     })
-    .with(thresholds);
-    run.apply(&whole.decoded);
-    let points = records
-        .rows()
-        .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
-        .count();
-    // A pause in the middle leaves no trace in a log without times.
-    if !records.has(Quantity::WallTime) && !records.has(Quantity::Elapsed) {
-        expected.retain(|event| !event.event_type.starts_with("stall"));
-    }
+}
+
+/// The alerts of one finished log against what is known of it.
+fn compare(run: &Run, log: &Log, mut expected: Vec<Expected>) -> RunScore {
+    expected.retain(|event| {
+        let shown_by = event.shown_by();
+        shown_by.is_empty() || shown_by.iter().any(|quantity| log.has[quantity.index()])
+    });
     let mut alerts = run.alerts.all().to_vec();
     // A live watcher also notices silence. How long it lasted after the last record only a
     // manifest can tell: a log may have ended, or have been cut off.
@@ -103,9 +141,17 @@ fn replay(
         event.is_a_silence() && event.begin_step.is_some_and(|begin| begin >= run.last_step())
     };
     if expected.iter().any(ends_in_silence) {
-        alerts.extend(crate::engine::silent_end(&run));
+        alerts.extend(crate::engine::silent_end(run));
     }
-    Ok(score(printable(&id), records.steps(), points, alerts, expected))
+    let mut scored = score(
+        printable(&run.identity.id),
+        &log.steps,
+        log.points,
+        alerts,
+        expected,
+    );
+    scored.path.clone_from(&run.identity.path);
+    scored
 }
 
 /// The events of a MANIFEST.tsv, by file.
@@ -153,12 +199,12 @@ impl Manifest {
         })
     }
 
-    /// What it says of a file: named from its own folder, by the end of the path, or by a
-    /// folder on the way to it.
-    fn of(&self, path: &Path) -> Vec<Expected> {
+    /// What it says of a file, and whether it names the very file: from its own folder or by
+    /// the end of the path. Otherwise it may name a folder on the way to it.
+    fn of(&self, path: &Path) -> Option<(Vec<Expected>, bool)> {
         let inside = path.strip_prefix(&self.folder).ok();
         if let Some(events) = inside.and_then(|inside| self.events.get(inside)) {
-            return events.clone();
+            return Some((events.clone(), true));
         }
         let parts: Vec<_> = path.components().collect();
         let names = |name: &Path| {
@@ -169,8 +215,7 @@ impl Manifest {
         let named = self.events.iter().filter(|(name, _)| names(name));
         named
             .max_by_key(|(name, _)| name.components().count())
-            .map(|(_, events)| events.clone())
-            .unwrap_or_default()
+            .map(|(name, events)| (events.clone(), path.ends_with(name)))
     }
 }
 
@@ -239,6 +284,36 @@ pub fn table(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "Precision of critical alerts: {precision:.3}")?;
         }
     }
+    let crossings = crossings(&backtest.runs);
+    if !crossings.is_empty() {
+        writeln!(
+            out,
+            "\n{:<36} {:>7} {:>9} {:>8} {:>8} {:>12} {:>11} {:>12}",
+            "growth past the threshold",
+            "crossed",
+            "foreseen",
+            "in time",
+            "covered",
+            "median lead",
+            "of the run",
+            "not crossed"
+        )?;
+    }
+    for (name, sum) in &crossings {
+        let percent = |share: f64| format!("{:.0}%", 100.0 * share);
+        writeln!(
+            out,
+            "{name:<36} {:>7} {:>9} {:>8} {:>8} {:>12} {:>11} {:>12}",
+            sum.crossed,
+            sum.foreseen,
+            sum.in_time,
+            sum.covered,
+            sum.median_lead_steps
+                .map_or_else(|| "-".to_owned(), |steps| format!("{steps} steps")),
+            sum.median_lead_share.map_or_else(|| "-".to_owned(), percent),
+            sum.not_crossed,
+        )?;
+    }
     // A folder of runs holds many files that are no logs: a few of each kind are enough.
     let mut reasons: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
     for (path, reason) in &backtest.left_out {
@@ -280,6 +355,7 @@ pub fn json(backtest: &AlertBacktest, out: &mut impl Write) -> io::Result<()> {
         "schema_version": SCHEMA_VERSION,
         "runs": runs,
         "totals": totals,
+        "crossings": crossings(&backtest.runs),
         "critical_precision": totals.get("all").and_then(precision),
         "left_out": backtest
             .left_out
@@ -309,6 +385,7 @@ fn run_json(run: &RunScore) -> Value {
         .collect();
     json!({
         "id": run.id,
+        "path": run.path,
         "points": run.points,
         "alerts": alerts,
         "expected": run.outcomes,

@@ -137,12 +137,14 @@ pub(super) fn warning_json(alert: &Alert) -> Value {
     json!({
         "kind": alert.kind,
         "severity": alert.severity,
+        "opened_at_step": alert.opened_at_step,
         "raised_at_step": alert.raised_at_step,
         "first_sign_step": alert.first_sign_step,
         "cleared_at_step": alert.cleared_at_step,
         "value": finite(alert.value),
         "threshold": finite(alert.threshold),
         "projected": alert.projected,
+        "crossed_at_step": alert.crossed_at_step,
         "message": alert.message,
         "remedy": alert.remedy,
     })

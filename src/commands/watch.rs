@@ -89,7 +89,7 @@ impl Told {
         }
         for alert in &run.alerts {
             let now_told = (alert.severity, alert.cleared_at_step.is_some());
-            let before = self.alerts.insert((alert.kind, alert.raised_at_step), now_told);
+            let before = self.alerts.insert((alert.kind, alert.opened_at_step), now_told);
             if before == Some(now_told) {
                 continue;
             }

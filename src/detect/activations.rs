@@ -4,14 +4,15 @@
 //! 1,000 (Rybakov et al., arXiv 2410.16682), and OPT-175B called a checkpoint healthy only
 //! with a falling activation norm. But norms also grow in healthy runs, slowly and towards a
 //! limit (up to 28 times, in one that we trained ourselves at a high rate). So what counts is
-//! exponential growth: the level of the records 50 to 100 is where the run settled; noted
+//! exponential growth: the level of the records 50 to 100 after the learning rate has stopped
+//! to rise, where it is logged, is where the run settled; noted
 //! when [`NOTED`] times that and projected to pass [`GROWN`] times within the run, a warning
 //! when it passes. Clears below 70% of what is noted for 50 records. Logged values are the
 //! largest, a norm or a root mean square: the ratio is the same.
 
 use std::collections::VecDeque;
 
-use super::logits::{foresee, remember};
+use super::crossing::{foresee, remember};
 use super::robust::middle;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -36,6 +37,7 @@ const REMEDY: &str = "Activations grow without a limit: lower the learning rate,
 /// The detector.
 #[derive(Debug, Default)]
 pub struct Activations {
+    peak_rate: f64,
     early: Vec<f64>,
     level: Option<f64>,
     points: VecDeque<(f64, f64)>,
@@ -45,10 +47,18 @@ pub struct Activations {
 
 impl Detector for Activations {
     fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::ActivationNorm]
+        &[Quantity::ActivationNorm, Quantity::LearningRate]
     }
 
     fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+        // While the model warms up, nothing has settled.
+        if let Some(rate) = row
+            .value(Quantity::LearningRate)
+            .filter(|rate| *rate > self.peak_rate)
+        {
+            self.peak_rate = rate;
+            self.early.clear();
+        }
         let value = row
             .value(Quantity::ActivationNorm)
             .filter(|value| value.is_finite() && *value > 0.0);
@@ -76,7 +86,11 @@ impl Detector for Activations {
             alerts.clear(KIND, step);
         }
         self.since_look += 1;
-        if value < NOTED * level || self.since_look < LOOK_EVERY {
+        let crosses = value >= threshold
+            && alerts
+                .open(KIND)
+                .is_none_or(|open| open.crossed_at_step.is_none());
+        if value < NOTED * level || (self.since_look < LOOK_EVERY && !crosses) {
             return;
         }
         self.since_look = 0;
@@ -102,6 +116,7 @@ impl Detector for Activations {
             Alert::at(step, KIND, severity)
                 .value(value, threshold)
                 .foresees(projected)
+                .crosses(value >= threshold)
                 .says(message, REMEDY),
         );
     }

@@ -50,13 +50,17 @@ impl Detector for LateRecord {
             return;
         };
         let step = row.step();
+        // Other files of the same log are read after it and begin at the beginning again.
+        if self.last.is_some_and(|(last_step, _)| step < last_step) {
+            return;
+        }
         let Some((last_step, last_time)) = self.last.replace((step, time)) else {
             return;
         };
         let evaluated = std::mem::replace(&mut self.evaluated, evaluates) || evaluates;
         let gap = time - last_time;
         // Times of another clock, or in another unit, after a restart.
-        if step <= last_step || gap <= 0.0 {
+        if step == last_step || gap <= 0.0 {
             return;
         }
         // The smallest interval is at most the usual one: most records end here.

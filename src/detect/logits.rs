@@ -1,17 +1,19 @@
 //! Logits that grow: of attention, and of the output layer.
 //!
 //! Attention (Wortsman et al., arXiv 2309.14322; Kimi K2): 100 is where QK-clip acts,
-//! at 1,000 the loss deteriorates, every run above 10,000 diverged. Lines through the
-//! logarithm of the last records say when that will be, with an interval.
+//! at 1,000 the loss deteriorates, every run above 10,000 diverged. What the last records
+//! tell of the time when that will be is a warning when growth that slows down as it has
+//! done gets there too within the run; else it is only noted, for many runs level off.
 //!
 //! Output (same paper): log Z drifts away from its early value late in training.
 //! Experimental: no public run with the event was available to measure it on.
 
 use std::collections::VecDeque;
 
-use super::robust::{Line, line};
+use super::crossing::{GOOD_FIT, foresee, remember, when_slowing};
+use super::robust::line;
 use super::{Context, Detector};
-use crate::alert::{Alert, AlertLog, Projection, Severity};
+use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
@@ -27,15 +29,10 @@ const LEVELS: [(f64, Severity); 3] = [
 /// Every published run whose attention logits passed this has diverged.
 pub const DIVERGED: f64 = 1e4;
 const FIT_POINTS: usize = 40;
-const GOOD_FIT: f64 = 0.8;
 /// Records kept of the attention logit.
 const ATTENTION_POINTS: usize = 80;
 /// Below this, growth means nothing yet: healthy runs reach 40.
 const WORTH_A_LOOK: f64 = 50.0;
-/// Growth that feeds on itself may become this much faster than it was.
-const SPEEDS_UP: f64 = 2.0;
-/// Standard errors on either side of an 80% interval.
-const INTERVAL_ERRORS: f64 = 1.3;
 /// Records before the fit is looked at again.
 const LOOK_EVERY: u32 = 5;
 const CLEAR_SHARE: f64 = 0.7;
@@ -119,8 +116,11 @@ impl Logits {
         };
         let near = projected.filter(|projected| projected.step <= run);
         let growing = || line(self.attention.iter().copied()).is_some_and(|trend| trend.slope > 0.0);
+        let firm =
+            near.is_some() && when_slowing(&self.attention, DIVERGED.ln()).is_some_and(|at| at <= run as f64);
+        let ahead = if firm { Severity::Warning } else { Severity::Info };
         let (level, severity) = match (higher, near) {
-            (Some((level, Severity::Info)), Some(_)) => (level, Severity::Warning),
+            (Some((level, Severity::Info)), Some(_)) => (level, ahead),
             // At 100 only growth is worth a word.
             (Some((level, Severity::Info)), None) if growing() => (level, Severity::Info),
             (Some((_, Severity::Info)), None) => return,
@@ -128,14 +128,14 @@ impl Logits {
             (None, Some(_)) => (
                 DIVERGED,
                 if logit >= LEVELS[2].0 {
-                    Severity::Warning
+                    ahead
                 } else {
                     Severity::Info
                 },
             ),
             (None, None) => return,
         };
-        self.foreseen |= near.is_some();
+        self.foreseen |= firm;
         if higher.is_some() {
             self.raised = self.raised.max(level);
         }
@@ -156,6 +156,7 @@ impl Logits {
                 .since(self.attention.front().map_or(step, |(first, _)| *first as u64))
                 .value(logit, level)
                 .foresees(near)
+                .crosses(logit >= DIVERGED)
                 .says(message, ATTENTION_REMEDY),
         );
     }
@@ -178,7 +179,11 @@ impl Logits {
             alerts.clear(OUTPUT, step);
         }
         self.since_output_look += 1;
-        if log_z.abs() < WORTH_A_FORECAST * limit || self.since_output_look < LOOK_EVERY {
+        let crosses = drifted
+            && alerts
+                .open(OUTPUT)
+                .is_none_or(|open| open.crossed_at_step.is_none());
+        if log_z.abs() < WORTH_A_FORECAST * limit || (self.since_output_look < LOOK_EVERY && !crosses) {
             return;
         }
         self.since_output_look = 0;
@@ -205,82 +210,8 @@ impl Logits {
                 .since(self.output.front().map_or(step, |(first, _)| *first as u64))
                 .value(log_z, limit)
                 .foresees(projected)
+                .crosses(drifted)
                 .says(message, OUTPUT_REMEDY),
         );
     }
-}
-
-/// Keeps the last `room` points.
-pub(super) fn remember(points: &mut VecDeque<(f64, f64)>, room: usize, step: u64, value: f64) {
-    if points.len() >= room {
-        points.pop_front();
-    }
-    points.push_back((step as f64, value));
-}
-
-/// When the points reach `target`, which stands for `threshold`: lines through the last 20, 40 and 80 of them, and
-/// one against the logarithm of the step for growth that slows down (parameters grow
-/// like a power of the step). The most likely step is the median of the crossings; the
-/// interval spans all of them, each with 1.3 standard errors of its slope, which are
-/// doubled because neighbouring records resemble each other; its early end allows for
-/// growth that feeds on itself.
-pub(super) fn foresee(
-    points: &VecDeque<(f64, f64)>,
-    step: u64,
-    target: f64,
-    threshold: f64,
-) -> Option<Projection> {
-    let &(_, level) = points.back()?;
-    let now = step as f64;
-    let mut crossings: Vec<f64> = Vec::new();
-    let (mut earliest, mut latest) = (f64::INFINITY, now);
-    let recent = |count: usize| points.iter().copied().skip(points.len().saturating_sub(count));
-    for count in [20, 40, 80] {
-        if points.len() < count / 2 {
-            break;
-        }
-        let trend = line(recent(count)).filter(|trend| trend.slope > 0.0 && trend.r_squared > GOOD_FIT);
-        let slowing = line(recent(count).map(|(step, value)| (step.max(1.0).ln(), value)))
-            .filter(|trend| trend.slope > 0.0 && trend.r_squared > GOOD_FIT);
-        let used = points.len().min(count) as f64;
-        if let Some(trend) = trend {
-            // From the present level, so that a curved past does not shift the answer.
-            let here = (trend.intercept + trend.slope * now).max(level);
-            let error = 2.0 * INTERVAL_ERRORS * slope_error(trend, used);
-            let at = |slope: f64| now + (target - here) / slope;
-            crossings.push(at(trend.slope));
-            earliest = earliest.min(at(trend.slope + error));
-            latest = latest.max(if error < trend.slope {
-                at(trend.slope - error)
-            } else {
-                f64::INFINITY
-            });
-        }
-        if let Some(trend) = slowing {
-            let here = (trend.intercept + trend.slope * now.max(1.0).ln()).max(level);
-            let at = now * ((target - here) / trend.slope).exp();
-            crossings.push(at);
-            latest = latest.max(at);
-            earliest = earliest.min(at);
-        }
-    }
-    if crossings.len() < 2 {
-        return None;
-    }
-    crossings.sort_unstable_by(f64::total_cmp);
-    let likely = super::robust::middle(&mut crossings);
-    let in_range = |at: f64| at.is_finite() && at < 1e15;
-    in_range(likely).then_some(Projection {
-        threshold,
-        made_at_step: step,
-        step: likely.ceil() as u64,
-        earliest: (now + (earliest.min(likely).max(now) - now) / SPEEDS_UP).floor() as u64,
-        latest: in_range(latest).then_some(latest.ceil() as u64),
-    })
-}
-
-/// Standard error of the slope of a line through so many points.
-fn slope_error(trend: Line, points: f64) -> f64 {
-    let unexplained = (1.0 / trend.r_squared - 1.0).max(0.0);
-    trend.slope * (unexplained / (points - 2.0).max(1.0)).sqrt()
 }

@@ -3,6 +3,11 @@
 //! The median of the last 30 step times against the median of the run's own earlier ones.
 //! Noted at twice, a warning at four times: medians pass over evaluations and
 //! checkpoints. Clears below 1.3 times.
+//!
+//! A collapse need not wait for that: six records in a row at four times the usual, each
+//! slower than all but two of the hundred before, are a warning at once. An evaluation, a
+//! checkpoint or a pause makes one or two such records, a busy machine up to five in
+//! healthy runs.
 
 use super::robust::{WINDOW, Window, middle};
 use super::{Context, Detector};
@@ -16,6 +21,10 @@ const HISTORY: usize = 60;
 const NOTED: f64 = 2.0;
 const WARNING: f64 = 4.0;
 const CLEAR: f64 = 1.3;
+/// Slow records in a row that are a collapse.
+const COLLAPSE: usize = 6;
+/// One in so many usual step times may be as long.
+const TOLERATED_ONE_IN: usize = 50;
 /// Records between two looks.
 const LOOK_EVERY: u32 = 10;
 /// Differences of step times below this are of no consequence (seconds).
@@ -30,7 +39,8 @@ pub struct Slowdown {
     recent: Window,
     last: Option<(u64, f64)>,
     since_look: u32,
-    open: bool,
+    /// Records since it was raised, while it is open.
+    open: Option<usize>,
 }
 
 impl Detector for Slowdown {
@@ -42,6 +52,10 @@ impl Detector for Slowdown {
         let step = row.step();
         let logged = row.value(Quantity::StepTime);
         let clock = row.value(Quantity::Elapsed).or(row.value(Quantity::WallTime));
+        // Other files of the same log are read after it and begin at the beginning again.
+        if clock.is_some() && self.last.is_some_and(|(last_step, _)| step < last_step) {
+            return;
+        }
         let derived = clock.and_then(|time| {
             let (last_step, last_time) = self.last.replace((step, time))?;
             (step > last_step).then(|| (time - last_time) / (step - last_step) as f64)
@@ -57,29 +71,35 @@ impl Detector for Slowdown {
             .then(|| self.recent.last(RECENT).next())
             .flatten();
         self.recent.push(seconds);
-        if let Some(leaving) = leaving.filter(|_| !self.open) {
+        if let Some(leaving) = leaving.filter(|_| self.open.is_none()) {
             self.usual.push(leaving);
         }
         self.since_look += 1;
-        if self.usual.len() < HISTORY || self.since_look < LOOK_EVERY {
+        self.open = self.open.map(|records| records + 1);
+        if self.usual.len() < HISTORY {
+            return;
+        }
+        let (fastest, collapsed) = self.collapse();
+        if !collapsed && self.since_look < LOOK_EVERY {
             return;
         }
         self.since_look = 0;
         // The medians lie between the extremes: most looks end here.
         let longest = self.recent.last(RECENT).fold(0.0, f64::max);
-        if !self.open && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
+        if self.open.is_none() && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
             return;
         }
         let usual = middle(&mut self.usual.last(WINDOW).collect::<Vec<_>>());
-        let now = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
-        if now < CLEAR * usual {
-            self.open = false;
+        let median = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
+        let now = if collapsed { median.max(fastest) } else { median };
+        if now < CLEAR * usual && self.open.is_none_or(|records| records >= RECENT) {
+            self.open = None;
             alerts.clear(KIND, step);
         }
         if now < NOTED * usual || now - usual < LEAST_SECONDS {
             return;
         }
-        self.open = true;
+        self.open.get_or_insert(0);
         let severity = if now > WARNING * usual {
             Severity::Warning
         } else {
@@ -98,5 +118,65 @@ impl Detector for Slowdown {
 
     fn rewound(&mut self, _step: u64) {
         *self = Slowdown::default();
+    }
+}
+
+impl Slowdown {
+    /// The fastest of the last few records, and whether all of them are far too slow.
+    fn collapse(&self) -> (f64, bool) {
+        let fastest = self.recent.last(COLLAPSE).fold(f64::INFINITY, f64::min);
+        // No smaller than the median: most records end here.
+        if fastest < WARNING * self.usual.min() {
+            return (fastest, false);
+        }
+        let mut usual: Vec<f64> = self.usual.last(WINDOW).collect();
+        usual.sort_unstable_by(f64::total_cmp);
+        let at = |index: usize| usual.get(index).copied().unwrap_or(f64::INFINITY);
+        let tolerated = usual.len() / TOLERATED_ONE_IN;
+        let slow = fastest > WARNING * at(usual.len() / 2) && fastest > at(usual.len() - 1 - tolerated);
+        (fastest, slow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// The slowdowns found with these step times: raised at, and cleared at.
+    fn slowdowns(seconds: impl Fn(u64) -> f64) -> Vec<(u64, Option<u64>)> {
+        let mut detector = Slowdown::default();
+        let mut alerts = AlertLog::default();
+        for step in 0..600 {
+            let mut batch = Records::default();
+            batch.push(step, &[(Quantity::StepTime, seconds(step))]);
+            detector.observe(batch.row(0), &Context::default(), &mut alerts);
+        }
+        let all = alerts.all().iter();
+        all.map(|alert| (alert.raised_at_step, alert.cleared_at_step))
+            .collect()
+    }
+
+    #[test]
+    fn a_collapse_is_found_within_six_records_and_a_hiccup_is_none() {
+        let wobble = |step: u64| 0.1 + 0.01 * (step % 7) as f64;
+        let slow = |from: u64, until: u64| {
+            move |step: u64| {
+                if (from..until).contains(&step) {
+                    0.9
+                } else {
+                    wobble(step)
+                }
+            }
+        };
+        let [(raised, Some(cleared))] = slowdowns(slow(300, 400))[..] else {
+            panic!("{:?}", slowdowns(slow(300, 400)));
+        };
+        assert_eq!(raised, 305);
+        assert!((410..450).contains(&cleared), "{cleared}");
+        assert_eq!(slowdowns(slow(300, 304)), []);
+        // Every eighth record evaluates.
+        let evaluates = |step: u64| if step.is_multiple_of(8) { 2.0 } else { wobble(step) };
+        assert_eq!(slowdowns(evaluates), []);
     }
 }

@@ -262,6 +262,15 @@ impl Engine {
         self.entries.values().map(|entry| &entry.run)
     }
 
+    /// Every log that is followed, and whether it is the one that stands for its run.
+    pub fn logs(&mut self) -> impl Iterator<Item = (FileKey, &Run, bool)> {
+        self.regroup();
+        let groups = &self.groups;
+        self.entries
+            .iter()
+            .map(|(key, entry)| (*key, &entry.run, groups.leads(*key)))
+    }
+
     /// True when a file at or below `path` is part of a run with a loss.
     pub fn has_run_below(&self, path: &Path) -> bool {
         let of_a_run = |id: &str| {

@@ -314,7 +314,7 @@ impl App {
         self.is_muted(run, alert)
             || self
                 .acknowledged
-                .contains(&(run.id.clone(), alert.kind, alert.raised_at_step))
+                .contains(&(run.id.clone(), alert.kind, alert.opened_at_step))
     }
 
     /// Takes an action.
@@ -541,13 +541,13 @@ impl App {
             let alerts = self.alerts(snapshot);
             if let Some((run, alert)) = alerts.get(self.line) {
                 self.acknowledged
-                    .insert((run.id.clone(), alert.kind, alert.raised_at_step));
+                    .insert((run.id.clone(), alert.kind, alert.opened_at_step));
             }
         } else if let Some(run) = self.selected_run(snapshot) {
             let seen = run
                 .alerts
                 .iter()
-                .map(|alert| (run.id.clone(), alert.kind, alert.raised_at_step));
+                .map(|alert| (run.id.clone(), alert.kind, alert.opened_at_step));
             self.acknowledged.extend(seen);
             self.notice = format!("alerts of {} acknowledged", crate::text::printable(&run.id));
         }
