@@ -48,7 +48,7 @@ enum WarmUp {
     Over { peak: f64, end: u64 },
 }
 
-const TREADS: usize = 1024;
+const TREADS: usize = 4096;
 
 impl RecordedRates {
     /// The learning rate at `step` was `rate`. Values that are not finite are ignored.
