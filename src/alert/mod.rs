@@ -206,6 +206,11 @@ impl AlertLog {
         }
     }
 
+    /// True when the signal of the open alert of this kind has passed its threshold.
+    pub fn has_crossed(&self, kind: &str) -> bool {
+        self.open(kind).is_some_and(|open| open.crossed_at_step.is_some())
+    }
+
     /// The open alert of this kind.
     pub fn open(&self, kind: &str) -> Option<&Alert> {
         if self.open == 0 {

@@ -86,10 +86,7 @@ impl Detector for Activations {
             alerts.clear(KIND, step);
         }
         self.since_look += 1;
-        let crosses = value >= threshold
-            && alerts
-                .open(KIND)
-                .is_none_or(|open| open.crossed_at_step.is_none());
+        let crosses = value >= threshold && !alerts.has_crossed(KIND);
         if value < NOTED * level || (self.since_look < LOOK_EVERY && !crosses) {
             return;
         }

@@ -179,10 +179,7 @@ impl Logits {
             alerts.clear(OUTPUT, step);
         }
         self.since_output_look += 1;
-        let crosses = drifted
-            && alerts
-                .open(OUTPUT)
-                .is_none_or(|open| open.crossed_at_step.is_none());
+        let crosses = drifted && !alerts.has_crossed(OUTPUT);
         if log_z.abs() < WORTH_A_FORECAST * limit || (self.since_output_look < LOOK_EVERY && !crosses) {
             return;
         }

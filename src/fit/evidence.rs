@@ -6,9 +6,8 @@
 use nalgebra::{SMatrix, SVector};
 
 use super::FitPoint;
-use super::design::Observation;
 use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
-use super::design::{SHARED, SIZE, exponent};
+use super::design::{Observation, SHARED, SIZE, exponent};
 use super::discrepancy::Wander;
 use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
@@ -54,10 +53,9 @@ impl Evidence {
         curve: &LearningRateCurve,
         prior: Prior,
     ) -> Option<Evidence> {
-        let of =
-            |points: &[FitPoint], companion| points.iter().map(move |point| (*point, companion)).collect();
-        let mut points: Vec<(FitPoint, bool)> = of(target, false);
-        points.extend::<Vec<_>>(of(companion, true));
+        let own = target.iter().map(|point| (*point, false));
+        let other = companion.iter().map(|point| (*point, true));
+        let mut points: Vec<(FitPoint, bool)> = own.chain(other).collect();
         points.sort_by(|(one, _), (other, _)| one.step.total_cmp(&other.step));
         let steps: Vec<f64> = points.iter().map(|(point, _)| point.step).collect();
         let observations = points
@@ -131,13 +129,8 @@ impl Evidence {
     }
 
     /// Number of points, those of the companion included.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.observations.len()
-    }
-
-    /// True when there are no points; never so for evidence.
-    pub fn is_empty(&self) -> bool {
-        self.observations.is_empty()
     }
 
     /// Number of points of the loss itself.

@@ -59,7 +59,7 @@ fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f
     let (last, then) = (task.points.last()?, evidence.now()?);
     let peak = task.curve().peak();
     let earlier = evidence.until(share * last.step, |level| Prior::at(level, peak))?;
-    if earlier.len() < LEAST_POINTS {
+    if earlier.count() < LEAST_POINTS {
         return None;
     }
     let pool = if learns { pool(task, &earlier) } else { None };

@@ -28,8 +28,8 @@ const TREADS: u32 = 128;
 const USUAL_DECAY: f64 = 0.2;
 
 /// The scenarios of a run at `last_step` that holds its learning rate, with `total` steps
-/// planned, if that is known. `project` tells the loss where a run
-/// will stand, seen from where it stands now.
+/// planned, if that is known. `project` tells the loss where a run will stand, seen from
+/// where it stands now.
 pub fn scenarios(
     project: impl Fn(&Standing, &Standing) -> Mixture,
     curve: &LearningRateCurve,

@@ -123,13 +123,9 @@ impl JsonDecoder {
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
         }
-        let mut stood_in = false;
-        if let Some((name, value)) = other.filter(|_| draft.has(Quantity::TrainLoss))
-            && self.roles.stands_in(&name, draft.step.is_some(), out)
-        {
-            draft.step = super::roles::whole(value);
-            stood_in = true;
-        }
+        let has_step = draft.step.is_some();
+        let stood_in =
+            other.is_some_and(|(name, value)| self.roles.stand_in((&name, value), has_step, &mut draft, out));
         if draft.is_empty() && draft.step.is_none() && self.rows == 0 {
             // Settings are written before the first record, if at all.
             super::json_document::settings_of(&fields, &mut out.hints);

@@ -88,9 +88,18 @@ impl Roles {
         })
     }
 
-    /// Whether such a counter counts steps in a record, which has another one or has none. One
-    /// that was ever seen beside the best counter counts something else.
-    pub fn stands_in(&mut self, name: &str, has_step: bool, out: &mut Decoded) -> bool {
+    /// Takes such a counter for the step of a record with a train loss that has none. One that
+    /// was ever seen beside the best counter counts something else. True when it was taken.
+    pub fn stand_in(
+        &mut self,
+        (name, value): (&str, f64),
+        has_step: bool,
+        draft: &mut Draft,
+        out: &mut Decoded,
+    ) -> bool {
+        if !draft.has(Quantity::TrainLoss) {
+            return false;
+        }
         let Some(known) = self
             .index
             .get(name)
@@ -104,7 +113,11 @@ impl Roles {
         } else if known.other == Other::Unseen {
             known.other = Other::StandsIn;
         }
-        known.other == Other::StandsIn
+        let stands_in = known.other == Other::StandsIn;
+        if stands_in {
+            draft.step = whole(value);
+        }
+        stands_in
     }
 
     /// The names that were declared for this file.

@@ -219,45 +219,21 @@ impl RecordedRates {
         let Some(warm_up_end) = self.warm_up_end().map(|end| end as f64) else {
             return curve;
         };
-        let after: Vec<(f64, f64)> = self
-            .steps_and_rates()
-            .into_iter()
-            .filter(|(step, _)| *step > warm_up_end)
-            .collect();
-        let Some(((last_step, last_rate), before)) = after.split_last() else {
-            return curve;
-        };
-        let together = before.len().div_ceil(CURVE_TREADS).max(1);
-        for (index, treads) in before.chunks(together).enumerate() {
-            let next = before
-                .get((index + 1) * together)
-                .map_or(*last_step, |(step, _)| *step);
-            if let Some((start, rate)) = mean_tread(treads, next) {
-                curve.change(start, rate);
+        let mut coarse = self.clone();
+        while coarse.treads.len() > CURVE_TREADS {
+            coarse.halve();
+        }
+        for (step, rate) in coarse.steps_and_rates() {
+            if step > warm_up_end {
+                curve.change(step, rate);
             }
         }
-        curve.change(*last_step, *last_rate);
         curve
     }
 }
 
 /// The law walks over all treads for every forecast, and more of them tell it nothing.
 const CURVE_TREADS: usize = 1024;
-
-/// Treads, the last of which ends where the next begins, as one of the same sum.
-fn mean_tread(treads: &[(f64, f64)], next: f64) -> Option<(f64, f64)> {
-    let (start, rate) = *treads.first()?;
-    if treads.len() == 1 {
-        return Some((start, rate));
-    }
-    let ends = treads.iter().skip(1).map(|(step, _)| *step).chain([next]);
-    let area: f64 = treads
-        .iter()
-        .zip(ends)
-        .map(|((step, rate), end)| rate * (end - step))
-        .sum();
-    Some((start, area / (next - start)))
-}
 
 #[cfg(test)]
 mod tests {

@@ -260,12 +260,8 @@ impl TextDecoder {
                 other = Some((*name, *value));
             }
         }
-        if let Some((name, value)) = other.filter(|_| draft.has(Quantity::TrainLoss))
-            && self
-                .roles
-                .stands_in(name, draft.step.or(fields.step).is_some(), out)
-        {
-            draft.step = super::roles::whole(value);
+        let has_step = draft.step.or(fields.step).is_some();
+        if other.is_some_and(|other| self.roles.stand_in(other, has_step, &mut draft, out)) {
             fields.alone = false;
         }
         if draft.is_empty() {
