@@ -216,7 +216,7 @@ fn thousand_records_for_detectors(bencher: Bencher) {
             let mut detectors = losscast::detect::detectors();
             for row in before.records.rows() {
                 for detector in &mut detectors {
-                    detector.observe(row, &losscast::detect::Context::default(), &mut alerts);
+                    detector.observe(&row, &losscast::detect::Context::default(), &mut alerts);
                 }
             }
             (detectors, alerts)
@@ -224,7 +224,7 @@ fn thousand_records_for_detectors(bencher: Bencher) {
         .bench_refs(|(detectors, alerts)| {
             for row in more.records.rows() {
                 for detector in detectors.iter_mut() {
-                    detector.observe(row, &losscast::detect::Context::default(), alerts);
+                    detector.observe(&row, &losscast::detect::Context::default(), alerts);
                 }
             }
         });

@@ -148,8 +148,8 @@ pub const ALERTS_KEPT: usize = 256;
 pub struct AlertLog {
     alerts: Vec<Alert>,
     dropped: u64,
-    /// How many are open. Mostly none is, and detectors ask with every record.
-    open: usize,
+    /// Which are open, by their kind. Mostly none is, and detectors ask with every record.
+    open: Vec<(&'static str, usize)>,
 }
 
 impl AlertLog {
@@ -182,20 +182,27 @@ impl AlertLog {
                 .iter()
                 .position(|kept| kept.cleared_at_step.is_some())
                 .unwrap_or(0);
-            if self.alerts.remove(oldest_closed).cleared_at_step.is_none() {
-                self.open -= 1;
+            self.alerts.remove(oldest_closed);
+            self.open.retain(|(_, index)| *index != oldest_closed);
+            for (_, index) in &mut self.open {
+                *index -= usize::from(*index > oldest_closed);
             }
             self.dropped += 1;
         }
-        self.open += usize::from(alert.cleared_at_step.is_none());
+        if alert.cleared_at_step.is_none() {
+            self.open.push((alert.kind, self.alerts.len()));
+        }
         self.alerts.push(alert);
     }
 
     /// Closes the open alert of this kind, if any.
     pub fn clear(&mut self, kind: &str, step: u64) {
-        if let Some(open) = self.open_mut(kind) {
-            open.cleared_at_step = Some(step);
-            self.open -= 1;
+        let Some(place) = self.open.iter().position(|(open, _)| *open == kind) else {
+            return;
+        };
+        let (_, index) = self.open.swap_remove(place);
+        if let Some(alert) = self.alerts.get_mut(index) {
+            alert.cleared_at_step = Some(step);
         }
     }
 
@@ -213,23 +220,17 @@ impl AlertLog {
 
     /// The open alert of this kind.
     pub fn open(&self, kind: &str) -> Option<&Alert> {
-        if self.open == 0 {
-            return None;
-        }
-        self.alerts
-            .iter()
-            .rev()
-            .find(|alert| alert.kind == kind && alert.cleared_at_step.is_none())
+        self.alerts.get(self.place(kind)?)
     }
 
     fn open_mut(&mut self, kind: &str) -> Option<&mut Alert> {
-        if self.open == 0 {
-            return None;
-        }
-        self.alerts
-            .iter_mut()
-            .rev()
-            .find(|alert| alert.kind == kind && alert.cleared_at_step.is_none())
+        let place = self.place(kind)?;
+        self.alerts.get_mut(place)
+    }
+
+    fn place(&self, kind: &str) -> Option<usize> {
+        let of_kind = self.open.iter().find(|(open, _)| *open == kind);
+        of_kind.map(|(_, place)| *place)
     }
 
     /// All alerts kept, oldest first.

@@ -50,7 +50,7 @@ impl Detector for Activations {
         &[Quantity::ActivationNorm, Quantity::LearningRate]
     }
 
-    fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         // While the model warms up, nothing has settled.
         if let Some(rate) = row
             .value(Quantity::LearningRate)
@@ -139,7 +139,7 @@ mod tests {
                 total_steps: Some(2000),
                 ..Context::default()
             };
-            detector.observe(records.row(0), &context, &mut alerts);
+            detector.observe(&records.row(0), &context, &mut alerts);
         }
         alerts
     }

@@ -68,7 +68,7 @@ impl Detector for Divergence {
         &[Quantity::TrainLoss, Quantity::LearningRate]
     }
 
-    fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = rate;
         }

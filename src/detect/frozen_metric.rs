@@ -32,11 +32,11 @@ impl Detector for FrozenMetric {
         &[Quantity::GradNorm]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let gradient = row
             .value(Quantity::GradNorm)
             .filter(|gradient| gradient.is_finite());
-        let Some(gradient) = gradient.filter(|gradient| has_digits(*gradient)) else {
+        let Some(gradient) = gradient else {
             return;
         };
         let loss = row.value(Quantity::TrainLoss);
@@ -53,7 +53,7 @@ impl Detector for FrozenMetric {
             1
         };
         self.loss = loss;
-        if self.repeats == REPEATS || self.loss_repeats == REPEATS {
+        if (self.repeats == REPEATS || self.loss_repeats == REPEATS) && has_digits(gradient) {
             let severity = if self.loss_repeats >= REPEATS {
                 Severity::Warning
             } else {

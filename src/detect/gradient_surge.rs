@@ -63,7 +63,7 @@ impl Detector for GradientSurge {
         &[Quantity::GradNorm]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let gradient = row
             .value(Quantity::GradNorm)
             .filter(|gradient| gradient.is_finite() && *gradient > 0.0);

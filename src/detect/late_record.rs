@@ -42,7 +42,7 @@ impl Detector for LateRecord {
         &[Quantity::WallTime, Quantity::Elapsed, Quantity::EvalLoss]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let evaluates = row.has(Quantity::EvalLoss);
         let time = row.value(Quantity::WallTime).or(row.value(Quantity::Elapsed));
         let Some(time) = time.filter(|time| time.is_finite()) else {
@@ -116,7 +116,7 @@ mod tests {
                 Quantity::TrainLoss
             };
             batch.push(step, &[(loss, 2.0), (Quantity::Elapsed, time)]);
-            detector.observe(batch.row(0), &Context::default(), &mut alerts);
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
         }
         assert!(alerts.open(STALL).is_none());
         alerts.all().iter().map(|alert| alert.raised_at_step).collect()

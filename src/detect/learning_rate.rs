@@ -37,7 +37,7 @@ impl Detector for LearningRate {
         &[Quantity::LearningRate]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let Some(rate) = row
             .value(Quantity::LearningRate)
             .filter(|rate| rate.is_finite() && *rate > 0.0)

@@ -67,7 +67,7 @@ impl Detector for Logits {
         &[Quantity::AttentionLogit, Quantity::LogPartition]
     }
 
-    fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         if let Some(logit) = row.value(Quantity::AttentionLogit).filter(|logit| *logit > 0.0) {
             self.watch_attention(row.step(), logit, context, alerts);
         }

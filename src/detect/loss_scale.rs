@@ -50,7 +50,7 @@ impl Detector for LossScale {
         &[Quantity::LossScale]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let Some(scale) = row
             .value(Quantity::LossScale)
             .filter(|scale| scale.is_finite() && *scale >= 0.0)

@@ -150,7 +150,7 @@ impl Detector for LossSpike {
         &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate]
     }
 
-    fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         self.thresholds = context.thresholds;
         if let Some(rate) = row.value(Quantity::LearningRate).filter(|rate| rate.is_finite()) {
             self.peak_rate = self.peak_rate.max(self.rate);

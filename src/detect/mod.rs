@@ -27,7 +27,7 @@ pub mod update_ratio;
 pub mod vanishing_gradient;
 
 use crate::alert::AlertLog;
-use crate::format::records::Row;
+use crate::format::records::{Records, Row};
 use crate::metric::Quantity;
 use thresholds::Thresholds;
 
@@ -47,7 +47,7 @@ pub trait Detector: Send {
     fn watches(&self) -> &'static [Quantity];
 
     /// Takes the next record. Raises, escalates and clears its own alerts.
-    fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog);
+    fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog);
 
     /// The run went back to `step` (a resume, or a restart from a checkpoint): what
     /// was learned about the level of the metrics may no longer hold.
@@ -70,8 +70,13 @@ impl Watcher {
         }
     }
 
+    /// True when some record of the batch says something to it.
+    pub fn watches_any(&self, records: &Records) -> bool {
+        records.begun() & self.mask != 0
+    }
+
     /// Shows it the next record, see [`Detector::observe`].
-    pub fn observe(&mut self, row: Row<'_>, context: &Context, alerts: &mut AlertLog) {
+    pub fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         if row.present() & self.mask != 0 {
             self.detector.observe(row, context, alerts);
         }

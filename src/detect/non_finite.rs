@@ -65,7 +65,7 @@ impl Detector for NonFinite {
         ]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         self.has_loss_scale |= row.has(Quantity::LossScale);
         let train = row.value(Quantity::TrainLoss);
         let gradient = row.value(Quantity::GradNorm);
@@ -108,7 +108,7 @@ fn watch_evaluation(step: u64, eval: f64, alerts: &mut AlertLog) {
 impl NonFinite {
     fn fault(
         &self,
-        row: Row<'_>,
+        row: &Row,
         train: Option<f64>,
         gradient: Option<f64>,
         eval: Option<f64>,

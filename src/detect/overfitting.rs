@@ -35,7 +35,7 @@ impl Detector for Overfitting {
         &[Quantity::TrainLoss, Quantity::EvalLoss]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
             self.first_train.get_or_insert(loss);
             let smooth = self.train.get_or_insert(loss);

@@ -35,7 +35,7 @@ impl Detector for Plateau {
         &[Quantity::TrainLoss, Quantity::LearningRate]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = Some(rate);
             self.peak = self.peak.max(rate);

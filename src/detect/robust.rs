@@ -110,6 +110,7 @@ pub struct Ordered<const N: usize> {
     values: [f64; N],
     next: usize,
     length: usize,
+    /// Filled up with infinity.
     ascending: [f64; N],
 }
 
@@ -119,7 +120,7 @@ impl<const N: usize> Default for Ordered<N> {
             values: [0.0; N],
             next: 0,
             length: 0,
-            ascending: [0.0; N],
+            ascending: [f64::INFINITY; N],
         }
     }
 }
@@ -127,35 +128,30 @@ impl<const N: usize> Default for Ordered<N> {
 impl<const N: usize> Ordered<N> {
     /// Takes in a finite value; the oldest leaves when there are `N`.
     pub fn push(&mut self, value: f64) {
-        let below = |values: &[f64], limit: f64| values.iter().filter(|value| **value < limit).count();
         let Some(slot) = self.values.get_mut(self.next) else {
             return;
         };
-        let leaving = std::mem::replace(slot, value);
-        self.next = (self.next + 1) % N;
+        let mut leaving = std::mem::replace(slot, value);
+        self.next = if self.next + 1 == N { 0 } else { self.next + 1 };
         if self.length < N {
-            let at = below(self.ascending(), value);
             self.length += 1;
-            if let Some(moved) = self.ascending.get_mut(at..self.length) {
-                moved.rotate_right(1);
-            }
-            if let Some(slot) = self.ascending.get_mut(at) {
-                *slot = value;
-            }
-            return;
+            leaving = f64::INFINITY;
         }
-        // Only what lies between the value that leaves and the one that comes moves.
-        let known = &mut self.ascending;
-        let (from, at) = (below(known, leaving), below(known, value));
-        let to = if at > from {
-            known.copy_within(from + 1..at, from);
-            at - 1
-        } else {
-            known.copy_within(at..from.min(N - 1), at + 1);
-            at
-        };
-        if let Some(slot) = known.get_mut(to) {
-            *slot = value;
+        // Without branches, for where a value belongs cannot be predicted: from the one that
+        // leaves on all move down, then each place takes the middle of its value, the one below
+        // and the new one.
+        let known = self.ascending;
+        let mut below = f64::NEG_INFINITY;
+        for (index, place) in self.ascending.iter_mut().enumerate() {
+            let above = known.get(index + 1).copied().unwrap_or(f64::INFINITY);
+            let kept = if known[index] < leaving {
+                known[index]
+            } else {
+                above
+            };
+            let least = if value < kept { value } else { kept };
+            *place = if below > least { below } else { least };
+            below = kept;
         }
     }
 

@@ -41,7 +41,7 @@ impl Detector for SkippedSteps {
         &Quantity::ALL
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let first = *self.first.get_or_insert(step);
         let skipped = row
@@ -122,7 +122,7 @@ mod tests {
                 step,
                 &[(Quantity::SkippedSteps, f64::from(u8::from(skips(step))))],
             );
-            detector.observe(records.row(0), &Context::default(), &mut alerts);
+            detector.observe(&records.row(0), &Context::default(), &mut alerts);
         }
         alerts
             .all()

@@ -48,7 +48,7 @@ impl Detector for Slowdown {
         &[Quantity::StepTime, Quantity::Elapsed, Quantity::WallTime]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let logged = row.value(Quantity::StepTime);
         let clock = row.value(Quantity::Elapsed).or(row.value(Quantity::WallTime));
@@ -150,7 +150,7 @@ mod tests {
         for step in 0..600 {
             let mut batch = Records::default();
             batch.push(step, &[(Quantity::StepTime, seconds(step))]);
-            detector.observe(batch.row(0), &Context::default(), &mut alerts);
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
         }
         let all = alerts.all().iter();
         all.map(|alert| (alert.raised_at_step, alert.cleared_at_step))

@@ -30,7 +30,7 @@ impl Detector for SpikeRate {
         &Quantity::ALL
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let newest = alerts
             .open(loss_spike::KIND)
@@ -101,7 +101,7 @@ mod tests {
             }
             let mut records = Records::default();
             records.push(step, &[(Quantity::TrainLoss, 2.0)]);
-            detector.observe(records.row(0), &Context::default(), &mut alerts);
+            detector.observe(&records.row(0), &Context::default(), &mut alerts);
             alerts.clear(loss_spike::KIND, step);
         }
         let found = alerts.all().iter().filter(|alert| alert.kind == KIND);

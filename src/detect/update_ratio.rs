@@ -40,7 +40,7 @@ impl Detector for UpdateRatio {
         &[Quantity::UpdateRatio, Quantity::LearningRate]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = Some(rate);
             self.peak = self.peak.max(rate);
@@ -98,7 +98,7 @@ mod tests {
                     step,
                     &[(Quantity::UpdateRatio, ratio), (Quantity::LearningRate, 1e-3)],
                 );
-                detector.observe(records.row(0), &Context::default(), &mut alerts);
+                detector.observe(&records.row(0), &Context::default(), &mut alerts);
             }
             alerts.all().first().map(|alert| alert.severity)
         };

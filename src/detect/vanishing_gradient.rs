@@ -35,7 +35,7 @@ impl Detector for VanishingGradient {
         &[Quantity::GradNorm]
     }
 
-    fn observe(&mut self, row: Row<'_>, _context: &Context, alerts: &mut AlertLog) {
+    fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let Some(gradient) = row
             .value(Quantity::GradNorm)
             .filter(|gradient| gradient.is_finite() && *gradient > 0.0)

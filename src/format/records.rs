@@ -1,5 +1,7 @@
 //! What decoders produce: columns of records, and an account of every line.
 
+use std::ops::Range;
+
 use super::hints::Hints;
 use crate::metric::Quantity;
 
@@ -74,17 +76,46 @@ impl Records {
     }
 
     /// Record number `index`; reading past the end yields a record without values.
-    pub fn row(&self, index: usize) -> Row<'_> {
+    #[inline]
+    pub fn row(&self, index: usize) -> Row {
+        let present = self.present.get(index).copied().unwrap_or_default();
+        let mut values = [f64::NAN; Quantity::COUNT];
+        let mut left = present;
+        while left != 0 {
+            let quantity = left.trailing_zeros() as usize;
+            values[quantity] = self.columns[quantity].get(index).copied().unwrap_or(f64::NAN);
+            left &= left - 1;
+        }
         Row {
-            records: self,
-            index,
-            present: self.present.get(index).copied().unwrap_or_default(),
+            step: self.steps.get(index).copied().unwrap_or_default(),
+            present,
+            values,
         }
     }
 
     /// All records in file order.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         (0..self.len()).map(|index| self.row(index))
+    }
+
+    /// The steps and values of `quantity` in the records `rows` that have it.
+    pub fn values(
+        &self,
+        quantity: Quantity,
+        rows: Range<usize>,
+    ) -> impl Iterator<Item = (u64, f64)> + Clone + '_ {
+        let bit = 1u16 << quantity.index();
+        let steps = self.steps.get(rows.clone()).unwrap_or_default();
+        let present = self.present.get(rows.clone()).unwrap_or_default();
+        let column = self.columns[quantity.index()].get(rows).unwrap_or_default();
+        let rows = steps.iter().zip(present).zip(column);
+        rows.filter(move |((_, present), _)| **present & bit != 0)
+            .map(|((step, _), value)| (*step, *value))
+    }
+
+    /// Which quantities some record of the batch has, as a mask by [`Quantity::index`].
+    pub fn begun(&self) -> u16 {
+        self.begun
     }
 
     /// True when some record of the batch has `quantity`.
@@ -105,25 +136,24 @@ impl Records {
 
 /// One record of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
-    records: &'a Records,
-    index: usize,
+pub struct Row {
+    step: u64,
     present: u16,
+    /// By [`Quantity::index`]; what `present` does not name is NaN.
+    values: [f64; Quantity::COUNT],
 }
 
-impl Row<'_> {
+impl Row {
     /// The step of the record.
+    #[inline]
     pub fn step(&self) -> u64 {
-        self.records.steps.get(self.index).copied().unwrap_or_default()
+        self.step
     }
 
     /// The value of `quantity`: `None` when it was not logged here.
     #[inline]
     pub fn value(&self, quantity: Quantity) -> Option<f64> {
-        if self.present & (1 << quantity.index()) == 0 {
-            return None;
-        }
-        self.records.columns[quantity.index()].get(self.index).copied()
+        self.has(quantity).then(|| self.values[quantity.index()])
     }
 
     /// The quantities logged here, as a mask by [`Quantity::index`].

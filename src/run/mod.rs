@@ -7,13 +7,14 @@ pub mod pace;
 pub mod series;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::alert::{Alert, AlertLog, FAILURE, Severity};
 use crate::detect::thresholds::Thresholds;
 use crate::detect::{Context, Watcher, detectors};
 use crate::format::hints::{Fact, Hints};
-use crate::format::records::Row;
+use crate::format::records::{Records, Row};
 use crate::format::{BadLine, Column, Decoded};
 use crate::metric::Quantity;
 use crate::schedule::RecordedRates;
@@ -259,11 +260,25 @@ impl Run {
         remember(&mut self.settings, &decoded.settings);
         remember(&mut self.summary, &decoded.summary);
         let mut failures = decoded.failures.iter().peekable();
-        for (index, row) in decoded.records.rows().enumerate() {
-            while let Some(failure) = failures.next_if(|failure| failure.after <= index) {
+        let records = &decoded.records;
+        let mut start = 0;
+        while start < records.len() {
+            if self.goes_back(&records.row(start)) {
+                self.rewind(records.row(start).step());
+            }
+            let end = self.unbroken(records, start);
+            if let Some(first) = records.steps().get(start) {
+                self.first_step.get_or_insert(*first);
+            }
+            self.keep(records, start..end);
+            let mut watched = start;
+            while let Some(failure) = failures.next_if(|failure| failure.after <= end) {
+                self.watch(records, watched..failure.after);
+                watched = watched.max(failure.after);
                 self.fail(failure.step, failure.what);
             }
-            self.take(row);
+            self.watch(records, watched..end);
+            start = end;
         }
         failures.for_each(|failure| self.fail(failure.step, failure.what));
     }
@@ -278,56 +293,108 @@ impl Run {
         );
     }
 
-    fn take(&mut self, row: Row<'_>) {
-        let step = row.step();
-        self.first_step.get_or_insert(step);
-        if self.goes_back(row) {
-            self.rewind(step);
-        }
-        for (quantity, value) in row.values() {
-            match quantity {
-                Quantity::LearningRate => self.rates.push(step, value),
-                Quantity::WallTime => self.pace.wall_time(step, value),
-                Quantity::Elapsed => self.pace.elapsed(step, value),
-                Quantity::StepTime => self.pace.step_time(value),
-                Quantity::Epoch | Quantity::Samples => continue,
-                _ => {}
-            }
-            if matches!(
-                quantity,
-                Quantity::WallTime | Quantity::Elapsed | Quantity::StepTime
-            ) {
-                continue;
-            }
-            let buckets = match quantity {
-                Quantity::TrainLoss | Quantity::EvalLoss => LOSS_BUCKETS,
-                _ => OTHER_BUCKETS,
-            };
-            let series = self.series[quantity.index()].get_or_insert_with(|| Series::new(buckets));
-            if series.last_step().is_some_and(|last| step < last) {
-                series.rewind(step);
-            }
-            series.push(step, value);
-        }
-        self.last_step = self.last_step.max(step);
-        if self.failed_at.is_some_and(|failed| step != failed) {
-            self.failed_at = None;
-            self.alerts.clear(FAILURE, step);
-        }
-        for detector in &mut self.detectors {
-            detector.observe(row, &self.context, &mut self.alerts);
+    /// The loss that leads the log: the train loss, once it has one.
+    fn leading(has_train_loss: bool) -> Quantity {
+        if has_train_loss {
+            Quantity::TrainLoss
+        } else {
+            Quantity::EvalLoss
         }
     }
 
     /// True when this record is a resume or a restart: the loss that leads the log
     /// steps back. Other quantities may be logged late without meaning that.
-    fn goes_back(&self, row: Row<'_>) -> bool {
-        let leading = [Quantity::TrainLoss, Quantity::EvalLoss]
-            .into_iter()
-            .find_map(|quantity| Some((quantity, self.series[quantity.index()].as_ref()?)));
-        leading.is_some_and(|(quantity, series)| {
-            row.has(quantity) && series.last_step().is_some_and(|last| row.step() < last)
-        })
+    fn goes_back(&self, row: &Row) -> bool {
+        let leading = Self::leading(self.own_series(Quantity::TrainLoss).is_some());
+        let last = self.own_series(leading).and_then(Series::last_step);
+        row.has(leading) && last.is_some_and(|last| row.step() < last)
+    }
+
+    /// The end of the records from `start` on of which none but the first may go back.
+    fn unbroken(&self, records: &Records, start: usize) -> usize {
+        let last = |loss| self.own_series(loss).map(Series::last_step);
+        let mut last = [last(Quantity::TrainLoss), last(Quantity::EvalLoss)];
+        let steps = records.steps().get(start..).unwrap_or_default();
+        let known = last.iter().flatten().flatten().max();
+        let ahead = known.is_none_or(|known| steps.first().is_some_and(|first| first >= known));
+        if ahead && steps.is_sorted() {
+            return records.len();
+        }
+        for (index, row) in records.rows().enumerate().skip(start) {
+            let leading = Self::leading(last[0].is_some());
+            let before = last[leading.index()].flatten();
+            if index > start && row.has(leading) && before.is_some_and(|before| row.step() < before) {
+                return index;
+            }
+            for loss in [Quantity::TrainLoss, Quantity::EvalLoss] {
+                if row.has(loss) {
+                    last[loss.index()] = Some(Some(row.step()));
+                }
+            }
+        }
+        records.len()
+    }
+
+    /// Keeps these records as series.
+    fn keep(&mut self, records: &Records, rows: Range<usize>) {
+        for quantity in Quantity::ALL {
+            if !records.has(quantity) {
+                continue;
+            }
+            let values = records.values(quantity, rows.clone());
+            match quantity {
+                Quantity::Epoch | Quantity::Samples => continue,
+                Quantity::WallTime => {
+                    values.for_each(|(step, time)| self.pace.wall_time(step, time));
+                    continue;
+                }
+                Quantity::Elapsed => {
+                    values.for_each(|(step, time)| self.pace.elapsed(step, time));
+                    continue;
+                }
+                Quantity::StepTime => {
+                    values.for_each(|(_, seconds)| self.pace.step_time(seconds));
+                    continue;
+                }
+                Quantity::LearningRate => {
+                    values
+                        .clone()
+                        .for_each(|(step, rate)| self.rates.push(step, rate));
+                }
+                _ => {}
+            }
+            let buckets = match quantity {
+                Quantity::TrainLoss | Quantity::EvalLoss => LOSS_BUCKETS,
+                _ => OTHER_BUCKETS,
+            };
+            let series = &mut self.series[quantity.index()];
+            for (step, value) in values {
+                series
+                    .get_or_insert_with(|| Series::new(buckets))
+                    .take(step, value);
+            }
+        }
+    }
+
+    /// Shows these records to the detectors.
+    fn watch(&mut self, records: &Records, rows: Range<usize>) {
+        let mut detectors: Vec<&mut Watcher> = self
+            .detectors
+            .iter_mut()
+            .filter(|detector| detector.watches_any(records))
+            .collect();
+        for index in rows {
+            let row = records.row(index);
+            let step = row.step();
+            self.last_step = self.last_step.max(step);
+            if self.failed_at.is_some_and(|failed| step != failed) {
+                self.failed_at = None;
+                self.alerts.clear(FAILURE, step);
+            }
+            for detector in &mut detectors {
+                detector.observe(&row, &self.context, &mut self.alerts);
+            }
+        }
     }
 
     fn rewind(&mut self, step: u64) {

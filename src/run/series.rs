@@ -140,7 +140,17 @@ impl Series {
         }
     }
 
+    /// Adds a point, which supersedes those from its step on.
+    #[inline]
+    pub fn take(&mut self, step: u64, value: f64) {
+        if self.last_step.is_some_and(|last| step < last) {
+            self.rewind(step);
+        }
+        self.push(step, value);
+    }
+
     /// Adds a point. Steps must not go back; see [`Series::rewind`].
+    #[inline]
     pub fn push(&mut self, step: u64, value: f64) {
         let full = self
             .buckets
