@@ -140,18 +140,18 @@ impl<const N: usize> Ordered<N> {
         // Without branches, for where a value belongs cannot be predicted: from the one that
         // leaves on all move down, then each place takes the middle of its value, the one below
         // and the new one.
-        let known = self.ascending;
         let mut below = f64::NEG_INFINITY;
-        for (index, place) in self.ascending.iter_mut().enumerate() {
-            let above = known.get(index + 1).copied().unwrap_or(f64::INFINITY);
-            let kept = if known[index] < leaving {
-                known[index]
+        let mut here = self.ascending.first().copied().unwrap_or(f64::INFINITY);
+        for index in 0..N {
+            let above = if index + 1 < N {
+                self.ascending[index + 1]
             } else {
-                above
+                f64::INFINITY
             };
+            let kept = if here < leaving { here } else { above };
             let least = if value < kept { value } else { kept };
-            *place = if below > least { below } else { least };
-            below = kept;
+            self.ascending[index] = if below > least { below } else { least };
+            (below, here) = (kept, above);
         }
     }
 

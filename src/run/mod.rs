@@ -367,11 +367,9 @@ impl Run {
                 Quantity::TrainLoss | Quantity::EvalLoss => LOSS_BUCKETS,
                 _ => OTHER_BUCKETS,
             };
-            let series = &mut self.series[quantity.index()];
-            for (step, value) in values {
-                series
-                    .get_or_insert_with(|| Series::new(buckets))
-                    .take(step, value);
+            if values.clone().next().is_some() {
+                let series = &mut self.series[quantity.index()];
+                series.get_or_insert_with(|| Series::new(buckets)).extend(values);
             }
         }
     }

@@ -46,6 +46,27 @@ impl Bucket {
         }
     }
 
+    /// Takes in a point. `last_finite` is the finite value before it.
+    fn take(&mut self, step: u64, value: f64, last_finite: &mut f64) {
+        self.last_step = step;
+        self.count += 1;
+        if !value.is_finite() {
+            return;
+        }
+        self.finite += 1;
+        self.sum += value;
+        self.step_sum += step.saturating_sub(self.first_step) as f64;
+        // Neither is NaN, so plain comparisons do.
+        self.min = if value < self.min { value } else { self.min };
+        self.max = if value > self.max { value } else { self.max };
+        let difference = value - *last_finite;
+        if difference.is_finite() {
+            self.difference_squares += difference * difference;
+            self.differences += 1;
+        }
+        *last_finite = value;
+    }
+
     /// Mean of the finite values; NaN when there is none.
     pub fn mean(&self) -> f64 {
         self.sum / f64::from(self.finite)
@@ -140,58 +161,53 @@ impl Series {
         }
     }
 
-    /// Adds a point, which supersedes those from its step on.
-    #[inline]
-    pub fn take(&mut self, step: u64, value: f64) {
-        if self.last_step.is_some_and(|last| step < last) {
-            self.rewind(step);
+    /// Adds points. One whose step goes back supersedes those from its step on.
+    pub fn extend(&mut self, points: impl Iterator<Item = (u64, f64)>) {
+        let mut points = points.peekable();
+        while let Some(&(step, _)) = points.peek() {
+            if self.last_step.is_some_and(|last| step < last) {
+                self.rewind(step);
+            }
+            let points_per_bucket = self.make_room(step);
+            let Some(bucket) = self.buckets.last_mut() else {
+                return;
+            };
+            // A copy, so that it stays in registers while it fills.
+            let mut filling = *bucket;
+            let (mut last_step, mut last_value) = (step, self.last_value);
+            while filling.count < points_per_bucket
+                && let Some((step, value)) = points.next_if(|(next, _)| *next >= last_step)
+            {
+                filling.take(step, value, &mut self.last_finite);
+                (last_step, last_value) = (step, value);
+            }
+            let added = u64::from(filling.count - bucket.count);
+            self.points += added;
+            self.non_finite += added - u64::from(filling.finite - bucket.finite);
+            self.last_step = Some(last_step);
+            self.last_value = last_value;
+            *bucket = filling;
         }
-        self.push(step, value);
     }
 
-    /// Adds a point. Steps must not go back; see [`Series::rewind`].
-    #[inline]
+    /// Adds a point, see [`Series::extend`].
     pub fn push(&mut self, step: u64, value: f64) {
-        let full = self
-            .buckets
-            .last()
-            .is_none_or(|bucket| bucket.count >= self.points_per_bucket);
-        if full {
-            if self.buckets.len() >= self.capacity {
-                self.halve();
-            }
-            if self
-                .buckets
-                .last()
-                .is_none_or(|bucket| bucket.count >= self.points_per_bucket)
-            {
-                self.buckets.push(Bucket::new(step));
-            }
-        }
-        let Some(bucket) = self.buckets.last_mut() else {
-            return;
+        self.extend(std::iter::once((step, value)));
+    }
+
+    /// Sees that the last bucket can take another point; returns how many it takes in all.
+    fn make_room(&mut self, step: u64) -> u32 {
+        let full = |series: &Series| {
+            let last = series.buckets.last();
+            last.is_none_or(|bucket| bucket.count >= series.points_per_bucket)
         };
-        bucket.last_step = step;
-        bucket.count += 1;
-        if value.is_finite() {
-            bucket.finite += 1;
-            bucket.sum += value;
-            bucket.step_sum += step.saturating_sub(bucket.first_step) as f64;
-            // Neither is NaN, so plain comparisons do.
-            bucket.min = if value < bucket.min { value } else { bucket.min };
-            bucket.max = if value > bucket.max { value } else { bucket.max };
-            let difference = value - self.last_finite;
-            if difference.is_finite() {
-                bucket.difference_squares += difference * difference;
-                bucket.differences += 1;
-            }
-            self.last_finite = value;
-        } else {
-            self.non_finite += 1;
+        if full(self) && self.buckets.len() >= self.capacity {
+            self.halve();
         }
-        self.points += 1;
-        self.last_step = Some(step);
-        self.last_value = value;
+        if full(self) {
+            self.buckets.push(Bucket::new(step));
+        }
+        self.points_per_bucket
     }
 
     fn halve(&mut self) {
