@@ -3,9 +3,9 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::counters::OwnCounter;
-use super::json_layout::leading_number;
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
+use super::plain_number::leading_number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
@@ -407,19 +407,25 @@ impl DelimitedDecoder {
         }
         let mut rest = line;
         let last = self.header.columns.len() - 1;
+        let ends = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == self.header.delimiter);
         for (index, role) in self.header.columns.iter().enumerate() {
-            let end = match memchr::memchr(self.header.delimiter, rest) {
-                Some(end) if index < last => end,
-                None if index == last => rest.len(),
-                _ => return None,
+            let number = role.and_then(|role| Some((role, leading_number(rest)?)));
+            let end = match number {
+                Some((role, (value, length))) if ends(rest.get(length)) => {
+                    draft.set(role, value, out);
+                    length
+                }
+                _ => {
+                    let end = memchr::memchr(self.header.delimiter, rest).unwrap_or(rest.len());
+                    if let (Some(role), false) = (role, end == 0) {
+                        draft.set(*role, fast_float2::parse::<f64, _>(rest.get(..end)?).ok()?, out);
+                    }
+                    end
+                }
             };
-            let cell = rest.get(..end)?;
-            if let (Some(role), false) = (role, cell.is_empty()) {
-                let value = match leading_number(cell) {
-                    Some((value, length)) if length == end => value,
-                    _ => fast_float2::parse::<f64, _>(cell).ok()?,
-                };
-                draft.set(*role, value, out);
+            // There are as many cells as columns.
+            if (end < rest.len()) != (index < last) {
+                return None;
             }
             rest = rest.get(end + 1..).unwrap_or_default();
         }

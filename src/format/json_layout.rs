@@ -5,6 +5,7 @@
 //! exactly those bytes needs no parser, only its numbers are read. A line that
 //! differs in any way goes to the parser.
 
+use super::plain_number::short_number;
 use super::records::Decoded;
 use super::roles::Draft;
 use crate::metric::Role;
@@ -238,109 +239,4 @@ fn number_length(value: &[u8]) -> Option<(Option<f64>, usize)> {
     let number = fast_float2::parse::<f64, _>(text).ok()?;
     // Beyond the range of f64 the parser has its own opinion.
     (number.is_finite() || !text.iter().any(u8::is_ascii_digit)).then_some((Some(number), length))
-}
-
-/// Powers of ten that f64 holds exactly.
-const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
-
-/// Reads a number of at most 15 digits in one pass. Such a number is the quotient or
-/// product of two exact floats and so comes out correctly rounded (Clinger 1990, the
-/// fast case); nearly every number in a log is one. `None` for anything else.
-pub(super) fn short_number(value: &[u8]) -> Option<(f64, usize)> {
-    let (number, length) = leading_number(value)?;
-    // What follows must end the number.
-    let ended = !matches!(
-        value.get(length),
-        None | Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'+' | b'-')
-    );
-    ended.then_some((number, length))
-}
-
-/// As [`short_number`], whatever follows.
-pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
-    const MOST_DIGITS: usize = 15;
-    let negative = value.first() == Some(&b'-');
-    let mut at = usize::from(negative);
-    let start = at;
-    let mut mantissa = 0u64;
-    let digit = |at: usize| {
-        value
-            .get(at)
-            .map(|byte| byte.wrapping_sub(b'0'))
-            .filter(|digit| *digit < 10)
-    };
-    while let Some(next) = digit(at) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(next));
-        at += 1;
-    }
-    let mut digits = at - start;
-    if digits == 0 || (digits > 1 && value.get(start) == Some(&b'0')) {
-        return None;
-    }
-    let mut exponent = 0i32;
-    if value.get(at) == Some(&b'.') {
-        let point = at + 1;
-        at = point;
-        while let Some(next) = digit(at) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(next));
-            at += 1;
-        }
-        if at == point {
-            return None;
-        }
-        digits += at - point;
-        exponent = -i32::try_from(at - point).ok()?;
-    }
-    if digits > MOST_DIGITS {
-        return None;
-    }
-    if matches!(value.get(at), Some(b'e' | b'E')) {
-        let sign = value.get(at + 1).copied();
-        let signed = matches!(sign, Some(b'-' | b'+'));
-        let first = at + 1 + usize::from(signed);
-        let mut power = 0i32;
-        at = first;
-        while let Some(next) = digit(at) {
-            power = power.saturating_mul(10).saturating_add(i32::from(next));
-            at += 1;
-        }
-        if at == first {
-            return None;
-        }
-        exponent = exponent.saturating_add(if sign == Some(b'-') { -power } else { power });
-    }
-    let power = *EXACT_POWERS.get(exponent.unsigned_abs() as usize)?;
-    let magnitude = if exponent < 0 {
-        mantissa as f64 / power
-    } else {
-        mantissa as f64 * power
-    };
-    Some((if negative { -magnitude } else { magnitude }, at))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn short_numbers_are_exact(
-            text in prop_oneof![
-                any::<f64>().prop_map(|value| format!("{value}")),
-                (-1e6..1e6f64, 0usize..9).prop_map(|(value, digits)| format!("{value:.digits$}")),
-                (1e-9..1e9f64, 0usize..9).prop_map(|(value, digits)| format!("{value:.digits$e}")),
-                "-?[0-9]{1,17}(\\.[0-9]{0,17})?([eE][+-]?[0-9]{0,3})?",
-            ],
-        ) {
-            let line = format!("{text},");
-            if let Some((number, length)) = short_number(line.as_bytes()) {
-                prop_assert_eq!(length, text.len());
-                prop_assert_eq!(serde_json::from_str::<f64>(&text).unwrap(), number);
-            }
-        }
-    }
 }

@@ -18,6 +18,7 @@ pub mod json_lines;
 pub mod mlflow;
 pub mod mllog;
 pub mod number;
+mod plain_number;
 pub mod records;
 pub mod roles;
 pub mod sidecar;

@@ -5,8 +5,9 @@
 //! exactly those words needs no grammar. A line that differs in anything but its numbers
 //! and the width of its blanks goes to the grammar.
 
-use crate::format::json_layout::{leading_number, strip};
+use crate::format::json_layout::strip;
 use crate::format::number;
+use crate::format::plain_number::leading_number;
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, Roles, whole};
 use crate::metric::{Quantity, Role};

@@ -1,0 +1,203 @@
+//! Plain decimal numbers, read at the speed of the line.
+//!
+//! Nearly all of a log is numbers, and nearly all of those are a few digits with a point. They
+//! are read eight digits at a time; every other spelling is for [`super::number`].
+
+/// Powers of ten that f64 holds exactly.
+const EXACT_POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+const POWERS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+/// Digits of which the quotient or product with an exact power is correctly rounded.
+const MOST_DIGITS: usize = 15;
+
+/// Reads a number in one pass. One of at most 15 digits is the quotient or product of two
+/// exact floats and so comes out correctly rounded (Clinger 1990, the fast case); longer ones
+/// go through the slow case. `None` for anything that is no plain number, or goes on as a word.
+pub(super) fn short_number(value: &[u8]) -> Option<(f64, usize)> {
+    let (number, length) = leading_number(value)?;
+    // What follows must end the number.
+    let ended = !matches!(
+        value.get(length),
+        None | Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'+' | b'-')
+    );
+    ended.then_some((number, length))
+}
+
+/// As [`short_number`], whatever follows.
+#[inline]
+pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
+    let negative = value.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let (mut mantissa, mut digits) = take_digits(0, value.get(start..)?);
+    if digits == 0 || (digits > 1 && value.get(start) == Some(&b'0')) {
+        return None;
+    }
+    let mut at = start + digits;
+    let mut exponent = 0i32;
+    if value.get(at) == Some(&b'.') {
+        let fraction;
+        (mantissa, fraction) = take_digits(mantissa, value.get(at + 1..)?);
+        if fraction == 0 {
+            return None;
+        }
+        at += 1 + fraction;
+        digits += fraction;
+        exponent = -(fraction as i32);
+    }
+    if matches!(value.get(at), Some(b'e' | b'E')) {
+        let (power, length) = power_of_ten(value.get(at + 1..)?)?;
+        exponent += power;
+        at += 1 + length;
+    }
+    let exact = EXACT_POWERS.get(exponent.unsigned_abs() as usize);
+    let Some(power) = exact.filter(|_| digits <= MOST_DIGITS) else {
+        return long_number(value.get(..at)?);
+    };
+    let magnitude = if exponent < 0 {
+        mantissa as f64 / power
+    } else {
+        mantissa as f64 * power
+    };
+    Some((if negative { -magnitude } else { magnitude }, at))
+}
+
+/// What stands behind the `e` of a number, and its length.
+fn power_of_ten(text: &[u8]) -> Option<(i32, usize)> {
+    let sign = text.first().copied();
+    let signed = usize::from(matches!(sign, Some(b'-' | b'+')));
+    let (power, length) = take_each(0, text.get(signed..)?, 0);
+    let power = i32::try_from(power).ok().filter(|_| (1..5).contains(&length))?;
+    Some((if sign == Some(b'-') { -power } else { power }, signed + length))
+}
+
+/// A number with many digits, or with a large exponent. Beyond the range of f64 others may
+/// have their own opinion.
+#[cold]
+fn long_number(text: &[u8]) -> Option<(f64, usize)> {
+    let number = fast_float2::parse::<f64, _>(text).ok()?;
+    number.is_finite().then_some((number, text.len()))
+}
+
+/// Appends the digits at the start of `text` to `number`, wrapping around when there are too
+/// many; returns how many there were.
+#[inline]
+fn take_digits(number: u64, text: &[u8]) -> (u64, usize) {
+    let Some(eight) = text.first_chunk::<8>() else {
+        return take_each(number, text, 0);
+    };
+    let (value, count) = up_to_eight(*eight);
+    let number = number.wrapping_mul(POWERS[count]).wrapping_add(value);
+    if count < 8 {
+        return (number, count);
+    }
+    take_each(number, text, count)
+}
+
+/// The same digit by digit, from `count` on.
+fn take_each(mut number: u64, text: &[u8], mut count: usize) -> (u64, usize) {
+    while let Some(digit) = text.get(count).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (number, count)
+}
+
+/// The number that the digits at the start of eight bytes make, and how many they are.
+///
+/// All eight are looked at together: a byte that is no digit shows in its highest bit, and
+/// neighbouring digits, then pairs, then fours are joined (Lemire, "Number parsing at a
+/// gigabyte per second", 2021, section 6).
+#[inline]
+fn up_to_eight(bytes: [u8; 8]) -> (u64, usize) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const FOURS: u64 = 0x0000_00ff_0000_00ff;
+    let digits = u64::from_le_bytes(bytes) ^ (EACH * u64::from(b'0'));
+    // Only the lowest mark counts: those above it may come from a carry.
+    let others = (digits.wrapping_add(EACH * (0x80 - 10)) | digits) & (EACH * 0x80);
+    let count = others.trailing_zeros() as usize / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // The first digit is the lowest byte: zeros go before it.
+    let digits = digits << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let low = (pairs & FOURS).wrapping_mul(100 + (1_000_000 << 32));
+    let high = ((pairs >> 16) & FOURS).wrapping_mul(1 + (10_000 << 32));
+    (low.wrapping_add(high) >> 32, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn plain_numbers_are_exact(
+            text in prop_oneof![
+                any::<f64>().prop_map(|value| format!("{value}")),
+                (-1e6..1e6f64, 0usize..9).prop_map(|(value, digits)| format!("{value:.digits$}")),
+                (1e-9..1e9f64, 0usize..9).prop_map(|(value, digits)| format!("{value:.digits$e}")),
+                "-?[0-9]{1,17}(\\.[0-9]{0,17})?([eE][+-]?[0-9]{0,3})?",
+            ],
+        ) {
+            // However much of the line is left behind the number.
+            for line in [format!("{text},"), format!("{text}, \"grad_norm\": 1.25}}")] {
+                if let Some((number, length)) = short_number(line.as_bytes()) {
+                    prop_assert_eq!(length, text.len());
+                    prop_assert_eq!(serde_json::from_str::<f64>(&text).unwrap(), number);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_numbers_are_plain() {
+        for text in [
+            "0",
+            "-1",
+            "12345678",
+            "123456789012",
+            "2.5",
+            "0.000301",
+            "2.5123456789012345",
+            "1e-5",
+            "3.0E+05",
+        ] {
+            let line = format!("{text}, and more");
+            assert_eq!(
+                short_number(line.as_bytes()),
+                Some((text.parse().unwrap(), text.len()))
+            );
+        }
+        for text in [
+            "",
+            "-",
+            ".5",
+            "1.",
+            "01",
+            "1e",
+            "1.2.3",
+            "nan",
+            "2022-01-01",
+            "12s",
+            "1e999",
+        ] {
+            assert_eq!(short_number(format!("{text} ").as_bytes()), None, "{text}");
+        }
+    }
+}
