@@ -97,10 +97,9 @@ impl Window {
 
     /// The last `count` values, oldest first.
     pub fn last(&self, count: usize) -> impl Iterator<Item = f64> + '_ {
-        let length = self.values.len();
-        let count = count.min(length);
-        (length - count..length)
-            .filter_map(move |index| self.values.get((self.next + index) % length.max(1)).copied())
+        let (newer, older) = self.values.split_at_checked(self.next).unwrap_or_default();
+        let skipped = self.values.len().saturating_sub(count);
+        older.iter().chain(newer).copied().skip(skipped)
     }
 }
 

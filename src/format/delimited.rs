@@ -478,7 +478,8 @@ impl LineDecoder for DelimitedDecoder {
 /// Splits a line into its cells, keeping its buffers.
 struct Cells {
     delimiter: u8,
-    reader: Reader,
+    /// For quoted cells; made when there is one, for making it takes longer than most lines.
+    reader: Option<Box<Reader>>,
     cells: Vec<String>,
 }
 
@@ -486,7 +487,7 @@ impl Cells {
     fn new(delimiter: u8) -> Self {
         Cells {
             delimiter,
-            reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            reader: None,
             cells: Vec::new(),
         }
     }
@@ -525,11 +526,14 @@ impl Cells {
     }
 
     fn split_quoted(&mut self, line: &[u8]) -> Option<&[String]> {
-        self.reader.reset();
+        let delimiter = self.delimiter;
+        let build = || Box::new(ReaderBuilder::new().delimiter(delimiter).build());
+        let reader = self.reader.get_or_insert_with(build);
+        reader.reset();
         let mut bytes = vec![0; line.len() + 1];
         let mut ends = vec![0; line.len() + 1];
         let terminated: Vec<u8> = line.iter().copied().chain([b'\n']).collect();
-        let (result, _, _, count) = self.reader.read_record(&terminated, &mut bytes, &mut ends);
+        let (result, _, _, count) = reader.read_record(&terminated, &mut bytes, &mut ends);
         if result != ReadRecordResult::Record {
             return None;
         }

@@ -155,18 +155,22 @@ impl Layout {
     }
 }
 
-/// What follows `words` at the start of `text`. Compares eight bytes at a time: the words
-/// are short, and a call for each of them would cost more than the comparison.
+/// What follows `words` at the start of `text`. Compares eight bytes at a time, the last of
+/// them once more: the words are short, and a call for each of them would cost more than the
+/// comparison.
 #[inline]
 pub(super) fn strip<'a>(text: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = text.split_at_checked(words.len())?;
-    let ((one, one_rest), (other, other_rest)) = (head.as_chunks::<8>(), words.as_chunks::<8>());
-    let eights = one
-        .iter()
-        .zip(other)
-        .all(|(one, other)| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other));
-    let ones = one_rest.iter().zip(other_rest).all(|(one, other)| one == other);
-    (eights && ones).then_some(rest)
+    let same = if let (Some(head_end), Some(words_end)) = (head.last_chunk::<8>(), words.last_chunk::<8>()) {
+        let (eights, _) = head.as_chunks::<8>();
+        let (others, _) = words.as_chunks::<8>();
+        head_end == words_end && eights.iter().zip(others).all(|(one, other)| one == other)
+    } else if let (Some(head_end), Some(words_end)) = (head.last_chunk::<4>(), words.last_chunk::<4>()) {
+        head_end == words_end && head.first_chunk::<4>() == words.first_chunk::<4>()
+    } else {
+        head.iter().zip(words).all(|(one, other)| one == other)
+    };
+    same.then_some(rest)
 }
 
 /// Length of a string with its quotes; `None` when it has an escape or no end.

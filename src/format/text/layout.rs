@@ -41,6 +41,8 @@ struct Layout {
 /// their width varies.
 #[derive(Clone, Debug)]
 struct Words {
+    /// As they stood when they were learnt.
+    whole: Box<[u8]>,
     blank_before: bool,
     words: Box<[u8]>,
     blank_after: bool,
@@ -50,6 +52,7 @@ impl Words {
     fn of(text: &[u8]) -> Self {
         let words = text.trim_ascii();
         Words {
+            whole: text.into(),
             blank_before: skip_blanks(text).len() < text.len(),
             blank_after: text.trim_ascii_end().len() < text.len(),
             words: words.into(),
@@ -76,7 +79,17 @@ impl Words {
     }
 
     /// What follows the words at the start of `text`.
+    #[inline]
     fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        // Most often the blanks are as wide as they were.
+        match strip(text, &self.whole) {
+            Some(rest) if !matches!(rest.first(), Some(b' ' | b'\t')) => Some(rest),
+            _ => self.strip_any_width(text),
+        }
+    }
+
+    /// The same where the blanks have another width.
+    fn strip_any_width<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let rest = skip_blanks(text);
         if (rest.len() < text.len()) != self.blank_before {
             return None;
