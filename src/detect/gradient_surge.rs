@@ -147,9 +147,7 @@ impl GradientSurge {
             self.far_above = [self.far_above[1], false];
             return;
         }
-        let Some(level) = self.window.log_level() else {
-            return;
-        };
+        let level = self.window.recent().log_level();
         let z = level.z(gradient.ln(), FLOOR);
         let median = level.median.exp();
         let serious = if every_step {
@@ -187,6 +185,7 @@ impl GradientSurge {
     fn grows_exponentially(&self, gradient: f64) -> bool {
         let logs: Vec<f64> = self
             .window
+            .recent()
             .last(GROWTH_POINTS - 1)
             .chain([gradient])
             .map(f64::ln)

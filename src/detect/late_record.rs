@@ -71,7 +71,7 @@ impl Detector for LateRecord {
             && gap > LONGER_THAN_BEFORE * longest
             && (!evaluated || self.evaluations >= EVALUATIONS)
         {
-            let mut intervals: Vec<f64> = self.intervals.last(super::robust::WINDOW).collect();
+            let mut intervals: Vec<f64> = self.intervals.recent().last(super::robust::WINDOW).collect();
             let usual = middle(&mut intervals);
             if gap > INTERVALS * usual || (gap >= LONG_SECONDS && gap > LONG_INTERVALS * usual) {
                 let message = format!(

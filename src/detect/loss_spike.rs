@@ -18,10 +18,8 @@
 //! critical when after 20 points and 1% of the run it is still half as high again and above
 //! all that is usual, or for three points at more than twice where the run began.
 
-use std::collections::VecDeque;
-
 use super::restart::Restart;
-use super::robust::{Cadence, Level, Ordered, WINDOW, Window, middle};
+use super::robust::{Cadence, Level, Ordered, Recent, WINDOW, middle};
 use super::thresholds::Thresholds;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -96,14 +94,14 @@ pub struct LossSpike {
     /// The last losses outside spikes.
     recent: Ordered<RECENT>,
     /// The learning rates at them.
-    rates: VecDeque<f64>,
+    rates: Recent<RECENT>,
     rate: f64,
     peak_rate: f64,
     /// The last hundred of them, with a single high one here and there, each over its level:
     /// the logarithm is the rise, and is taken when it is needed. Rises themselves where
     /// the loss has a sign.
-    rises: Window,
-    gradient: Window,
+    rises: Recent<WINDOW>,
+    gradient: Recent<WINDOW>,
     cadence: Cadence,
     quiet: u32,
     start: Vec<f64>,
@@ -183,7 +181,7 @@ impl Detector for LossSpike {
             self.start.push(loss);
             self.start_level = middle(&mut self.start.clone());
         }
-        let before = self.recent.newest().unwrap_or(f64::NAN);
+        let before = self.recent.recent().newest().unwrap_or(f64::NAN);
         if self.restart.noticed(loss, gradient, before) {
             self.starts_anew(step, loss, before, alerts);
         }
@@ -208,11 +206,8 @@ impl Detector for LossSpike {
                 return;
             }
         }
-        if self.rates.len() >= RECENT {
-            self.rates.pop_front();
-        }
         self.recent.push(loss);
-        self.rates.push_back(self.rate);
+        self.rates.push(self.rate);
         if let Some(gradient) = gradient.filter(|gradient| *gradient > 0.0) {
             self.gradient.push(gradient);
         }
@@ -330,10 +325,7 @@ impl LossSpike {
     }
 
     fn gradient_surges(&self, gradient: Option<f64>) -> bool {
-        let level = self
-            .gradient
-            .log_level()
-            .filter(|_| self.gradient.len() >= HISTORY);
+        let level = (self.gradient.len() >= HISTORY).then(|| self.gradient.log_level());
         let surge = |(gradient, level): (f64, Level)| {
             let log = gradient.max(1e-30).ln();
             level.z(log, FLOOR_GRADIENT) > Z_OF_GRADIENT && log - level.median > GRADIENT_RISE.ln_1p()
@@ -363,7 +355,7 @@ impl LossSpike {
         } else {
             rise > VERY_LARGE_RISE.ln_1p() || (large && agrees)
         };
-        let rate_then = self.rates.front().copied().filter(|rate| *rate > 0.0);
+        let rate_then = self.rates.oldest().filter(|rate| *rate > 0.0);
         let restarted =
             rate_then.is_some_and(|then| self.rate > RESTARTED_RATE * then) && self.rate <= self.peak_rate;
         let meaningful = !self.has_sign && !restarted && level < NOT_A_FALLING_LOSS * self.start_level;

@@ -3,12 +3,88 @@
 /// Points of the trailing window (instability study, section 3.1).
 pub const WINDOW: usize = 100;
 
+/// The last `N` values.
+#[derive(Clone, Copy, Debug)]
+pub struct Recent<const N: usize> {
+    values: [f64; N],
+    next: usize,
+    length: usize,
+}
+
+impl<const N: usize> Default for Recent<N> {
+    fn default() -> Self {
+        Recent {
+            values: [0.0; N],
+            next: 0,
+            length: 0,
+        }
+    }
+}
+
+impl<const N: usize> Recent<N> {
+    /// Takes in a value; returns the oldest when it leaves because there are `N`.
+    pub fn push(&mut self, value: f64) -> Option<f64> {
+        let leaving = std::mem::replace(self.values.get_mut(self.next)?, value);
+        self.next = if self.next + 1 == N { 0 } else { self.next + 1 };
+        if self.length < N {
+            self.length += 1;
+            return None;
+        }
+        Some(leaving)
+    }
+
+    /// Puts something else in the place of every value.
+    pub fn map(&mut self, each: impl Fn(f64) -> f64) {
+        for value in &mut self.values {
+            *value = each(*value);
+        }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// True when nothing was taken in.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        (self.next, self.length) = (0, 0);
+    }
+
+    /// The oldest value.
+    pub fn oldest(&self) -> Option<f64> {
+        self.last(N).next()
+    }
+
+    /// The value taken in last.
+    pub fn newest(&self) -> Option<f64> {
+        self.last(1).next()
+    }
+
+    /// The last `count` values, oldest first.
+    pub fn last(&self, count: usize) -> impl Iterator<Item = f64> + '_ {
+        // Until all places are taken the next one is behind them.
+        let (newer, older) = self.values.split_at_checked(self.next).unwrap_or_default();
+        let older = if self.length < N { &[] } else { older };
+        let skipped = self.length.saturating_sub(count);
+        older.iter().chain(newer).copied().skip(skipped)
+    }
+
+    /// Median and scaled median absolute deviation of the logarithms of positive values.
+    pub fn log_level(&self) -> Level {
+        Level::of(self.last(N).map(f64::ln).collect())
+    }
+}
+
 /// The last values, with their smallest at hand. Pushing costs a few nanoseconds;
 /// medians are computed only when a cheap test against the smallest value passes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Window {
-    values: Vec<f64>,
-    next: usize,
+    recent: Recent<WINDOW>,
     min: f64,
     /// How many of the values are the smallest: constant metrics would else be searched
     /// anew with every value that leaves.
@@ -18,8 +94,7 @@ pub struct Window {
 impl Default for Window {
     fn default() -> Self {
         Window {
-            values: Vec::with_capacity(WINDOW),
-            next: 0,
+            recent: Recent::default(),
             min: f64::INFINITY,
             at_min: 0,
         }
@@ -29,28 +104,18 @@ impl Default for Window {
 impl Window {
     /// Takes in a finite value; the oldest leaves when the window is full.
     pub fn push(&mut self, value: f64) {
-        if self.values.len() < WINDOW {
-            self.values.push(value);
-            self.account(value);
-            return;
-        }
-        let Some(slot) = self.values.get_mut(self.next) else {
-            return;
-        };
-        let leaving = std::mem::replace(slot, value);
-        self.next = (self.next + 1) % WINDOW;
-        if leaving == self.min {
+        if self.recent.push(value) == Some(self.min) {
             self.at_min = self.at_min.saturating_sub(1);
+            if self.at_min == 0 && value > self.min {
+                self.min = self.recent.last(WINDOW).fold(f64::INFINITY, f64::min);
+                self.at_min = self
+                    .recent
+                    .last(WINDOW)
+                    .filter(|value| *value == self.min)
+                    .count();
+                return;
+            }
         }
-        if self.at_min > 0 || value <= self.min {
-            self.account(value);
-            return;
-        }
-        self.min = self.values.iter().copied().fold(f64::INFINITY, f64::min);
-        self.at_min = self.values.iter().filter(|value| **value == self.min).count();
-    }
-
-    fn account(&mut self, value: f64) {
         if value < self.min {
             self.min = value;
             self.at_min = 0;
@@ -58,21 +123,19 @@ impl Window {
         self.at_min += usize::from(value == self.min);
     }
 
-    /// Puts something else in the place of every value.
-    pub fn map(&mut self, each: impl Fn(f64) -> f64) {
-        let values: Vec<f64> = self.last(WINDOW).map(each).collect();
-        self.clear();
-        values.into_iter().for_each(|value| self.push(value));
+    /// The values in order.
+    pub fn recent(&self) -> &Recent<WINDOW> {
+        &self.recent
     }
 
     /// Values in the window.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.recent.len()
     }
 
     /// True when nothing was taken in.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.recent.is_empty()
     }
 
     /// The smallest value: never above the median, so it makes a sound cheap test.
@@ -84,31 +147,12 @@ impl Window {
     pub fn clear(&mut self) {
         *self = Window::default();
     }
-
-    /// Median and scaled median absolute deviation of the values.
-    pub fn level(&self) -> Level {
-        Level::of(self.values.clone())
-    }
-
-    /// The same for the logarithms; `None` unless all values are positive.
-    pub fn log_level(&self) -> Option<Level> {
-        (self.min > 0.0).then(|| Level::of(self.values.iter().map(|value| value.ln()).collect()))
-    }
-
-    /// The last `count` values, oldest first.
-    pub fn last(&self, count: usize) -> impl Iterator<Item = f64> + '_ {
-        let (newer, older) = self.values.split_at_checked(self.next).unwrap_or_default();
-        let skipped = self.values.len().saturating_sub(count);
-        older.iter().chain(newer).copied().skip(skipped)
-    }
 }
 
 /// The last `N` values, also in ascending order: their median is at hand with every one.
 #[derive(Clone, Copy, Debug)]
 pub struct Ordered<const N: usize> {
-    values: [f64; N],
-    next: usize,
-    length: usize,
+    recent: Recent<N>,
     /// Filled up with infinity.
     ascending: [f64; N],
 }
@@ -116,9 +160,7 @@ pub struct Ordered<const N: usize> {
 impl<const N: usize> Default for Ordered<N> {
     fn default() -> Self {
         Ordered {
-            values: [0.0; N],
-            next: 0,
-            length: 0,
+            recent: Recent::default(),
             ascending: [f64::INFINITY; N],
         }
     }
@@ -127,15 +169,7 @@ impl<const N: usize> Default for Ordered<N> {
 impl<const N: usize> Ordered<N> {
     /// Takes in a finite value; the oldest leaves when there are `N`.
     pub fn push(&mut self, value: f64) {
-        let Some(slot) = self.values.get_mut(self.next) else {
-            return;
-        };
-        let mut leaving = std::mem::replace(slot, value);
-        self.next = if self.next + 1 == N { 0 } else { self.next + 1 };
-        if self.length < N {
-            self.length += 1;
-            leaving = f64::INFINITY;
-        }
+        let leaving = self.recent.push(value).unwrap_or(f64::INFINITY);
         // Without branches, for where a value belongs cannot be predicted: from the one that
         // leaves on all move down, then each place takes the middle of its value, the one below
         // and the new one.
@@ -154,36 +188,29 @@ impl<const N: usize> Ordered<N> {
         }
     }
 
+    /// The values in the order in which they came.
+    pub fn recent(&self) -> &Recent<N> {
+        &self.recent
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
-        self.length
+        self.recent.len()
     }
 
     /// True when nothing was taken in.
     pub fn is_empty(&self) -> bool {
-        self.length == 0
+        self.recent.is_empty()
     }
 
     /// The values in ascending order.
     pub fn ascending(&self) -> &[f64] {
-        self.ascending.get(..self.length).unwrap_or_default()
+        self.ascending.get(..self.len()).unwrap_or_default()
     }
 
     /// The median, as [`middle`] finds it. NaN for none.
     pub fn median(&self) -> f64 {
-        self.ascending().get(self.length / 2).copied().unwrap_or(f64::NAN)
-    }
-
-    /// The value taken in last.
-    pub fn newest(&self) -> Option<f64> {
-        let newest = (self.next + N).checked_sub(1)? % N;
-        (self.length > 0).then(|| self.values.get(newest).copied())?
-    }
-
-    /// The value that leaves next, or the first.
-    pub fn oldest(&self) -> Option<f64> {
-        let oldest = if self.length < N { 0 } else { self.next };
-        (self.length > 0).then(|| self.values.get(oldest).copied())?
+        self.ascending().get(self.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
     /// Forgets everything.
@@ -298,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_knows_its_smallest_value_and_its_level() {
+    fn the_window_knows_its_values_and_the_smallest() {
         let mut window = Window::default();
         let mut all = Vec::new();
         for index in 0..437u32 {
@@ -307,10 +334,14 @@ mod tests {
             all.push(value);
             let tail = &all[all.len().saturating_sub(WINDOW)..];
             assert_eq!(window.min(), tail.iter().copied().fold(f64::INFINITY, f64::min));
-            assert_eq!(window.last(3).last(), Some(value));
+            assert!(window.recent().last(WINDOW).eq(tail.iter().copied()));
+            assert!(
+                window
+                    .recent()
+                    .last(3)
+                    .eq(tail.iter().copied().skip(tail.len().saturating_sub(3)))
+            );
         }
-        let mut tail = all[all.len() - WINDOW..].to_vec();
-        assert_eq!(window.level().median, middle(&mut tail));
     }
 
     #[test]
@@ -322,8 +353,8 @@ mod tests {
             ordered.push(value);
             all.push(value);
             let mut tail = all[all.len().saturating_sub(7)..].to_vec();
-            assert_eq!(ordered.newest(), tail.last().copied());
-            assert_eq!(ordered.oldest(), tail.first().copied());
+            assert_eq!(ordered.recent().newest(), tail.last().copied());
+            assert_eq!(ordered.recent().oldest(), tail.first().copied());
             tail.sort_by(f64::total_cmp);
             assert_eq!(ordered.ascending(), tail);
             assert_eq!(ordered.median(), middle(&mut tail));

@@ -9,7 +9,7 @@
 //! checkpoint or a pause makes one or two such records, a busy machine up to five in
 //! healthy runs.
 
-use super::robust::{WINDOW, Window, middle};
+use super::robust::{Recent, WINDOW, Window, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -36,7 +36,7 @@ const REMEDY: &str = "Look at the data loader, at other jobs on the machine, at 
 #[derive(Debug, Default)]
 pub struct Slowdown {
     usual: Window,
-    recent: Window,
+    recent: Recent<RECENT>,
     last: Option<(u64, f64)>,
     since_look: u32,
     /// Records since it was raised, while it is open.
@@ -66,11 +66,8 @@ impl Detector for Slowdown {
         else {
             return;
         };
-        // What leaves the recent window becomes the usual.
-        let leaving = (self.recent.len() >= RECENT)
-            .then(|| self.recent.last(RECENT).next())
-            .flatten();
-        self.recent.push(seconds);
+        // What leaves the recent ones becomes the usual.
+        let leaving = self.recent.push(seconds);
         if let Some(leaving) = leaving.filter(|_| self.open.is_none()) {
             self.usual.push(leaving);
         }
@@ -79,7 +76,7 @@ impl Detector for Slowdown {
         if self.usual.len() < HISTORY {
             return;
         }
-        let (fastest, collapsed) = self.collapse();
+        let (fastest, collapsed) = self.collapse(seconds);
         if !collapsed && self.since_look < LOOK_EVERY {
             return;
         }
@@ -89,7 +86,7 @@ impl Detector for Slowdown {
         if self.open.is_none() && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
             return;
         }
-        let usual = middle(&mut self.usual.last(WINDOW).collect::<Vec<_>>());
+        let usual = middle(&mut self.usual.recent().last(WINDOW).collect::<Vec<_>>());
         let median = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
         let now = if collapsed { median.max(fastest) } else { median };
         if now < CLEAR * usual && self.open.is_none_or(|records| records >= RECENT) {
@@ -122,14 +119,15 @@ impl Detector for Slowdown {
 }
 
 impl Slowdown {
-    /// The fastest of the last few records, and whether all of them are far too slow.
-    fn collapse(&self) -> (f64, bool) {
-        let fastest = self.recent.last(COLLAPSE).fold(f64::INFINITY, f64::min);
-        // No smaller than the median: most records end here.
-        if fastest < WARNING * self.usual.min() {
-            return (fastest, false);
+    /// The fastest of the last few records, of which `newest` is one, and whether all of them
+    /// are far too slow.
+    fn collapse(&self, newest: f64) -> (f64, bool) {
+        // No smaller than the fastest, nor that than the median: most records end here.
+        if newest < WARNING * self.usual.min() {
+            return (newest, false);
         }
-        let mut usual: Vec<f64> = self.usual.last(WINDOW).collect();
+        let fastest = self.recent.last(COLLAPSE).fold(f64::INFINITY, f64::min);
+        let mut usual: Vec<f64> = self.usual.recent().last(WINDOW).collect();
         usual.sort_unstable_by(f64::total_cmp);
         let at = |index: usize| usual.get(index).copied().unwrap_or(f64::INFINITY);
         let tolerated = usual.len() / TOLERATED_ONE_IN;
