@@ -36,7 +36,7 @@ pub(super) fn short_number(value: &[u8]) -> Option<(f64, usize)> {
 }
 
 /// As [`short_number`], whatever follows.
-#[inline]
+#[inline(always)]
 pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
     let negative = value.first() == Some(&b'-');
     let start = usize::from(negative);
@@ -92,7 +92,7 @@ fn long_number(text: &[u8]) -> Option<(f64, usize)> {
 
 /// Appends the digits at the start of `text` to `number`, wrapping around when there are too
 /// many; returns how many there were.
-#[inline]
+#[inline(always)]
 fn take_digits(number: u64, text: &[u8]) -> (u64, usize) {
     let Some(eight) = text.first_chunk::<8>() else {
         return take_each(number, text, 0);
@@ -106,6 +106,7 @@ fn take_digits(number: u64, text: &[u8]) -> (u64, usize) {
 }
 
 /// The same digit by digit, from `count` on.
+#[inline(never)]
 fn take_each(mut number: u64, text: &[u8], mut count: usize) -> (u64, usize) {
     while let Some(digit) = text.get(count).map(|byte| byte.wrapping_sub(b'0'))
         && digit < 10
@@ -121,7 +122,7 @@ fn take_each(mut number: u64, text: &[u8], mut count: usize) -> (u64, usize) {
 /// All eight are looked at together: a byte that is no digit shows in its highest bit, and
 /// neighbouring digits, then pairs, then fours are joined (Lemire, "Number parsing at a
 /// gigabyte per second", 2021, section 6).
-#[inline]
+#[inline(always)]
 fn up_to_eight(bytes: [u8; 8]) -> (u64, usize) {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const FOURS: u64 = 0x0000_00ff_0000_00ff;

@@ -438,6 +438,7 @@ fn word_length(text: &[u8]) -> Option<usize> {
 
 /// The plain number at the start of `text` and its length; `None` for anything that a
 /// grammar might read in another way.
+#[inline(always)]
 fn exact_number(text: &[u8]) -> Option<(f64, usize)> {
     if let Some((value, length)) = leading_number(text) {
         // The token goes on to the last digit that only such characters part from it.
