@@ -81,24 +81,18 @@ fn comparable(one: &LossView, other: &LossView) -> bool {
 
 /// The loss of a run at a step: its own curve where it has been, else its projection.
 fn value_at(loss: &LossView, step: f64) -> Option<f64> {
-    if let Some(first) = loss.curve.projection.first()
-        && step >= first.step
-    {
-        let steps: Vec<(f64, f64)> = loss
-            .curve
-            .projection
-            .iter()
-            .map(|point| (point.step, point.mean))
-            .collect();
-        return interpolate(&steps, step);
+    let ahead = &loss.curve.projection;
+    if ahead.first().is_some_and(|first| step >= first.step) {
+        return interpolate(ahead, |point| (point.step, point.mean), step);
     }
-    interpolate(&loss.curve.fitted, step).or_else(|| loss.smoothed.is_finite().then_some(loss.smoothed))
+    interpolate(&loss.curve.fitted, |point| *point, step)
+        .or_else(|| loss.smoothed.is_finite().then_some(loss.smoothed))
 }
 
-fn interpolate(points: &[(f64, f64)], step: f64) -> Option<f64> {
-    let after = points.partition_point(|(at, _)| *at < step);
-    let (right_step, right) = *points.get(after).or(points.last())?;
-    let (left_step, left) = *points.get(after.saturating_sub(1))?;
+fn interpolate<Point>(points: &[Point], place: impl Fn(&Point) -> (f64, f64), step: f64) -> Option<f64> {
+    let after = points.partition_point(|point| place(point).0 < step);
+    let (right_step, right) = place(points.get(after).or(points.last())?);
+    let (left_step, left) = place(points.get(after.saturating_sub(1))?);
     if right_step <= left_step {
         return Some(right);
     }
@@ -106,7 +100,8 @@ fn interpolate(points: &[(f64, f64)], step: f64) -> Option<f64> {
     Some(left + share * (right - left))
 }
 
-/// First step after `from` at which the difference changes its sign.
+/// First step after `from` at which the difference changes its sign. Curves are straight
+/// between their points, so only those need to be looked at.
 fn crossing(one: &LossView, other: &LossView, from: f64, now: f64) -> Option<u64> {
     let end = |loss: &LossView| {
         loss.forecast
@@ -114,16 +109,24 @@ fn crossing(one: &LossView, other: &LossView, from: f64, now: f64) -> Option<u64
             .map_or(from, |forecast| forecast.at_step as f64)
     };
     let last = end(one).min(end(other));
-    let steps = 400;
-    (1..=steps)
-        .map(|index| from + (last - from) * f64::from(index) / f64::from(steps))
-        .find(|step| {
-            let difference = value_at(one, *step)
-                .zip(value_at(other, *step))
-                .map(|(one, other)| one - other);
-            difference.is_some_and(|difference| difference.total_cmp(&0.0) == opposite(now))
-        })
-        .map(|step| step.round() as u64)
+    let mut steps: Vec<f64> = [one, other]
+        .iter()
+        .flat_map(|loss| &loss.curve.projection)
+        .map(|point| point.step)
+        .filter(|step| *step > from && *step < last)
+        .chain([last])
+        .collect();
+    steps.sort_unstable_by(f64::total_cmp);
+    let (mut before, mut difference_before) = (from, now);
+    for step in steps {
+        let difference = value_at(one, step)? - value_at(other, step)?;
+        if difference.total_cmp(&0.0) == opposite(now) {
+            let share = difference_before / (difference_before - difference);
+            return Some((before + share * (step - before)).round() as u64);
+        }
+        (before, difference_before) = (step, difference);
+    }
+    None
 }
 
 fn opposite(sign: f64) -> Ordering {

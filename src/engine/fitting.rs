@@ -20,6 +20,27 @@ const GROWTH: f64 = 0.02;
 const PATIENCE: f64 = 10.0;
 /// Seconds between two fits of one loss, at least.
 const REST: f64 = 0.5;
+/// Both grow with so many seconds per run, so that hundreds of live runs leave the machine to
+/// others: a fit takes milliseconds.
+const REST_PER_RUN: f64 = 0.05;
+const PATIENCE_PER_RUN: f64 = 0.1;
+
+/// How soon forecasts are made anew, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    rest: f64,
+    patience: f64,
+}
+
+impl Pace {
+    /// The pace for so many runs.
+    pub fn of(runs: usize) -> Pace {
+        Pace {
+            rest: REST.max(REST_PER_RUN * runs as f64),
+            patience: PATIENCE.max(PATIENCE_PER_RUN * runs as f64),
+        }
+    }
+}
 
 /// A fit to be made. Everything is owned: any thread can run it.
 #[derive(Clone, Debug)]
@@ -228,7 +249,8 @@ pub(super) struct LossFit {
     pub in_flight: bool,
     points: u64,
     generation: u64,
-    at: f64,
+    /// When it was made, seconds since the Unix epoch.
+    pub at: f64,
     profile: Option<Profile>,
     heard: Vec<(FileKey, u64)>,
     /// Statements that were looked through and held nothing new for this run.
@@ -251,32 +273,35 @@ impl LossFit {
         }
     }
 
-    /// A job, when this loss is due for one: its own data have grown, or a sibling has
+    /// True when this loss is due for a fit: its own data have grown, or a sibling has
     /// said something new.
+    pub fn is_due(
+        &mut self,
+        Subject { key, run, generation }: Subject<'_>,
+        statements: &Statements,
+        pace: Pace,
+        now: f64,
+    ) -> bool {
+        let points = run.series(self.quantity).map_or(0, Series::points);
+        if self.in_flight || points == 0 {
+            return false;
+        }
+        let own_news = points != self.points || generation != self.generation;
+        let waited = now - self.at;
+        let grown = points as f64 >= self.points as f64 * (1.0 + GROWTH) || generation != self.generation;
+        if waited < pace.rest || !(waited > pace.patience || own_news && grown) {
+            return false;
+        }
+        own_news || self.siblings_have_news(key, statements)
+    }
+
+    /// The fit that is due.
     pub fn job(
         &mut self,
         Subject { key, run, generation }: Subject<'_>,
         statements: &Statements,
         options: &Options,
-        caught_up: bool,
-        now: f64,
     ) -> Option<FitJob> {
-        let series = run.series(self.quantity)?;
-        let points = series.points();
-        if self.in_flight || points == 0 {
-            return None;
-        }
-        let own_news = points != self.points || generation != self.generation;
-        // While the first reading goes on, a forecast of the part read so far would
-        // be thrown away at once.
-        let waited = now - self.at;
-        let grown = points as f64 >= self.points as f64 * (1.0 + GROWTH) || generation != self.generation;
-        if !caught_up || waited < REST || !(waited > PATIENCE || own_news && grown) {
-            return None;
-        }
-        if !own_news && !self.siblings_have_news(key, statements) {
-            return None;
-        }
         self.in_flight = true;
         let job = FitJob::of(run, self.quantity, options)?.among(statements.others(key, self.quantity));
         Some(FitJob {

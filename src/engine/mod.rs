@@ -24,7 +24,10 @@ use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::snapshot::{Crossover, Loading, Problem, RunView, Snapshot};
 use crate::source::{FileKey, SourceEvent};
-use fitting::{LossFit, Subject};
+use fitting::{LossFit, Pace, Subject};
+
+/// Seconds between two looks for crossovers.
+const CROSSOVERS_EVERY: f64 = 1.0;
 
 /// What the user said about all runs.
 #[derive(Clone, Debug)]
@@ -100,7 +103,8 @@ pub struct Engine {
     loading: Option<Loading>,
     revision: u64,
     crossovers: Vec<Crossover>,
-    crossovers_at: u64,
+    /// Revision and time of the crossovers.
+    crossovers_of: (u64, f64),
     groups: identity::Groups,
     statements: Statements,
 }
@@ -116,7 +120,7 @@ impl Engine {
             loading: Some(Loading::default()),
             revision: 0,
             crossovers: Vec::new(),
-            crossovers_at: 0,
+            crossovers_of: (0, f64::NEG_INFINITY),
             groups: identity::Groups::default(),
             statements,
         }
@@ -196,22 +200,30 @@ impl Engine {
 
     /// The next fit worth making, or `None` when every forecast is fresh enough.
     pub fn next_job(&mut self, now: f64) -> Option<FitJob> {
-        let caught_up = self.loading.is_none();
+        // While the first reading goes on, a forecast of the part read so far would be
+        // thrown away at once.
+        if self.loading.is_some() {
+            return None;
+        }
         self.regroup();
-        let options = &self.options;
-        let (groups, statements) = (&self.groups, &self.statements);
+        let (options, groups, statements) = (&self.options, &self.groups, &self.statements);
+        let pace = Pace::of(self.entries.len());
         let leading = |entry: &(&FileKey, &mut Entry)| groups.leads(*entry.0);
-        self.entries.iter_mut().filter(leading).find_map(|(key, entry)| {
+        let due = self.entries.iter_mut().filter(leading).flat_map(|(key, entry)| {
             let subject = Subject {
                 key: *key,
                 run: &entry.run,
                 generation: entry.generation,
             };
-            entry
-                .fits
-                .iter_mut()
-                .find_map(|fit| fit.job(subject, statements, options, caught_up, now))
-        })
+            let fits = entry.fits.iter_mut().map(move |fit| (subject, fit));
+            fits.filter_map(|(subject, fit)| {
+                fit.is_due(subject, statements, pace, now)
+                    .then_some((subject, fit))
+            })
+        });
+        // Whoever has waited longest.
+        let (subject, fit) = due.min_by(|(_, one), (_, other)| one.at.total_cmp(&other.at))?;
+        fit.job(subject, statements, options)
     }
 
     /// Takes in a finished fit.
@@ -299,9 +311,13 @@ impl Engine {
         if any_changed {
             self.revision += 1;
         }
-        if any_changed || self.crossovers_at != self.revision {
-            self.crossovers = crossovers(&runs);
-            self.crossovers_at = self.revision;
+        // Every pair is compared: often enough for a reader, seldom enough for hundreds of runs.
+        let (revision, time) = self.crossovers_of;
+        if revision != self.revision && (now - time).abs() >= CROSSOVERS_EVERY {
+            let found = crossovers(&runs);
+            self.revision += u64::from(found != self.crossovers);
+            self.crossovers = found;
+            self.crossovers_of = (self.revision, now);
         }
         Snapshot {
             revision: self.revision,

@@ -40,11 +40,17 @@ const NEGLIGIBLE: f64 = -11.0;
 /// it gets wrong for all of them alike.
 const VOICES: f64 = 2.0;
 
+/// At most so many siblings speak, those that have most to say: more of them only make the
+/// mean of the same voices a little surer.
+const SPEAKERS: usize = 16;
+
 /// What one run says about the amplitudes of its cohort, bond by bond and cell by cell.
 /// It depends on this run alone, so it is computed once and heard by all siblings.
 #[derive(Clone, Debug)]
 pub struct Testimony {
     bonds: [Vec<Information>; BONDS.len()],
+    /// How much it says, to be compared with what others say: the determinant of a precision.
+    weight: f64,
 }
 
 impl Testimony {
@@ -65,7 +71,9 @@ impl Testimony {
                 opinions.push(opinion(&said, &Spread::new(evidence.level, amplitude, bond))?);
             }
         }
-        Some(Testimony { bonds })
+        let middle = bonds.first()?.get(CELLS / 2)?;
+        let weight = middle.precision.determinant();
+        Some(Testimony { bonds, weight })
     }
 }
 
@@ -168,9 +176,14 @@ impl Pool {
         if siblings.is_empty() {
             return None;
         }
+        let mut speakers = siblings.to_vec();
+        if speakers.len() > SPEAKERS {
+            speakers.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+            speakers.truncate(SPEAKERS);
+        }
         let (prior, reference) = (&evidence.prior, evidence.reference);
         let log_weights: Vec<f64> = (0..CELLS).map(|cell| log_weight(prior, cell)).collect();
-        let weight = (VOICES / siblings.len() as f64).min(1.0);
+        let weight = (VOICES / speakers.len() as f64).min(1.0);
         let mut bonds = Vec::with_capacity(BONDS.len() + 1);
         for (index, (bond, share)) in BONDS.into_iter().enumerate() {
             let mut cells = Vec::with_capacity(CELLS);
@@ -178,7 +191,7 @@ impl Pool {
                 let unit = at_first_step(cell, reference);
                 let mut opinion = evidence.alone.scaled(&unit);
                 opinion.log_evidence -= unit[1].ln();
-                for testimony in siblings {
+                for testimony in &speakers {
                     opinion.add(testimony.bonds.get(index)?.get(cell)?, weight);
                 }
                 let resolved = opinion.resolve()?;
