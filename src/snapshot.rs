@@ -227,4 +227,6 @@ pub struct Crossover {
     pub probability: f64,
     /// Projected difference at the end (nats), positive.
     pub gap: f64,
+    /// The run that is ahead now leads all it competes with, or the other one will.
+    pub of_a_leader: bool,
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::alert::{Alert, Severity};
-use crate::snapshot::{LossView, Problem, RunView, Snapshot, State};
+use crate::snapshot::{Crossover, LossView, Problem, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
 
 /// Version of the JSON. Fields are added, never renamed or given another meaning.
@@ -24,20 +24,7 @@ pub fn json(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
             .iter()
             .map(|run| run_json(run, snapshot.taken_at))
             .collect(),
-        crossovers: snapshot
-            .crossovers
-            .iter()
-            .map(|crossover| {
-                json!({
-                    "ahead_now": crossover.ahead_now,
-                    "ahead_at_end": crossover.ahead_at_end,
-                    "metric": crossover.quantity.name(),
-                    "at_step": crossover.at_step,
-                    "probability": finite(crossover.probability),
-                    "gap": finite(crossover.gap),
-                })
-            })
-            .collect(),
+        crossovers: snapshot.crossovers.iter().map(crossover_json).collect(),
         problems: &snapshot.problems,
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -55,6 +42,19 @@ struct Report<'a> {
 /// A number for JSON, which has no NaN and no infinity.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
+}
+
+/// A crossover for JSON.
+pub(super) fn crossover_json(crossover: &Crossover) -> Value {
+    json!({
+        "ahead_now": crossover.ahead_now,
+        "ahead_at_end": crossover.ahead_at_end,
+        "metric": crossover.quantity.name(),
+        "at_step": crossover.at_step,
+        "probability": finite(crossover.probability),
+        "gap": finite(crossover.gap),
+        "of_a_leader": crossover.of_a_leader,
+    })
 }
 
 fn run_json(run: &RunView, now: f64) -> Value {
@@ -268,24 +268,26 @@ fn write_rows(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Crossovers that are told in words. Hundreds of runs have thousands of them.
+const MOST_CROSSOVERS: usize = 10;
+
 fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
-    snapshot
-        .crossovers
-        .iter()
-        .map(|crossover| {
-            let step = crossover
-                .at_step
-                .map_or_else(String::new, |step| format!(" at about step {step}"));
-            format!(
-                "{} will pass {}{step} and end {:.4} lower (P {:.2}, {})",
-                printable(&crossover.ahead_at_end),
-                printable(&crossover.ahead_now),
-                crossover.gap,
-                crossover.probability,
-                crossover.quantity
-            )
-        })
-        .collect()
+    let told = snapshot.crossovers.iter().take(MOST_CROSSOVERS).map(|crossover| {
+        let step = crossover
+            .at_step
+            .map_or_else(String::new, |step| format!(" at about step {step}"));
+        format!(
+            "{} will pass {}{step} and end {:.4} lower (P {:.2}, {})",
+            printable(&crossover.ahead_at_end),
+            printable(&crossover.ahead_now),
+            crossover.gap,
+            crossover.probability,
+            crossover.quantity
+        )
+    });
+    let more = snapshot.crossovers.len().saturating_sub(MOST_CROSSOVERS);
+    let rest = (more > 0).then(|| format!("and {more} more: --format json has them all"));
+    told.chain(rest).collect()
 }
 
 fn warning_lines(snapshot: &Snapshot) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! `losscast watch`: alerts and forecasts as a stream of JSON lines, without a screen.
 //!
 //! Every line is one object with `event`: `alert` (raised, raised to a higher level, or
-//! cleared), `forecast`, `state`, `problem`, `delivery_failed`, and `ready` once everything that
+//! cleared), `forecast`, `crossover` (raised or cleared: a run that leads will be passed, or one
+//! that will lead passes), `state`, `problem`, `delivery_failed`, and `ready` once everything that
 //! existed has been read. It runs until it is told to stop, as a systemd unit is. When standard
 //! output is closed it ends, unless a command or a webhook is still to hear of alerts.
 
@@ -14,15 +15,20 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::report::{SCHEMA_VERSION, loss_json, warning_json};
+use super::report::{SCHEMA_VERSION, crossover_json, loss_json, warning_json};
 use crate::alert::deliver::Deliverer;
 use crate::alert::notify::Notifier;
 use crate::alert::{Alert, Severity};
-use crate::snapshot::{RunView, Snapshot, State};
+use crate::snapshot::{Crossover, RunView, Snapshot, State};
 use crate::source::reader::now;
 
 /// A forecast of a run is told again after so many seconds at the earliest.
 const FORECAST_EVERY: f64 = 10.0;
+/// A crossover is told once it has been foreseen for so many seconds, this surely; it is
+/// cleared when it is less sure than not.
+const CROSSOVER_AFTER: f64 = 30.0;
+const CROSSOVER_SURE: f64 = 0.8;
+const CROSSOVER_DOUBTFUL: f64 = 0.6;
 /// How often it is looked whether a delivery has failed.
 const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -34,10 +40,19 @@ struct Told {
     alerts: HashMap<(&'static str, u64), (Severity, bool)>,
 }
 
+/// A crossover of a leader.
+struct Foreseen {
+    crossover: Crossover,
+    /// Seconds since the Unix epoch.
+    since: f64,
+    told: bool,
+}
+
 /// Turns snapshots into lines.
 #[derive(Default)]
 pub struct Stream {
     told: BTreeMap<String, Told>,
+    crossovers: BTreeMap<(String, String), Foreseen>,
     problems: Vec<String>,
     ready: bool,
 }
@@ -65,6 +80,7 @@ impl Stream {
                 .or_default()
                 .lines(run, now, &mut lines);
         }
+        self.crossover_lines(snapshot, &mut lines);
         if !self.ready {
             self.ready = true;
             lines.push(json!({ "event": "ready", "at": now, "runs": snapshot.runs.len() }));
@@ -75,6 +91,56 @@ impl Stream {
             }
         }
         lines
+    }
+}
+
+impl Stream {
+    fn crossover_lines(&mut self, snapshot: &Snapshot, lines: &mut Vec<Value>) {
+        let now = snapshot.taken_at;
+        let mut tell = |change: &str, crossover: &Crossover| {
+            let mut line = crossover_json(crossover);
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("event".to_owned(), "crossover".into());
+                fields.insert("change".to_owned(), change.into());
+                fields.insert("at".to_owned(), json!(now));
+            }
+            lines.push(line);
+        };
+        let mut before = std::mem::take(&mut self.crossovers);
+        for crossover in snapshot
+            .crossovers
+            .iter()
+            .filter(|crossover| crossover.of_a_leader)
+        {
+            let pair = (crossover.ahead_now.clone(), crossover.ahead_at_end.clone());
+            let known = before.remove(&pair);
+            let least = if known.is_some() {
+                CROSSOVER_DOUBTFUL
+            } else {
+                CROSSOVER_SURE
+            };
+            let (since, told) = known
+                .as_ref()
+                .map_or((now, false), |known| (known.since, known.told));
+            if crossover.probability < least {
+                known.and_then(|known| before.insert(pair, known));
+                continue;
+            }
+            if !told && now - since >= CROSSOVER_AFTER {
+                tell("raised", crossover);
+            }
+            self.crossovers.insert(
+                pair,
+                Foreseen {
+                    crossover: crossover.clone(),
+                    since,
+                    told: told || now - since >= CROSSOVER_AFTER,
+                },
+            );
+        }
+        for gone in before.values().filter(|gone| gone.told) {
+            tell("cleared", &gone.crossover);
+        }
     }
 }
 
@@ -193,4 +259,46 @@ fn write_lines(out: &mut impl Write, lines: &[Value]) -> io::Result<()> {
         writeln!(out)?;
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Quantity;
+
+    #[test]
+    fn a_crossover_is_told_once_it_has_lasted_and_again_when_it_is_gone() {
+        let snapshot = |taken_at: f64, probability: Option<f64>, of_a_leader: bool| Snapshot {
+            taken_at,
+            crossovers: probability
+                .map(|probability| Crossover {
+                    ahead_now: "cosine".to_owned(),
+                    ahead_at_end: "wsd".to_owned(),
+                    quantity: Quantity::EvalLoss,
+                    at_step: Some(9000),
+                    probability,
+                    gap: 0.02,
+                    of_a_leader,
+                })
+                .into_iter()
+                .collect(),
+            ..Snapshot::default()
+        };
+        let mut stream = Stream::default();
+        let mut told = |snapshot: &Snapshot| -> Vec<String> {
+            let lines = stream.lines(snapshot);
+            let crossovers = lines.iter().filter(|line| line["event"] == "crossover");
+            crossovers.map(|line| line["change"].to_string()).collect()
+        };
+        assert!(told(&snapshot(0.0, Some(0.9), true)).is_empty());
+        assert_eq!(told(&snapshot(31.0, Some(0.85), true)), ["\"raised\""]);
+        // Less sure, but surer than not: nothing new.
+        assert!(told(&snapshot(60.0, Some(0.7), true)).is_empty());
+        assert_eq!(told(&snapshot(90.0, Some(0.55), true)), ["\"cleared\""]);
+        // It must last again; and among those who do not lead nobody cares.
+        assert!(told(&snapshot(100.0, Some(0.9), true)).is_empty());
+        assert!(told(&snapshot(120.0, None, true)).is_empty());
+        assert!(told(&snapshot(130.0, Some(0.9), false)).is_empty());
+        assert!(told(&snapshot(190.0, Some(0.9), false)).is_empty());
+    }
 }

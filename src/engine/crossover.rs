@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::fit::normal::distribution;
 use crate::snapshot::{Crossover, LossView, RunView, State};
@@ -9,69 +10,111 @@ use crate::snapshot::{Crossover, LossView, RunView, State};
 /// Differences below this share of the loss are a tie: no seed reproduces closer.
 const TIE_SHARE: f64 = 5e-4;
 
-/// All crossovers among the runs, the surest first. Runs are compared on the loss
-/// that both log, preferring the one that stands for both.
+/// All crossovers among the runs: first those of the leaders, the surest first. Runs are
+/// compared on the loss that both log, preferring the one that stands for both.
 ///
 /// Runs in one folder belong together, and so do runs that have a folder each.
-pub fn crossovers(runs: &[std::sync::Arc<RunView>]) -> Vec<Crossover> {
-    let mut found: Vec<Crossover> = Vec::new();
+pub fn crossovers(runs: &[Arc<RunView>]) -> Vec<Crossover> {
     let mut in_folder: HashMap<&str, usize> = HashMap::new();
     for run in runs {
         *in_folder.entry(folder(run)).or_default() += 1;
     }
     let shared = |run: &RunView| in_folder.get(folder(run)).is_some_and(|count| *count > 1);
+    // How many runs are ahead of each, now and at the end.
+    let (mut behind_now, mut behind_at_end) = (vec![0u32; runs.len()], vec![0u32; runs.len()]);
+    let mut found = Vec::new();
     for (index, one) in runs.iter().enumerate() {
-        for other in runs.iter().skip(index + 1) {
+        for (other_index, other) in runs.iter().enumerate().skip(index + 1) {
             let related = folder(one) == folder(other) || (!shared(one) && !shared(other));
-            if related {
-                found.extend(pair(one, other));
+            let Some(pair) = related.then(|| Pair::new(one, other)).flatten() else {
+                continue;
+            };
+            behind_now[if pair.now > 0.0 { index } else { other_index }] += 1;
+            behind_at_end[if pair.end > 0.0 { index } else { other_index }] += 1;
+            if let Some(probability) = pair.crosses() {
+                let (now, end) = if pair.now < 0.0 {
+                    (index, other_index)
+                } else {
+                    (other_index, index)
+                };
+                found.push((now, end, pair, probability));
             }
         }
     }
-    found.sort_by(|one, other| other.probability.total_cmp(&one.probability));
-    found
+    let mut crossovers: Vec<Crossover> = found
+        .into_iter()
+        .map(|(now, end, pair, probability)| Crossover {
+            ahead_now: runs[now].id.clone(),
+            ahead_at_end: runs[end].id.clone(),
+            quantity: pair.one.quantity,
+            at_step: crossing(pair.one, pair.other, pair.step, pair.now),
+            probability,
+            gap: pair.end.abs(),
+            of_a_leader: behind_now[now] == 0 || behind_at_end[end] == 0,
+        })
+        .collect();
+    crossovers.sort_by(|one, other| {
+        let surest = other.probability.total_cmp(&one.probability);
+        other.of_a_leader.cmp(&one.of_a_leader).then(surest)
+    });
+    crossovers
 }
 
 fn folder(run: &RunView) -> &str {
     run.id.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-fn pair(one: &RunView, other: &RunView) -> Option<Crossover> {
-    // Of two runs that are over, neither can pass the other any more.
-    let over = |run: &RunView| run.state == State::Finished;
-    if over(one) && over(other) {
-        return None;
-    }
-    let primary = one.primary()?;
-    let (one_loss, other_loss) = match other.loss(primary.quantity) {
-        Some(loss) => (primary, loss),
-        None => {
-            let primary = other.primary()?;
-            (one.loss(primary.quantity)?, primary)
+/// Two runs that compete.
+struct Pair<'a> {
+    one: &'a LossView,
+    other: &'a LossView,
+    /// The last step that both have reached.
+    step: f64,
+    /// How much higher the first one is there.
+    now: f64,
+    /// The same at the end.
+    end: f64,
+    /// Neither can pass the other any more.
+    over: bool,
+}
+
+impl Pair<'_> {
+    fn new<'a>(one: &'a RunView, other: &'a RunView) -> Option<Pair<'a>> {
+        let primary = one.primary()?;
+        let (one_loss, other_loss) = match other.loss(primary.quantity) {
+            Some(loss) => (primary, loss),
+            None => {
+                let primary = other.primary()?;
+                (one.loss(primary.quantity)?, primary)
+            }
+        };
+        let (one_end, other_end) = (one_loss.forecast.as_ref()?, other_loss.forecast.as_ref()?);
+        // Runs of unlike scales (different data, different units) do not compete.
+        if !comparable(one_loss, other_loss) {
+            return None;
         }
-    };
-    let (one_end, other_end) = (one_loss.forecast.as_ref()?, other_loss.forecast.as_ref()?);
-    // Runs of unlike scales (different data, different units) do not compete.
-    if !comparable(one_loss, other_loss) {
-        return None;
+        let step = one.step.min(other.step) as f64;
+        Some(Pair {
+            one: one_loss,
+            other: other_loss,
+            step,
+            now: value_at(one_loss, step)? - value_at(other_loss, step)?,
+            end: one_end.final_loss - other_end.final_loss,
+            over: one.state == State::Finished && other.state == State::Finished,
+        })
     }
-    let step = one.step.min(other.step) as f64;
-    let now = value_at(one_loss, step)? - value_at(other_loss, step)?;
-    let end = one_end.final_loss - other_end.final_loss;
-    let tie = TIE_SHARE * one_end.final_loss.abs();
-    if now.abs() < tie || end.abs() < tie || (now > 0.0) == (end > 0.0) {
-        return None;
+
+    /// How sure it is that the order changes, if it is projected to.
+    fn crosses(&self) -> Option<f64> {
+        let (one, other) = (self.one.forecast.as_ref()?, self.other.forecast.as_ref()?);
+        let tie = TIE_SHARE * one.final_loss.abs();
+        let (now, end) = (self.now, self.end);
+        if self.over || now.abs() < tie || end.abs() < tie || (now > 0.0) == (end > 0.0) {
+            return None;
+        }
+        let sd = one.sd.hypot(other.sd).max(1e-9);
+        Some(distribution(end.abs() / sd))
     }
-    let sd = one_end.sd.hypot(other_end.sd).max(1e-9);
-    let (ahead_now, ahead_at_end) = if now < 0.0 { (one, other) } else { (other, one) };
-    Some(Crossover {
-        ahead_now: ahead_now.id.clone(),
-        ahead_at_end: ahead_at_end.id.clone(),
-        quantity: one_loss.quantity,
-        at_step: crossing(one_loss, other_loss, step, now),
-        probability: distribution(end.abs() / sd),
-        gap: end.abs(),
-    })
 }
 
 fn comparable(one: &LossView, other: &LossView) -> bool {
