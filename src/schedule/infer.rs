@@ -46,24 +46,35 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
             if !stable && decay == Decay::OneMinusSquareRoot {
                 continue;
             }
-            for (given, total) in totals(total, start, last_step) {
-                let ratios: &[f64] = match (given, decay) {
-                    (true, _) => &[],
+            let fit = |total: f64, ratios: &[f64]| {
+                Some((fit_min_ratio(&shares, decay, start, total, ratios)?, total))
+            };
+            let least = |one: &Fit, other: &Fit| one.0.0.total_cmp(&other.0.0);
+            let found = match total {
+                Some(total) if total > start => fit(total, &[]),
+                Some(_) => None,
+                None => {
                     // Along a straight line any length goes with some ratio: assume zero.
-                    (false, Decay::Linear) => &[0.0],
-                    (false, _) => &USUAL_RATIOS,
-                };
-                let Some((deviation, min_ratio)) = fit_min_ratio(&shares, decay, start, total, ratios) else {
-                    continue;
-                };
-                if best.as_ref().is_none_or(|(least, _)| deviation < *least) {
-                    let (deviation, total) = if given {
-                        (deviation, total)
+                    let ratios: &[f64] = if decay == Decay::Linear {
+                        &[0.0]
                     } else {
-                        refine(&shares, decay, start, total, min_ratio, last_step)
+                        &USUAL_RATIOS
                     };
-                    best = Some((deviation, schedule(stable, decay, min_ratio, start, total)));
+                    // Each ratio with its best length, and then looked at closely: on the coarse
+                    // grid a wrong ratio may seem to fit better.
+                    let refined = ratios.iter().filter_map(|ratio| {
+                        let coarse = totals(start, last_step).filter_map(|total| fit(total, &[*ratio]));
+                        let (_, total) = coarse.min_by(least)?;
+                        let close = around(start, total, last_step);
+                        close.filter_map(|total| fit(total, &[*ratio])).min_by(least)
+                    });
+                    refined.min_by(least)
                 }
+            };
+            if let Some(((deviation, min_ratio), total)) = found
+                && best.as_ref().is_none_or(|(least, _)| deviation < *least)
+            {
+                best = Some((deviation, schedule(stable, decay, min_ratio, start, total)));
             }
         }
     }
@@ -115,33 +126,19 @@ fn thin(rates: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
     rates.iter().copied().step_by(stride).chain(rates.last().copied())
 }
 
-/// Lengths to try, and whether they are given.
-fn totals(given: Option<f64>, start: f64, last_step: f64) -> Vec<(bool, f64)> {
-    match given {
-        Some(total) if total > start => vec![(true, total)],
-        Some(_) => Vec::new(),
-        // From "it ends now" to "a tenth is done", close enough that TOLERANCE decides.
-        None => (0..240)
-            .map(|index| (false, start + (last_step - start) * 1.01f64.powi(index)))
-            .collect(),
-    }
+/// Lengths to try: from "it ends now" to "a tenth is done", close enough that
+/// [`TOLERANCE`] decides.
+fn totals(start: f64, last_step: f64) -> impl Iterator<Item = f64> {
+    (0..240).map(move |index| start + (last_step - start) * 1.01f64.powi(index))
 }
 
-/// Looks for a better length around one of the coarse grid.
-fn refine(
-    shares: &[(f64, f64)],
-    decay: Decay,
-    start: f64,
-    total: f64,
-    min_ratio: f64,
-    last_step: f64,
-) -> (f64, f64) {
-    (-50..=50)
-        .map(|index| (start + (total - start) * (1.0 + 2e-4 * f64::from(index))).max(last_step))
-        .filter_map(|total| Some((fit_min_ratio(shares, decay, start, total, &[min_ratio])?.0, total)))
-        .min_by(|one, other| one.0.total_cmp(&other.0))
-        .unwrap_or((f64::INFINITY, total))
+/// Lengths around one of these.
+fn around(start: f64, total: f64, last_step: f64) -> impl Iterator<Item = f64> {
+    (-50..=50).map(move |index| (start + (total - start) * (1.0 + 2e-4 * f64::from(index))).max(last_step))
 }
+
+/// Root mean square deviation and ratio at the end, for a length.
+type Fit = ((f64, f64), f64);
 
 /// The ratio at the end that fits best for a given shape and length, with the root
 /// mean square deviation. The share is linear in the ratio: `r + (1 - r) d`.
@@ -154,35 +151,34 @@ fn fit_min_ratio(
     total: f64,
     ratios: &[f64],
 ) -> Option<(f64, f64)> {
-    let probe = |min_ratio: f64| Schedule {
-        shape: Shape::Fall { decay, min_ratio },
+    let to_zero = Schedule {
+        shape: Shape::Fall {
+            decay,
+            min_ratio: 0.0,
+        },
         total_steps: None,
         warm_up: None,
         peak: None,
     };
-    let deviation = |min_ratio: f64| {
-        let fitted = probe(min_ratio);
-        let square: f64 = shares
-            .iter()
-            .map(|(step, share)| (fitted.share(*step, start, total) - share).powi(2))
-            .sum();
-        ((square / shares.len() as f64).sqrt(), min_ratio)
+    // The square of the deviation is a parabola in the ratio; before the start the rate
+    // owes nothing to it.
+    let (mut constant, mut linear, mut square) = (0.0, 0.0, 0.0);
+    for (step, share) in shares {
+        let low = to_zero.share(*step, start, total);
+        let (above, slope) = (share - low, if *step >= start { 1.0 - low } else { 0.0 });
+        constant += above * above;
+        linear += above * slope;
+        square += slope * slope;
+    }
+    let deviation = |ratio: f64| {
+        let sum: f64 = constant - 2.0 * ratio * linear + ratio * ratio * square;
+        ((sum.max(0.0) / shares.len() as f64).sqrt(), ratio)
     };
-    if !ratios.is_empty() {
-        return ratios
-            .iter()
-            .map(|ratio| deviation(*ratio))
-            .min_by(|one, other| one.0.total_cmp(&other.0));
+    if ratios.is_empty() {
+        return (square > 0.0).then(|| deviation((linear / square).clamp(0.0, 0.95)));
     }
-    let (zero, one) = (probe(0.0), probe(1.0));
-    let (mut numerator, mut denominator) = (0.0, 0.0);
-    for (step, share) in shares.iter().filter(|(step, _)| *step >= start) {
-        let low = zero.share(*step, start, total);
-        let slope = one.share(*step, start, total) - low;
-        numerator += slope * (share - low);
-        denominator += slope * slope;
-    }
-    (denominator > 0.0).then(|| deviation((numerator / denominator).clamp(0.0, 0.95)))
+    let tried = ratios.iter().map(|ratio| deviation(*ratio));
+    tried.min_by(|one, other| one.0.total_cmp(&other.0))
 }
 
 #[cfg(test)]
