@@ -9,8 +9,8 @@
 //! healthy `realruns` (20) together; published values are named with each constant. Then held
 //! against 310 public runs of 17 other families: those of `AdamW` at usual peaks were forecast
 //! as well as these; for the spread between laboratories (OLMo's batches of millions of tokens)
-//! and for peaks of 0.01 to 0.05 (Muon, the modded-nanogpt records) the constants
-//! were too sure, and were changed.
+//! for peaks of 0.01 to 0.05 (Muon, the modded-nanogpt records) and for losses below one
+//! nat the constants were too sure, and were changed.
 
 use super::relaxation::{BANDS, SHARES};
 
@@ -82,6 +82,9 @@ const KNOWN_PEAKS: (f64, f64) = (3e-5, 6e-3);
 /// (joint fits leave 0.002 nats at 5e-4 to 2e-3).
 const MISFIT: f64 = 3e-4;
 
+/// Loss below which it is hardly one of a language model (nats per token or byte).
+const LEAST_KNOWN_LEVEL: f64 = 1.0;
+
 /// The nearest peak for which something is known.
 pub fn plausible_peak(peak: f64) -> f64 {
     // Not `clamp`, which keeps NaN.
@@ -93,7 +96,7 @@ impl Prior {
     /// peaks at `peak`.
     pub fn at(level: f64, peak: f64) -> Prior {
         let level = level.abs().max(1e-3);
-        let known = plausible_peak(peak) == peak;
+        let known = plausible_peak(peak) == peak && level >= LEAST_KNOWN_LEVEL;
         let peak = plausible_peak(peak);
         let (spread, bound) = if known {
             (DROP_SPREAD, DROP_BOUND)
