@@ -15,6 +15,7 @@ mod forecasts;
 mod fuzz;
 mod inspect;
 mod instability;
+mod lines;
 mod live;
 mod real_clients;
 mod screens;

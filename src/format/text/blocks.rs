@@ -133,17 +133,9 @@ enum Section {
 
 impl Grammar for StableBaselines {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let Some(row) = line
-            .trim()
-            .strip_prefix('|')
-            .and_then(|row| row.strip_suffix('|'))
-        else {
+        let Some((name, cell)) = row_of_two(line) else {
             return Match::No;
         };
-        let Some((name, cell)) = row.split_once('|') else {
-            return Match::No;
-        };
-        let (name, cell) = (name.trim(), cell.trim());
         if let Some(section) = name.strip_suffix('/').filter(|_| cell.is_empty()) {
             self.section = match section {
                 "time" => Section::Time,
@@ -168,6 +160,16 @@ impl Grammar for StableBaselines {
             _ => Match::No,
         }
     }
+}
+
+/// The two cells of `| loss | 36 |`, whatever a launcher has put around it.
+fn row_of_two(line: &str) -> Option<(&str, &str)> {
+    let mut cells = line.rsplitn(4, '|');
+    let (behind, cell, name, before) = (cells.next()?.trim(), cells.next()?, cells.next()?, cells.next()?);
+    // Rich puts the place in the code behind each line.
+    let ended = behind.is_empty() || behind.contains(".py:");
+    let more_cells = before.trim_start().starts_with('|');
+    (ended && !more_cells).then(|| (name.trim(), cell.trim()))
 }
 
 /// `12/3400` or `12` behind a word.

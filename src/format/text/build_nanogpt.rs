@@ -33,7 +33,11 @@ impl Grammar for BuildNanogpt {
             };
         }
         // It carries no step, and belongs to the line that follows.
-        if let Some(value) = line.strip_prefix("validation loss: ").and_then(number::parse) {
+        let validation = line.split_once("validation loss: ").and_then(|(_, behind)| {
+            let value = behind.split_whitespace().next()?;
+            number::parse(value)
+        });
+        if let Some(value) = validation {
             fields.values.push(("validation loss", value));
             return Match::Ahead;
         }

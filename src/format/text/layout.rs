@@ -242,8 +242,13 @@ impl Layout {
                 at += 1;
                 continue;
             };
+            let words = bytes.get(words_from..at)?;
+            // `loss:--nan` now may be `loss:-0.5` the next time, whose sign is no word.
+            if matches!(words, [.., before, b'+' | b'-'] if !before.is_ascii_alphanumeric()) {
+                return None;
+            }
             numbers.push(Number {
-                before: Words::of(bytes.get(words_from..at)?),
+                before: Words::of(words),
                 meaning: Meaning::Nothing,
             });
             // What is no number this time may be one the next, but for a date.

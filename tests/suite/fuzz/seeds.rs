@@ -10,6 +10,7 @@ use losscast::pattern::LinePattern;
 
 use super::mutate::{block_file, event_file};
 use crate::common::shared;
+use crate::lines::LOGS;
 
 /// A file to start from.
 pub struct Seed {
@@ -33,14 +34,6 @@ const SMALL: &[(&str, &str)] = &[
         "step,loss,val_loss,lr\n1,2.0,,1e-3\n2,,\"1.9\",\n3,1.8,NA,1e-3\n",
     ),
     (
-        "c.log",
-        "step:12/6000 train_loss:10.0687 train_time:1796ms step_avg:nanms\nstep:13/6000 val_loss:9.9 train_time:1900ms step_avg:12ms\n",
-    ),
-    (
-        "d.log",
-        " iteration       10/    2000 | consumed samples:         1280 | learning rate: 2.999833E-05 | lm loss: 2.557783E+00 | grad norm: 0.154 | number of skipped iterations:   0 |\n iteration       20/    2000 | consumed samples:         2560 | learning rate: 2.999833E-05 | lm loss: 2.457783E+00 | grad norm: 0.154 | number of skipped iterations:   1 |\n",
-    ),
-    (
         "e.log",
         "\r 25%|##5       | 10/40 [00:01<00:03,  9.00it/s]{'loss': 3.5039, 'learning_rate': 7.4e-06, 'epoch': 0.01}\n\r 50%|##5       | 20/40 [00:01<00:03,  9.00it/s, loss=2.0]\n{'loss': 3.4, 'learning_rate': 7.4e-06, 'epoch': 0.02}\n{'eval_loss': 2.0, 'epoch': 0.02}\n",
     ),
@@ -49,28 +42,20 @@ const SMALL: &[(&str, &str)] = &[
         "Epoch 1/100\n 1/10 [==>...] - ETA: 0s - loss: 0.90\x08\x08\x0810/10 [=====] - 2s 210ms/step - loss: 0.52 - val_loss: 0.6\nEpoch 2/100\n10/10 [=====] - 2s 210ms/step - loss: 0.42 - val_loss: 0.5\n",
     ),
     (
-        "g.log",
-        "[batch=189/3200]:\n\t Train loss/train/total: 2.3456\n\t Train time/token: 24641536\n[batch=190/3200]:\n\t Train loss/train/total: 2.3\n",
-    ),
-    (
-        "h.log",
-        "Epoch: [0/100]  [   0/1562]  eta: 3:32:02  loss: 10.776567 (10.776567)  lr: 0.000000 (0.000000)  time: 8.1\nEpoch: [0/100]  [  10/1562]  eta: 3:32:02  loss: 10.7 (10.7)  lr: 0.000001 (0.000000)  time: 8.1\n",
-    ),
-    (
-        "i.log",
-        ":::MLLOG {\"time_ms\": 1759906650694, \"key\": \"train_loss\", \"value\": 8.16, \"metadata\": {\"step\": 31.0, \"samples_count\": 512.0}}\n:::MLLOG {\"time_ms\": 1759906650699, \"key\": \"eval_loss\", \"value\": 8.1, \"metadata\": {\"samples_count\": 512}}\n",
-    ),
-    (
-        "j.log",
-        "[rank0]:[titan] 2026-05-18 16:04:46,338 - root - INFO - step: 14  loss:  3.24405  memory:  9.46GiB(64.99%)  tps: 7,282\n[rank0]:[titan] 2026-05-18 16:04:47,338 - root - INFO - step: 15  loss:  3.2  memory:  9.46GiB(64.99%)  tps: 7,282\n",
-    ),
-    (
-        "k.log",
-        "step 00001/21400 (0.00%) | loss: 10.808654 | lrm: 1.00 | dt: 639.21ms | tok/sec: 820,214\nstep 00002/21400 (0.00%) | loss: 10.7 | lrm: 1.00 | dt: 639.21ms | tok/sec: 820,214\n",
-    ),
-    (
         "l.log",
         "s:0 tel:11.0\ns:1 trl:10.9 lr:0.000300 norm:1.5\ns:2 trl:10.8 lr:0.000300 norm:1.5\n",
+    ),
+    (
+        "train_log.txt",
+        "NEW RUN 2024-01-01\n0 3.912023 50.0000 0.00060000 2024-01-01 10:00:00.1 0\n1 3.218876 25.0000 0.00059000 2024-01-01 11:00:00.1 1\n",
+    ),
+    (
+        "o.json",
+        "[{\"step\": 1, \"loss\": 3.0}, {\"step\": 2, \"loss\": NaN}, {\"step\": 3, \"train\": {\"lr\": 0.1}, \"loss\": 2.0}]",
+    ),
+    (
+        "p.log",
+        "\rEpoch 0:   0%|          | 0/4 [00:00<?, ?it/s]\rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.830]\rEpoch 0:  50%|#####     | 2/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.5]\rValidation DataLoader 0:  50%|#####     | 1/2 [00:00<00:00, 99.0it/s, val_loss=9.0]\rEpoch 0:  75%|###     | 3/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.0, val_loss=4.1]\n",
     ),
     (
         "trainer_state.json",
@@ -79,10 +64,6 @@ const SMALL: &[(&str, &str)] = &[
     (
         "m.log",
         "it 1 of 100 | objective=3.5 eta=1e-3\nchecked: objective 3.4\nit 2 of 100 | objective=3.3 eta=1e-3\n",
-    ),
-    (
-        "n.log",
-        "iter 0: loss 10.9, time 425.11ms, mfu 38.12%\nstep 0: train loss 10.9, val loss 10.8\niter 1: loss 10.7, time 425.11ms, mfu 38.12%\n",
     ),
 ];
 
@@ -106,8 +87,13 @@ pub fn all(names: &Names) -> BTreeMap<&'static str, Vec<Seed>> {
         .iter()
         .map(|(name, content)| (PathBuf::from(name), content.as_bytes().to_vec()))
         .collect();
+    files.extend(LOGS.iter().map(|(format, lines)| {
+        let content = lines.join("\n") + "\n";
+        (PathBuf::from(format!("{format}.log")), content.into_bytes())
+    }));
     files.push((PathBuf::from("events.out.tfevents.1.host"), events()));
     files.push((PathBuf::from("run-abc.wandb"), wandb()));
+    files.push((PathBuf::from("backup.swanlab"), swanlab()));
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_logs")];
     folders.extend(
         shared()
@@ -205,4 +191,19 @@ fn wandb() -> Vec<u8> {
         records.push(field(3, &body));
     }
     block_file(b":W&B\xe1\xbe\x00", &records)
+}
+
+/// A backup of SwanLab: a scalar in each record.
+fn swanlab() -> Vec<u8> {
+    let records = (0..40u64).map(|index| {
+        let value = [&[0x09][..], &(3.0 - 0.01 * index as f64).to_le_bytes()].concat();
+        let name = if index % 2 == 0 { "loss" } else { "val/loss" };
+        let step = [vec![0x10], varint(index / 2)].concat();
+        let time = field(4, &[vec![0x08], varint(1_700_000_000 + index)].concat());
+        field(
+            13,
+            &[field(1, name.as_bytes()), step, time, field(5, &value)].concat(),
+        )
+    });
+    block_file(b":SWL\xd6\xe1\x02", &records.collect::<Vec<_>>())
 }
