@@ -543,6 +543,26 @@ const SUMMARIES: &[&str] = &[
     "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value",
 ];
 
+/// Models and objectives that a loss is named for with the word in front.
+const MODELS: &[&str] = &[
+    "vae",
+    "ae",
+    "autoencoder",
+    "lm",
+    "mlm",
+    "ce",
+    "mse",
+    "nll",
+    "diffusion",
+    "generator",
+    "g",
+    "gen",
+    "reconstruction",
+    "recon",
+    "train",
+    "model",
+];
+
 /// Parts of the names of optimisers, which name the learning rates they log.
 const OPTIMISERS: &[&str] = &[
     "adam",
@@ -681,7 +701,15 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         let (done, over) = behind.split_once('_').unwrap_or((behind, ""));
         behind == "so_far" || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
     });
-    let role = if named_for_loss || canonical.ends_with("loss") || canonical.ends_with("crossentropy") {
+    // `loss_vae`: a loss named by its model; `loss_scale` and the like are told apart below.
+    let named_for_model = canonical
+        .strip_prefix("loss_")
+        .is_some_and(|model| MODELS.contains(&model));
+    let role = if named_for_loss
+        || named_for_model
+        || canonical.ends_with("loss")
+        || canonical.ends_with("crossentropy")
+    {
         if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
             return None;
         }

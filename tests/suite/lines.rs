@@ -38,6 +38,7 @@ pub const LOGS: &[(&str, &[&str])] = &[
     ("key-value", &["step 10/4000 | loss 4.7298 | lr 1.650e-04 | grad_norm 1.429", "step 20/4000 | loss 4.6298 | lr 1.650e-04 | grad_norm 1.429", "step 30/4000 | loss 4.5298 | lr 1.650e-04 | val_loss 4.30923"]),
     ("key-value", &["Epoch [1/5], Step [100/600], Loss: 0.1747", "Epoch [1/5], Step [200/600], Loss: 0.1547", "Epoch [2/5], Step [100/600], Loss: 0.1347"]),
     ("build-nanogpt", &["validation loss: 10.9524", "step     0 | loss: 10.955029 | lr 8.3916e-07 | norm: 15.3591 | dt: 22542.50ms | tok/sec: 23256.87", "validation loss: 9.5", "step   250 | loss: 9.6 | lr 2.1e-04 | norm: 1.2 | dt: 225.50ms | tok/sec: 2.0"]),
+    ("boosting", &["[0]\ttrain-logloss:0.65234\teval-logloss:0.66123", "[10]\ttrain-logloss:0.45123\teval-logloss:0.47211", "[20]\ttrain-logloss:0.35123\teval-logloss:0.39211"]),
     ("stable-baselines3", &["| rollout/           |          |", "|    ep_rew_mean     | 22       |", "| time/              |          |", "|    total_timesteps | 1024     |", "| train/             |          |", "|    learning_rate   | 0.000292 |", "|    loss            | 36       |"]),
     ("mllog", &[":::MLLOG {\"namespace\": \"\", \"time_ms\": 1759906650694, \"event_type\": \"POINT_IN_TIME\", \"key\": \"train_loss\", \"value\": 8.16, \"metadata\": {\"step\": 31}}", ":::MLLOG {\"namespace\": \"\", \"time_ms\": 1759906660694, \"event_type\": \"POINT_IN_TIME\", \"key\": \"train_loss\", \"value\": 8.06, \"metadata\": {\"step\": 32}}"]),
 ];

@@ -5,6 +5,7 @@
 //! write one file with a grammar and add one line to the list of formats.
 
 pub mod blocks;
+pub mod boosting;
 pub mod build_nanogpt;
 pub mod dialect;
 pub mod epochs;
