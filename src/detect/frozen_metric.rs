@@ -77,59 +77,60 @@ impl Detector for FrozenMetric {
     }
 }
 
-/// The power of ten that brings a positive value between 100 and 1000.
-fn scale_to_hundreds(value: f64) -> f64 {
-    /// Powers of ten from the least one of usual gradient norms on.
-    const POWERS: [f64; 25] = [
-        1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4,
-        1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-    ];
-    let power = |exponent: i32| {
-        let usual = usize::try_from(exponent + 12)
-            .ok()
-            .and_then(|index| POWERS.get(index));
-        usual.copied().unwrap_or_else(|| 10f64.powi(exponent))
-    };
-    // The binary exponent gives the decimal one or the one below it: log10(2) is 0.30103.
-    let binary = (value.to_bits() >> 52) as i32 - 1023;
-    let decimal = (binary * 1233) >> 12;
-    let decimal = if value >= power(decimal + 1) {
-        decimal + 1
-    } else {
-        decimal
-    };
-    power(2 - decimal)
-}
-
 /// True when a value has at least four significant digits, and is not a plain zero or
 /// one that means "not computed".
 fn has_digits(value: f64) -> bool {
     if value == 0.0 {
         return false;
     }
-    let scaled = value.abs() * scale_to_hundreds(value.abs());
-    // Between 100 and 1000, give or take a rounding: the conversion is exact.
-    let nearest = (scaled + 0.5) as i64 as f64;
-    (scaled - nearest).abs() > 1e-6
+    // Between 100 and 1000.
+    let scaled = value.abs() * 10f64.powi(2 - value.abs().log10().floor() as i32);
+    (scaled - scaled.round()).abs() > 1e-6
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use crate::format::records::Records;
 
-    proptest! {
-        #[test]
-        fn digits_are_counted_as_by_a_logarithm(digits in -9999i64..9999, power in -12i32..12, more in any::<f64>()) {
-            let by_logarithm = |value: f64| {
-                let scaled = value * 10f64.powi(2 - value.abs().log10().floor() as i32);
-                value != 0.0 && (scaled - scaled.round()).abs() > 1e-6
-            };
-            let written: f64 = format!("{digits}e{power}").parse().unwrap();
-            prop_assert_eq!(has_digits(written), by_logarithm(written));
-            if more.is_normal() && (1e-290..1e290).contains(&more.abs()) {
-                prop_assert_eq!(has_digits(more), by_logarithm(more));
-            }
+    /// Severity and step of what is raised over these gradient norms and losses.
+    fn raised(records: impl Iterator<Item = (f64, f64)>) -> Option<(Severity, u64)> {
+        let mut detector = FrozenMetric::default();
+        let mut alerts = AlertLog::default();
+        for (step, (gradient, loss)) in (0..).zip(records) {
+            let mut batch = Records::default();
+            batch.push(
+                step,
+                &[(Quantity::GradNorm, gradient), (Quantity::TrainLoss, loss)],
+            );
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
         }
+        let first = alerts.all().first();
+        first.map(|alert| (alert.severity, alert.raised_at_step))
+    }
+
+    #[test]
+    fn a_norm_that_repeats_to_the_last_digit_is_stale_and_a_round_one_is_chance() {
+        let falling = |step: u32| 3.0 - 0.001 * f64::from(step);
+        assert_eq!(
+            raised((0..9).map(|step| (1.234_567, falling(step)))),
+            Some((Severity::Info, 4))
+        );
+        assert_eq!(
+            raised((0..9).map(|_| (1.234_567, 2.5))),
+            Some((Severity::Warning, 4))
+        );
+        for round in [0.0, 1.0, 0.25, 1.5e-7, 300.0] {
+            assert_eq!(raised((0..9).map(|step| (round, falling(step)))), None, "{round}");
+        }
+        // Clipped norms differ in between.
+        let clipped = |step: u32| {
+            if step.is_multiple_of(4) {
+                0.873_12
+            } else {
+                1.000_01
+            }
+        };
+        assert_eq!(raised((0..99).map(|step| (clipped(step), falling(step)))), None);
     }
 }
