@@ -273,6 +273,17 @@ impl HuggingFace {
         self.redraws.bar.filter(|bar| !of_another(bar))
     }
 
+    /// Takes in what a line has done to the bar.
+    fn bar_was(&mut self, before: Option<Bar>) {
+        if self.redraws.went_back(before) {
+            self.session = Session::default();
+            self.writer = Writer::default();
+        }
+        if let Some(bar) = self.bar() {
+            self.session.bars.see(bar.done);
+        }
+    }
+
     /// The step of a line that is worth this many. An evaluation without a train record before
     /// it stands at the end of the last training.
     fn advance(&mut self, worth: u64) -> Option<u64> {
@@ -366,13 +377,7 @@ impl Grammar for HuggingFace {
         let before = self.redraws.bar;
         let record = self.redraws.look(line);
         let bar = progress(line);
-        if self.redraws.went_back(before) {
-            self.session = Session::default();
-            self.writer = Writer::default();
-        }
-        if let Some(bar) = self.bar() {
-            self.session.bars.see(bar.done);
-        }
+        self.bar_was(before);
         self.session.first_record = self.session.first_record.or(record);
         fields.total = self.bar().map(|bar| bar.total);
         let Some(dict) = dict(line) else {
@@ -413,6 +418,12 @@ impl Grammar for HuggingFace {
     }
 
     fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
+        // All that a line does besides its numbers.
+        let before = self.redraws.bar;
+        if lines > 0 {
+            self.redraws.record();
+        }
+        self.bar_was(before);
         (self.advance(lines), self.bar().map(|bar| bar.total))
     }
 }
