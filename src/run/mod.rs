@@ -263,18 +263,20 @@ impl Run {
         let records = &decoded.records;
         let mut start = 0;
         while start < records.len() {
-            if self.goes_back(&records.row(start)) {
-                self.rewind(records.row(start).step());
+            while let Some(failure) = failures.next_if(|failure| failure.after <= start) {
+                self.fail(failure.step, failure.what);
             }
-            let end = self.unbroken(records, start);
-            if let Some(first) = records.steps().get(start) {
-                self.first_step.get_or_insert(*first);
+            let first = records.row(start);
+            if self.leading().goes_back(&first) {
+                self.rewind(first.step());
             }
+            self.first_step.get_or_insert(first.step());
+            let end = self.leading().unbroken_from(records, start);
             self.keep(records, start..end);
             let mut watched = start;
-            while let Some(failure) = failures.next_if(|failure| failure.after <= end) {
+            while let Some(failure) = failures.next_if(|failure| failure.after < end) {
                 self.watch(records, watched..failure.after);
-                watched = watched.max(failure.after);
+                watched = failure.after;
                 self.fail(failure.step, failure.what);
             }
             self.watch(records, watched..end);
@@ -293,46 +295,14 @@ impl Run {
         );
     }
 
-    /// The loss that leads the log: the train loss, once it has one.
-    fn leading(has_train_loss: bool) -> Quantity {
-        if has_train_loss {
-            Quantity::TrainLoss
-        } else {
-            Quantity::EvalLoss
+    /// The loss that leads the log as far as it has been kept.
+    fn leading(&self) -> Leading {
+        let last = |loss| self.own_series(loss).and_then(Series::last_step);
+        Leading {
+            has_train_loss: self.own_series(Quantity::TrainLoss).is_some(),
+            last_train: last(Quantity::TrainLoss),
+            last_eval: last(Quantity::EvalLoss),
         }
-    }
-
-    /// True when this record is a resume or a restart: the loss that leads the log
-    /// steps back. Other quantities may be logged late without meaning that.
-    fn goes_back(&self, row: &Row) -> bool {
-        let leading = Self::leading(self.own_series(Quantity::TrainLoss).is_some());
-        let last = self.own_series(leading).and_then(Series::last_step);
-        row.has(leading) && last.is_some_and(|last| row.step() < last)
-    }
-
-    /// The end of the records from `start` on of which none but the first may go back.
-    fn unbroken(&self, records: &Records, start: usize) -> usize {
-        let last = |loss| self.own_series(loss).map(Series::last_step);
-        let mut last = [last(Quantity::TrainLoss), last(Quantity::EvalLoss)];
-        let steps = records.steps().get(start..).unwrap_or_default();
-        let known = last.iter().flatten().flatten().max();
-        let ahead = known.is_none_or(|known| steps.first().is_some_and(|first| first >= known));
-        if ahead && steps.is_sorted() {
-            return records.len();
-        }
-        for (index, row) in records.rows().enumerate().skip(start) {
-            let leading = Self::leading(last[0].is_some());
-            let before = last[leading.index()].flatten();
-            if index > start && row.has(leading) && before.is_some_and(|before| row.step() < before) {
-                return index;
-            }
-            for loss in [Quantity::TrainLoss, Quantity::EvalLoss] {
-                if row.has(loss) {
-                    last[loss.index()] = Some(Some(row.step()));
-                }
-            }
-        }
-        records.len()
     }
 
     /// Keeps these records as series.
@@ -454,6 +424,51 @@ impl Run {
     }
 }
 
+/// The loss that leads a log, which is the train loss once it has one: where it steps back, the
+/// run was resumed or started again. Other quantities may be logged late without meaning that.
+struct Leading {
+    has_train_loss: bool,
+    last_train: Option<u64>,
+    last_eval: Option<u64>,
+}
+
+impl Leading {
+    fn goes_back(&self, row: &Row) -> bool {
+        let (loss, last) = if self.has_train_loss {
+            (Quantity::TrainLoss, self.last_train)
+        } else {
+            (Quantity::EvalLoss, self.last_eval)
+        };
+        row.has(loss) && last.is_some_and(|last| row.step() < last)
+    }
+
+    fn pass(&mut self, row: &Row) {
+        if row.has(Quantity::TrainLoss) {
+            (self.has_train_loss, self.last_train) = (true, Some(row.step()));
+        }
+        if row.has(Quantity::EvalLoss) {
+            self.last_eval = Some(row.step());
+        }
+    }
+
+    /// The end of the records from `start` on of which none but the first may go back: a series
+    /// that was rewound to it may keep a bucket that reaches beyond.
+    fn unbroken_from(mut self, records: &Records, start: usize) -> usize {
+        let steps = records.steps().get(start..).unwrap_or_default();
+        let known = self.last_train.max(self.last_eval);
+        if steps.first().copied() >= known && steps.is_sorted() {
+            return records.len();
+        }
+        let goes_back = |index: &usize| {
+            let row = records.row(*index);
+            let goes_back = *index > start && self.goes_back(&row);
+            self.pass(&row);
+            goes_back
+        };
+        (start..records.len()).find(goes_back).unwrap_or(records.len())
+    }
+}
+
 /// Keeps what a client says about a run, as text that can be shown, within bounds.
 fn remember(known: &mut BTreeMap<String, String>, said: &[(String, String)]) {
     const MOST_ENTRIES: usize = 512;
@@ -470,6 +485,7 @@ fn remember(known: &mut BTreeMap<String, String>, said: &[(String, String)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn run() -> Run {
         Run::new(Identity {
@@ -553,5 +569,57 @@ mod tests {
         rotated.file_restarted();
         rotated.apply(&decoded(101..=110));
         assert_eq!(rotated.series(Quantity::TrainLoss).unwrap().points(), 111);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// However the log is cut into pieces, with resumes, late evaluations and failures in it.
+        #[test]
+        fn pieces_make_the_same_run_as_the_whole(
+            rows in prop::collection::vec((0u64..40, 0u8..8, any::<bool>()), 1..200),
+            piece in 1usize..20,
+        ) {
+            let mut step = 0u64;
+            let mut records = Vec::new();
+            for (stride, kind, fails) in rows {
+                // Most records go on; a few are late, or go back.
+                step = if stride < 36 { step + stride % 4 } else { step.saturating_sub(stride) };
+                let value = 3.0 + (step % 7) as f64;
+                let quantities = match kind {
+                    0 => vec![(Quantity::EvalLoss, value)],
+                    1 => vec![(Quantity::GradNorm, value), (Quantity::Tokens, step as f64)],
+                    _ => vec![(Quantity::TrainLoss, value), (Quantity::LearningRate, 1e-3)],
+                };
+                records.push((step, quantities, fails && stride == 7));
+            }
+            let read = |piece: usize| {
+                let mut run = run();
+                for piece in records.chunks(piece) {
+                    let mut decoded = Decoded::default();
+                    for (step, values, fails) in piece {
+                        if *fails {
+                            decoded.failures.push(crate::format::records::Failure {
+                                after: decoded.records.len(),
+                                step: *step,
+                                what: "it failed",
+                            });
+                        }
+                        decoded.records.push(*step, values);
+                    }
+                    run.apply(&decoded);
+                }
+                run
+            };
+            let (whole, pieces, single) = (read(usize::MAX), read(piece), read(1));
+            for other in [pieces, single] {
+                prop_assert_eq!(&whole.resumed_at, &other.resumed_at);
+                prop_assert_eq!(whole.last_step, other.last_step);
+                prop_assert_eq!(format!("{:?}", whole.alerts.all()), format!("{:?}", other.alerts.all()));
+                for quantity in Quantity::ALL {
+                    let buckets = |run: &Run| run.series(quantity).map(|series| series.buckets().to_vec());
+                    prop_assert_eq!(buckets(&whole), buckets(&other));
+                }
+            }
+        }
     }
 }
