@@ -701,7 +701,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         let (done, over) = behind.split_once('_').unwrap_or((behind, ""));
         behind == "so_far" || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
     });
-    // `loss_vae`: a loss named by its model; `loss_scale` and the like are told apart below.
+    // `loss_vae`: a loss named for its model.
     let named_for_model = canonical
         .strip_prefix("loss_")
         .is_some_and(|model| MODELS.contains(&model));

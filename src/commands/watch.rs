@@ -92,19 +92,11 @@ impl Stream {
         }
         lines
     }
-}
 
-impl Stream {
     fn crossover_lines(&mut self, snapshot: &Snapshot, lines: &mut Vec<Value>) {
         let now = snapshot.taken_at;
         let mut tell = |change: &str, crossover: &Crossover| {
-            let mut line = crossover_json(crossover);
-            if let Some(fields) = line.as_object_mut() {
-                fields.insert("event".to_owned(), "crossover".into());
-                fields.insert("change".to_owned(), change.into());
-                fields.insert("at".to_owned(), json!(now));
-            }
-            lines.push(line);
+            lines.push(event(crossover_json(crossover), "crossover", change, now));
         };
         let mut before = std::mem::take(&mut self.crossovers);
         for crossover in snapshot
@@ -113,30 +105,25 @@ impl Stream {
             .filter(|crossover| crossover.of_a_leader)
         {
             let pair = (crossover.ahead_now.clone(), crossover.ahead_at_end.clone());
-            let known = before.remove(&pair);
-            let least = if known.is_some() {
-                CROSSOVER_DOUBTFUL
-            } else {
-                CROSSOVER_SURE
+            let (known, least) = match before.get(&pair) {
+                Some(known) => (Some((known.since, known.told)), CROSSOVER_DOUBTFUL),
+                None => (None, CROSSOVER_SURE),
             };
-            let (since, told) = known
-                .as_ref()
-                .map_or((now, false), |known| (known.since, known.told));
             if crossover.probability < least {
-                known.and_then(|known| before.insert(pair, known));
                 continue;
             }
-            if !told && now - since >= CROSSOVER_AFTER {
+            before.remove(&pair);
+            let (since, told) = known.unwrap_or((now, false));
+            let lasts = now - since >= CROSSOVER_AFTER;
+            if lasts && !told {
                 tell("raised", crossover);
             }
-            self.crossovers.insert(
-                pair,
-                Foreseen {
-                    crossover: crossover.clone(),
-                    since,
-                    told: told || now - since >= CROSSOVER_AFTER,
-                },
-            );
+            let foreseen = Foreseen {
+                crossover: crossover.clone(),
+                since,
+                told: told || lasts,
+            };
+            self.crossovers.insert(pair, foreseen);
         }
         for gone in before.values().filter(|gone| gone.told) {
             tell("cleared", &gone.crossover);
@@ -160,11 +147,8 @@ impl Told {
                 continue;
             }
             let mut tell = |change: &str, alert: &Alert| {
-                let mut line = warning_json(alert);
+                let mut line = event(warning_json(alert), "alert", change, now);
                 if let Some(fields) = line.as_object_mut() {
-                    fields.insert("event".to_owned(), "alert".into());
-                    fields.insert("change".to_owned(), change.into());
-                    fields.insert("at".to_owned(), json!(now));
                     fields.insert("run".to_owned(), json!(run.id));
                     fields.insert("path".to_owned(), json!(run.path));
                     fields.insert("step".to_owned(), json!(run.step));
@@ -245,6 +229,16 @@ pub async fn run(
             changed = snapshots.changed() => changed.context("the reader has stopped; see --log-file")?,
         }
     }
+}
+
+/// What has changed, as a line.
+fn event(mut line: Value, kind: &str, change: &str, now: f64) -> Value {
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert("event".to_owned(), kind.into());
+        fields.insert("change".to_owned(), change.into());
+        fields.insert("at".to_owned(), json!(now));
+    }
+    line
 }
 
 fn failure_line(message: &String) -> Value {

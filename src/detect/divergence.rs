@@ -88,7 +88,7 @@ impl Detector for Divergence {
         self.has_sign |= loss <= 0.0;
         self.points = self.points.saturating_add(1);
         self.last.push(loss);
-        if self.last.len() < WIDTH || self.has_sign {
+        if self.last.count() < WIDTH || self.has_sign {
             return;
         }
         self.judge(row.step(), context, alerts);

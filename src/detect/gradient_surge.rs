@@ -143,7 +143,7 @@ impl GradientSurge {
             );
         }
         // The smallest value is at most the median and at most the value two before.
-        if self.window.len() < HISTORY || self.quiet > 0 || gradient < RISES_TOTAL * self.window.min() {
+        if self.window.count() < HISTORY || self.quiet > 0 || gradient < RISES_TOTAL * self.window.min() {
             self.far_above = [self.far_above[1], false];
             return;
         }

@@ -65,7 +65,7 @@ impl Detector for LateRecord {
         }
         // The smallest interval is at most the usual one: most records end here.
         let longest = self.longest.get(usize::from(evaluated)).copied().unwrap_or(0.0);
-        if self.intervals.len() >= HISTORY
+        if self.intervals.count() >= HISTORY
             && gap >= LEAST_SECONDS
             && gap >= LONG_INTERVALS * self.intervals.min()
             && gap > LONGER_THAN_BEFORE * longest

@@ -251,7 +251,7 @@ impl LossSpike {
     /// Median of the last records.
     fn level(&self) -> Option<f64> {
         let in_the_middle = self.first_step.is_some_and(|first| first >= IN_THE_MIDDLE);
-        match self.recent.len() {
+        match self.recent.count() {
             0 => None,
             ..VERY_FEW if !in_the_middle => None,
             // The beginning may fall fast: the largest.
@@ -307,7 +307,7 @@ impl LossSpike {
         if rise < self.limit(usual.largest) {
             return false;
         }
-        if self.rises.len() < SHORT_HISTORY {
+        if self.rises.count() < SHORT_HISTORY {
             return true;
         }
         let z = (rise - usual.median) / usual.spread.max(FLOOR_LOSS);
@@ -316,7 +316,7 @@ impl LossSpike {
 
     /// The rise that is a spike.
     fn limit(&self, usual: f64) -> f64 {
-        let (least, share) = match self.rises.len() {
+        let (least, share) = match self.rises.count() {
             ..SHORT_HISTORY => (self.thresholds.loss_spike_sure_rise.ln_1p(), 1.0),
             SHORT_HISTORY..HISTORY => (SHORT_RISE.ln_1p(), 1.0),
             _ => (self.thresholds.loss_spike_rise.ln_1p(), ABOVE_USUAL),
@@ -325,7 +325,7 @@ impl LossSpike {
     }
 
     fn gradient_surges(&self, gradient: Option<f64>) -> bool {
-        let level = (self.gradient.len() >= HISTORY).then(|| self.gradient.log_level());
+        let level = (self.gradient.count() >= HISTORY).then(|| self.gradient.log_level());
         let surge = |(gradient, level): (f64, Level)| {
             let log = gradient.max(1e-30).ln();
             level.z(log, FLOOR_GRADIENT) > Z_OF_GRADIENT && log - level.median > GRADIENT_RISE.ln_1p()
@@ -348,7 +348,7 @@ impl LossSpike {
             ..
         } = self.usual();
         let large = rise > self.thresholds.loss_spike_sure_rise.ln_1p()
-            || (self.rises.len() >= HISTORY && rise > FAR_RISE.ln_1p().max(FAR_ABOVE_USUAL * usual));
+            || (self.rises.count() >= HISTORY && rise > FAR_RISE.ln_1p().max(FAR_ABOVE_USUAL * usual));
         let agrees = rise > AGREED_RISE.ln_1p() && self.gradient_surges(gradient);
         let certain = if self.cadence.stride() > 1 {
             large || agrees

@@ -41,13 +41,8 @@ impl<const N: usize> Recent<N> {
     }
 
     /// Number of values.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.length
-    }
-
-    /// True when nothing was taken in.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// Forgets everything.
@@ -129,13 +124,8 @@ impl Window {
     }
 
     /// Values in the window.
-    pub fn len(&self) -> usize {
-        self.recent.len()
-    }
-
-    /// True when nothing was taken in.
-    pub fn is_empty(&self) -> bool {
-        self.recent.is_empty()
+    pub fn count(&self) -> usize {
+        self.recent.count()
     }
 
     /// The smallest value: never above the median, so it makes a sound cheap test.
@@ -194,23 +184,21 @@ impl<const N: usize> Ordered<N> {
     }
 
     /// Number of values.
-    pub fn len(&self) -> usize {
-        self.recent.len()
-    }
-
-    /// True when nothing was taken in.
-    pub fn is_empty(&self) -> bool {
-        self.recent.is_empty()
+    pub fn count(&self) -> usize {
+        self.recent.count()
     }
 
     /// The values in ascending order.
     pub fn ascending(&self) -> &[f64] {
-        self.ascending.get(..self.len()).unwrap_or_default()
+        self.ascending.get(..self.count()).unwrap_or_default()
     }
 
     /// The median, as [`middle`] finds it. NaN for none.
     pub fn median(&self) -> f64 {
-        self.ascending().get(self.len() / 2).copied().unwrap_or(f64::NAN)
+        self.ascending()
+            .get(self.count() / 2)
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 
     /// Forgets everything.

@@ -73,7 +73,7 @@ impl Detector for Slowdown {
         }
         self.since_look += 1;
         self.open = self.open.map(|records| records + 1);
-        if self.usual.len() < HISTORY {
+        if self.usual.count() < HISTORY {
             return;
         }
         let (fastest, collapsed) = self.collapse(seconds);

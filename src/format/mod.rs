@@ -297,7 +297,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("stable-baselines3", &["total_timesteps"], |_| {
         Box::<text::blocks::StableBaselines>::default()
     }),
-    &TextFormat::specific("boosting", &["\t", "0"], |_| Box::new(text::boosting::Boosting)),
+    &TextFormat::specific("boosting", &["\t"], |_| Box::new(text::boosting::Boosting)),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))

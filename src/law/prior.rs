@@ -8,7 +8,7 @@
 //! Frozen on 2026-11-26. Chosen on `multipowerlaw` (18 runs), `curves` (119) and the
 //! healthy `realruns` (20) together; published values are named with each constant. Then held
 //! against 310 public runs of 17 other families: those of `AdamW` at usual peaks were forecast
-//! as well as these; for the spread between laboratories (OLMo's batches of millions of tokens)
+//! as well as these; for the spread between laboratories (OLMo's batches of millions of tokens),
 //! for peaks of 0.01 to 0.05 (Muon, the modded-nanogpt records) and for losses below one
 //! nat the constants were too sure, and were changed.
 
@@ -98,13 +98,13 @@ impl Prior {
         let level = level.abs().max(1e-3);
         let known = plausible_peak(peak) == peak && level >= LEAST_KNOWN_LEVEL;
         let peak = plausible_peak(peak);
-        let (spread, bound) = if known {
+        let (spread, share) = if known {
             (DROP_SPREAD, DROP_BOUND)
         } else {
             (UNKNOWN_SPREAD, UNKNOWN_BOUND)
         };
         let free = DROP * (peak / REFERENCE_PEAK).powf(DROP_GROWTH);
-        let bound = bound * level;
+        let bound = share * level;
         // A smooth minimum of the two.
         let drop = free * bound / (free.powi(3) + bound.powi(3)).cbrt();
         let band = |share: f64| Normal {

@@ -191,6 +191,7 @@ impl Series {
     }
 
     /// Adds a point, see [`Series::extend`].
+    #[cfg(test)]
     pub fn push(&mut self, step: u64, value: f64) {
         self.extend(std::iter::once((step, value)));
     }

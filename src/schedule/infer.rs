@@ -1,5 +1,7 @@
 //! Recognises the schedule from the part that has been logged.
 
+use std::cmp::Ordering;
+
 use super::shape::{Decay, Schedule, Shape};
 
 /// Largest root mean square deviation, as a share of the peak, at which a shape
@@ -46,12 +48,14 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
             if !stable && decay == Decay::OneMinusSquareRoot {
                 continue;
             }
-            let fit = |total: f64, ratios: &[f64]| {
-                Some((fit_min_ratio(&shares, decay, start, total, ratios)?, total))
-            };
-            let least = |one: &Fit, other: &Fit| one.0.0.total_cmp(&other.0.0);
+            let against = |total: f64| (total, Deviation::of(&shares, decay, start, total));
             let found = match total {
-                Some(total) if total > start => fit(total, &[]),
+                Some(total) if total > start => {
+                    let deviation = Deviation::of(&shares, decay, start, total);
+                    deviation
+                        .best_ratio()
+                        .map(|ratio| Fit::new(&deviation, ratio, total))
+                }
                 Some(_) => None,
                 None => {
                     // Along a straight line any length goes with some ratio: assume zero.
@@ -60,21 +64,26 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
                     } else {
                         &USUAL_RATIOS
                     };
+                    let coarse: Vec<(f64, Deviation)> = totals(start, last_step).map(against).collect();
                     // Each ratio with its best length, and then looked at closely: on the coarse
                     // grid a wrong ratio may seem to fit better.
                     let refined = ratios.iter().filter_map(|ratio| {
-                        let coarse = totals(start, last_step).filter_map(|total| fit(total, &[*ratio]));
-                        let (_, total) = coarse.min_by(least)?;
-                        let close = around(start, total, last_step);
-                        close.filter_map(|total| fit(total, &[*ratio])).min_by(least)
+                        let fits = coarse
+                            .iter()
+                            .map(|(total, deviation)| Fit::new(deviation, *ratio, *total));
+                        let near = fits.min_by(Fit::by_deviation)?.total;
+                        let close = around(start, near, last_step).map(against);
+                        let fits = close.map(|(total, deviation)| Fit::new(&deviation, *ratio, total));
+                        fits.min_by(Fit::by_deviation)
                     });
-                    refined.min_by(least)
+                    refined.min_by(Fit::by_deviation)
                 }
             };
-            if let Some(((deviation, min_ratio), total)) = found
-                && best.as_ref().is_none_or(|(least, _)| deviation < *least)
+            if let Some(fit) = found
+                && best.as_ref().is_none_or(|(least, _)| fit.deviation < *least)
             {
-                best = Some((deviation, schedule(stable, decay, min_ratio, start, total)));
+                let schedule = schedule(stable, decay, fit.min_ratio, start, fit.total);
+                best = Some((fit.deviation, schedule));
             }
         }
     }
@@ -137,48 +146,75 @@ fn around(start: f64, total: f64, last_step: f64) -> impl Iterator<Item = f64> {
     (-50..=50).map(move |index| (start + (total - start) * (1.0 + 2e-4 * f64::from(index))).max(last_step))
 }
 
-/// Root mean square deviation and ratio at the end, for a length.
-type Fit = ((f64, f64), f64);
-
-/// The ratio at the end that fits best for a given shape and length, with the root
-/// mean square deviation. The share is linear in the ratio: `r + (1 - r) d`.
-///
-/// With `ratios` given, the best of those; else any.
-fn fit_min_ratio(
-    shares: &[(f64, f64)],
-    decay: Decay,
-    start: f64,
+/// A length and a ratio at the end, and how far the shape then lies from the logged rates.
+struct Fit {
+    /// Root mean square, as a share of the peak.
+    deviation: f64,
+    min_ratio: f64,
     total: f64,
-    ratios: &[f64],
-) -> Option<(f64, f64)> {
-    let to_zero = Schedule {
-        shape: Shape::Fall {
-            decay,
-            min_ratio: 0.0,
-        },
-        total_steps: None,
-        warm_up: None,
-        peak: None,
-    };
-    // The square of the deviation is a parabola in the ratio; before the start the rate
-    // owes nothing to it.
-    let (mut constant, mut linear, mut square) = (0.0, 0.0, 0.0);
-    for (step, share) in shares {
-        let low = to_zero.share(*step, start, total);
-        let (above, slope) = (share - low, if *step >= start { 1.0 - low } else { 0.0 });
-        constant += above * above;
-        linear += above * slope;
-        square += slope * slope;
+}
+
+impl Fit {
+    fn new(deviation: &Deviation, min_ratio: f64, total: f64) -> Fit {
+        Fit {
+            deviation: deviation.at(min_ratio),
+            min_ratio,
+            total,
+        }
     }
-    let deviation = |ratio: f64| {
-        let sum: f64 = constant - 2.0 * ratio * linear + ratio * ratio * square;
-        ((sum.max(0.0) / shares.len() as f64).sqrt(), ratio)
-    };
-    if ratios.is_empty() {
-        return (square > 0.0).then(|| deviation((linear / square).clamp(0.0, 0.95)));
+
+    fn by_deviation(&self, other: &Fit) -> Ordering {
+        self.deviation.total_cmp(&other.deviation)
     }
-    let tried = ratios.iter().map(|ratio| deviation(*ratio));
-    tried.min_by(|one, other| one.0.total_cmp(&other.0))
+}
+
+/// How far a shape of a given length lies from the logged rates, whatever its ratio at the end.
+/// The share is linear in the ratio, `r + (1 - r) d`, so the square is a parabola in it.
+struct Deviation {
+    count: f64,
+    constant: f64,
+    linear: f64,
+    square: f64,
+}
+
+impl Deviation {
+    fn of(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64) -> Deviation {
+        let to_zero = Schedule {
+            shape: Shape::Fall {
+                decay,
+                min_ratio: 0.0,
+            },
+            total_steps: None,
+            warm_up: None,
+            peak: None,
+        };
+        let mut sums = Deviation {
+            count: shares.len() as f64,
+            constant: 0.0,
+            linear: 0.0,
+            square: 0.0,
+        };
+        for (step, share) in shares {
+            let low = to_zero.share(*step, start, total);
+            // Before the start the rate owes nothing to the ratio.
+            let (above, slope) = (share - low, if *step >= start { 1.0 - low } else { 0.0 });
+            sums.constant += above * above;
+            sums.linear += above * slope;
+            sums.square += slope * slope;
+        }
+        sums
+    }
+
+    /// Root mean square at this ratio.
+    fn at(&self, ratio: f64) -> f64 {
+        let sum = self.constant - 2.0 * ratio * self.linear + ratio * ratio * self.square;
+        (sum.max(0.0) / self.count).sqrt()
+    }
+
+    /// The ratio that fits best.
+    fn best_ratio(&self) -> Option<f64> {
+        (self.square > 0.0).then(|| (self.linear / self.square).clamp(0.0, 0.95))
+    }
 }
 
 #[cfg(test)]
