@@ -262,7 +262,7 @@ impl Followed {
                 (reading.recognised_at as usize) < SAMPLE_BYTES && size >= 2 * reading.recognised_at
             }
             (None, None) => true,
-            (None, Some(tried)) => last_word || size >= tried + tried / 8 || size < tried,
+            (None, Some(tried)) => size < tried || size >= tried + tried / 8 || last_word && size > tried,
         };
         if !due {
             return Ok(Ok(DONE));
