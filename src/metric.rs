@@ -540,7 +540,7 @@ const NOT_A_LOSS: &[&str] = &[
 
 /// Words behind `loss` that leave it the objective.
 const SUMMARIES: &[&str] = &[
-    "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value",
+    "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value", "metric",
 ];
 
 /// Models and objectives that a loss is named for with the word in front.
@@ -709,6 +709,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         || named_for_model
         || canonical.ends_with("loss")
         || canonical.ends_with("crossentropy")
+        || canonical.ends_with("cross_entropy")
     {
         if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
             return None;

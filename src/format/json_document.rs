@@ -40,8 +40,7 @@ impl Format for JsonDocument {
         let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let one_row = serde_json::from_slice::<Value>(first_line).is_ok();
         let closed = matches!(sample.tail.trim_ascii_end().last(), Some(b'}' | b']'));
-        let loss = memchr::memmem::find(sample.head, b"loss\"").is_some();
-        (!one_row && closed && loss).then_some(Claim {
+        (!one_row && closed && has_losses(sample.head)).then_some(Claim {
             records: 1,
             certain: false,
         })
@@ -50,6 +49,24 @@ impl Format for JsonDocument {
     fn decoder(&self, _sample: &Sample, names: &Names) -> Decoder {
         Decoder::Document(Box::new(JsonDocumentDecoder::new(names)))
     }
+}
+
+/// True when something is named for a loss and is no integer, as all the words of a
+/// tokenizer's vocabulary are.
+fn has_losses(content: &[u8]) -> bool {
+    const NAME_END: &[u8] = b"loss\"";
+    memchr::memmem::find_iter(content, NAME_END).any(|at| {
+        let behind = content.get(at + NAME_END.len()..).unwrap_or_default();
+        let Some(value) = behind.trim_ascii_start().strip_prefix(b":") else {
+            return false;
+        };
+        let value = value.trim_ascii_start();
+        let end = value.iter().position(|byte| !byte.is_ascii_digit());
+        end == Some(0)
+            || end
+                .and_then(|end| value.get(end))
+                .is_some_and(|byte| matches!(byte, b'.' | b'e' | b'E'))
+    })
 }
 
 struct JsonDocumentDecoder {
@@ -288,6 +305,21 @@ mod tests {
             "iteration-time": {"start_step": 1, "step_interval": 5, "values": {"1": "nan", "5": 0.5, "10": 0.6}}}"#;
         assert_eq!(points(golden, Quantity::TrainLoss), [(1, 12.9), (5, 12.1)]);
         assert_eq!(points(golden, Quantity::StepTime), [(5, 0.5), (10, 0.6)]);
+    }
+
+    #[test]
+    fn a_large_vocabulary_is_no_log() {
+        let mut vocabulary: String = (0..40_000).map(|word| format!("\"w{word}\": {word}, ")).collect();
+        vocabulary.insert_str(0, "{\"model\": {\"step\": 9662, \"loss\": 22462, ");
+        vocabulary.push_str("\"end\": 1}}");
+        assert!(vocabulary.len() > crate::format::SAMPLE_BYTES);
+        assert!(read_all(vocabulary.as_bytes(), &Names::default()).is_err());
+        let history = vocabulary.replacen(
+            "\"step\": 9662, \"loss\": 22462",
+            "\"step\": [1, 2, 3], \"loss\": [4.5, 3.5, 2.5]",
+            1,
+        );
+        assert_eq!(points(&history, Quantity::TrainLoss).len(), 3);
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct KeyValue {
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
+    /// What stands before the lines, `2500/20000`, grows.
+    counts_ahead: bool,
+    /// The name of a loss on held-out data that has stood beside the step.
+    placed_evaluation: Option<Box<str>>,
 }
 
 /// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
@@ -97,7 +101,11 @@ struct Counters {
 impl KeyValue {
     /// A grammar that has learnt from the sample how the log counts.
     pub fn new(sample: &Sample) -> Self {
-        let mut grammar = KeyValue::default();
+        let counts_ahead = leading_counts_grow(sample.head);
+        let mut grammar = KeyValue {
+            counts_ahead,
+            ..KeyValue::default()
+        };
         let mentions = |part: &[u8]| memchr::memmem::find(part, b"poch").is_some();
         if !mentions(sample.head) && memchr::memmem::find(sample.head, b"POCH").is_none() {
             return grammar;
@@ -115,6 +123,7 @@ impl KeyValue {
                 loss: grammar.batches.loss,
                 ..Batches::default()
             },
+            counts_ahead,
             ..KeyValue::default()
         }
     }
@@ -164,10 +173,49 @@ impl KeyValue {
                 _ => fields.values.push((name, named.value)),
             }
         });
+        if !found.has_loss && (found.epoch.is_some() || found.step.is_some()) {
+            self.name_bare_losses(line, &mut found, fields);
+        }
         if found.has_loss && found.epoch.is_none() && found.step.is_none() {
             found.epoch = phase_count(line);
+            if self.counts_ahead
+                && found.epoch.is_none()
+                && let Some(count) = leading_count(line)
+            {
+                // Below an epoch that was announced it counts within.
+                found.step = Some((u16::MAX, self.announced.is_none()));
+                (found.step_count, found.step_total) = (Some(count), count.of);
+                fields.step = Some(count.value);
+            }
         }
         found
+    }
+
+    /// `Epoch 063: train=0.2603, val=0.2028, ppl=1.22`: losses that are named for their data
+    /// alone, in a line that speaks of a loss or of a perplexity.
+    fn name_bare_losses(&mut self, line: &str, found: &mut Counters, fields: &mut Fields) {
+        let is = |name: &str, known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let held_out = &["val", "valid", "validation", "eval", "dev"];
+        let mut names = fields.values.iter().map(|(name, _)| *name);
+        let lower = line.to_ascii_lowercase();
+        if !names.any(|name| is(name, held_out))
+            || !["loss", "ppl", "perplexity"]
+                .iter()
+                .any(|word| lower.contains(word))
+        {
+            return;
+        }
+        for (name, _) in &mut fields.values {
+            if is(name, &["train", "training"]) {
+                *name = "train_loss";
+            } else if is(name, held_out) {
+                *name = "val_loss";
+                found.evaluated = true;
+            } else {
+                continue;
+            }
+            (found.has_loss, found.useful) = (true, true);
+        }
     }
 
     /// The step of a line that has an epoch, or stands below one.
@@ -211,6 +259,19 @@ impl KeyValue {
 }
 
 impl KeyValue {
+    /// The name of the loss on held-out data of a line.
+    fn evaluation<'a>(&mut self, fields: &Fields<'a>) -> Option<&'a str> {
+        let role = Some(Role::of(Quantity::EvalLoss));
+        let mut names = fields.values.iter().map(|(name, _)| *name);
+        names.find(|name| self.names.find(name).1.map(|fit| fit.role) == role)
+    }
+
+    /// True for an evaluation without a step in a log that states the steps of evaluations:
+    /// of the quantised model, or of the best checkpoint.
+    fn is_about_something_else(&mut self, fields: &Fields) -> bool {
+        self.placed_evaluation.is_some() && self.evaluation(fields) == self.placed_evaluation.as_deref()
+    }
+
     /// A line of an epoch without a counter may be about one of its batches.
     fn batch(&mut self, place: &Place, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let names = &mut self.names;
@@ -254,6 +315,7 @@ impl Grammar for KeyValue {
         }
         let stated = fields.step.is_some();
         let found = self.collect(line, stated, fields);
+        let counted_ahead = !stated && fields.step.is_some();
         let runs_on = found.step.is_some_and(|(_, runs_on)| runs_on);
         if !stated
             && !runs_on
@@ -264,10 +326,21 @@ impl Grammar for KeyValue {
         fields.total = found.step_total;
         // Where an epoch counts depends on the lines before, and a number that is none this
         // time may be one the next.
-        fields.alone = !stated && !self.has_epochs && !found.names_epoch && fields.rounded_to == 0.0;
+        fields.alone = !stated
+            && !counted_ahead
+            && found.step.is_some()
+            && !self.has_epochs
+            && !found.names_epoch
+            && fields.rounded_to == 0.0;
         if stated || (found.step.is_some() && found.useful) {
+            if found.evaluated {
+                self.placed_evaluation = self
+                    .evaluation(fields)
+                    .map(Into::into)
+                    .or(self.placed_evaluation.take());
+            }
             Match::Record
-        } else if found.evaluated {
+        } else if found.evaluated && !self.is_about_something_else(fields) {
             fields.total = None;
             Match::Record
         } else {
@@ -350,6 +423,40 @@ fn phase_count(line: &str) -> Option<Count> {
         value: value.parse().ok()?,
         of,
     })
+}
+
+/// The counter of `2500/20000 train_loss: 3.1577` or `[2500/20000] loss: 3.1`: it begins the
+/// line and needs no name. A date (`11/26 10:15:00`) does not count anything.
+fn leading_count(line: &str) -> Option<Count> {
+    let rest = line.trim_start();
+    let (inside, behind) = match rest.strip_prefix(['[', '(']) {
+        Some(rest) => rest.split_once([']', ')'])?,
+        None => rest.split_once([' ', '\t', ':', ',', '|'])?,
+    };
+    let (value, of) = inside.split_once('/')?;
+    let count = Count {
+        value: value.trim().parse().ok()?,
+        of: Some(of.trim().parse().ok()?),
+    };
+    let next = behind.trim_start_matches([' ', ':']);
+    let time_of_day = next.bytes().take_while(u8::is_ascii_digit).count();
+    let is_date = time_of_day > 0 && next.as_bytes().get(time_of_day) == Some(&b':');
+    (Some(count.value) <= count.of && !is_date).then_some(count)
+}
+
+/// False when the counts before the lines stay, or go back and forth, as the numbers of ranks
+/// do: `[0/8] loss: 2.1`.
+fn leading_counts_grow(content: &[u8]) -> bool {
+    let lines = content.split(|byte| *byte == b'\n');
+    let counts: Vec<u64> = lines
+        .filter(|line| line.iter().take(16).any(|byte| *byte == b'/'))
+        .filter_map(|line| leading_count(&String::from_utf8_lossy(line)))
+        .map(|count| count.value)
+        .collect();
+    let pairs = || counts.iter().zip(counts.iter().skip(1));
+    let grown = pairs().filter(|(before, after)| after > before).count();
+    let fallen = pairs().filter(|(before, after)| after < before).count();
+    grown > 2 * fallen
 }
 
 /// A progress bar counts something of its own.
@@ -560,6 +667,41 @@ mod tests {
         let (_, train, eval) = points(&content);
         assert_eq!((train.len(), train.last()), (90, Some(&(90, 3.39))));
         assert_eq!(eval, [(30, 1.5), (60, 2.5), (90, 3.5)]);
+    }
+
+    #[test]
+    fn a_counter_that_begins_the_line_needs_no_name() {
+        for line in [
+            "NN/20000 train_loss: 2.NN train_time: 0.8m tok/s: 8216992\nNN/20000 val_loss: 2.NN val_bpb: 1.1101",
+            "[NN/20000] train loss 2.NN\n[NN/20000] val loss 2.NN",
+        ] {
+            let mut content: String = (10..15)
+                .map(|step| line.replace("NN", &step.to_string()) + "\n")
+                .collect();
+            content += "diagnostic quantized val_loss:9.35058660 val_bpb:1.07405660 eval_time:63234ms\n";
+            let (total, train, eval) = points(&content);
+            assert_eq!((total, train.len(), eval.len()), (Some(20_000), 5, 5), "{line}");
+            assert_eq!((train[0], eval[4]), ((10, 2.1), (14, 2.14)), "{line}");
+        }
+        let dated: String = (10..15)
+            .map(|minute| format!("11/26 10:{minute}:00 loss: 2.{minute}\n"))
+            .collect();
+        assert!(read_all(dated.as_bytes(), &Names::default()).is_err());
+        let ranked: String = (10..15).map(|at| format!("[0/8] loss: 2.{at}\n")).collect();
+        assert!(read_all(ranked.as_bytes(), &Names::default()).is_err());
+    }
+
+    #[test]
+    fn losses_may_be_named_for_their_data_alone() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|epoch| line.replace("EE", &epoch.to_string()) + "\n")
+                .collect()
+        };
+        let (_, train, eval) = points(&lines("Epoch 00EE: train=0.2603, val=0.EE028, ppl=1.22"));
+        assert_eq!((train.len(), eval[3]), (4, (4, 0.4028)));
+        let accuracies = lines("Epoch 00EE: train=0.2603, val=0.EE028");
+        assert!(read_all(accuracies.as_bytes(), &Names::default()).is_err());
     }
 
     #[test]
