@@ -2,6 +2,7 @@
 
 use crate::fit::cohort::Testimony;
 use crate::fit::{Evidence, FitPoint};
+use crate::law::prior::Prior;
 use crate::schedule::LearningRateCurve;
 
 /// Peaks of siblings differ by at most this factor.
@@ -15,7 +16,7 @@ const UNANNEALED: f64 = 0.85;
 #[derive(Clone, Debug)]
 pub struct Profile {
     peak: f64,
-    /// Loss over S1 before much annealing.
+    /// Loss over S1 before much annealing, without what this little is expected to have gained.
     before: Vec<(f64, f64)>,
     /// A name given by the user: equal names are siblings, different ones strangers.
     name: Option<String>,
@@ -28,12 +29,16 @@ impl Profile {
         if !(peak > 0.0 && points.last()?.loss > 0.0) {
             return None;
         }
+        let gained = |point: &FitPoint| {
+            let annealed = (1.0 - curve.rate(point.step) / peak).max(0.0);
+            annealed * Prior::at(point.loss, peak).drop.mean
+        };
         let forward = curve.progress(1.0, points.iter().map(|point| point.step));
         let before = points
             .iter()
             .zip(forward)
             .take_while(|(point, _)| curve.rate(point.step) >= UNANNEALED * peak)
-            .map(|(point, forward)| (forward, point.loss))
+            .map(|(point, forward)| (forward, point.loss + gained(point)))
             .collect();
         Some(Profile { peak, before, name })
     }
