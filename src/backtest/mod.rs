@@ -6,7 +6,7 @@
 pub mod alerts;
 mod score;
 
-pub use score::{Summary, summarise};
+pub use score::{Comparison, Summary, summarise};
 
 use std::path::PathBuf;
 use std::sync::Arc;

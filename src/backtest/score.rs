@@ -29,8 +29,46 @@ pub struct Summary {
     pub width80: f64,
     /// Mean continuous ranked probability score (nats).
     pub crps: f64,
-    /// Mean relative error of the baselines: last value, power law in steps, plain fit.
-    pub baselines: [f64; 3],
+    /// The baselines: last value, power law in steps, plain fit.
+    pub baselines: [Comparison; 3],
+}
+
+/// A baseline beside the forecast, on the cases in which both say something: where there are
+/// few points, a baseline says nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    /// Those cases.
+    pub n: usize,
+    /// Mean relative error of the baseline.
+    pub mean_relative: f64,
+    /// Mean relative error of the forecast.
+    pub forecast_mean_relative: f64,
+}
+
+impl Comparison {
+    fn of(scored: &[(&Case, &Mixture)], baseline: fn(&Case) -> Option<f64>) -> Comparison {
+        let mut comparison = Comparison {
+            n: 0,
+            mean_relative: 0.0,
+            forecast_mean_relative: 0.0,
+        };
+        for (case, projected) in scored {
+            let Some(guess) = baseline(case) else { continue };
+            let relative = |loss: f64| (loss - case.actual).abs() / case.actual.abs();
+            comparison.n += 1;
+            comparison.mean_relative += relative(guess);
+            comparison.forecast_mean_relative += relative(projected.mean());
+        }
+        let n = comparison.n.max(1) as f64;
+        comparison.mean_relative /= n;
+        comparison.forecast_mean_relative /= n;
+        comparison
+    }
+
+    /// How many times farther off the baseline is.
+    pub fn ratio(&self) -> Option<f64> {
+        (self.forecast_mean_relative > 0.0).then(|| self.mean_relative / self.forecast_mean_relative)
+    }
 }
 
 /// Levels of the intervals that are scored.
@@ -66,13 +104,6 @@ fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
     };
     let relative =
         |(case, projected): &(&Case, &Mixture)| (projected.mean() - case.actual).abs() / case.actual.abs();
-    let baseline = |value: &dyn Fn(&Case) -> Option<f64>| {
-        let errors: Vec<f64> = group
-            .iter()
-            .filter_map(|case| Some((value(case)? - case.actual).abs() / case.actual.abs()))
-            .collect();
-        errors.iter().sum::<f64>() / errors.len().max(1) as f64
-    };
     Summary {
         quantity,
         at,
@@ -93,9 +124,9 @@ fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
         }),
         crps: mean(&|(case, projected)| crps(projected, case.actual)),
         baselines: [
-            baseline(&|case| case.baselines.last),
-            baseline(&|case| case.baselines.power),
-            baseline(&|case| case.baselines.plain_fit),
+            Comparison::of(&scored, |case| case.baselines.last),
+            Comparison::of(&scored, |case| case.baselines.power),
+            Comparison::of(&scored, |case| case.baselines.plain_fit),
         ],
     }
 }

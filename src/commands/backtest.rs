@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::backtest::{Case, Finished, Members, Others, Settings, Summary, cases, members, summarise};
+use crate::backtest::{
+    Case, Comparison, Finished, Members, Others, Settings, Summary, cases, members, summarise,
+};
 use crate::cli;
 use crate::config::ConfigError;
 use crate::engine::Options;
@@ -125,7 +127,7 @@ const fn role(quantity: Quantity) -> &'static str {
 pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "{:<6}{:>6}{:>6}  {:>8}{:>8}{:>8}  {:>5}{:>5}{:>5}  {:>8}{:>8}  {:>8}{:>8}{:>8}",
+        "{:<6}{:>6}{:>6}  {:>8}{:>8}{:>8}  {:>5}{:>5}{:>5}  {:>8}{:>8}  {:>8}{:>14}{:>14}",
         "loss",
         "at",
         "n",
@@ -154,7 +156,12 @@ pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
         let baselines: String = summary
             .baselines
             .iter()
-            .map(|error| format!("{:>8}", percent(*error)))
+            .map(|baseline| {
+                let ratio = baseline
+                    .ratio()
+                    .map_or_else(String::new, |ratio| format!(" {ratio:.1}x"));
+                format!("{:>8}{ratio:>6}", percent(baseline.mean_relative))
+            })
             .collect();
         writeln!(
             out,
@@ -171,7 +178,8 @@ pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "\nmae, width80, crps in the unit of the loss; median, mean and the baselines (last value, power law in steps,\n\
-         plain fit of the paper) as shares of the final loss; 50%, 80%, 90%: share of cases inside that interval."
+         plain fit of the paper) as shares of the final loss; 2.0x: a baseline is twice as far off in the cases that\n\
+         it answers; 50%, 80%, 90%: share of cases inside that interval."
     )?;
     let without = backtest
         .cases
@@ -236,6 +244,10 @@ fn case_json(case: &Case) -> Value {
 }
 
 fn summary_json(summary: &Summary) -> Value {
+    let baselines = |value: fn(&Comparison) -> Value| {
+        let [last, power, plain_fit] = summary.baselines.each_ref().map(value);
+        json!({"last": last, "power": power, "plain_fit": plain_fit})
+    };
     json!({
         "metric_role": role(summary.quantity),
         "at": summary.at,
@@ -247,10 +259,7 @@ fn summary_json(summary: &Summary) -> Value {
         "coverage": {"50": summary.coverage[0], "80": summary.coverage[1], "90": summary.coverage[2]},
         "mean_width80": summary.width80,
         "crps": summary.crps,
-        "baselines_mean_relative_error": {
-            "last": summary.baselines[0],
-            "power": summary.baselines[1],
-            "plain_fit": summary.baselines[2],
-        },
+        "baselines_mean_relative_error": baselines(|baseline| json!(baseline.mean_relative)),
+        "baselines_ratio_to_forecast": baselines(|baseline| json!(baseline.ratio())),
     })
 }
