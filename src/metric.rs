@@ -172,6 +172,7 @@ const NAMES: &[(Role, &[&str])] = &[
         Role::Step,
         &[
             "global_step",
+            "step_i",
             // ms-swift: `10/735`.
             "global_step_max_steps",
             "train_global_step",

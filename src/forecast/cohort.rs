@@ -16,8 +16,8 @@ const UNANNEALED: f64 = 0.85;
 #[derive(Clone, Debug)]
 pub struct Profile {
     peak: f64,
-    /// Loss over S1 before much annealing, without what this little is expected to have gained.
-    before: Vec<(f64, f64)>,
+    /// Loss over S1 before much annealing, and without the most that so little may have gained.
+    before: Vec<(f64, [f64; 2])>,
     /// A name given by the user: equal names are siblings, different ones strangers.
     name: Option<String>,
 }
@@ -38,7 +38,7 @@ impl Profile {
             .iter()
             .zip(forward)
             .take_while(|(point, _)| curve.rate(point.step) >= UNANNEALED * peak)
-            .map(|(point, forward)| (forward, point.loss + gained(point)))
+            .map(|(point, forward)| (forward, [point.loss, point.loss + gained(point)]))
             .collect();
         Some(Profile { peak, before, name })
     }
@@ -64,20 +64,22 @@ impl Profile {
         let (Some(one), Some(other)) = (interpolate(&self.before, at), interpolate(&other.before, at)) else {
             return false;
         };
-        (one - other).abs() <= SAME_LOSS * one.abs()
+        let apart = (one[0] - other[1]).max(other[0] - one[1]);
+        apart <= SAME_LOSS * one[0].abs()
     }
 }
 
-/// The loss at an S1 inside the curve.
-fn interpolate(points: &[(f64, f64)], at: f64) -> Option<f64> {
+/// The losses at an S1 inside the curve.
+fn interpolate(points: &[(f64, [f64; 2])], at: f64) -> Option<[f64; 2]> {
     let after = points.partition_point(|(forward, _)| *forward < at);
-    let (right, right_loss) = *points.get(after)?;
+    let (right, at_right) = *points.get(after)?;
     match after.checked_sub(1).and_then(|before| points.get(before)) {
-        Some((left, left_loss)) if right > *left => {
-            Some(left_loss + (right_loss - left_loss) * (at - left) / (right - left))
+        Some((left, at_left)) if right > *left => {
+            let share = (at - left) / (right - left);
+            Some([0, 1].map(|index| at_left[index] + (at_right[index] - at_left[index]) * share))
         }
         // The common stretch begins at the first point.
-        None if right <= at * 1.02 => Some(right_loss),
+        None if right <= at * 1.02 => Some(at_right),
         _ => None,
     }
 }
@@ -96,5 +98,33 @@ impl Member {
     pub fn new(profile: Profile, evidence: &Evidence) -> Option<Member> {
         let testimony = Testimony::new(evidence)?;
         Some(Member { profile, testimony })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a little annealing gains is not known: nothing, or all of it at once.
+    #[test]
+    fn one_that_has_begun_to_anneal_is_still_a_sibling() {
+        const PEAK: f64 = 3e-3;
+        let profile = |rate: f64, loss: f64| {
+            let mut curve = LearningRateCurve::constant(PEAK);
+            curve.change(500.0, rate * PEAK);
+            let point = |step: f64, loss: f64| FitPoint {
+                step,
+                loss,
+                variance: 1e-5,
+            };
+            let points = [point(400.0, 3.0), point(1000.0, loss), point(1100.0, loss)];
+            Profile::new(&points, &curve, None).unwrap()
+        };
+        let steady = profile(1.0, 2.0);
+        for gained in [0.0, 0.04] {
+            assert!(steady.is_sibling(&profile(0.86, 2.0 - gained)), "{gained}");
+        }
+        assert!(!steady.is_sibling(&profile(1.0, 1.96)));
+        assert!(!steady.is_sibling(&profile(0.86, 2.04)));
     }
 }

@@ -88,7 +88,22 @@ impl Header {
             .into_iter()
             .filter_map(|delimiter| Header::parse(line, delimiter, names))
             .max_by_key(|header| header.columns.iter().flatten().count())
+            .or_else(|| Header::of_a_comment(sample, names))
             .or_else(|| Header::of_a_printed_table(sample, names))
+    }
+
+    /// The header that `numpy.savetxt` and many scripts write as a comment: `# step loss lr`.
+    fn of_a_comment(sample: &Sample, names: &Names) -> Option<Header> {
+        let is_comment = |line: &&[u8]| line.is_empty() || line.starts_with(b"#");
+        let comments = sample.lines().map(<[u8]>::trim_ascii).take_while(is_comment);
+        let line = comments.last()?;
+        let hashes = line.iter().take_while(|byte| **byte == b'#').count();
+        let line = line.get(hashes..).unwrap_or_default().trim_ascii();
+        let delimiters = DELIMITERS.into_iter().chain([BLANKS]);
+        delimiters
+            .filter_map(|delimiter| Header::parse(line, delimiter, names))
+            .filter(|header| header.roles.has_loss())
+            .max_by_key(|header| header.columns.iter().flatten().count())
     }
 
     /// The header of a table printed in columns, as fastai does, which may stand anywhere
@@ -384,7 +399,12 @@ impl DelimitedDecoder {
                 }
             );
             let time = || number::parse_timestamp(cell).or_else(|| number::parse_clock(cell));
-            match number::parse(cell).or_else(|| if is_time { time() } else { None }) {
+            let found = if self.header.delimiter == b';' {
+                number::parse(&cell.replacen(',', ".", 1))
+            } else {
+                number::parse(cell)
+            };
+            match found.or_else(|| if is_time { time() } else { None }) {
                 Some(value) => draft.set(role, value, out),
                 None if is_time => {}
                 None => wrong = Some(format!("`{cell}` is no {}", role.name())),
@@ -714,5 +734,20 @@ mod tests {
             }
             prop_assert_eq!(format!("{with:?}"), format!("{without:?}"));
         }
+    }
+
+    #[test]
+    fn a_header_may_be_a_comment_and_a_comma_decimal() {
+        let commented =
+            "# written by numpy\n# iter train_loss valid_loss lr\n10 2.5 2.6 0.001\n20 2.4 2.5 0.001\n";
+        assert_eq!(
+            rows(commented),
+            [(10, Some(2.5), Some(2.6)), (20, Some(2.4), Some(2.5))]
+        );
+        let german = "epoch;loss;val_loss\n1;2,512;2,6\n2;2,4;2,532\n";
+        assert_eq!(
+            rows(german),
+            [(1, Some(2.512), Some(2.6)), (2, Some(2.4), Some(2.532))]
+        );
     }
 }

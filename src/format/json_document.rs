@@ -11,7 +11,7 @@ use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
-use crate::metric::{Names, Role};
+use crate::metric::{Names, Quantity, Role};
 
 /// The format.
 pub struct JsonDocument;
@@ -54,9 +54,10 @@ impl Format for JsonDocument {
 /// True when something is named for a loss and is no integer, as all the words of a
 /// tokenizer's vocabulary are.
 fn has_losses(content: &[u8]) -> bool {
-    const NAME_END: &[u8] = b"loss\"";
-    memchr::memmem::find_iter(content, NAME_END).any(|at| {
-        let behind = content.get(at + NAME_END.len()..).unwrap_or_default();
+    memchr::memmem::find_iter(content, b"loss").any(|at| {
+        let behind = content.get(at + b"loss".len()..).unwrap_or_default();
+        let behind = behind.strip_prefix(b"es").unwrap_or(behind);
+        let behind = behind.strip_prefix(b"\"").unwrap_or_default();
         let Some(value) = behind.trim_ascii_start().strip_prefix(b":") else {
             return false;
         };
@@ -77,6 +78,8 @@ struct JsonDocumentDecoder {
 const DEPTH: usize = 5;
 /// A series shorter than this is a setting (`betas: [0.9, 0.95]`).
 const SHORTEST_SERIES: usize = 2;
+/// The same of a series that does not come with its steps.
+const SHORTEST_UNCOUNTED: usize = 3;
 
 impl JsonDocumentDecoder {
     fn new(names: &Names) -> Self {
@@ -90,10 +93,13 @@ impl JsonDocumentDecoder {
             return;
         }
         match value {
-            Value::Array(rows) => self.rows(rows, out),
+            Value::Array(rows) => self.rows((0..).zip(rows), out),
             Value::Object(fields) => {
                 if self.columns_of(path, fields, points, out) {
                     return;
+                }
+                if let Some(rows) = rows_by_number(fields) {
+                    return self.rows(rows, out);
                 }
                 for (name, value) in fields {
                     let inner = value.as_object();
@@ -116,9 +122,9 @@ impl JsonDocumentDecoder {
         }
     }
 
-    /// An array of rows, in their order.
-    fn rows(&mut self, rows: &[Value], out: &mut Decoded) {
-        for (index, row) in rows.iter().enumerate() {
+    /// Rows, in their order, with their numbers.
+    fn rows<'a>(&mut self, rows: impl IntoIterator<Item = (u64, &'a Value)>, out: &mut Decoded) {
+        for (index, row) in rows {
             let Some(fields) = row.as_object() else {
                 return; // An array of something else.
             };
@@ -136,7 +142,7 @@ impl JsonDocumentDecoder {
             }
             let step = draft
                 .step
-                .or_else(|| (!self.roles.has(Role::Step)).then_some(index as u64));
+                .or_else(|| (!self.roles.has(Role::Step)).then_some(index));
             match step {
                 Some(step) => draft.push(step, out),
                 None => out.ignored += 1,
@@ -144,7 +150,8 @@ impl JsonDocumentDecoder {
         }
     }
 
-    /// An object of equally long arrays, one of them the step.
+    /// An object of equally long arrays, one of them the step or the epoch, or without one
+    /// when there is a loss: histories of Keras and of scripts of one's own.
     fn columns_of(
         &mut self,
         path: &[&str],
@@ -157,21 +164,46 @@ impl JsonDocumentDecoder {
             .filter_map(|(name, value)| Some((name, value.as_array()?)))
             .filter(|(_, values)| values.len() >= SHORTEST_SERIES && values.iter().all(is_scalar))
             .collect();
-        let step = arrays
+        let counter = arrays
             .iter()
             .filter_map(|(name, values)| {
                 let fit = self.roles.names().role_of(name)?;
-                (fit.role == Role::Step).then_some((fit.rank, *values))
+                let counts = fit.role == Role::Step || fit.role == Role::of(Quantity::Epoch);
+                counts.then_some((fit.role != Role::Step, fit.rank, *values))
             })
-            .min_by_key(|(rank, _)| *rank);
-        let Some((_, steps)) = step else { return false };
+            .min_by_key(|(by_epoch, rank, _)| (*by_epoch, *rank));
+        let steps: Vec<Option<u64>> = match counter {
+            Some((_, _, steps)) => steps.iter().map(|step| as_number(step).and_then(whole)).collect(),
+            None => {
+                // Arrays of other lengths count otherwise.
+                let names = self.roles.names();
+                let is_loss = |name: &str| {
+                    let role = names.role_of(singular(name)).map(|fit| fit.role);
+                    [Quantity::TrainLoss, Quantity::EvalLoss]
+                        .map(|loss| Some(Role::of(loss)))
+                        .contains(&role)
+                };
+                let losses = arrays.iter().filter(|(name, values)| {
+                    is_loss(&qualified(path, name)) && values.iter().any(|value| as_number(value).is_some())
+                });
+                let length = losses.map(|(_, values)| values.len()).max().unwrap_or(0);
+                if length < SHORTEST_UNCOUNTED {
+                    return false;
+                }
+                (0..length as u64).map(Some).collect()
+            }
+        };
         for (name, values) in arrays {
             let name = qualified(path, name);
-            let Some(role) = self.roles.take(&name, out).filter(|role| *role != Role::Step) else {
+            let Some(role) = self
+                .roles
+                .take(singular(&name), out)
+                .filter(|role| *role != Role::Step && values.len() == steps.len())
+            else {
                 continue;
             };
             for (step, value) in steps.iter().zip(values) {
-                if let (Some(step), Some(value)) = (as_number(step).and_then(whole), as_number(value)) {
+                if let (Some(step), Some(value)) = (*step, as_number(value)) {
                     points.entry(step).or_default().set(role, value, out);
                 }
             }
@@ -179,7 +211,8 @@ impl JsonDocumentDecoder {
         true
     }
 
-    /// `{"start_step": 1, "step_interval": 5, "values": {"1": 12.9, "5": 12.1}}`
+    /// `{"start_step": 1, "step_interval": 5, "values": {"1": 12.9, "5": 12.1}}`, and Sacred's
+    /// `{"steps": [10, 20], "values": [2.5, 2.4]}`.
     fn series(
         &mut self,
         name: &str,
@@ -198,6 +231,11 @@ impl JsonDocumentDecoder {
                 .filter_map(|(step, value)| Some((step.parse().ok()?, value.as_f64()?)))
                 .collect(),
             Value::Array(values) => {
+                if let Some(steps) = series.get("steps").and_then(Value::as_array) {
+                    let counted = steps.iter().zip(values);
+                    let found = counted.filter_map(|(step, value)| Some((step.as_u64()?, value.as_f64()?)));
+                    return self.take_series(name, found.collect(), points, out);
+                }
                 let (start, interval) = (get("start_step").unwrap_or(0), get("step_interval").unwrap_or(1));
                 values
                     .iter()
@@ -207,6 +245,16 @@ impl JsonDocumentDecoder {
             }
             _ => return false,
         };
+        self.take_series(name, found, points, out)
+    }
+
+    fn take_series(
+        &mut self,
+        name: &str,
+        found: Vec<(u64, f64)>,
+        points: &mut Points,
+        out: &mut Decoded,
+    ) -> bool {
         if found.len() < SHORTEST_SERIES {
             return false;
         }
@@ -220,6 +268,21 @@ impl JsonDocumentDecoder {
 }
 
 type Points = BTreeMap<u64, Draft>;
+
+/// The rows of `{"1": {"loss": 2.5}, "2": {"loss": 2.4}}` with their numbers.
+fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(u64, &Value)>> {
+    let row = |(name, value): (&'_ String, _)| Some((name.parse().ok()?, value));
+    let mut rows: Vec<(u64, &Value)> = fields.iter().map(row).collect::<Option<_>>()?;
+    rows.sort_by_key(|(number, _)| *number);
+    (rows.len() >= SHORTEST_SERIES && rows.iter().all(|(_, value)| value.is_object())).then_some(rows)
+}
+
+/// `train_losses` is `train_loss`.
+fn singular(name: &str) -> &str {
+    name.strip_suffix("es")
+        .filter(|name| name.ends_with("loss"))
+        .unwrap_or(name)
+}
 
 /// `loss` of the table `val` is `val/loss`; names that say so themselves are left alone.
 fn qualified(path: &[&str], name: &str) -> String {
@@ -305,6 +368,23 @@ mod tests {
             "iteration-time": {"start_step": 1, "step_interval": 5, "values": {"1": "nan", "5": 0.5, "10": 0.6}}}"#;
         assert_eq!(points(golden, Quantity::TrainLoss), [(1, 12.9), (5, 12.1)]);
         assert_eq!(points(golden, Quantity::StepTime), [(5, 0.5), (10, 0.6)]);
+    }
+
+    #[test]
+    fn histories_without_steps() {
+        let keras = r#"{"loss": [2.5, 2.4, 2.3], "val_loss": [2.6, 2.5, 2.45], "accuracy": [0.1, 0.2, 0.3]}"#;
+        assert_eq!(points(keras, Quantity::TrainLoss), [(0, 2.5), (1, 2.4), (2, 2.3)]);
+        assert_eq!(points(keras, Quantity::EvalLoss)[2], (2, 2.45));
+        let own = r#"{"config": {"lr": 0.1}, "train_losses": [3.5, 2.4, 2.3], "val_losses": [2.6, 2.5]}"#;
+        assert_eq!(points(own, Quantity::TrainLoss).len(), 3);
+        assert_eq!(points(own, Quantity::EvalLoss), []);
+        let epochs = r#"{"epochs": [1, 2, 3], "train_loss": [3.5, 2.4, 2.3]}"#;
+        assert_eq!(points(epochs, Quantity::TrainLoss)[0], (1, 3.5));
+        let by_number = r#"{"10": {"loss": 2.3, "val_loss": 2.4}, "9": {"loss": 2.5}}"#;
+        assert_eq!(points(by_number, Quantity::TrainLoss), [(9, 2.5), (10, 2.3)]);
+        let sacred =
+            r#"{"training.loss": {"steps": [10, 20], "timestamps": ["a", "b"], "values": [2.5, 2.4]}}"#;
+        assert_eq!(points(sacred, Quantity::TrainLoss), [(10, 2.5), (20, 2.4)]);
     }
 
     #[test]

@@ -279,6 +279,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("timm", &["Train: "], |_| {
         Box::new(EpochGrammar::new(&epochs::TIMM))
     }),
+    &TextFormat::specific("swin", &["Train: [", "/"], |_| {
+        Box::new(EpochGrammar::new(&epochs::SWIN))
+    }),
     &TextFormat::specific("metric-logger", &["Epoch: ["], |_| {
         Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER))
     }),
@@ -296,6 +299,12 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("stable-baselines3", &["total_timesteps"], |_| {
         Box::<text::blocks::StableBaselines>::default()
+    }),
+    &TextFormat::specific("nemo-rl", &[" Step ", "Training Results:"], |_| {
+        Box::<text::blocks::NemoRl>::default()
+    }),
+    &TextFormat::specific("notebook", &["Training Loss"], |_| {
+        Box::<text::notebook::Notebook>::default()
     }),
     &TextFormat::specific("boosting", &["\t"], |_| Box::new(text::boosting::Boosting)),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),

@@ -116,6 +116,38 @@ fn indented(line: &str) -> Option<(&str, f64)> {
     }
 }
 
+/// NeMo-RL: a heading `===== Step 3/100 =====`, then what was made of it line by line,
+/// `  • Loss: 0.0123`, `    • Validation loss: 0.5`.
+#[derive(Debug, Default)]
+pub struct NemoRl {
+    step: Option<u64>,
+}
+
+impl Grammar for NemoRl {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if let Some((before, _)) = line.split_once(" Step ")
+            && before.ends_with("=====")
+            && let Some((step, total)) = label(line, " Step ")
+        {
+            self.step = Some(step);
+            fields.total = total;
+            return Match::Notice;
+        }
+        let metric = line
+            .split_once("• ")
+            .and_then(|(_, metric)| metric.split_once(": "));
+        let (Some((name, text)), Some(step)) = (metric, self.step) else {
+            return Match::No;
+        };
+        let Some(found) = number::parse(text) else {
+            return Match::No;
+        };
+        fields.step = Some(step);
+        fields.values.push((name, found));
+        Match::Record
+    }
+}
+
 /// The tables that stable-baselines3 prints: `|    total_timesteps | 1024 |`.
 #[derive(Debug, Default)]
 pub struct StableBaselines {
@@ -253,6 +285,22 @@ mod tests {
         assert_eq!(points(&olmo, Quantity::GradNorm), [(1, 231.7)]);
         assert_eq!(points(&olmo, Quantity::Tokens), [(1, 1_048_576.0)]);
         assert_eq!(points(&olmo, Quantity::EvalLoss), [(2, 3.5)]);
+    }
+
+    #[test]
+    fn blocks_of_nemo_rl() {
+        let block = |step: u64, loss: f64| {
+            format!(
+                "(pid=12) ========================= Step {step}/100 =========================\n▶ Taking a training step...\n\n\
+                 📊 Validation Results:\n    • Validation loss: {}\n\n📊 Training Results:\n  • Loss: {loss}\n  • Avg Reward: 0.10\n\n\
+                 ⏱️  Timing:\n  • Total step time: 10.00s\n  • generation: 4.00s (40.0%)\n",
+                loss + 1.0
+            )
+        };
+        let read = read(&(block(1, 2.5) + &block(2, 2.25)));
+        assert_eq!((read.format, read.decoded.total_steps), ("nemo-rl", Some(100)));
+        assert_eq!(points(&read, Quantity::TrainLoss), [(1, 2.5), (2, 2.25)]);
+        assert_eq!(points(&read, Quantity::EvalLoss), [(1, 3.5), (2, 3.25)]);
     }
 
     #[test]

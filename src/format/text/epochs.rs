@@ -73,6 +73,18 @@ pub const TIMM: Style = Style {
     rename: &[("time", "step_time"), ("data", "")],
 };
 
+/// Swin and the many that began with its scripts: `Train: [0/300][10/1251]  eta 0:15:16 lr 0.000002
+/// ..  loss 6.99 (6.98)  grad_norm 1.94 (1.94)`.
+pub const SWIN: Style = Style {
+    base: 0,
+    find: |line| {
+        let (epoch, epochs, rest) = pair(line.split_once("Train: [")?.1, "]")?;
+        let (iteration, iterations, rest) = pair(rest.strip_prefix('[')?, "]")?;
+        train(epoch, epochs, iteration, iterations, rest)
+    },
+    rename: &[("time", "step_time"), ("mem", "")],
+};
+
 /// mmengine and mm 0.x: `Epoch(train) [1][200/735]  lr: 1.9870e-04  .. loss: 2.7522`,
 /// `Iter(train) [  100/40000]`, `Epoch [1][50/7330]  lr: ..`, `Iter [50/40000]  lr: ..`.
 pub const MMENGINE: Style = Style {
@@ -320,6 +332,14 @@ mod tests {
                 "Epoch: [0/100]  [   0/1562]  eta: 3:32:02  loss: 10.77 (10.9)  lr: 0.1 (0.2)  time: 8.1  data: 4.4\nEpoch: [1/100]  [  10/1562]  eta: 3:32:02  loss: 9.5 (10.77)  lr: 0.1\n",
                 vec![0, 1572],
                 9.5,
+            ),
+            (
+                "swin",
+                "[2022-09-01 12:55:52 t] (main.py 213): INFO Train: [0/300][10/1251]\teta 1:22:16 lr 0.000001\t wd 0.0500\ttime 3.9462 (3.9462)\tloss 7.0023 (7.1)\tgrad_norm 1.9 (1.9)\tmem 9010MB\n\
+                 [2022-09-01 12:57:56 t] (main.py 268): INFO Test: [0/98]\tTime 3.1 (3.1)\tLoss 6.8 (6.8)\tAcc@1 1.2 (1.2)\tMem 9010MB\n\
+                 [2022-09-01 12:58:56 t] (main.py 213): INFO Train: [1/300][0/1251]\teta 1:22:16 lr 0.000051\ttime 3.9 (3.9)\tloss 6.5 (6.8)\n",
+                vec![10, 1251],
+                6.5,
             ),
             (
                 "metric-logger",

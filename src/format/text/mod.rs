@@ -20,6 +20,7 @@ pub mod megatron;
 pub mod modded_nanogpt;
 pub mod nanochat;
 pub mod nanogpt;
+pub mod notebook;
 pub mod progress;
 mod repeats;
 mod rounded;

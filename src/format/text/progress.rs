@@ -72,10 +72,25 @@ fn number(text: &str) -> Option<u64> {
     crate::format::number::parse(text).and_then(crate::format::roles::whole)
 }
 
+/// The epoch of `Epoch 3`, `Epoch 3/10` or `Epoch [3/10]`, and what it counts to.
+fn epoch(description: &str) -> Option<(u64, Option<u64>)> {
+    let (_, counts) = description.rsplit_once("poch ")?;
+    let mut counts = counts
+        .trim_start_matches(['[', ' '])
+        .split(['/', ' ', ']', ':', ',']);
+    let epoch = counts.next()?.parse().ok()?;
+    let of = description
+        .contains('/')
+        .then(|| counts.next()?.trim().parse().ok());
+    Some((epoch, of.flatten()))
+}
+
 /// The grammar.
 #[derive(Debug, Default)]
 pub struct Progress {
     names: NameFinder,
+    /// The number of the first epoch: 0 or 1.
+    first_epoch: Option<u64>,
     /// The step that is being drawn.
     drawn: Option<Drawn>,
     /// The last evaluation, which is carried along until the next one.
@@ -105,15 +120,17 @@ impl Grammar for Progress {
             return Match::No;
         }
         // `Epoch 3:` counts within epochs.
-        let epoch = bar
-            .description
-            .rsplit_once("poch ")
-            .and_then(|(_, epoch)| epoch.trim().split(['/', ' ']).next()?.parse::<u64>().ok())
-            .unwrap_or(0);
-        if epoch == 0 {
-            fields.total = bar.total;
+        let (mut passed, mut epochs) = (0, Some(1));
+        if let Some((epoch, planned)) = epoch(bar.description) {
+            let base = *self.first_epoch.get_or_insert(epoch.min(1));
+            passed = epoch.saturating_sub(base);
+            // Lightning counts from 0 to one less than there are.
+            epochs = planned.map(|planned| planned.saturating_add(1 - base));
         }
-        let step = epoch
+        // An epoch at least is trained to its end.
+        let planned = epochs.unwrap_or(0).max(passed.saturating_add(1));
+        fields.total = bar.total.and_then(|length| length.checked_mul(planned));
+        let step = passed
             .saturating_mul(bar.total.unwrap_or(0))
             .saturating_add(bar.done);
         let mut values = [None; Quantity::COUNT];
@@ -222,5 +239,27 @@ mod tests {
         assert_eq!(read.decoded.records.value(2, Quantity::EvalLoss), Some(4.1));
         assert_eq!(read.decoded.records.value(3, Quantity::EvalLoss), None);
         assert_eq!(read.decoded.records.value(3, Quantity::TrainLoss), Some(4.0));
+    }
+
+    #[test]
+    fn bars_of_several_epochs_count_on() {
+        let read = |first: u64, of: &str| {
+            let drawing = |epoch: u64, batch: u64| {
+                format!(
+                    "\rEpoch {epoch}{of}: {batch}0%|#  | {batch}/10 [00:00<00:01,  2.00it/s, loss={}.5]",
+                    90 - 10 * epoch - batch
+                )
+            };
+            let content: String = (0..3)
+                .flat_map(|epoch| (1..=10).map(move |batch| drawing(first + epoch, batch)))
+                .collect();
+            let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+            let steps = decoded.records.steps();
+            (steps[0], steps[steps.len() - 1], decoded.total_steps)
+        };
+        // The last bar is not drawn again: it may not hold the last loss.
+        assert_eq!(read(0, ""), (1, 29, Some(30)));
+        assert_eq!(read(0, "/7"), (1, 29, Some(80)));
+        assert_eq!(read(1, "/8"), (1, 29, Some(80)));
     }
 }

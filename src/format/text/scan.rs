@@ -313,7 +313,10 @@ fn constructor(before: &str) -> Option<&str> {
     let call = before.strip_suffix('(')?;
     let rest =
         call.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_'));
-    (rest.len() < call.len() && rest.ends_with([':', '='])).then_some(rest)
+    let assigned = rest.trim_end_matches(' ').ends_with([':', '=']);
+    let named = rest.len() < call.len();
+    // `loss tensor(2.5, device='cuda:0')`
+    (named && assigned || call.len() - rest.len() == 6 && call.ends_with(" tensor")).then_some(rest)
 }
 
 #[cfg(test)]

@@ -58,6 +58,18 @@ const SMALL: &[(&str, &str)] = &[
         "\rEpoch 0:   0%|          | 0/4 [00:00<?, ?it/s]\rEpoch 0:  25%|##5       | 1/4 [00:00<00:01,  2.00it/s, v_num=0, train_loss=4.830]\rEpoch 0:  50%|#####     | 2/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.5]\rValidation DataLoader 0:  50%|#####     | 1/2 [00:00<00:00, 99.0it/s, val_loss=9.0]\rEpoch 0:  75%|###     | 3/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.0, val_loss=4.1]\n",
     ),
     (
+        "q.log",
+        "[2022-09-01 12:55:52 t] (main.py 213): INFO Train: [0/300][10/1251]\teta 1:22:16 lr 0.000001\ttime 3.9 (3.9)\tloss 7.0023 (7.1)\n[2022-09-01 12:55:52 t] (main.py 213): INFO Train: [0/300][20/1251]\teta 1:22:16 lr 0.000001\ttime 3.9 (3.9)\tloss 6.0023 (7.1)\n",
+    ),
+    (
+        "r.log",
+        " [60/90 09:26 < 04:43, 0.1 it/s, Epoch 1/2]\nStep\tTraining Loss\tValidation Loss\tWer\n10\t2.361331\tNo log\t0.5\n20\t1.537237\t1.518947\t0.4\nx\n",
+    ),
+    (
+        "s.log",
+        "========================= Step 1/100 =========================\n📊 Training Results:\n  • Loss: 2.5\n========================= Step 2/100 =========================\n📊 Training Results:\n  • Loss: 2.25\n",
+    ),
+    (
         "trainer_state.json",
         "{\"epoch\": 1.0, \"global_step\": 20, \"max_steps\": 100, \"log_history\": [{\"epoch\": 0.1, \"loss\": 3.5, \"learning_rate\": 1e-4, \"step\": 10}, {\"eval_loss\": 3.4, \"step\": 20}, {\"loss\": 3.3, \"step\": 20}]}\n",
     ),
