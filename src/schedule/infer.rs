@@ -89,7 +89,64 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
     }
     best.filter(|(deviation, _)| *deviation < TOLERANCE)
         .map(|(_, schedule)| schedule)
+        .or_else(|| begun_before(rates, total?))
         .or_else(|| inverse_square_root(&shares, total))
+}
+
+/// Part of a run after this share of it is hardly its beginning: the log of a resumed run.
+const LATE: f64 = 0.05;
+
+/// Where warm-up may have ended before the log began, as shares of the run.
+const WARM_UPS: [f64; 5] = [0.0, 0.01, 0.02, 0.05, 0.1];
+
+/// A cosine whose peak was before the log began: the rate is linear in the cosine, with the
+/// peak and the end as coefficients.
+fn begun_before(rates: &[(f64, f64)], total: f64) -> Option<Schedule> {
+    let ((first_step, first_rate), (_, last_rate)) = (*rates.first()?, *rates.last()?);
+    if first_step < LATE * total {
+        return None;
+    }
+    let to_zero = Schedule {
+        shape: Shape::Fall {
+            decay: Decay::Cosine,
+            min_ratio: 0.0,
+        },
+        total_steps: None,
+        warm_up: None,
+        peak: None,
+    };
+    let fit = |warm_up: f64| {
+        let points: Vec<(f64, f64)> = thin(rates)
+            .map(|(step, rate)| (to_zero.share(step, warm_up, total), rate))
+            .collect();
+        let count = points.len() as f64;
+        let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / count;
+        let (mean_share, mean_rate) = (mean(|point| point.0), mean(|point| point.1));
+        let (mut square, mut product) = (0.0, 0.0);
+        for (share, rate) in &points {
+            square += (share - mean_share).powi(2);
+            product += (share - mean_share) * (rate - mean_rate);
+        }
+        let height = product / square;
+        let end = mean_rate - height * mean_share;
+        let peak = end + height;
+        let residual = |(share, rate): &(f64, f64)| (rate - end - height * share).powi(2);
+        let deviation = (points.iter().map(residual).sum::<f64>() / count).sqrt() / peak;
+        (deviation, peak, end / peak, warm_up)
+    };
+    let (_, peak, ratio, warm_up) = WARM_UPS
+        .iter()
+        .map(|share| fit(share * total))
+        .filter(|(deviation, peak, ratio, _)| {
+            let plausible = (-0.02..0.5).contains(ratio) && first_rate - last_rate > LEAST_FALL * peak;
+            *peak > first_rate && plausible && *deviation < TOLERANCE
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0))?;
+    let fall = schedule(false, Decay::Cosine, ratio.max(0.0), warm_up, total);
+    Some(Schedule {
+        peak: Some(peak),
+        ..fall
+    })
 }
 
 /// `sqrt(w / step)`, where the logged rates follow it.
@@ -250,6 +307,29 @@ mod tests {
                     "{spec} at {step}: {difference} ({inferred})"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_has_peaked_before_its_log_begins() {
+        let whole = logged("cosine:min=0.1", 2000.0, 100_000.0, 58_000.0);
+        let rounded = |rate: f64| (rate * 1e6).round() / 1e6;
+        let rates: Vec<(f64, f64)> = whole
+            .into_iter()
+            .filter(|(step, _)| *step >= 47_700.0)
+            .map(|(step, rate)| (step, rounded(rate)))
+            .collect();
+        let first = rates.first().unwrap().1;
+        let inferred = infer(&rates, first, 47_700.0, Some(100_000.0)).unwrap();
+        let peak = inferred.peak.unwrap();
+        for step in [70_000.0, 100_000.0] {
+            let truth: Schedule = "cosine:min=0.1".parse().unwrap();
+            let truth = 3e-4 * truth.share(step, 2000.0, 100_000.0);
+            let found = peak * inferred.share(step, inferred.warm_up.unwrap() as f64, 100_000.0);
+            assert!(
+                (found - truth).abs() < 0.03 * 3e-4,
+                "{step}: {found} {truth} ({inferred})"
+            );
         }
     }
 
