@@ -17,8 +17,6 @@ const EVALUATION_KIND: &str = "non_finite_eval";
 pub const GRADIENT_KIND: &str = "non_finite_gradient";
 /// Records with a loss before a missing one means anything.
 const USUAL_RECORDS: u32 = 5;
-/// A loss of nothing has no gradient to speak of.
-const LARGE_GRADIENT: f64 = 0.1;
 /// A loss that was never below this is not rounded to 0.
 const NOT_ROUNDED: f64 = 0.05;
 /// Finite values after which the trouble is over.
@@ -35,7 +33,6 @@ const GRADIENT_REMEDY: &str = "The optimiser skips such steps or is about to be 
 pub struct NonFinite {
     /// Train records with a loss so far, while none lacked it.
     with_loss: u32,
-    positive: bool,
     /// The lowest loss so far, once there was one.
     lowest: Option<f64>,
     last_good: Option<u64>,
@@ -116,11 +113,7 @@ impl NonFinite {
         let bad_gradient = gradient.is_some_and(|gradient| !gradient.is_finite());
         match (train, eval) {
             (Some(loss), _) if !loss.is_finite() => Some(Fault::NotFinite(loss)),
-            (Some(0.0), _)
-                if bad_gradient || self.positive || gradient.is_some_and(|norm| norm > LARGE_GRADIENT) =>
-            {
-                Some(Fault::Zero)
-            }
+            (Some(0.0), _) if bad_gradient || self.is_well_above_zero() => Some(Fault::Zero),
             (Some(_), _) => None,
             // Evaluations have an alert of their own.
             (None, Some(_)) => None,
@@ -132,10 +125,14 @@ impl NonFinite {
         }
     }
 
+    /// True when no loss so far was about 0, as those of policies are, step by step.
+    fn is_well_above_zero(&self) -> bool {
+        self.lowest.is_some_and(|lowest| lowest >= NOT_ROUNDED)
+    }
+
     fn good_loss(&mut self, step: u64, train: Option<f64>, alerts: &mut AlertLog) {
         if let Some(loss) = train {
             self.with_loss = self.with_loss.saturating_add(1);
-            self.positive |= loss > 0.0;
             self.lowest = Some(self.lowest.map_or(loss, |lowest| lowest.min(loss)));
             self.last_good = Some(step);
         }
@@ -155,7 +152,7 @@ impl NonFinite {
         let certain = match fault {
             Fault::NotFinite(_) => true,
             Fault::Missing => false,
-            Fault::Zero => self.lowest.is_some_and(|lowest| lowest >= NOT_ROUNDED),
+            Fault::Zero => self.is_well_above_zero(),
         };
         if self.bad < 2 && !certain {
             return;
@@ -216,5 +213,38 @@ impl NonFinite {
                 .value(gradient, f64::INFINITY)
                 .says(message, GRADIENT_REMEDY),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// The step of the first alert over these losses and gradient norms.
+    fn first(records: &[(f64, f64)]) -> Option<u64> {
+        let mut detector = NonFinite::default();
+        let mut alerts = AlertLog::default();
+        for (step, (loss, gradient)) in (0..).zip(records) {
+            let mut batch = Records::default();
+            batch.push(
+                step,
+                &[(Quantity::TrainLoss, *loss), (Quantity::GradNorm, *gradient)],
+            );
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+        }
+        alerts.all().first().map(|alert| alert.raised_at_step)
+    }
+
+    #[test]
+    fn a_zero_hides_a_nan_but_not_in_the_loss_of_a_policy() {
+        assert_eq!(first(&[(2.5, 0.5), (2.4, 0.5), (0.0, 0.5)]), Some(2));
+        assert_eq!(first(&[(0.0, f64::NAN), (0.0, f64::NAN)]), Some(1));
+        // GRPO begins every step at 0, and goes to either side of it.
+        assert_eq!(
+            first(&[(0.0, 0.4), (0.002, 0.3), (0.0, 0.5), (-0.01, 0.5), (0.0, 0.4)]),
+            None
+        );
+        assert_eq!(first(&[(0.0006, 0.4), (0.0, 0.4), (0.0, 0.3)]), None);
     }
 }
