@@ -5,12 +5,12 @@
 //! Loss: 0.17`, or `Epoch 3/25` and below it `val Loss: 0.4`) and must see several such
 //! lines with growing steps before it is believed.
 
-use super::scan::{NameFinder, Named, named_numbers, push_value};
+use super::bare_counts::{self, Count};
+use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::format::Sample;
 use crate::format::counters::{OwnCounter, Place};
 use crate::format::number;
-use crate::format::roles::whole;
 use crate::metric::{Quantity, Role, counts_the_run};
 
 /// The grammar.
@@ -23,8 +23,8 @@ pub struct KeyValue {
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
-    /// What stands before the lines, `2500/20000`, grows.
-    counts_ahead: bool,
+    /// Counters without a name at the ends of the lines grow.
+    counts_bare: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
 }
@@ -65,21 +65,6 @@ impl Batches {
     }
 }
 
-/// A counter and what it counts to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Count {
-    value: u64,
-    of: Option<u64>,
-}
-
-impl Count {
-    fn of(named: &Named) -> Option<Count> {
-        whole(named.value)
-            .filter(|_| named.value.fract() == 0.0)
-            .map(|value| Count { value, of: named.of })
-    }
-}
-
 /// What the numbers of a line are.
 #[derive(Debug, Default)]
 struct Counters {
@@ -101,9 +86,9 @@ struct Counters {
 impl KeyValue {
     /// A grammar that has learnt from the sample how the log counts.
     pub fn new(sample: &Sample) -> Self {
-        let counts_ahead = leading_counts_grow(sample.head);
+        let counts_bare = bare_counts::grow(sample.head);
         let mut grammar = KeyValue {
-            counts_ahead,
+            counts_bare,
             ..KeyValue::default()
         };
         let mentions = |part: &[u8]| memchr::memmem::find(part, b"poch").is_some();
@@ -123,7 +108,7 @@ impl KeyValue {
                 loss: grammar.batches.loss,
                 ..Batches::default()
             },
-            counts_ahead,
+            counts_bare,
             ..KeyValue::default()
         }
     }
@@ -156,7 +141,7 @@ impl KeyValue {
                         && name.to_ascii_lowercase().ends_with("epoch")
                     {
                         found.epoch = Count::of(&named);
-                        found.unnamed = bare_counter(named.behind);
+                        found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
                     let context = if train { held_out(line, named.words) } else { None };
@@ -177,15 +162,17 @@ impl KeyValue {
             self.name_bare_losses(line, &mut found, fields);
         }
         if found.has_loss && found.epoch.is_none() && found.step.is_none() {
-            found.epoch = phase_count(line);
-            if self.counts_ahead
+            found.epoch = bare_counts::of_phase(line);
+            if self.counts_bare
                 && found.epoch.is_none()
-                && let Some(count) = leading_count(line)
+                && let Some(bare) = bare_counts::at_either_end(line)
             {
+                found.epoch = bare.epoch;
                 // Below an epoch that was announced it counts within.
-                found.step = Some((u16::MAX, self.announced.is_none()));
-                (found.step_count, found.step_total) = (Some(count), count.of);
-                fields.step = Some(count.value);
+                let within = bare.epoch.is_some() || self.announced.is_some();
+                found.step = Some((u16::MAX, !within));
+                (found.step_count, found.step_total) = (Some(bare.count), bare.count.of);
+                fields.step = Some(bare.count.value);
             }
         }
         found
@@ -387,76 +374,6 @@ fn held_out(line: &str, words: &str) -> Option<Data> {
         }
     }
     data
-}
-
-/// The counter of `Epoch 1[16/5011]: loss:0.7`, or of `Epoch: [1/30] [16/5011]`, behind the epoch.
-fn bare_counter(behind: &str) -> Option<Count> {
-    let inside = behind
-        .trim_start_matches([' ', ']', ','])
-        .strip_prefix(['[', '('])?;
-    let (inside, _) = inside.split_once([']', ')'])?;
-    let (value, of) = inside.split_once('/')?;
-    Some(Count {
-        value: value.trim().parse().ok()?,
-        of: Some(of.trim().parse().ok()?),
-    })
-}
-
-/// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
-fn phase_count(line: &str) -> Option<Count> {
-    let rest = line.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let (word, rest) = rest.split_at_checked(letters)?;
-    let known = ["train", "training", "val", "valid", "validation", "test", "eval"];
-    if !known.iter().any(|known| word.eq_ignore_ascii_case(known)) {
-        return None;
-    }
-    let counter = rest
-        .split_once([',', ']', ':'])
-        .map_or(rest, |(counter, _)| counter);
-    let counter = counter.trim_matches([' ', '|', '[']);
-    let (value, of) = match counter.split_once('/') {
-        Some((value, of)) => (value.trim(), Some(of.trim().parse().ok()?)),
-        None => (counter, None),
-    };
-    Some(Count {
-        value: value.parse().ok()?,
-        of,
-    })
-}
-
-/// The counter of `2500/20000 train_loss: 3.1577` or `[2500/20000] loss: 3.1`: it begins the
-/// line and needs no name. A date (`11/26 10:15:00`) does not count anything.
-fn leading_count(line: &str) -> Option<Count> {
-    let rest = line.trim_start();
-    let (inside, behind) = match rest.strip_prefix(['[', '(']) {
-        Some(rest) => rest.split_once([']', ')'])?,
-        None => rest.split_once([' ', '\t', ':', ',', '|'])?,
-    };
-    let (value, of) = inside.split_once('/')?;
-    let count = Count {
-        value: value.trim().parse().ok()?,
-        of: Some(of.trim().parse().ok()?),
-    };
-    let next = behind.trim_start_matches([' ', ':']);
-    let time_of_day = next.bytes().take_while(u8::is_ascii_digit).count();
-    let is_date = time_of_day > 0 && next.as_bytes().get(time_of_day) == Some(&b':');
-    (Some(count.value) <= count.of && !is_date).then_some(count)
-}
-
-/// False when the counts before the lines stay, or go back and forth, as the numbers of ranks
-/// do: `[0/8] loss: 2.1`.
-fn leading_counts_grow(content: &[u8]) -> bool {
-    let lines = content.split(|byte| *byte == b'\n');
-    let counts: Vec<u64> = lines
-        .filter(|line| line.iter().take(16).any(|byte| *byte == b'/'))
-        .filter_map(|line| leading_count(&String::from_utf8_lossy(line)))
-        .map(|count| count.value)
-        .collect();
-    let pairs = || counts.iter().zip(counts.iter().skip(1));
-    let grown = pairs().filter(|(before, after)| after > before).count();
-    let fallen = pairs().filter(|(before, after)| after < before).count();
-    grown > 2 * fallen
 }
 
 /// A progress bar counts something of its own.
@@ -689,6 +606,29 @@ mod tests {
         assert!(read_all(dated.as_bytes(), &Names::default()).is_err());
         let ranked: String = (10..15).map(|at| format!("[0/8] loss: 2.{at}\n")).collect();
         assert!(read_all(ranked.as_bytes(), &Names::default()).is_err());
+    }
+
+    #[test]
+    fn counters_of_tutorials_stand_without_a_name() {
+        let pairs: String = (0..8)
+            .map(|at| format!("[{}, {:5}] loss: 2.{at}\n", at / 4 + 1, (at % 4 + 1) * 2000))
+            .collect();
+        let (_, train, _) = points(&pairs);
+        assert_eq!((train[3], train[4]), ((8000, 2.3), (10_000, 2.4)));
+        let behind: String = (0..8)
+            .map(|at| {
+                let heading = if at % 4 == 0 {
+                    format!("Epoch {}\n-------\n", at / 4 + 1)
+                } else {
+                    String::new()
+                };
+                format!("{heading}loss: 2.{at}00000  [{:5}/60000]\n", (at % 4) * 6400)
+            })
+            .collect();
+        let (_, train, _) = points(&behind);
+        assert_eq!((train[3], train[4]), ((19_200, 2.3), (60_000, 2.4)));
+        let alone: String = (0..8).map(|at| format!("[{}] loss: 2.{at}\n", at * 10)).collect();
+        assert_eq!(points(&alone).1[7], (70, 2.7));
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! Counters without a name, in logs of scripts of one's own: `2500/20000 loss: 3.1`,
+//! `[1,  2000] loss: 2.17`, `loss: 2.30  [   64/60000]`, `Epoch 1[16/5011]: loss: 0.7`.
+
+use super::scan::Named;
+use crate::format::roles::whole;
+
+/// A counter and what it counts to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Count {
+    /// Where it is.
+    pub value: u64,
+    /// Where it goes, when that is said.
+    pub of: Option<u64>,
+}
+
+impl Count {
+    /// The counter that a number with a name is.
+    pub fn of(named: &Named) -> Option<Count> {
+        whole(named.value)
+            .filter(|_| named.value.fract() == 0.0)
+            .map(|value| Count { value, of: named.of })
+    }
+
+    /// `16/5011`
+    fn parse(text: &str) -> Option<Count> {
+        let (value, of) = text.split_once('/')?;
+        Some(Count {
+            value: value.trim().parse().ok()?,
+            of: Some(of.trim().parse().ok()?),
+        })
+    }
+}
+
+/// A counter without a name, and the epoch beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bare {
+    /// The epoch, when it stands there too.
+    pub epoch: Option<Count>,
+    /// The counter.
+    pub count: Count,
+}
+
+/// The counter of `Epoch 1[16/5011]: loss:0.7`, or of `Epoch: [1/30] [16/5011]`, behind the epoch.
+pub fn behind_epoch(behind: &str) -> Option<Count> {
+    let inside = behind
+        .trim_start_matches([' ', ']', ','])
+        .strip_prefix(['[', '('])?;
+    Count::parse(inside.split_once([']', ')'])?.0)
+}
+
+/// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
+pub fn of_phase(line: &str) -> Option<Count> {
+    let rest = line.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, rest) = rest.split_at_checked(letters)?;
+    let known = ["train", "training", "val", "valid", "validation", "test", "eval"];
+    if !known.iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let counter = rest
+        .split_once([',', ']', ':'])
+        .map_or(rest, |(counter, _)| counter);
+    let counter = counter.trim_matches([' ', '|', '[']);
+    let (value, of) = match counter.split_once('/') {
+        Some((value, of)) => (value.trim(), Some(of.trim().parse().ok()?)),
+        None => (counter, None),
+    };
+    Some(Count {
+        value: value.parse().ok()?,
+        of,
+    })
+}
+
+/// The counter that begins the line (`2500/20000 loss: 3.1`, `[2500/20000]`, `[2500]`, or
+/// `[epoch, 2500]`) or ends it (`loss: 2.3  [   64/60000]`).
+pub fn at_either_end(line: &str) -> Option<Bare> {
+    at_the_beginning(line).or_else(|| {
+        let (_, inside) = line.trim_end().strip_suffix(']')?.rsplit_once('[')?;
+        let count = Count::parse(inside).filter(|count| Some(count.value) <= count.of)?;
+        Some(Bare { epoch: None, count })
+    })
+}
+
+fn at_the_beginning(line: &str) -> Option<Bare> {
+    let alone = |value| Count { value, of: None };
+    let rest = line.trim_start();
+    let (inside, behind, bracketed) = match rest.strip_prefix(['[', '(']) {
+        Some(rest) => {
+            let (inside, behind) = rest.split_once([']', ')'])?;
+            (inside, behind, true)
+        }
+        None => {
+            let (inside, behind) = rest.split_once([' ', '\t', ':', ',', '|'])?;
+            (inside, behind, false)
+        }
+    };
+    if bracketed && !inside.contains('/') {
+        let (epoch, count) = match inside.split_once(',') {
+            Some((epoch, count)) => (Some(alone(epoch.trim().parse().ok()?)), count),
+            None => (None, inside),
+        };
+        let count = alone(count.trim().parse().ok()?);
+        return Some(Bare { epoch, count });
+    }
+    let count = Count::parse(inside)?;
+    // A date (`11/26 10:15:00`) does not count anything.
+    let next = behind.trim_start_matches([' ', ':']);
+    let time_of_day = next.bytes().take_while(u8::is_ascii_digit).count();
+    let is_date = time_of_day > 0 && next.as_bytes().get(time_of_day) == Some(&b':');
+    (Some(count.value) <= count.of && !is_date).then_some(Bare { epoch: None, count })
+}
+
+/// False when the counts at the ends of the lines stay, or go back and forth, as the numbers
+/// of ranks do: `[0/8] loss: 2.1`.
+pub fn grow(content: &[u8]) -> bool {
+    let lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let counts: Vec<u64> = lines
+        .filter(|line| line.iter().take(16).any(|byte| matches!(byte, b'/' | b'[')) || line.ends_with(b"]"))
+        .filter_map(|line| at_either_end(&String::from_utf8_lossy(line)))
+        .map(|bare| bare.count.value)
+        .collect();
+    let pairs = || counts.iter().zip(counts.iter().skip(1));
+    let grown = pairs().filter(|(before, after)| after > before).count();
+    let fallen = pairs().filter(|(before, after)| after < before).count();
+    grown > 2 * fallen
+}
