@@ -84,6 +84,9 @@ impl Header {
             !line.is_empty() && !line.starts_with(b"#")
         })?;
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if line.starts_with(b"{") {
+            return None;
+        }
         DELIMITERS
             .into_iter()
             .filter_map(|delimiter| Header::parse(line, delimiter, names))
@@ -496,7 +499,7 @@ impl LineDecoder for DelimitedDecoder {
 }
 
 /// Splits a line into its cells, keeping its buffers.
-struct Cells {
+pub(super) struct Cells {
     delimiter: u8,
     /// For quoted cells; made when there is one, for making it takes longer than most lines.
     reader: Option<Box<Reader>>,
@@ -504,7 +507,7 @@ struct Cells {
 }
 
 impl Cells {
-    fn new(delimiter: u8) -> Self {
+    pub(super) fn new(delimiter: u8) -> Self {
         Cells {
             delimiter,
             reader: None,
@@ -513,7 +516,7 @@ impl Cells {
     }
 
     /// The cells, trimmed; `None` when a quote is left open.
-    fn split(&mut self, line: &[u8]) -> Option<&[String]> {
+    pub(super) fn split(&mut self, line: &[u8]) -> Option<&[String]> {
         if self.delimiter == BLANKS {
             self.cells.clear();
             let words = line

@@ -15,6 +15,7 @@ pub mod hints;
 pub mod json_document;
 mod json_layout;
 pub mod json_lines;
+pub mod long_form;
 pub mod mlflow;
 pub mod mllog;
 pub mod number;
@@ -198,6 +199,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &json_lines::JsonLines,
     &json_document::JsonDocument,
     &delimited::Delimited,
+    &long_form::LongForm,
     &TextFormat::specific("nemo", &["reduced_train_loss"], |_| {
         Box::new(DialectGrammar::new(&dialect::NEMO))
     }),

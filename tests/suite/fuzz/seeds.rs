@@ -70,6 +70,14 @@ const SMALL: &[(&str, &str)] = &[
         "========================= Step 1/100 =========================\n📊 Training Results:\n  • Loss: 2.5\n========================= Step 2/100 =========================\n📊 Training Results:\n  • Loss: 2.25\n",
     ),
     (
+        "t.csv",
+        "step,tag,value\n10,loss,2.5\n10,val_loss,2.75\n20,loss,2.25\n",
+    ),
+    (
+        "u.jsonl",
+        "{\"name\": \"loss\", \"value\": 2.5, \"step\": 10}\n{\"name\": \"loss\", \"value\": 2.25, \"step\": 20}\n{\"name\": \"lr\", \"value\": 0.1, \"step\": 10}\n",
+    ),
+    (
         "trainer_state.json",
         "{\"epoch\": 1.0, \"global_step\": 20, \"max_steps\": 100, \"log_history\": [{\"epoch\": 0.1, \"loss\": 3.5, \"learning_rate\": 1e-4, \"step\": 10}, {\"eval_loss\": 3.4, \"step\": 20}, {\"loss\": 3.3, \"step\": 20}]}\n",
     ),

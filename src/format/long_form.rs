@@ -1,0 +1,288 @@
+//! Tables in long form, one value a row: `{"name": "train/loss", "value": 2.5, "step": 10}`
+//! or `step,tag,value` and rows below it. Exports of databases of metrics, and loggers that
+//! write whatever they are given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::delimited::Cells;
+use super::number;
+use super::records::Decoded;
+use super::roles::{Draft, Roles, whole};
+use super::{Claim, Column, Decoder, DocumentDecoder, Format, LineDecoder, Sample};
+use crate::metric::{Names, Quantity, Role};
+
+/// The format.
+pub struct LongForm;
+
+/// Columns that say what a value is, and that hold it.
+const NAME_COLUMNS: [&str; 6] = ["name", "metric", "tag", "key", "metric_name", "variable"];
+const VALUE_COLUMNS: [&str; 3] = ["value", "metric_value", "val"];
+/// Rows by which it is recognised.
+const ENOUGH: usize = 2;
+
+impl Format for LongForm {
+    fn name(&self) -> &'static str {
+        "long-form"
+    }
+
+    fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
+        let mut rows = Rows::of(sample, names)?;
+        let mut roles = Roles::new(names, []);
+        let losses = sample
+            .beginning()
+            .lines()
+            .filter_map(|line| rows.row(line))
+            .filter(|row| roles.role(&row.name).0.is_some_and(is_loss))
+            .count();
+        (losses >= ENOUGH).then_some(Claim {
+            records: losses,
+            certain: false,
+        })
+    }
+
+    fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
+        let decoder = LongFormDecoder {
+            rows: Rows::of(sample, names).unwrap_or_else(|| Rows::Json(names.clone())),
+            roles: Roles::new(names, []),
+        };
+        if metric_by_metric(sample, names) {
+            Decoder::Document(Box::new(decoder))
+        } else {
+            Decoder::Lines(Box::new(decoder))
+        }
+    }
+}
+
+fn is_loss(role: Role) -> bool {
+    [Quantity::TrainLoss, Quantity::EvalLoss]
+        .map(Role::of)
+        .contains(&role)
+}
+
+/// True when one metric's rows stand behind another's, all of them: then the steps begin again,
+/// though the run does not.
+fn metric_by_metric(sample: &Sample, names: &Names) -> bool {
+    let Some(mut rows) = Rows::of(sample, names) else {
+        return false;
+    };
+    let mut last = 0;
+    let mut falls = false;
+    let mut of_head = BTreeSet::new();
+    for row in sample
+        .head
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| rows.row(line))
+    {
+        falls |= row.step < last;
+        last = row.step;
+        of_head.insert(row.name);
+    }
+    let mut of_tail = sample
+        .tail
+        .split(|byte| *byte == b'\n')
+        .skip(1)
+        .filter_map(|line| rows.row(line));
+    falls || of_tail.any(|row| !of_head.contains(&row.name) && row.step < last)
+}
+
+/// One value.
+struct Row {
+    name: String,
+    step: u64,
+    value: f64,
+    time: Option<f64>,
+}
+
+/// How the rows are written.
+enum Rows {
+    Json(Names),
+    Cells {
+        cells: Cells,
+        columns: usize,
+        name: usize,
+        value: usize,
+        step: usize,
+        time: Option<usize>,
+    },
+}
+
+impl Rows {
+    fn of(sample: &Sample, names: &Names) -> Option<Rows> {
+        let mut lines = sample.head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let first = lines.find(|line| !line.is_empty())?;
+        if first.starts_with(b"{") {
+            return Some(Rows::Json(names.clone()));
+        }
+        [b',', b'\t', b';'].into_iter().find_map(|delimiter| {
+            let mut cells = Cells::new(delimiter);
+            let header: Vec<String> = cells
+                .split(first)?
+                .iter()
+                .map(|cell| cell.to_lowercase())
+                .collect();
+            let find = |known: &[&str]| header.iter().position(|cell| known.contains(&cell.as_str()));
+            let with_role = |wanted: Role| {
+                header
+                    .iter()
+                    .position(|cell| names.role_of(cell).map(|fit| fit.role) == Some(wanted))
+            };
+            Some(Rows::Cells {
+                columns: header.len(),
+                name: find(&NAME_COLUMNS)?,
+                value: find(&VALUE_COLUMNS)?,
+                step: with_role(Role::Step)?,
+                time: with_role(Role::of(Quantity::WallTime)),
+                cells,
+            })
+        })
+    }
+
+    fn row(&mut self, line: &[u8]) -> Option<Row> {
+        match self {
+            Rows::Json(names) => json_row(line, names),
+            Rows::Cells {
+                cells,
+                columns,
+                name,
+                value,
+                step,
+                time,
+            } => {
+                let cells = cells.split(line.trim_ascii())?;
+                let number = |column: usize| number::parse(cells.get(column)?);
+                Some(Row {
+                    name: cells.get(*name).filter(|_| cells.len() == *columns)?.clone(),
+                    step: number(*step).and_then(whole)?,
+                    value: number(*value)?,
+                    time: time.and_then(|time| number::parse_timestamp(cells.get(time)?).or(number(time))),
+                })
+            }
+        }
+    }
+}
+
+fn json_row(line: &[u8], names: &Names) -> Option<Row> {
+    let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(line) else {
+        return None;
+    };
+    let find = |known: &[&str]| known.iter().find_map(|name| fields.get(*name));
+    let with_role = |wanted: Role| {
+        fields
+            .iter()
+            .filter(|(name, _)| names.role_of(name).map(|fit| fit.role) == Some(wanted))
+            .find_map(|(_, value)| value.as_f64())
+    };
+    Some(Row {
+        name: find(&NAME_COLUMNS)?.as_str()?.to_owned(),
+        value: find(&VALUE_COLUMNS)?.as_f64()?,
+        step: with_role(Role::Step).and_then(whole)?,
+        time: with_role(Role::of(Quantity::WallTime)),
+    })
+}
+
+struct LongFormDecoder {
+    rows: Rows,
+    roles: Roles,
+}
+
+impl LongFormDecoder {
+    /// Sets what a row says; the step when it says something of use.
+    fn take(
+        &mut self,
+        line: &[u8],
+        draft: impl FnOnce(u64) -> Draft,
+        out: &mut Decoded,
+    ) -> Option<(u64, Draft)> {
+        let row = self.rows.row(line)?;
+        let role = self
+            .roles
+            .take(&row.name, out)
+            .filter(|role| *role != Role::Step)?;
+        let mut draft = draft(row.step);
+        draft.set(role, row.value, out);
+        if let Some(time) = row.time {
+            draft.put(Quantity::WallTime, time);
+        }
+        Some((row.step, draft))
+    }
+}
+
+impl LineDecoder for LongFormDecoder {
+    fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
+        match self.take(line, |_| Draft::default(), out) {
+            Some((step, draft)) => draft.push(step, out),
+            None => out.ignored += 1,
+        }
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        self.roles.columns()
+    }
+}
+
+impl DocumentDecoder for LongFormDecoder {
+    fn document(&mut self, content: &[u8], out: &mut Decoded) -> Result<(), String> {
+        let mut drafts: BTreeMap<u64, Draft> = BTreeMap::new();
+        for line in content.split(|byte| *byte == b'\n') {
+            out.lines += 1;
+            let known = |step| drafts.remove(&step).unwrap_or_default();
+            match self.take(line, known, out) {
+                Some((step, draft)) => {
+                    drafts.insert(step, draft);
+                }
+                None => out.ignored += 1,
+            }
+        }
+        for (step, draft) in drafts {
+            draft.push(step, out);
+        }
+        Ok(())
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        self.roles.columns()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Whole, read_all};
+
+    fn read(content: &str) -> Whole {
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "long-form");
+        read
+    }
+
+    fn points(whole: &Whole, quantity: Quantity) -> Vec<(u64, f64)> {
+        let rows = whole.decoded.records.rows();
+        rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+            .collect()
+    }
+
+    #[test]
+    fn values_that_come_as_they_are_logged() {
+        let json = "{\"name\": \"train/loss\", \"value\": 2.5, \"step\": 10, \"timestamp\": 1700000000}\n\
+                    {\"name\": \"lr\", \"value\": 0.001, \"step\": 10}\n\
+                    {\"name\": \"train/loss\", \"value\": 2.25, \"step\": 20}\n\
+                    {\"name\": \"note\", \"value\": \"saved\", \"step\": 20}\n";
+        let json = read(json);
+        assert_eq!(points(&json, Quantity::TrainLoss), [(10, 2.5), (20, 2.25)]);
+        assert_eq!(points(&json, Quantity::LearningRate), [(10, 0.001)]);
+        let table = read("step,tag,value\n10,loss,2.5\n10,val_loss,2.75\n20,loss,2.25\n");
+        assert_eq!(points(&table, Quantity::TrainLoss), [(10, 2.5), (20, 2.25)]);
+        assert_eq!(points(&table, Quantity::EvalLoss), [(10, 2.75)]);
+    }
+
+    #[test]
+    fn one_metric_behind_the_other_is_one_run() {
+        let table = read("metric,step,value\nloss,10,2.5\nloss,20,2.25\nlr,10,0.1\nlr,20,0.05\nacc,20,1\n");
+        let records = &table.decoded.records;
+        assert_eq!(records.steps(), [10, 20]);
+        assert_eq!(records.value(1, Quantity::TrainLoss), Some(2.25));
+        assert_eq!(records.value(1, Quantity::LearningRate), Some(0.05));
+    }
+}
