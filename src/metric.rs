@@ -544,6 +544,9 @@ const SUMMARIES: &[&str] = &[
     "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value", "metric",
 ];
 
+/// What a loss is counted in, which may stand behind its name.
+const UNITS: &[&str] = &["nats", "nats_per_byte", "nats_per_token", "per_byte", "per_token"];
+
 /// Models and objectives that a loss is named for with the word in front.
 const MODELS: &[&str] = &[
     "vae",
@@ -700,7 +703,9 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     // stand behind it.
     let named_for_loss = canonical.rsplit_once("loss_").is_some_and(|(_, behind)| {
         let (done, over) = behind.split_once('_').unwrap_or((behind, ""));
-        behind == "so_far" || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
+        behind == "so_far"
+            || UNITS.contains(&behind)
+            || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
     });
     // `loss_vae`: a loss named for its model.
     let named_for_model = canonical
@@ -711,6 +716,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         || canonical.ends_with("loss")
         || canonical.ends_with("crossentropy")
         || canonical.ends_with("cross_entropy")
+        || canonical.rsplit('_').next() == Some("nll")
     {
         if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
             return None;
@@ -763,6 +769,9 @@ mod tests {
         assert_eq!(role("val_loss_total"), Some("eval_loss"));
         assert_eq!(role("Training Loss (avg over last 100)"), Some("train_loss"));
         assert_eq!(role("x/lr0"), Some("learning_rate"));
+        assert_eq!(role("train_mean_nll"), Some("train_loss"));
+        assert_eq!(role("test/nll"), Some("eval_loss"));
+        assert_eq!(role("validation_loss_nats_per_byte"), Some("eval_loss"));
     }
 
     #[test]
