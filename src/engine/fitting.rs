@@ -7,6 +7,7 @@ use super::cohort::{Statement, Statements, heard, siblings};
 use super::stated;
 use crate::fit::points;
 use crate::forecast::cohort::{Member, Profile};
+use crate::forecast::repeats::Repeats;
 use crate::forecast::{self, Outcome, Task};
 use crate::metric::Quantity;
 use crate::run::Run;
@@ -62,6 +63,7 @@ pub struct FitJob {
     plan: Option<Plan>,
     others: Vec<Statement>,
     cohort_name: Option<String>,
+    repeats: Option<Repeats>,
 }
 
 /// What came of a job.
@@ -138,6 +140,11 @@ impl FitJob {
             plan: None,
             others: Vec::new(),
             cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
+            // Held-out data are not learnt by heart.
+            repeats: run
+                .epochs_per_step
+                .filter(|_| quantity == Quantity::TrainLoss)
+                .map(|per_step| Repeats { per_step }),
         })
     }
 
@@ -204,6 +211,7 @@ impl FitJob {
             last_step: self.last_step,
             plan,
             level: self.level,
+            repeats: self.repeats,
         };
         (task, profile)
     }

@@ -4,6 +4,7 @@
 
 pub mod cohort;
 mod hindsight;
+pub mod repeats;
 pub mod scenario;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use cohort::Member;
 use hindsight::Hindsight;
+use repeats::Repeats;
 use scenario::{Scenario, scenarios};
 
 use crate::fit::cohort::{Pool, Testimony};
@@ -68,6 +70,8 @@ pub struct Task {
     pub plan: Plan,
     /// Level of the interval, 0.8 for 80%.
     pub level: f64,
+    /// How fast the run goes through its data, where the loss is of the data that is trained on.
+    pub repeats: Option<Repeats>,
     /// Runs of the same model and data, to learn from.
     pub siblings: Vec<Arc<Member>>,
 }
@@ -207,16 +211,22 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
             0.0
         }
     };
+    // What an epoch to come takes off the loss of data that was seen before.
+    let repeats = |step: f64| {
+        let repeats = task.repeats.filter(|_| step > now);
+        repeats.map_or(0.0, |repeats| repeats.variance(task.smoothed, now, step))
+    };
+    let unforeseen = |step: f64| unknown_decay(step) + repeats(step);
     outcome.projection = steps
         .iter()
         .zip(posterior.moments(&ahead))
         .map(|(step, moments)| ProjectionPoint {
             step: *step,
             mean: moments.mean.max(floor),
-            sd: (moments.sd * hindsight.factor(now, *step)).hypot(unknown_decay(*step).sqrt()),
+            sd: (moments.sd * hindsight.factor(now, *step)).hypot(unforeseen(*step).sqrt()),
         })
         .collect();
-    let distribution = project(here, there).blurred(unknown_decay(end));
+    let distribution = project(here, there).blurred(unforeseen(end));
     // The gain matters only where the schedule still has something to anneal.
     let to_anneal = 1.0 - curve.rate(end) / curve.rate(now).max(f64::MIN_POSITIVE);
     let prior_based = !blind && to_anneal > 0.02 && posterior.openness(here, there) > OPEN;
@@ -224,7 +234,7 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
         &distribution,
         task.level,
         total,
-        basis(task, blind, prior_based, outcome.siblings),
+        basis(task, total, prior_based, outcome.siblings),
         prior_based,
     ));
     outcome.distribution = Some(distribution);
@@ -275,9 +285,17 @@ fn finished(task: &Task, total: u64) -> Forecast {
     )
 }
 
-fn basis(task: &Task, blind: bool, prior_based: bool, siblings: usize) -> String {
-    if blind {
-        return "power law in steps: the log has no learning rate, so a decay is not foreseen".to_owned();
+fn basis(task: &Task, total: u64, prior_based: bool, siblings: usize) -> String {
+    let (now, end) = (task.last_step as f64, total as f64);
+    let repeated = if task.repeats.is_some_and(|repeats| repeats.any(now, end)) {
+        "; data will be seen again, which steps the train loss down"
+    } else {
+        ""
+    };
+    if task.blind() {
+        return format!(
+            "power law in steps: the log has no learning rate, so a decay is not foreseen{repeated}"
+        );
     }
     let schedule = match task.plan.source {
         ScheduleSource::Logged => "logged schedule",
@@ -295,7 +313,7 @@ fn basis(task: &Task, blind: bool, prior_based: bool, siblings: usize) -> String
         1 => "; learns from 1 sibling".to_owned(),
         many => format!("; learns from {many} siblings"),
     };
-    format!("annealing law, {schedule}{learnt}{gain}")
+    format!("annealing law, {schedule}{learnt}{gain}{repeated}")
 }
 
 fn evenly(from: f64, to: f64) -> Vec<f64> {

@@ -98,6 +98,9 @@ pub struct Run {
     pub resumed_at: Vec<u64>,
     /// Speed and time.
     pub pace: Pace,
+    /// How fast the run goes through its data (epochs per step), when the log counts parts of
+    /// epochs.
+    pub epochs_per_step: Option<f64>,
     series: [Option<Series>; Quantity::COUNT],
     borrowed: Borrowed,
     first_step: Option<u64>,
@@ -125,6 +128,7 @@ impl Run {
             alerts: AlertLog::default(),
             resumed_at: Vec::new(),
             pace: Pace::default(),
+            epochs_per_step: None,
             series: Default::default(),
             borrowed: Borrowed::default(),
             first_step: None,
@@ -305,6 +309,15 @@ impl Run {
         }
     }
 
+    fn note_epoch(&mut self, step: u64, epoch: f64) {
+        // Rounded, and sometimes counted from 1, where it is whole.
+        const LEAST: f64 = 0.05;
+        let counts_parts = epoch.fract() != 0.0 || self.epochs_per_step.is_some();
+        if counts_parts && epoch.is_finite() && epoch >= LEAST && step > 0 {
+            self.epochs_per_step = Some(epoch / step as f64);
+        }
+    }
+
     /// Keeps these records as series.
     fn keep(&mut self, records: &Records, rows: Range<usize>) {
         for quantity in Quantity::ALL {
@@ -313,7 +326,11 @@ impl Run {
             }
             let values = records.values(quantity, rows.clone());
             match quantity {
-                Quantity::Epoch | Quantity::Samples => continue,
+                Quantity::Samples => continue,
+                Quantity::Epoch => {
+                    values.for_each(|(step, epoch)| self.note_epoch(step, epoch));
+                    continue;
+                }
                 Quantity::WallTime => {
                     values.for_each(|(step, time)| self.pace.wall_time(step, time));
                     continue;

@@ -96,6 +96,7 @@ impl Made {
             last_step: STEPS / 2,
             plan: Plan::known(&rates, STEPS / 2, STEPS),
             level: 0.9,
+            repeats: None,
             siblings,
         };
         forecast::run(&task, task.evidence().as_ref())
