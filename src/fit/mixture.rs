@@ -3,12 +3,15 @@
 use crate::fit::normal::distribution;
 
 /// A mixture of normal distributions, possibly with a floor: what lies below it counts
-/// as the floor itself.
+/// as the floor itself, and takes no part in how far up the rest may reach.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
     parts: Vec<Part>,
     floor: f64,
 }
+
+/// What lies above a floor when it is too little to reckon with.
+const NEXT_TO_NOTHING: f64 = 1e-9;
 
 /// One normal of a mixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,15 +101,37 @@ impl Mixture {
             .sum()
     }
 
-    /// The value below which lies this probability.
+    /// The probability of a value above `value`, as if there were no floor.
+    fn above(&self, value: f64) -> f64 {
+        let above = |part: &Part| distribution((part.mean - value) / part.variance.max(1e-30).sqrt());
+        self.parts.iter().map(|part| part.weight * above(part)).sum()
+    }
+
+    /// The value below which lies this probability. Above the median what lies above the floor
+    /// counts alone: a loss that is about to reach 0 may always end a little above.
     pub fn quantile(&self, probability: f64) -> f64 {
         let (mean, sd) = (self.free_mean(), self.sd());
+        let kept = if self.floor.is_finite() {
+            self.above(self.floor)
+        } else {
+            1.0
+        };
+        if probability > 0.5 && kept < NEXT_TO_NOTHING {
+            // So far out a normal distribution falls off like an exponential one.
+            let tail = sd * sd / (self.floor - mean);
+            return self.floor - tail * (1.0 - probability).max(1e-12).ln();
+        }
+        let probability = if probability > 0.5 {
+            1.0 - (1.0 - probability) * kept
+        } else {
+            probability
+        };
         // Chebyshev: no quantile of interest is farther out than this.
         let reach = sd / probability.min(1.0 - probability).clamp(1e-9, 0.5).sqrt();
         let (mut low, mut high) = (mean - reach, mean + reach);
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
-            if self.below(middle) < probability {
+            if self.above(middle) > 1.0 - probability {
                 low = middle;
             } else {
                 high = middle;
@@ -139,11 +164,18 @@ mod tests {
         let floored = free.clone().floored(0.0);
         assert_eq!(floored.mean(), 0.1);
         assert_eq!(floored.quantile(0.1), 0.0);
-        assert!((floored.quantile(0.9) - free.quantile(0.9)).abs() < 1e-6);
         let far = Mixture::normal(3.0, 0.1);
         assert_eq!(far.clone().floored(0.0).interval(0.9), far.interval(0.9));
-        let under = Mixture::normal(-3.0, 0.1).floored(0.0);
-        assert_eq!((under.mean(), under.interval(0.9)), (0.0, (0.0, 0.0)));
+        // A half normal has 90% below 1.6449 sd; far below the floor the tail is exponential.
+        let half = Mixture::normal(0.0, 0.2).floored(0.0);
+        assert!((half.quantile(0.9) - 0.2 * 1.644_854).abs() < 1e-5);
+        for mean in [-0.5, -0.59, -0.61, -3.0] {
+            let under = Mixture::normal(mean, 0.1).floored(0.0);
+            let (low, high) = under.interval(0.9);
+            assert_eq!((under.mean(), low), (0.0, 0.0));
+            let scale = 0.01 / -mean;
+            assert!(high > 2.0 * scale && high < 4.0 * scale, "{mean}: {high} {scale}");
+        }
     }
 
     #[test]

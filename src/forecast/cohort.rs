@@ -16,7 +16,7 @@ const UNANNEALED: f64 = 0.85;
 #[derive(Clone, Debug)]
 pub struct Profile {
     peak: f64,
-    /// Loss over S1 before much annealing, and without the most that so little may have gained.
+    /// Loss over S1 before much annealing, and the most that so little may have gained.
     before: Vec<(f64, [f64; 2])>,
     /// A name given by the user: equal names are siblings, different ones strangers.
     name: Option<String>,
@@ -38,7 +38,7 @@ impl Profile {
             .iter()
             .zip(forward)
             .take_while(|(point, _)| curve.rate(point.step) >= UNANNEALED * peak)
-            .map(|(point, forward)| (forward, [point.loss, point.loss + gained(point)]))
+            .map(|(point, forward)| (forward, [point.loss, gained(point)]))
             .collect();
         Some(Profile { peak, before, name })
     }
@@ -61,15 +61,20 @@ impl Profile {
             return false;
         };
         let at = one_last.0.min(other_last.0);
-        let (Some(one), Some(other)) = (interpolate(&self.before, at), interpolate(&other.before, at)) else {
+        let (Some([one, one_gained]), Some([other, other_gained])) =
+            (interpolate(&self.before, at), interpolate(&other.before, at))
+        else {
             return false;
         };
-        let apart = (one[0] - other[1]).max(other[0] - one[1]);
-        apart <= SAME_LOSS * one[0].abs()
+        // What one has gained more than the other may show, or not yet.
+        let gained = other_gained - one_gained;
+        let apart = one - other;
+        let missing = (apart - gained.max(0.0)).max(gained.min(0.0) - apart);
+        missing <= SAME_LOSS * one.abs()
     }
 }
 
-/// The losses at an S1 inside the curve.
+/// The loss and its gain at an S1 inside the curve.
 fn interpolate(points: &[(f64, [f64; 2])], at: f64) -> Option<[f64; 2]> {
     let after = points.partition_point(|(forward, _)| *forward < at);
     let (right, at_right) = *points.get(after)?;

@@ -108,6 +108,39 @@ impl Made {
 }
 
 #[test]
+fn what_no_law_explains_now_is_not_promised_to_go_away() {
+    // A fine-tuning learns its data by heart.
+    let loss = |step: f64| 1.2 * (-step / 150.0).exp() + 1e-3;
+    let points: Vec<FitPoint> = (5..75)
+        .map(|index| f64::from(index) * 20.0)
+        .map(|step| FitPoint {
+            step,
+            loss: loss(step),
+            variance: 1e-8,
+        })
+        .collect();
+    let mut rates = RecordedRates::default();
+    (0..=3000).for_each(|step| rates.push(step, 2e-5));
+    let task = Task {
+        points,
+        companion: Vec::new(),
+        smoothed: loss(1480.0),
+        smoothed_sd: 1e-4,
+        last_step: 1480,
+        plan: Plan::known(&rates, 1480, 3000),
+        level: 0.8,
+        repeats: None,
+        siblings: Vec::new(),
+    };
+    let forecast = forecast::run(&task, task.evidence().as_ref()).forecast.unwrap();
+    let actual = loss(3000.0);
+    assert!(
+        (forecast.low..=forecast.high).contains(&actual),
+        "{actual} {forecast:?}"
+    );
+}
+
+#[test]
 fn a_sibling_that_has_annealed_teaches_one_that_has_not() {
     let run = made("wsd:decay=0.2", 2.7, 1.4);
     let siblings = ["cosine:min=0.1", "wsd:decay=0.4"].map(|spec| made(spec, 2.7, 1.4).member(None));
