@@ -200,6 +200,12 @@ const NAMES: &[(Role, &[&str])] = &[
             "batch_idx",
             "num_steps",
             "n_iter",
+            "upd",
+            "updates",
+            "n_updates",
+            "步",
+            "步数",
+            "迭代",
             "time_total_timesteps",
             "_step",
         ],
@@ -251,6 +257,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_samples_train_loss",
             "train_loss_epoch",
             "epoch_loss",
+            "损失",
+            "训练损失",
         ],
     ),
     (
@@ -281,6 +289,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "val_bpb",
             "validation_bpb",
             "validation",
+            "验证损失",
+            "测试损失",
         ],
     ),
     (
@@ -302,7 +312,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "lr_0",
             "lr0",
             "x_lr0",
+            "lrate",
             "lrm",
+            "学习率",
         ],
     ),
     (
@@ -529,6 +541,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_epoch",
             "trainer_epoch",
             "progress_or_epoch",
+            "轮次",
         ],
     ),
 ];
@@ -538,6 +551,26 @@ const NOT_A_LOSS: &[&str] = &[
     "z_loss", "aux_loss", "kl_loss", "balanc", "router", "best", "delta", "std", "min", "max", "perplex",
     "scale", "ema", "mtp", "final", "initial", "target",
 ];
+
+/// Words that make of the `loss` behind them a part of the objective.
+const PARTS: &[&str] = &[
+    "kl",
+    "z",
+    "aux",
+    "auxiliary",
+    "balance",
+    "balancing",
+    "router",
+    "mtp",
+    "commitment",
+];
+
+/// True for `kl loss`, two words: not the objective, although its last word names that.
+pub fn is_part_of_the_loss(words: &str) -> bool {
+    words.split_once(' ').is_some_and(|(part, loss)| {
+        loss.eq_ignore_ascii_case("loss") && PARTS.iter().any(|known| part.eq_ignore_ascii_case(known))
+    })
+}
 
 /// Words behind `loss` that leave it the objective.
 const SUMMARIES: &[&str] = &[

@@ -8,6 +8,7 @@ use super::number;
 use super::plain_number::leading_number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
+use super::text::wrapper::without_colours;
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
 
@@ -22,7 +23,7 @@ impl Format for Delimited {
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
         let sample = &sample.beginning();
         let header = Header::find(sample, names)?;
-        if !header.roles.has_loss() {
+        if !header.roles.has_loss() && !header.is_one_scalar() {
             return None;
         }
         if !header.has_counter() && header.has_prose(sample) {
@@ -37,7 +38,9 @@ impl Format for Delimited {
         let records = decoded
             .records
             .rows()
-            .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
+            .filter(|row| {
+                decoder.header.is_one_scalar() || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss)
+            })
             .count();
         // A header alone says enough: the rows will come.
         Some(Claim {
@@ -52,6 +55,7 @@ impl Format for Delimited {
             columns: Vec::new(),
             roles: Roles::new(names, []),
             split: None,
+            indexed: false,
         });
         Decoder::Lines(Box::new(DelimitedDecoder::new(header)))
     }
@@ -70,6 +74,8 @@ struct Header {
     roles: Roles,
     /// The column that says which data a row is about.
     split: Option<usize>,
+    /// Rows begin with a number that has no heading, as pandas prints its tables.
+    indexed: bool,
 }
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -119,22 +125,24 @@ impl Header {
             .collect();
         let mut cells = Cells::new(BLANKS);
         for (index, line) in lines.iter().enumerate() {
-            let Some(header) = Header::parse(line, BLANKS, names) else {
+            let Some(header) = Header::parse(&without_colours(line), BLANKS, names) else {
                 continue;
             };
             // Bars of progress may stand between.
-            let row = lines.iter().skip(index + 1).take(200).any(|next| {
-                cells.split(next).is_some_and(|cells| {
-                    cells.len() == header.columns.len()
-                        && cells.iter().all(|cell| {
-                            number::parse(cell).is_some()
-                                || number::parse_clock(cell).is_some()
-                                || number::is_missing(cell)
-                        })
-                })
+            let row = lines.iter().skip(index + 1).take(200).find_map(|next| {
+                let cells = cells.split(&without_colours(next))?;
+                let indexed = cells.len() == header.columns.len() + 1
+                    && cells.first().is_some_and(|first| first.parse::<u32>().is_ok());
+                let is_row = (indexed || cells.len() == header.columns.len())
+                    && cells.iter().all(|cell| {
+                        number::parse(cell).is_some()
+                            || number::parse_clock(cell).is_some()
+                            || number::is_missing(cell)
+                    });
+                is_row.then_some(indexed)
             });
-            if row {
-                return Some(header);
+            if let Some(indexed) = row {
+                return Some(Header { indexed, ..header });
             }
         }
         None
@@ -188,7 +196,23 @@ impl Header {
                 .position(|name| is_split(name) || name.eq_ignore_ascii_case("type")),
             columns,
             roles,
+            indexed: false,
         })
+    }
+
+    /// True for a time, a step and something that is known: one scalar of `TensorBoard`.
+    fn is_one_scalar(&self) -> bool {
+        matches!(
+            self.columns[..],
+            [
+                Some(Role::Value {
+                    quantity: Quantity::WallTime,
+                    ..
+                }),
+                Some(Role::Step),
+                Some(_)
+            ]
+        )
     }
 
     /// True when a column counts steps or epochs or tells the time.
@@ -332,8 +356,11 @@ impl DelimitedDecoder {
         }
         let plain = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         match Header::parse(plain, self.header.delimiter, &self.names) {
-            Some(header) if header.roles.has_loss() => {
-                self.header = header;
+            Some(header) if header.roles.has_loss() || header.is_one_scalar() => {
+                self.header = Header {
+                    indexed: self.header.indexed,
+                    ..header
+                };
                 self.header_line = line.to_vec();
                 true
             }
@@ -362,6 +389,7 @@ impl DelimitedDecoder {
         let Some(cells) = self.cells.split(line) else {
             return out.skip(number, "a cell without its closing quote", line);
         };
+        let cells = cells.get(usize::from(self.header.indexed)..).unwrap_or_default();
         // The rule below the header of a table in Markdown.
         if cells
             .iter()
@@ -485,11 +513,16 @@ impl DelimitedDecoder {
 
 impl LineDecoder for DelimitedDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
-        if memchr::memchr(b'\r', line).is_none() {
-            return self.part(number, line, out);
-        }
-        for part in parts(line) {
-            self.part(number, part, out);
+        if self.header.delimiter == BLANKS {
+            for part in parts(line) {
+                self.part(number, &without_colours(part), out);
+            }
+        } else if memchr::memchr(b'\r', line).is_none() {
+            self.part(number, line, out);
+        } else {
+            for part in parts(line) {
+                self.part(number, part, out);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod block_log;
 pub mod counters;
 pub mod delimited;
 pub mod encoding;
+pub mod exported_scalar;
 pub mod hints;
 pub mod json_document;
 mod json_layout;
@@ -302,11 +303,23 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("stable-baselines3", &["total_timesteps"], |_| {
         Box::<text::blocks::StableBaselines>::default()
     }),
+    &TextFormat::specific("logger-table", &["| loss ", "| step ", "---"], |_| {
+        Box::<text::logger_table::LoggerTable>::default()
+    }),
     &TextFormat::specific("nemo-rl", &[" Step ", "Training Results:"], |_| {
         Box::<text::blocks::NemoRl>::default()
     }),
     &TextFormat::specific("notebook", &["Training Loss"], |_| {
         Box::<text::notebook::Notebook>::default()
+    }),
+    &TextFormat::specific("dllogger", &["DLLL {"], |_| {
+        Box::<text::dllogger::DlLogger>::default()
+    }),
+    &TextFormat::specific("ultralytics", &["Epoch", "_mem "], |_| {
+        Box::<text::ultralytics::Ultralytics>::default()
+    }),
+    &TextFormat::specific("spacy", &["E    #", "LOSS "], |_| {
+        Box::<text::spacy::Spacy>::default()
     }),
     &TextFormat::specific("boosting", &["\t"], |_| Box::new(text::boosting::Boosting)),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
@@ -316,6 +329,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::fallback("progress-bar", &["it"], |_| {
         Box::<text::progress::Progress>::default()
     }),
+    &TextFormat::fallback("nameless", &[":"], |_| Box::new(text::nameless::Nameless)),
 ];
 
 /// Records after which a specific format need not fear the fallback.

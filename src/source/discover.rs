@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::group::names::{rotatable, rotation};
+use super::packed::unpacked_name;
+
 /// Folders are searched this many levels deep.
 const DEPTH: usize = 12;
 /// At most this many files are looked at.
@@ -254,7 +257,18 @@ fn ignored(entry: &DirEntry) -> bool {
         .path()
         .extension()
         .map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str()))
+    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str())) && !is_packed_log(entry.path())
+}
+
+/// A log that was compressed, unless the log itself is still beside it: that is how a
+/// rotation does it.
+fn is_packed_log(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let plain = unpacked_name(name);
+    plain != name && (rotation(plain).is_some() || rotatable(plain)) && !path.with_file_name(plain).exists()
 }
 
 /// Hugging Face writes `trainer_state.json` into every `checkpoint-N` and, at the

@@ -9,7 +9,8 @@ use super::tail::{LONGEST_LINE, Look, Tail, sample};
 use super::{FileKey, SourceEvent};
 use crate::format::encoding::{self, Utf16};
 use crate::format::{
-    Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, refuse,
+    Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, exported_scalar,
+    refuse,
 };
 use crate::metric::Names;
 use crate::run::Identity;
@@ -275,6 +276,7 @@ impl Followed {
             head: &head,
             tail: &tail,
         };
+        let names = &exported_scalar::with_value(names, &head, self.tail.path());
         let refused = refuse(&head);
         let detected = if refused.is_some() {
             None

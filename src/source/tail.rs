@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::packed::Packed;
 use crate::format::encoding::{Utf16, close_holes, has_holes};
 use crate::format::has_frames;
 
@@ -28,10 +29,11 @@ pub enum Look {
 }
 
 /// A file that is followed by its path.
-#[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
     file: Option<File>,
+    /// Its content, where it is compressed.
+    packed: Option<Packed>,
     device_and_inode: (u64, u64),
     position: u64,
     head: Vec<u8>,
@@ -55,6 +57,7 @@ impl Tail {
         Tail {
             path,
             file: None,
+            packed: None,
             device_and_inode: (0, 0),
             position: 0,
             head: Vec::new(),
@@ -105,6 +108,16 @@ impl Tail {
             self.open()?;
             return Ok(Look::Restarted);
         }
+        if let Some(packed) = &self.packed {
+            if changed == self.changed {
+                let same = packed.has_ended() && packed.position() == self.position;
+                return Ok(if same { Look::Same } else { Look::Grown });
+            }
+            // It was still being written.
+            self.start_over();
+            self.open()?;
+            return Ok(Look::Restarted);
+        }
         if changed == self.changed && metadata.len() == self.position {
             return Ok(Look::Same);
         }
@@ -133,6 +146,9 @@ impl Tail {
     }
 
     fn old_file_has_more(&self) -> io::Result<bool> {
+        if let Some(packed) = &self.packed {
+            return Ok(!packed.has_ended());
+        }
         match &self.file {
             Some(file) => Ok(file.metadata()?.len() > self.position),
             None => Ok(false),
@@ -144,6 +160,7 @@ impl Tail {
         let file = File::open(&self.path)?;
         let metadata = file.metadata()?;
         self.file = Some(file);
+        self.packed = Packed::open(&self.path)?;
         self.device_and_inode = (metadata.dev(), metadata.ino());
         self.changed = (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
         self.modified = modified(&metadata);
@@ -160,6 +177,7 @@ impl Tail {
         self.head.clear();
         self.before_position.clear();
         self.file = None;
+        self.packed = None;
     }
 
     /// True when the bytes already read are still there. A file rewritten in place
@@ -218,9 +236,23 @@ impl Tail {
         let Some(file) = &mut self.file else {
             return Ok(0);
         };
-        file.seek(SeekFrom::Start(self.position))?;
         let before = buffer.len();
-        let count = match Read::by_ref(file).take(limit as u64).read_to_end(buffer) {
+        let result = match &mut self.packed {
+            Some(packed) => {
+                if packed.position() > self.position
+                    && let Some(again) = Packed::open(&self.path)?
+                {
+                    *packed = again;
+                    packed.skip_to(self.position)?;
+                }
+                packed.read(buffer, limit)
+            }
+            None => {
+                file.seek(SeekFrom::Start(self.position))?;
+                Read::by_ref(file).take(limit as u64).read_to_end(buffer)
+            }
+        };
+        let count = match result {
             Ok(count) => count,
             Err(error) => {
                 buffer.truncate(before);
@@ -252,6 +284,11 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut head = Vec::new();
+    if let Some(mut packed) = Packed::open(path)? {
+        // Its end cannot be read without all before it.
+        packed.read(&mut head, each)?;
+        return Ok((head, Vec::new()));
+    }
     Read::by_ref(&mut file).take(each as u64).read_to_end(&mut head)?;
     let mut tail = Vec::new();
     if size > 2 * each as u64 {
@@ -343,6 +380,37 @@ mod tests {
             (followed.seen.as_slice(), followed.restarts),
             (&b"replaced\n"[..], 2)
         );
+    }
+
+    #[test]
+    fn what_was_compressed_is_read_as_what_it_was() {
+        use flate2::{Compression, write::GzEncoder};
+        let pack = |text: &str| {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(text.as_bytes()).unwrap();
+            packed.finish().unwrap()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.1.gz");
+        let text: String = (0..20_000)
+            .map(|line| format!("step {line} loss 2.5\n"))
+            .collect();
+        let whole = pack(&text);
+        // While it is being written, as far as it goes; then all of it, two members as one.
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let mut followed = Followed::new(&path);
+        followed.poll();
+        assert!(text.as_bytes().starts_with(&followed.seen) && followed.seen.len() > 1000);
+        std::fs::write(&path, [whole, pack("the end\n")].concat()).unwrap();
+        followed.poll();
+        assert_eq!(followed.seen, format!("{text}the end\n").into_bytes());
+        followed.tail.give_back(4);
+        assert_eq!(followed.tail.look().unwrap(), Look::Grown);
+        let mut again = Vec::new();
+        followed.tail.read(&mut again, 100).unwrap();
+        assert_eq!(again, b"end\n");
+        assert_eq!(followed.tail.look().unwrap(), Look::Same);
+        assert_eq!(sample(&path, 100).unwrap().0, &text.as_bytes()[..100]);
     }
 
     #[test]

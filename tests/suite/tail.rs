@@ -105,6 +105,40 @@ fn a_rotation_with_older_files_beside_it() {
     assert_eq!(run(&snapshot, ID).unwrap().segments, 1);
 }
 
+/// logrotate's `compress`.
+#[test]
+fn a_rotation_that_compresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pack = |content: &[u8], name: &str| {
+        let file = File::create(at(name)).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        packed.write_all(content).unwrap();
+        packed.finish().unwrap();
+    };
+    pack(lines(0..50).as_bytes(), "metrics.jsonl.2.gz");
+    pack(lines(50..80).as_bytes(), "metrics.jsonl.1.gz");
+    append(&at(ID), &lines(80..100));
+    let monitor = follow(folder.path());
+    wait(&monitor, "read in order", |snapshot| points(snapshot, ID) == 100);
+    for generation in 0..2 {
+        let next = 100 + 10 * generation;
+        append(&at(ID), &lines(next..next + 5));
+        std::fs::rename(at("metrics.jsonl.1.gz"), at("metrics.jsonl.2.gz")).unwrap();
+        std::fs::rename(at(ID), at("metrics.jsonl.1")).unwrap();
+        append(&at(ID), &lines(next + 5..next + 10));
+        pack(&std::fs::read(at("metrics.jsonl.1")).unwrap(), "metrics.jsonl.1.gz");
+        std::fs::remove_file(at("metrics.jsonl.1")).unwrap();
+        wait(&monitor, "rotated", |snapshot| points(snapshot, ID) == next + 10);
+    }
+    // What was compressed is not taken for something new when folders are searched again.
+    std::thread::sleep(Duration::from_secs(6));
+    append(&at(ID), &lines(120..121));
+    let snapshot = wait(&monitor, "still one run", |snapshot| points(snapshot, ID) == 121);
+    assert_eq!(snapshot.runs.len(), 1);
+    assert_eq!(run(&snapshot, ID).unwrap().segments, 1);
+}
+
 /// logrotate's `copytruncate`: the copy holds what was read already.
 #[test]
 fn a_rotation_by_copy_and_truncation() {

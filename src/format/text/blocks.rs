@@ -195,7 +195,7 @@ impl Grammar for StableBaselines {
 }
 
 /// The two cells of `| loss | 36 |`, whatever a launcher has put around it.
-fn row_of_two(line: &str) -> Option<(&str, &str)> {
+pub(super) fn row_of_two(line: &str) -> Option<(&str, &str)> {
     let mut cells = line.rsplitn(4, '|');
     let (behind, cell, name, before) = (cells.next()?.trim(), cells.next()?, cells.next()?, cells.next()?);
     // Rich puts the place in the code behind each line.

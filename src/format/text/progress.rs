@@ -25,6 +25,25 @@ pub struct Bar<'a> {
 
 /// The progress bar of a line, if it is one.
 pub fn bar(line: &str) -> Option<Bar<'_>> {
+    drawn(line).or_else(|| told(line))
+}
+
+/// What tqdm-loggable writes where there is no terminal (Levanter): `Progress on:train
+/// 19.0it/70.0it rate:76.8s/it remaining:1:05:15 elapsed:31:40 postfix:loss=3.2`.
+fn told(line: &str) -> Option<Bar<'_>> {
+    let (_, rest) = line.split_once("Progress on:")?;
+    let (counts, rest) = rest.split_once(" rate:")?;
+    let (description, counts) = counts.rsplit_once(' ')?;
+    let (done, total) = counts.split_once('/')?;
+    Some(Bar {
+        description,
+        done: number(done)?,
+        total: number(total),
+        metrics: rest.split_once(" postfix:")?.1,
+    })
+}
+
+fn drawn(line: &str) -> Option<Bar<'_>> {
     let bytes = line.as_bytes();
     // `description: 12%|####  | 120/1000 [..]`, or `description: |   | 7/? [..]`.
     let first = memchr::memchr(b'|', bytes)?;
@@ -224,6 +243,30 @@ mod tests {
             (7, None, "Validation DataLoader 0")
         );
         assert!(bar("| a | b | 1/2 [x]").is_none());
+    }
+
+    #[test]
+    fn bars_that_are_told_line_by_line() {
+        let line = |done: &str, loss: f64| {
+            format!(
+                "2025-06-14T06:20:11 - 0 - tqdm_loggable.tqdm_logging - tqdm_logging.py:139 - INFO :: Progress on:train {done}/70.0kit \
+                 rate:1.2it/s remaining:1:05:15 elapsed:31:40 postfix:loss={loss}\n"
+            )
+        };
+        let content = format!(
+            "{}Progress on:eval 3.00it/184it rate:1.2it/s remaining:01:05 elapsed:31:40 postfix:loss=9\n{}{}{}",
+            line("998it", 3.5),
+            line("1.00kit", 3.25),
+            line("1.01kit", 3.125),
+            line("1.02kit", 3.0)
+        );
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(
+            (read.format, read.decoded.total_steps),
+            ("progress-bar", Some(70_000))
+        );
+        assert_eq!(read.decoded.records.steps(), [998, 1000, 1010]);
+        assert_eq!(read.decoded.records.value(1, Quantity::TrainLoss), Some(3.25));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Fields;
 use crate::format::number;
-use crate::metric::{Fit, Names, Quantity, Role};
+use crate::metric::{Fit, Names, Quantity, Role, is_part_of_the_loss};
 
 /// A number in a line and the words before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,6 +121,12 @@ impl NameFinder {
 
     fn judge(&self, words: &str) -> Found {
         for name in suffixes(words) {
+            if is_part_of_the_loss(name) {
+                return Found {
+                    start: words.len() - name.len(),
+                    fit: None,
+                };
+            }
             if let Some(fit) = self.names.role_of(name) {
                 return Found {
                     start: words.len() - name.len(),

@@ -50,6 +50,16 @@ fn behind_a_bar(text: &str, each: &mut impl FnMut(&str)) {
     }
 }
 
+/// A line without escape sequences.
+pub fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(0x1b, line).is_none() {
+        return Cow::Borrowed(line);
+    }
+    let mut plain = String::with_capacity(line.len());
+    clean(&String::from_utf8_lossy(line), &mut plain);
+    Cow::Owned(plain.into_bytes())
+}
+
 /// Takes out escape sequences and applies backspaces.
 fn clean(text: &str, out: &mut String) {
     let mut characters = text.chars().peekable();

@@ -7,7 +7,7 @@
 
 mod folder;
 mod memory;
-mod names;
+pub(in crate::source) mod names;
 mod runs;
 mod scene;
 #[cfg(test)]
@@ -23,6 +23,7 @@ use self::runs::{join_successive_jobs, part_contradicting, runs};
 use self::scene::Scene;
 
 use super::discover::Candidate;
+use super::packed::unpacked_name;
 use crate::config::GroupingSection;
 
 /// What one client wrote.
@@ -158,7 +159,7 @@ impl Part {
             let name = file_name(&file.path);
             if rotated {
                 // `train.log.3` is older than `train.log.1`, which is older than `train.log`.
-                let place = rotation(name).map_or(u64::MAX, |(_, place)| place);
+                let place = rotation(unpacked_name(name)).map_or(u64::MAX, |(_, place)| place);
                 return vec![Piece::Number(place)];
             }
             let mut order = natural(name);

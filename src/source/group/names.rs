@@ -96,6 +96,15 @@ pub(super) const PLAIN_STEMS: &[&str] = &[
     "truth",
     "loss",
     "losses",
+    "train_loss",
+    "training_loss",
+    "val_loss",
+    "valid_loss",
+    "validation_loss",
+    "eval_loss",
+    "test_loss",
+    "lr",
+    "learning_rate",
     "scalars",
     "train_log",
     "training_log",
@@ -140,7 +149,7 @@ pub(super) fn event_writer(name: &str) -> String {
 /// What a file that was moved aside was called, and its place among its like: that of
 /// `train.log.2` is before that of `train.log.1`, and both come before `train.log`.
 /// `train.log-20261125` is by date.
-pub(super) fn rotation(name: &str) -> Option<(&str, u64)> {
+pub(in crate::source) fn rotation(name: &str) -> Option<(&str, u64)> {
     const MOST: u64 = 100_000;
     let numbered = || {
         let (base, number) = name.rsplit_once('.')?;
@@ -155,7 +164,7 @@ pub(super) fn rotation(name: &str) -> Option<(&str, u64)> {
     numbered().or_else(dated).filter(|(base, _)| rotatable(base))
 }
 
-pub(super) fn rotatable(name: &str) -> bool {
+pub(in crate::source) fn rotatable(name: &str) -> bool {
     [".log", ".out", ".txt", ".jsonl", ".csv", ".err", ".json"]
         .iter()
         .any(|ending| name.len() > ending.len() && name.ends_with(ending))

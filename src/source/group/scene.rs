@@ -9,8 +9,10 @@ use super::names::{
     stem_label,
 };
 use super::{Kind, Label, Memory, Part, made};
+use crate::format::exported_scalar::run_and_tag;
 use crate::metric::SPLIT_FOLDERS;
 use crate::source::discover::Candidate;
+use crate::source::packed::unpacked_name;
 
 /// What is known of all files before each is placed.
 pub(super) struct Scene {
@@ -118,12 +120,17 @@ impl Scene {
         }
         let place = folder.path.clone();
         leave_containers(&mut folder, self, &mut label);
+        let name = unpacked_name(name);
         let (base, kind) = match rotation(name) {
             Some((base, _)) => (base, Kind::Rotated),
             None => (name, Kind::Files),
         };
         if label == Label::None {
-            label = stem_label(base);
+            label = match run_and_tag(Path::new(base)) {
+                // One scalar of a run, which its page exported.
+                (Some(run), _) if !run.is_empty() => Label::Chosen(run.to_owned()),
+                _ => stem_label(base),
+            };
         }
         let place = match &label {
             // The versions of one run are one log.

@@ -78,6 +78,18 @@ const SMALL: &[(&str, &str)] = &[
         "{\"name\": \"loss\", \"value\": 2.5, \"step\": 10}\n{\"name\": \"loss\", \"value\": 2.25, \"step\": 20}\n{\"name\": \"lr\", \"value\": 0.1, \"step\": 10}\n",
     ),
     (
+        "v.log",
+        "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n        1/2      6.37G      1.313      1.365      1.567         35        640: 39% ━━━ 60/154 2.1it/s\n        1/2      6.37G      1.248       1.08      1.509         30        640: 100% ━━━ 154/154 2.1it/s 1:14\n                 Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100% ━━━ 77/77 3.1it/s\n        2/2      6.37G      1.24       1.08      1.509         30        640: 100% ━━━ 154/154 2.1it/s 1:14\n",
+    ),
+    (
+        "x.log",
+        "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n  0       0          0.00    143.29    0.00    0.00\n  7     200         13.19    462.49   46.15    0.46\n 14     400          3.19    162.49   56.15    0.56\n",
+    ),
+    (
+        "w.log",
+        "12297\n      0/ 200000: 3.3239\n  10000/ 200000: 2.0322\n  20000/ 200000: 2.5675\n  30000/ 200000: 2.5\n",
+    ),
+    (
         "trainer_state.json",
         "{\"epoch\": 1.0, \"global_step\": 20, \"max_steps\": 100, \"log_history\": [{\"epoch\": 0.1, \"loss\": 3.5, \"learning_rate\": 1e-4, \"step\": 10}, {\"eval_loss\": 3.4, \"step\": 20}, {\"loss\": 3.3, \"step\": 20}]}\n",
     ),

@@ -1,0 +1,130 @@
+//! YOLO on the console, from version 5 on: a header, then a bar that is redrawn until the
+//! epoch ends. What counts is the full bar.
+//!
+//! ```text
+//!       Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size
+//!       1/100      6.96G      2.699      6.661      2.526         57        640: 100% ━━━━ 21/21 1.6it/s 13.1s
+//! ```
+
+use super::{Fields, Grammar, Match};
+use crate::format::number;
+
+/// The grammar.
+#[derive(Debug, Default)]
+pub struct Ultralytics {
+    /// What the columns behind the epoch hold.
+    columns: Vec<Option<&'static str>>,
+    /// The last epoch whose end was seen.
+    ended: Option<u64>,
+    /// Epochs count from 0 and go to a last index.
+    from_zero: bool,
+}
+
+/// The losses as its `results.csv` names them, by the words of the header.
+const LOSSES: &[(&str, &str)] = &[
+    ("loss", "train/loss"),
+    ("box", "train/box_loss"),
+    ("seg", "train/seg_loss"),
+    ("pose", "train/pose_loss"),
+    ("kobj", "train/kobj_loss"),
+    ("obj", "train/obj_loss"),
+    ("cls", "train/cls_loss"),
+    ("dfl", "train/dfl_loss"),
+    ("giou", "train/giou_loss"),
+    ("l1", "train/l1_loss"),
+];
+
+impl Grammar for Ultralytics {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let mut words = line.split_ascii_whitespace();
+        if line.contains("Epoch ") {
+            let columns: Vec<_> = words
+                .skip_while(|word| *word != "Epoch")
+                .skip(1)
+                .map(column)
+                .collect();
+            if columns.iter().any(Option::is_some) {
+                self.columns = columns;
+            }
+            return Match::No;
+        }
+        // A launcher may have put something before it.
+        let Some((epoch, of)) = words.by_ref().find_map(counts) else {
+            return Match::No;
+        };
+        if self.columns.is_empty() || !is_full(line) {
+            return Match::No;
+        }
+        self.from_zero |= epoch == 0;
+        if self.ended.replace(epoch) == Some(epoch) {
+            return Match::No;
+        }
+        for (name, word) in self.columns.iter().zip(words) {
+            if let (Some(name), Some(value)) = (name, number::parse(word)) {
+                fields.values.push((name, value));
+            }
+        }
+        fields.step = Some(epoch);
+        fields.total = of.checked_add(u64::from(self.from_zero));
+        if fields.values.is_empty() {
+            Match::No
+        } else {
+            Match::Record
+        }
+    }
+}
+
+fn column(heading: &str) -> Option<&'static str> {
+    let word = heading.strip_suffix("_loss").unwrap_or(heading);
+    let (_, name) = LOSSES.iter().find(|(known, _)| *known == word)?;
+    Some(name)
+}
+
+/// `3/100`
+fn counts(text: &str) -> Option<(u64, u64)> {
+    let (done, of) = text.split_once('/')?;
+    Some((done.parse().ok()?, of.parse().ok()?))
+}
+
+/// The bar behind the columns has come to its end.
+fn is_full(line: &str) -> bool {
+    let Some((_, bar)) = line.split_once(": ") else {
+        return false;
+    };
+    let words = bar.split(|letter: char| letter.is_ascii_whitespace() || letter == '|');
+    words.filter_map(counts).any(|(done, of)| done == of && of > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn the_full_bar_of_every_epoch_counts() {
+        let eight = "Starting training for 2 epochs...\n\n\
+            \u{20}     Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n\
+            \u{20}       1/2      6.37G      1.313      1.365      1.567         35        640: 39% ━━━━╸─── 60/154 2.1it/s 29.3s<44.8sCorrupt JPEG data: premature end\n\
+            \u{20}       1/2      6.37G      1.248       1.08      1.509         30        640: 100% ━━━━━━━━━━━━ 154/154 2.1it/s 1:14\n\
+            \u{20}                Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100% ━━━━━━━━━━━━ 77/77 3.1it/s 24.5s\n\
+            \u{20}                  all       2462       2541      0.904      0.402      0.392      0.226\n\n\
+            \u{20}     Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n\
+            \u{20}       2/2      6.57G       1.22     0.9006       1.51         26        640: 100% ━━━━━━━━━━━━ 154/154 2.0it/s 1:16\n";
+        let five = "     Epoch   gpu_mem       box       obj       cls    labels  img_size\n\
+            \u{20}      0/1     10.9G     1.248   0.05152   0.02421        80       640: 100%|██████████| 16/16 [00:27<00:00,  1.71s/it]\n\
+            \u{20}               Class     Images     Labels          P          R     mAP@.5 mAP@.5:.95: 100%|██████████| 2/2 [00:03<00:00,  1.76s/it]\n\
+            \u{20}     Epoch   gpu_mem       box       obj       cls    labels  img_size\n\
+            \u{20}      1/1     10.9G      1.22   0.05152   0.02421        80       640: 100%|██████████| 16/16 [00:27<00:00,  1.71s/it]\n";
+        for (content, first) in [(eight, 1), (five, 0)] {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            assert_eq!(
+                (read.format, records.steps()),
+                ("ultralytics", &[first, first + 1][..])
+            );
+            assert_eq!(read.decoded.total_steps, Some(2));
+            assert_eq!(records.value(0, Quantity::TrainLoss), Some(1.248));
+            assert_eq!(records.value(1, Quantity::TrainLoss), Some(1.22));
+        }
+    }
+}
