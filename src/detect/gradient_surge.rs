@@ -147,6 +147,16 @@ impl GradientSurge {
             self.far_above = [self.far_above[1], false];
             return;
         }
+        let [before_last, last] = self.before;
+        let may_rise = every_step
+            && last >= RISE_EACH * before_last
+            && gradient >= RISE_EACH * last
+            && gradient >= RISES_TOTAL * before_last;
+        let grows = self.grows_exponentially(gradient);
+        if !may_rise && !grows && !self.window.may_be_above_median(gradient, FAR_ABOVE) {
+            self.far_above = [self.far_above[1], false];
+            return;
+        }
         let level = self.window.recent().log_level();
         let z = level.z(gradient.ln(), FLOOR);
         let median = level.median.exp();
@@ -158,19 +168,14 @@ impl GradientSurge {
         let far = gradient > FAR_ABOVE * median && z > FAR_Z;
         let repeated = far && self.far_above.contains(&true);
         self.far_above = [self.far_above[1], far];
-        let [before_last, last] = self.before;
-        let rises = every_step
-            && z > RISES_Z
-            && last >= RISE_EACH * before_last
-            && gradient >= RISE_EACH * last
-            && gradient >= RISES_TOTAL * before_last;
+        let rises = may_rise && z > RISES_Z;
         if gradient > EXPLOSION * median && far {
             self.raise(step, gradient, median, Severity::Warning, "in one record", alerts);
         } else if far && every_step && !repeated && !rises {
             self.raise(step, gradient, median, Severity::Info, "in one record", alerts);
         } else if repeated || rises {
             self.raise(step, gradient, median, serious, "within a few records", alerts);
-        } else if self.grows_exponentially(gradient) {
+        } else if grows {
             self.raise(
                 step,
                 gradient,
@@ -183,6 +188,10 @@ impl GradientSurge {
     }
 
     fn grows_exponentially(&self, gradient: f64) -> bool {
+        let first = self.window.recent().last(GROWTH_POINTS - 1).next();
+        if first.is_none_or(|first| gradient < (RISES_TOTAL - 1e-9) * first) {
+            return false;
+        }
         let logs: Vec<f64> = self
             .window
             .recent()

@@ -69,6 +69,12 @@ impl<const N: usize> Recent<N> {
         older.iter().chain(newer).copied().skip(skipped)
     }
 
+    /// How many values are at most `bound`.
+    pub fn count_below(&self, bound: f64) -> usize {
+        let values = self.values.get(..self.length).unwrap_or_default();
+        values.iter().filter(|value| **value <= bound).count()
+    }
+
     /// Median and scaled median absolute deviation of the logarithms of positive values.
     pub fn log_level(&self) -> Level {
         Level::of(self.last(N).map(f64::ln).collect())
@@ -131,6 +137,13 @@ impl Window {
     /// The smallest value: never above the median, so it makes a sound cheap test.
     pub fn min(&self) -> f64 {
         self.min
+    }
+
+    /// False when `value` is surely not above `factor` times the median: for far fewer values
+    /// than half it is.
+    pub fn may_be_above_median(&self, value: f64, factor: f64) -> bool {
+        let bound = value / factor * (1.0 + 1e-9);
+        bound >= self.min && self.recent.count_below(bound) * 2 >= self.count()
     }
 
     /// Forgets everything.

@@ -64,6 +64,21 @@ pub struct FitJob {
     others: Vec<Statement>,
     cohort_name: Option<String>,
     repeats: Option<Repeats>,
+    /// What came of the same job when siblings had said something else.
+    before: Option<Box<(Plan, Outcome)>>,
+}
+
+/// What tells whether a run has anything new to say for itself.
+#[derive(Clone, Debug, PartialEq)]
+struct Basis {
+    generation: u64,
+    points: u64,
+    rates: u64,
+    last_step: u64,
+    /// First step of the log.
+    begins: u64,
+    total_steps: Option<u64>,
+    stated: Option<Schedule>,
 }
 
 /// What came of a job.
@@ -86,6 +101,7 @@ pub struct FitDone {
     profile: Option<Profile>,
     /// Which statements of siblings went into it.
     heard: Vec<(FileKey, u64)>,
+    basis: Basis,
 }
 
 impl FitJob {
@@ -110,7 +126,31 @@ impl FitJob {
             member: None,
             profile: None,
             heard: Vec::new(),
+            basis: self.basis(),
         }
+    }
+
+    fn basis(&self) -> Basis {
+        Basis {
+            generation: self.generation,
+            points: self.points_seen,
+            rates: self.rates.points(),
+            last_step: self.last_step,
+            begins: self.begins(),
+            total_steps: self.total_steps,
+            stated: self.stated.clone(),
+        }
+    }
+
+    /// First step of this loss and its companion.
+    fn begins(&self) -> u64 {
+        [Some(&self.series), self.companion.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|series| series.buckets().first())
+            .map(|bucket| bucket.first_step)
+            .min()
+            .unwrap_or_default()
     }
 
     /// The fit of one loss of a run as it is now; `None` when the run does not log it.
@@ -138,6 +178,7 @@ impl FitJob {
                 .or(run.logged_total_steps),
             level: options.level,
             plan: None,
+            before: None,
             others: Vec::new(),
             cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
             // Held-out data are not learnt by heart.
@@ -179,7 +220,8 @@ impl FitJob {
     }
 
     fn prepare(&self) -> (Task, Option<Profile>) {
-        let plan = self.plan.clone().unwrap_or_else(|| {
+        let before = || self.before.as_ref().map(|before| before.0.clone());
+        let plan = self.plan.clone().or_else(before).unwrap_or_else(|| {
             Plan::new(
                 &self.rates,
                 self.schedule.as_ref(),
@@ -189,14 +231,7 @@ impl FitJob {
             )
         });
         // A log that begins late has left out warm-up, or more.
-        let begins = [Some(&self.series), self.companion.as_ref()]
-            .into_iter()
-            .flatten()
-            .filter_map(|series| series.buckets().first())
-            .map(|bucket| bucket.first_step)
-            .min()
-            .unwrap_or_default();
-        let from = points::first_step(plan.warm_up_end.max(begins), self.last_step);
+        let from = points::first_step(plan.warm_up_end.max(self.begins()), self.last_step);
         let gather = |series: &Series| points::gather(series, from);
         let profile = self.profile(&plan);
         let siblings = siblings(profile.as_ref(), &self.others)
@@ -220,7 +255,9 @@ impl FitJob {
     pub fn run(self) -> FitDone {
         let (task, profile) = self.prepare();
         let evidence = task.evidence();
-        let outcome = forecast::run(&task, evidence.as_ref());
+        let before = self.before.as_ref().map(|before| &before.1);
+        let outcome = forecast::run(&task, evidence.as_ref(), before);
+        let basis = self.basis();
         FitDone {
             member: profile
                 .clone()
@@ -235,6 +272,7 @@ impl FitJob {
             points_seen: self.points_seen,
             plan: task.plan,
             outcome,
+            basis,
         }
     }
 }
@@ -261,8 +299,10 @@ pub(super) struct LossFit {
     pub at: f64,
     profile: Option<Profile>,
     heard: Vec<(FileKey, u64)>,
-    /// Statements that were looked through and held nothing new for this run.
-    nothing_new_in: u64,
+    /// The statements that were looked through, and whether they held news for this run.
+    looked_through: Option<(u64, bool)>,
+    /// What the fit was made from.
+    basis: Option<Basis>,
 }
 
 impl LossFit {
@@ -277,7 +317,8 @@ impl LossFit {
             at: f64::NEG_INFINITY,
             profile: None,
             heard: Vec::new(),
-            nothing_new_in: 0,
+            looked_through: None,
+            basis: None,
         }
     }
 
@@ -312,11 +353,15 @@ impl LossFit {
     ) -> Option<FitJob> {
         self.in_flight = true;
         let job = FitJob::of(run, self.quantity, options)?.among(statements.others(key, self.quantity));
-        Some(FitJob {
+        let mut job = FitJob {
             key,
             generation,
             ..job
-        })
+        };
+        if self.basis.as_ref() == Some(&job.basis()) {
+            job.before = self.plan.clone().zip(self.outcome.clone()).map(Box::new);
+        }
+        Some(job)
     }
 
     /// True when a fit was made from other data than the one before.
@@ -325,15 +370,17 @@ impl LossFit {
     }
 
     fn siblings_have_news(&mut self, key: FileKey, statements: &Statements) -> bool {
-        if self.nothing_new_in == statements.revision() {
-            return false;
+        // Every loss is asked each time that a job is looked for, and all it can hear is much.
+        let revision = statements.revision();
+        match self.looked_through {
+            Some((known, news)) if known == revision => news,
+            _ => {
+                let others = statements.others(key, self.quantity);
+                let news = heard(self.profile.as_ref(), &others) != self.heard;
+                self.looked_through = Some((revision, news));
+                news
+            }
         }
-        let others = statements.others(key, self.quantity);
-        if heard(self.profile.as_ref(), &others) != self.heard {
-            return true;
-        }
-        self.nothing_new_in = statements.revision();
-        false
     }
 
     pub fn finish(&mut self, done: FitDone, fresh: bool, now: f64) {
@@ -346,6 +393,8 @@ impl LossFit {
             self.outcome = Some(done.outcome);
             self.profile = done.profile;
             self.heard = done.heard;
+            self.basis = Some(done.basis);
+            self.looked_through = None;
         }
     }
 }

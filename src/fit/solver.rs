@@ -154,6 +154,17 @@ fn grid_start(
         })
 }
 
+/// Stops when neither the objective nor the parameters change by more than a billionth: along
+/// the valley of asymptote and exponent the default, a few units in the last place, takes many
+/// times as long and moves nothing that is shown.
+fn minimiser() -> LevenbergMarquardt<f64> {
+    const TOLERANCE: f64 = 1e-9;
+    LevenbergMarquardt::new()
+        .with_patience(100)
+        .with_ftol(TOLERANCE)
+        .with_xtol(TOLERANCE)
+}
+
 fn polish(points: &[FitPoint], at: &[Regressors], start: AnnealingLaw, options: &FitOptions) -> BestFit {
     let log_space = points.iter().all(|point| point.loss > 0.0);
     let problem = Problem {
@@ -164,7 +175,7 @@ fn polish(points: &[FitPoint], at: &[Regressors], start: AnnealingLaw, options: 
         log_space,
         prior: options.prior,
     };
-    let (solved, _) = LevenbergMarquardt::new().with_patience(100).minimize(problem);
+    let (solved, _) = minimiser().minimize(problem);
     // A gain below zero would mean that annealing hurts: the data know nothing of it.
     let solved = if solved.law.drop < 0.0 {
         let law = AnnealingLaw {
@@ -172,9 +183,7 @@ fn polish(points: &[FitPoint], at: &[Regressors], start: AnnealingLaw, options: 
             ..solved.law
         };
         let without = Problem { law, ..solved };
-        let (solved, _) = LevenbergMarquardt::new()
-            .with_patience(100)
-            .minimize(without.pinned());
+        let (solved, _) = minimiser().minimize(without.pinned());
         solved
     } else {
         solved

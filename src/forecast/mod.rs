@@ -144,27 +144,21 @@ impl Task {
     }
 }
 
-/// Fits the law and projects it to the last step. `evidence` is that of the task.
-pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
+/// Fits the law and projects it to the last step. `evidence` is that of the task; `before` is
+/// what came of the same task when the siblings had said something else: its law holds.
+pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -> Outcome {
     let (blind, curve, prior) = (task.blind(), task.curve(), task.prior());
-    let options = FitOptions {
-        memories: solver::memory_grid(),
-        huber: Huber::StandardDeviations(1.35),
-        prior: Some(prior),
+    let mut outcome = match before.filter(|before| before.law.is_some()) {
+        Some(before) => Outcome {
+            law: before.law,
+            fitted: before.fitted.clone(),
+            ..Outcome::default()
+        },
+        None => match with_law(task, &curve, prior) {
+            Ok(outcome) => outcome,
+            Err(error) => return without_law(task, &error),
+        },
     };
-    let mut outcome = Outcome::default();
-    match best_fit(&task.points, &curve, &options) {
-        Ok(best) => {
-            let first = task.points.first().map_or(1.0, |point| point.step);
-            let seen = evenly(first, task.last_step as f64);
-            outcome.law = Some(best.law.view(best.residual_sd()));
-            outcome.fitted = seen.iter().copied().zip(best.law.curve(&curve, &seen)).collect();
-        }
-        // A loss that is logged seldom borrows the shape of its companion.
-        Err(FitError::TooFewPoints { .. })
-            if !task.points.is_empty() && task.companion.len() >= solver::LEAST_POINTS => {}
-        Err(error) => return without_law(task, &error),
-    }
     if let Some(total) = task.plan.total_steps
         && task.last_step + 1 >= total
     {
@@ -240,6 +234,33 @@ pub fn run(task: &Task, evidence: Option<&Evidence>) -> Outcome {
     ));
     outcome.distribution = Some(distribution);
     outcome
+}
+
+/// The law that fits best, and where it has been.
+fn with_law(task: &Task, curve: &LearningRateCurve, prior: Prior) -> Result<Outcome, FitError> {
+    let options = FitOptions {
+        memories: solver::memory_grid(),
+        huber: Huber::StandardDeviations(1.35),
+        prior: Some(prior),
+    };
+    let best = match best_fit(&task.points, curve, &options) {
+        Ok(best) => best,
+        // A loss that is logged seldom borrows the shape of its companion.
+        Err(FitError::TooFewPoints { .. })
+            if !task.points.is_empty() && task.companion.len() >= solver::LEAST_POINTS =>
+        {
+            return Ok(Outcome::default());
+        }
+        Err(error) => return Err(error),
+    };
+    let first = task.points.first().map_or(1.0, |point| point.step);
+    let seen = evenly(first, task.last_step as f64);
+    let fitted = seen.iter().copied().zip(best.law.curve(curve, &seen));
+    Ok(Outcome {
+        fitted: fitted.collect(),
+        law: Some(best.law.view(best.residual_sd())),
+        ..Outcome::default()
+    })
 }
 
 /// Fits that are off by more than so many standard deviations have missed something.

@@ -77,6 +77,14 @@ impl<'a> Sample<'a> {
         }
     }
 
+    /// The first and the last part of the sample, or `None` when it is hardly larger.
+    fn outskirts(&self) -> Option<Sample<'a>> {
+        const EACH: usize = 32 * 1024;
+        let (head, tail) = (self.head.get(..EACH)?, self.tail);
+        let tail = tail.len().checked_sub(EACH).and_then(|start| tail.get(start..))?;
+        Some(Sample { head, tail })
+    }
+
     /// The complete lines of both ends. The torn lines at the cuts are left out.
     pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let head = match memchr::memrchr(b'\n', self.head) {
@@ -344,7 +352,14 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
             return Some((*pattern, claim));
         }
     }
-    for format in FORMATS {
+    let few = likely(sample, names);
+    if let [format] = few[..]
+        && let Some(claim) = sample.outskirts().and_then(|part| format.claim(&part, names))
+    {
+        return Some((format, claim));
+    }
+    let formats = if few.is_empty() { FORMATS } else { &few[..] };
+    for format in formats {
         // A specific format that reads a few records is right about them.
         let settled = best.is_some_and(|(_, claim)| claim.certain || claim.records >= ENOUGH_RECORDS);
         if settled && (format.is_fallback() || best.is_some_and(|(_, claim)| claim.certain)) {
@@ -362,8 +377,30 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
     best
 }
 
+/// The only formats worth asking about a large sample: those that read anything in the outer
+/// parts of it, where one of them reads line after line. Empty when that does not tell.
+fn likely(sample: &Sample, names: &Names) -> Vec<&'static dyn Format> {
+    const DENSE: usize = 32;
+    let Some(part) = sample.outskirts() else {
+        return Vec::new();
+    };
+    let specific = FORMATS.iter().filter(|format| !format.is_fallback());
+    let claims: Vec<(&'static dyn Format, Claim)> = specific
+        .filter_map(|format| Some((*format, format.claim(&part, names)?)))
+        .filter(|(_, claim)| claim.records > 0 || claim.certain)
+        .collect();
+    if claims.iter().any(|(_, claim)| claim.records >= DENSE) {
+        claims.into_iter().map(|(format, _)| format).collect()
+    } else {
+        Vec::new()
+    }
+}
+
 /// What every format makes of a sample, those that win first: for `inspect`.
 pub fn rivals(sample: &Sample, names: &Names) -> Vec<(&'static str, Claim)> {
+    // Of a large sample a part shows as much.
+    let part = sample.outskirts().filter(|_| !likely(sample, names).is_empty());
+    let sample = part.as_ref().unwrap_or(sample);
     let patterns = names.patterns.iter().map(|pattern| *pattern as &dyn Format);
     let mut claims: Vec<(bool, &'static str, Claim)> = patterns
         .chain(FORMATS.iter().copied())

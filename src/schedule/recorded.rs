@@ -51,6 +51,11 @@ enum WarmUp {
 const TREADS: usize = 4096;
 
 impl RecordedRates {
+    /// How many rates were logged.
+    pub fn points(&self) -> u64 {
+        self.points
+    }
+
     /// The learning rate at `step` was `rate`. Values that are not finite are ignored.
     pub fn push(&mut self, step: u64, rate: f64) {
         if !rate.is_finite() || rate < 0.0 {

@@ -99,7 +99,7 @@ impl Made {
             repeats: None,
             siblings,
         };
-        forecast::run(&task, task.evidence().as_ref())
+        forecast::run(&task, task.evidence().as_ref(), None)
     }
 
     fn end(&self) -> f64 {
@@ -132,7 +132,9 @@ fn what_no_law_explains_now_is_not_promised_to_go_away() {
         repeats: None,
         siblings: Vec::new(),
     };
-    let forecast = forecast::run(&task, task.evidence().as_ref()).forecast.unwrap();
+    let forecast = forecast::run(&task, task.evidence().as_ref(), None)
+        .forecast
+        .unwrap();
     let actual = loss(3000.0);
     assert!(
         (forecast.low..=forecast.high).contains(&actual),

@@ -127,7 +127,10 @@ fn a_rotation_that_compresses() {
         std::fs::rename(at("metrics.jsonl.1.gz"), at("metrics.jsonl.2.gz")).unwrap();
         std::fs::rename(at(ID), at("metrics.jsonl.1")).unwrap();
         append(&at(ID), &lines(next + 5..next + 10));
-        pack(&std::fs::read(at("metrics.jsonl.1")).unwrap(), "metrics.jsonl.1.gz");
+        pack(
+            &std::fs::read(at("metrics.jsonl.1")).unwrap(),
+            "metrics.jsonl.1.gz",
+        );
         std::fs::remove_file(at("metrics.jsonl.1")).unwrap();
         wait(&monitor, "rotated", |snapshot| points(snapshot, ID) == next + 10);
     }
