@@ -578,7 +578,14 @@ const SUMMARIES: &[&str] = &[
 ];
 
 /// What a loss is counted in, which may stand behind its name.
-const UNITS: &[&str] = &["nats", "nats_per_byte", "nats_per_token", "per_byte", "per_token"];
+const UNITS: &[&str] = &[
+    "nats",
+    "nats_per_byte",
+    "nats_per_token",
+    "per_byte",
+    "per_token",
+    "per_sample",
+];
 
 /// Models and objectives that a loss is named for with the word in front.
 const MODELS: &[&str] = &[

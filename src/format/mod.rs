@@ -314,6 +314,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("logger-table", &["| loss ", "| step ", "---"], |_| {
         Box::<text::logger_table::LoggerTable>::default()
     }),
+    &TextFormat::specific("coqui", &["-- GLOBAL_STEP: ", "| > "], |_| {
+        Box::<text::coqui::Coqui>::default()
+    }),
     &TextFormat::specific("nemo-rl", &[" Step ", "Training Results:"], |_| {
         Box::<text::blocks::NemoRl>::default()
     }),
@@ -336,6 +339,9 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::fallback("progress-bar", &["it"], |_| {
         Box::<text::progress::Progress>::default()
+    }),
+    &TextFormat::fallback("step-blocks", &[], |_| {
+        Box::<text::step_blocks::StepBlocks>::default()
     }),
     &TextFormat::fallback("nameless", &[":"], |_| Box::new(text::nameless::Nameless)),
 ];

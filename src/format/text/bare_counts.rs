@@ -81,9 +81,25 @@ pub fn at_either_end(line: &str) -> Option<Bare> {
     })
 }
 
+/// What stands behind the seconds since the Unix epoch, where a line begins with them:
+/// `1776142767.295 500/20000 train_loss: 3.25`.
+fn behind_the_time(line: &str) -> &str {
+    let seconds = |text: &str| {
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        whole.len() == 10
+            && [whole, part]
+                .iter()
+                .all(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    match line.split_once(' ') {
+        Some((first, rest)) if seconds(first) => rest.trim_start(),
+        _ => line,
+    }
+}
+
 fn at_the_beginning(line: &str) -> Option<Bare> {
     let alone = |value| Count { value, of: None };
-    let rest = line.trim_start();
+    let rest = behind_the_time(line.trim_start());
     let (inside, behind, bracketed) = match rest.strip_prefix(['[', '(']) {
         Some(rest) => {
             let (inside, behind) = rest.split_once([']', ')'])?;
@@ -115,7 +131,7 @@ fn at_the_beginning(line: &str) -> Option<Bare> {
 pub fn grow(content: &[u8]) -> bool {
     let lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let counts: Vec<u64> = lines
-        .filter(|line| line.iter().take(16).any(|byte| matches!(byte, b'/' | b'[')) || line.ends_with(b"]"))
+        .filter(|line| line.iter().take(32).any(|byte| matches!(byte, b'/' | b'[')) || line.ends_with(b"]"))
         .filter_map(|line| at_either_end(&String::from_utf8_lossy(line)))
         .map(|bare| bare.count.value)
         .collect();

@@ -292,6 +292,10 @@ impl Grammar for KeyValue {
         if !line.bytes().any(|byte| byte.is_ascii_digit()) || is_bar(line) {
             return Match::No;
         }
+        // The settings, as Python prints them.
+        if is_settings(line) {
+            return Match::No;
+        }
         // Hugging Face's summary of a run that logged no loss.
         if memchr::memmem::find(line.as_bytes(), b"train_runtime").is_some() {
             return Match::No;
@@ -338,14 +342,14 @@ impl Grammar for KeyValue {
 
 /// Data that was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Data {
+pub(super) enum Data {
     Validation,
     Test,
 }
 
 /// Says of a loss whose name does not tell what it was measured on: `Test: Loss 0.4`,
 /// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
-fn held_out(line: &str, words: &str) -> Option<Data> {
+pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
     let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
     // TensorFlow's estimator has evaluated.
     if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
@@ -374,6 +378,13 @@ fn held_out(line: &str, words: &str) -> Option<Data> {
         }
     }
     data
+}
+
+/// A dictionary or a `Namespace` of settings: no number of it is a loss.
+fn is_settings(line: &str) -> bool {
+    let start = line.trim_start();
+    (start.starts_with("{'") || start.starts_with("Namespace("))
+        && memchr::memmem::find(line.as_bytes(), b"oss").is_none()
 }
 
 /// A progress bar counts something of its own.
@@ -591,6 +602,7 @@ mod tests {
         for line in [
             "NN/20000 train_loss: 2.NN train_time: 0.8m tok/s: 8216992\nNN/20000 val_loss: 2.NN val_bpb: 1.1101",
             "[NN/20000] train loss 2.NN\n[NN/20000] val loss 2.NN",
+            "1776142767.NN NN/20000 train_loss: 2.NN train_time: 0.8m\n1776142767.NN NN/20000 val_loss: 2.NN val_bpb: 1.1101",
         ] {
             let mut content: String = (10..15)
                 .map(|step| line.replace("NN", &step.to_string()) + "\n")

@@ -1,0 +1,137 @@
+//! A script's own log in which the step has a line of its own and the metrics stand below it:
+//!
+//! ```text
+//! ===== Iteration 100/6000 =====
+//! Train results:
+//!     Loss : 3.41
+//! Val results:
+//!     Loss : 3.52
+//! ```
+
+use super::bare_counts::{Count, at_either_end};
+use super::key_value::{Data, held_out};
+use super::scan::{NameFinder, named_numbers, push_value};
+use super::{Fields, Grammar, Match};
+use crate::metric::{Quantity, Role};
+
+/// The grammar.
+#[derive(Debug, Default)]
+pub struct StepBlocks {
+    names: NameFinder,
+    step: Option<u64>,
+    /// What the last heading without a number has said of the lines below it.
+    about_held_out_data: bool,
+}
+
+impl Grammar for StepBlocks {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if !line.bytes().any(|byte| byte.is_ascii_digit()) {
+            let heading = line.trim().trim_end_matches(':');
+            if line.trim().len() > heading.len() {
+                let words = || heading.split(|letter: char| !letter.is_ascii_alphabetic());
+                let is = |known: &[&str]| {
+                    words().any(|word| known.iter().any(|known| word.eq_ignore_ascii_case(known)))
+                };
+                self.about_held_out_data = is(&["val", "valid", "validation", "eval", "evaluation", "dev"])
+                    && !is(&["train", "training"]);
+            }
+            return Match::No;
+        }
+        let (mut counts, mut counted, mut useful) = (false, None, false);
+        named_numbers(line, |named| {
+            let (name, fit) = self.names.find(named.words);
+            match fit.map(|fit| fit.role) {
+                Some(Role::Step) => {
+                    // `checkpoint saved at step 100` announces nothing.
+                    counts = true;
+                    if named.words == name {
+                        counted = counted.or(Count::of(&named));
+                    }
+                }
+                Some(Role::Value { quantity, .. }) => {
+                    let loss = quantity == Quantity::TrainLoss;
+                    useful |= !matches!(
+                        quantity,
+                        Quantity::Epoch | Quantity::WallTime | Quantity::Elapsed | Quantity::StepTime
+                    );
+                    match held_out(line, named.words).filter(|_| loss) {
+                        Some(Data::Test) => {}
+                        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
+                        None if loss && self.about_held_out_data => {
+                            fields.values.push(("eval_loss", named.value));
+                        }
+                        None => push_value(fields, name, fit, &named),
+                    }
+                }
+                _ => {}
+            }
+        });
+        match (counted, self.step) {
+            (Some(count), _) if !useful => {
+                self.step = Some(count.value);
+                self.about_held_out_data = false;
+                (fields.step, fields.total) = (self.step, count.of);
+                Match::Notice
+            }
+            // A line that has both is a log of another kind.
+            (None, Some(step))
+                if useful && !counts && !fields.values.is_empty() && at_either_end(line).is_none() =>
+            {
+                fields.step = Some(step);
+                Match::Record
+            }
+            _ => Match::No,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn metrics_below_their_step() {
+        let blocks: [fn(u64, f64) -> String; 3] = [
+            |step, loss| format!("Step {step}\n  train loss: {loss}\n  val loss: {}\n", loss + 0.5),
+            |step, loss| {
+                let eval = loss + 0.5;
+                format!(
+                    "==== Iteration {step}/6000 ====\nTrain results:\n  Loss : {loss}\n  Accuracy : 0.5\n\nVal results:\n  Loss : {eval}\n\n"
+                )
+            },
+            |step, loss| {
+                format!(
+                    "[2024-01-01 10:00:00] Step: {step}\n[2024-01-01 10:00:01] Loss: {loss}\n[2024-01-01 10:00:01] Eval loss: {}\n",
+                    loss + 0.5
+                )
+            },
+        ];
+        for block in blocks {
+            let content: String = (1..6).map(|step| block(step * 100, 8.0 / step as f64)).collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(read.format, "step-blocks", "{content}");
+            let points = |quantity| -> Vec<(u64, f64)> {
+                let rows = read.decoded.records.rows();
+                rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                    .collect()
+            };
+            assert_eq!(points(Quantity::TrainLoss)[..2], [(100, 8.0), (200, 4.0)]);
+            assert_eq!(points(Quantity::EvalLoss)[..2], [(100, 8.5), (200, 4.5)]);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_between_other_lines_is_no_block() {
+        let content: String = (1..20)
+            .map(|step| {
+                format!(
+                    "step {step} loss {}.5\nSaving checkpoint at step {step}\nval loss 3.5\n",
+                    30 - step
+                )
+            })
+            .collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "key-value");
+    }
+}
