@@ -18,6 +18,7 @@
 use super::design::{CELLS, exponent};
 use super::evidence::{Evidence, exponent_and_power, log_weight};
 use super::information::{Information, Matrix, Vector};
+use crate::law::Prior;
 use crate::law::relaxation::BANDS;
 
 /// Spread between siblings at strength 1: asymptote, as a share of the loss. Repeats of
@@ -32,6 +33,10 @@ const BAND_SPREAD: f64 = 0.05;
 /// likely that is. Beside these, with the rest of the probability, it is on its own.
 const BONDS: [(f64, f64); 3] = [(1.0, 0.6), (2.5, 0.3), (6.0, 0.07)];
 const UNBOUND: f64 = 0.03;
+
+/// By how much more siblings scatter where the constants were not seen to hold: runs of other
+/// optimisers (Muon and its kin) at one learning rate may differ in the optimiser.
+const LOOSE: f64 = 2.0;
 
 /// Cells to which the others leave less than this (logarithm of a probability) are passed over.
 const NEGLIGIBLE: f64 = -11.0;
@@ -68,6 +73,7 @@ impl Testimony {
             let said = evidence.said(wander, cell)?.scaled(&unit);
             let amplitude = usual_share * evidence.level * unit[1];
             for (opinions, (bond, _)) in bonds.iter_mut().zip(BONDS) {
+                let bond = bond * looseness(prior);
                 opinions.push(opinion(&said, &Spread::new(evidence.level, amplitude, bond))?);
             }
         }
@@ -75,6 +81,11 @@ impl Testimony {
         let weight = middle.precision.determinant();
         Some(Testimony { bonds, weight })
     }
+}
+
+/// How much more loosely siblings are bound than usual.
+fn looseness(prior: &Prior) -> f64 {
+    if prior.known { 1.0 } else { LOOSE }
 }
 
 /// The wander that a run by itself makes most likely.
@@ -186,6 +197,7 @@ impl Pool {
         let weight = (VOICES / speakers.len() as f64).min(1.0);
         let mut bonds = Vec::with_capacity(BONDS.len() + 1);
         for (index, (bond, share)) in BONDS.into_iter().enumerate() {
+            let bond = bond * looseness(prior);
             let mut cells = Vec::with_capacity(CELLS);
             for (cell, log_weight) in log_weights.iter().enumerate() {
                 let unit = at_first_step(cell, reference);

@@ -55,6 +55,8 @@ pub struct Prior {
     /// Standard deviation of what no law of this kind explains at the last step, as a
     /// share of the loss.
     pub misfit: f64,
+    /// False where the constants were not seen to hold.
+    pub known: bool,
 }
 
 /// Peak learning rate for which the constants hold.
@@ -131,6 +133,7 @@ impl Prior {
             companion_l0: 0.1 * level,
             companion_amplitude: 0.015 * level,
             companion_gain: 0.15,
+            known,
             misfit: MISFIT * (peak / 1e-3).sqrt().clamp(0.4, 1.5),
         }
     }
