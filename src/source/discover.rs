@@ -44,11 +44,14 @@ const NEVER_LOGS: &[&str] = &[
     "pt",
     "pth",
     "ckpt",
+    "distcp",
+    "onnx",
+    "pb",
+    "npz",
     "bin",
     "safetensors",
     "gguf",
     "npy",
-    "npz",
     "pkl",
     "h5",
     "hdf5",
@@ -253,22 +256,36 @@ fn ignored(entry: &DirEntry) -> bool {
     if entry.file_type().is_dir() {
         return NEVER_FOLDERS.contains(&name.as_ref());
     }
-    let ending = entry
-        .path()
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str())) && !is_packed_log(entry.path())
+    never_a_log(entry.path()) || has_its_original_beside_it(entry.path())
 }
 
-/// A log that was compressed, unless the log itself is still beside it: that is how a
-/// rotation does it.
-fn is_packed_log(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+/// Named like what is never a log.
+fn never_a_log(path: &Path) -> bool {
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str())) && original(path).is_none()
+}
+
+/// True when a search passes over a file, given by its path below where the search began.
+pub(super) fn is_passed_over(path: &Path) -> bool {
+    let folders = path.parent().into_iter().flat_map(Path::components);
+    never_a_log(path)
+        || folders
+            .filter_map(|folder| folder.as_os_str().to_str())
+            .any(|folder| NEVER_FOLDERS.contains(&folder))
+}
+
+/// What a compressed log was called.
+fn original(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
     let plain = unpacked_name(name);
-    plain != name && (rotation(plain).is_some() || rotatable(plain)) && !path.with_file_name(plain).exists()
+    (plain != name && (rotation(plain).is_some() || rotatable(plain))).then_some(plain)
+}
+
+/// A rotation has written the compressed log, and will remove the log itself.
+fn has_its_original_beside_it(path: &Path) -> bool {
+    original(path).is_some_and(|plain| path.with_file_name(plain).exists())
 }
 
 /// Hugging Face writes `trainer_state.json` into every `checkpoint-N` and, at the

@@ -18,6 +18,11 @@ pub struct Packed {
     ended: bool,
 }
 
+/// True for the first bytes of a gzip file.
+pub fn is_packed(head: &[u8]) -> bool {
+    head.starts_with(&MAGIC)
+}
+
 impl Packed {
     /// Opens a file when it is compressed.
     ///

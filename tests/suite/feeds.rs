@@ -228,6 +228,39 @@ fn logs_on_another_machine_are_followed_through_lost_connections() {
     wait(&monitor, "rewritten", |snapshot| points(snapshot, id) == 30);
 }
 
+/// A run's folder holds its checkpoints too, which are a thousand times as large.
+#[test]
+fn only_what_may_be_a_log_is_fetched() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let there = tempfile::tempdir().unwrap();
+    let run = there.path().join("run");
+    std::fs::create_dir_all(run.join("checkpoint-10")).unwrap();
+    append(&run.join("metrics.jsonl"), &lines(0..100));
+    std::fs::write(run.join("config.yaml"), "max_steps: 500\n").unwrap();
+    for name in ["checkpoint-10/model.safetensors", "optimizer.pt", "weights"] {
+        std::fs::write(run.join(name), vec![0; 3 << 20]).unwrap();
+    }
+    let (monitor, feeds) = server.follow(there.path());
+    wait(&monitor, "read", |snapshot| {
+        points(snapshot, "run/metrics.jsonl") == 100
+    });
+    append(&run.join("metrics.jsonl"), &lines(100..110));
+    wait(&monitor, "grown", |snapshot| {
+        points(snapshot, "run/metrics.jsonl") == 110
+    });
+    let mirror = &feeds.all()[0].mirror;
+    let mut fetched: Vec<String> = walkdir::WalkDir::new(mirror)
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    fetched.sort();
+    assert_eq!(fetched, ["config.yaml", "metrics.jsonl"]);
+}
+
 #[test]
 fn a_machine_that_cannot_be_reached_says_why() {
     if program(&["/usr/bin/ssh", "/usr/local/bin/ssh"]).is_none() {

@@ -18,6 +18,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Feed, FeedError, FeedOptions, make_room};
+use crate::format::encoding::Utf16;
+use crate::format::refuse;
+use crate::source::discover::is_passed_over;
+use crate::source::group::names::{beside_a_database, named_like_a_database};
+use crate::source::packed::is_packed;
 
 /// Where logs are on another machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +84,8 @@ const PIECE_BYTES: u64 = 1 << 20;
 const ANCHOR_BYTES: u64 = 64;
 /// Files larger than this are not fetched: no log is.
 const LARGEST_FILE: u64 = 8 << 30;
+/// What describes a run is fetched up to this size, though it is no log.
+const LARGEST_SETTINGS: u64 = 1 << 20;
 /// At most this many files are mirrored.
 const MOST_FILES: usize = 2000;
 /// Pause after the first failure; it doubles up to the longest.
@@ -126,6 +133,8 @@ struct Mirrored {
     /// Bytes that we have.
     position: u64,
     local: PathBuf,
+    /// Its beginning was looked at: it is no log.
+    refused: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -187,12 +196,30 @@ impl Mirror {
     fn update(&mut self, session: &mut Session) -> io::Result<usize> {
         let listed = session.list(&self.address.path)?;
         let count = listed.len();
-        for file in listed.into_iter().take(MOST_FILES) {
-            if file.size <= LARGEST_FILE && !self.feed.stopped() {
+        let wanted = listed.into_iter().filter(|file| self.is_wanted(file));
+        let wanted: Vec<Listed> = wanted.take(MOST_FILES).collect();
+        for file in wanted {
+            if !self.feed.stopped() {
                 self.fetch(session, &file)?;
             }
         }
         Ok(count)
+    }
+
+    /// False for what a search would pass over: the checkpoints of a run may be a thousand times
+    /// as large as its logs.
+    fn is_wanted(&self, file: &Listed) -> bool {
+        if file.size > LARGEST_FILE {
+            return false;
+        }
+        let Some(inside) = file.path.strip_prefix(self.address.path.trim_end_matches('/')) else {
+            return false;
+        };
+        let inside = Path::new(inside.trim_start_matches('/'));
+        let ending = inside.extension().and_then(|ending| ending.to_str());
+        let settings = ending.is_some_and(|ending| ["yaml", "yml", "toml"].contains(&ending))
+            && file.size <= LARGEST_SETTINGS;
+        settings || !is_passed_over(inside)
     }
 
     fn fetch(&mut self, session: &mut Session, file: &Listed) -> io::Result<()> {
@@ -203,15 +230,20 @@ impl Mirror {
             inode: file.inode,
             position: 0,
             local,
+            refused: false,
         });
         if known.inode != file.inode {
             // Replaced over there: replaced here, so that the reader sees the same.
             known.inode = file.inode;
             known.position = 0;
+            known.refused = false;
             std::fs::remove_file(&known.local)?;
         }
         if file.size < known.position {
             truncate(known)?;
+        }
+        if known.refused {
+            return Ok(());
         }
         make_room(&known.local)?;
         let mut grown = OpenOptions::new()
@@ -229,6 +261,11 @@ impl Mirror {
                 continue;
             }
             if fresh.is_empty() {
+                break;
+            }
+            if known.position == 0 && is_no_log(&known.local, fresh) {
+                known.refused = true;
+                std::fs::remove_file(&known.local)?;
                 break;
             }
             grown.seek(SeekFrom::Start(known.position))?;
@@ -250,6 +287,12 @@ impl Mirror {
             .all(|part| matches!(part, Component::Normal(_)));
         (plain && !inside.is_empty()).then(|| self.feed.mirror.join(inside))
     }
+}
+
+/// True when the first bytes of a file show that it holds no metrics.
+fn is_no_log(path: &Path, head: &[u8]) -> bool {
+    let database = named_like_a_database(path) || beside_a_database(path);
+    !database && !is_packed(head) && Utf16::of(head).is_none() && refuse(head).is_some()
 }
 
 fn truncate(known: &mut Mirrored) -> io::Result<()> {

@@ -45,14 +45,14 @@ pub(super) fn is_database(candidate: &Candidate) -> bool {
 }
 
 /// The endings of SQLite databases.
-pub(super) fn named_like_a_database(path: &Path) -> bool {
+pub(in crate::source) fn named_like_a_database(path: &Path) -> bool {
     path.extension()
         .and_then(|ending| ending.to_str())
         .is_some_and(|ending| ["db", "sqlite", "sqlite3", "db3"].contains(&ending))
 }
 
 /// What SQLite and its users keep beside a database.
-pub(super) fn beside_a_database(path: &Path) -> bool {
+pub(in crate::source) fn beside_a_database(path: &Path) -> bool {
     let name = file_name(path);
     ["-wal", "-shm", "-journal"]
         .iter()
