@@ -83,6 +83,9 @@ pub(super) fn state(
         if run.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
         }
+        if run.identity.path.extension().is_some_and(|ending| ending == "gz") {
+            return (State::Finished, "its log has been compressed".to_owned());
+        }
         if quiet > OVER_SECONDS.max(limit) {
             return (
                 State::Finished,
