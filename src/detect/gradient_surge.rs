@@ -142,18 +142,17 @@ impl GradientSurge {
                 alerts,
             );
         }
-        // The smallest value is at most the median and at most the value two before.
-        if self.window.count() < HISTORY || self.quiet > 0 || gradient < RISES_TOTAL * self.window.min() {
-            self.far_above = [self.far_above[1], false];
-            return;
-        }
         let [before_last, last] = self.before;
         let may_rise = every_step
             && last >= RISE_EACH * before_last
             && gradient >= RISE_EACH * last
             && gradient >= RISES_TOTAL * before_last;
-        let grows = self.grows_exponentially(gradient);
-        if !may_rise && !grows && !self.window.may_be_above_median(gradient, FAR_ABOVE) {
+        // The smallest value is at most the median and at most the value two before.
+        let judged =
+            self.window.count() >= HISTORY && self.quiet == 0 && gradient >= RISES_TOTAL * self.window.min();
+        let grows = judged && self.grows_exponentially(gradient);
+        // Most records end here.
+        if !judged || !(may_rise || grows || self.window.may_be_above_median(gradient, FAR_ABOVE)) {
             self.far_above = [self.far_above[1], false];
             return;
         }

@@ -70,7 +70,7 @@ impl<const N: usize> Recent<N> {
     }
 
     /// How many values are at most `bound`.
-    pub fn count_below(&self, bound: f64) -> usize {
+    pub fn count_at_most(&self, bound: f64) -> usize {
         let values = self.values.get(..self.length).unwrap_or_default();
         values.iter().filter(|value| **value <= bound).count()
     }
@@ -143,7 +143,7 @@ impl Window {
     /// than half it is.
     pub fn may_be_above_median(&self, value: f64, factor: f64) -> bool {
         let bound = value / factor * (1.0 + 1e-9);
-        bound >= self.min && self.recent.count_below(bound) * 2 >= self.count()
+        bound >= self.min && self.recent.count_at_most(bound) * 2 >= self.count()
     }
 
     /// Forgets everything.

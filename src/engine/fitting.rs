@@ -69,9 +69,10 @@ pub struct FitJob {
 }
 
 /// What tells whether a run has anything new to say for itself.
-#[derive(Clone, Debug, PartialEq)]
-struct Basis {
-    generation: u64,
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Basis {
+    /// The state of the run: grows when it is forgotten or rewound.
+    pub generation: u64,
     points: u64,
     rates: u64,
     last_step: u64,
@@ -88,9 +89,8 @@ pub struct FitDone {
     pub key: FileKey,
     /// The loss.
     pub quantity: Quantity,
-    /// The state of the run it was made from.
-    pub generation: u64,
-    points_seen: u64,
+    /// What it was made from.
+    pub(super) basis: Basis,
     /// The schedule it rests on.
     pub plan: Plan,
     /// The forecast and the law.
@@ -101,7 +101,6 @@ pub struct FitDone {
     profile: Option<Profile>,
     /// Which statements of siblings went into it.
     heard: Vec<(FileKey, u64)>,
-    basis: Basis,
 }
 
 impl FitJob {
@@ -110,8 +109,7 @@ impl FitJob {
         FitDone {
             key: self.key,
             quantity: self.quantity,
-            generation: self.generation,
-            points_seen: self.points_seen,
+            basis: self.basis(),
             plan: Plan::new(
                 &RecordedRates::default(),
                 None,
@@ -126,7 +124,6 @@ impl FitJob {
             member: None,
             profile: None,
             heard: Vec::new(),
-            basis: self.basis(),
         }
     }
 
@@ -268,11 +265,9 @@ impl FitJob {
             profile,
             key: self.key,
             quantity: self.quantity,
-            generation: self.generation,
-            points_seen: self.points_seen,
+            basis,
             plan: task.plan,
             outcome,
-            basis,
         }
     }
 }
@@ -293,16 +288,14 @@ pub(super) struct LossFit {
     pub plan: Option<Plan>,
     pub outcome: Option<Outcome>,
     pub in_flight: bool,
-    points: u64,
-    generation: u64,
+    /// What it was made from.
+    basis: Basis,
     /// When it was made, seconds since the Unix epoch.
     pub at: f64,
     profile: Option<Profile>,
     heard: Vec<(FileKey, u64)>,
     /// The statements that were looked through, and whether they held news for this run.
     looked_through: Option<(u64, bool)>,
-    /// What the fit was made from.
-    basis: Option<Basis>,
 }
 
 impl LossFit {
@@ -312,13 +305,11 @@ impl LossFit {
             plan: None,
             outcome: None,
             in_flight: false,
-            points: 0,
-            generation: 0,
+            basis: Basis::default(),
             at: f64::NEG_INFINITY,
             profile: None,
             heard: Vec::new(),
             looked_through: None,
-            basis: None,
         }
     }
 
@@ -335,9 +326,10 @@ impl LossFit {
         if self.in_flight || points == 0 {
             return false;
         }
-        let own_news = points != self.points || generation != self.generation;
+        let seen = &self.basis;
+        let own_news = points != seen.points || generation != seen.generation;
         let waited = now - self.at;
-        let grown = points as f64 >= self.points as f64 * (1.0 + GROWTH) || generation != self.generation;
+        let grown = points as f64 >= seen.points as f64 * (1.0 + GROWTH) || generation != seen.generation;
         if waited < pace.rest || !(waited > pace.patience || own_news && grown) {
             return false;
         }
@@ -358,7 +350,7 @@ impl LossFit {
             generation,
             ..job
         };
-        if self.basis.as_ref() == Some(&job.basis()) {
+        if self.basis == job.basis() {
             job.before = self.plan.clone().zip(self.outcome.clone()).map(Box::new);
         }
         Some(job)
@@ -366,7 +358,9 @@ impl LossFit {
 
     /// True when a fit was made from other data than the one before.
     pub fn differs(&self, done: &FitDone) -> bool {
-        self.outcome.is_none() || done.points_seen != self.points || done.generation != self.generation
+        self.outcome.is_none()
+            || done.basis.points != self.basis.points
+            || done.basis.generation != self.basis.generation
     }
 
     fn siblings_have_news(&mut self, key: FileKey, statements: &Statements) -> bool {
@@ -387,13 +381,11 @@ impl LossFit {
         self.in_flight = false;
         self.at = now;
         if fresh {
-            self.points = done.points_seen;
-            self.generation = done.generation;
+            self.basis = done.basis;
             self.plan = Some(done.plan);
             self.outcome = Some(done.outcome);
             self.profile = done.profile;
             self.heard = done.heard;
-            self.basis = Some(done.basis);
             self.looked_through = None;
         }
     }

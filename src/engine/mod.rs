@@ -231,7 +231,7 @@ impl Engine {
         if let Some(entry) = self.entries.get_mut(&done.key)
             && let Some(fit) = entry.fits.iter_mut().find(|fit| fit.quantity == done.quantity)
         {
-            let fresh = done.generation == entry.generation;
+            let fresh = done.basis.generation == entry.generation;
             if fresh && self.groups.leads(done.key) && fit.differs(&done) {
                 self.statements.put(done.key, done.quantity, done.member.clone());
             }

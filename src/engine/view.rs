@@ -11,6 +11,7 @@ use crate::run::series::{Bucket, Series};
 use crate::run::{Run, SIGNALS};
 use crate::schedule::Plan;
 use crate::snapshot::{Curve, LossView, Problem, RunView, ScheduleSource, Signals, State};
+use crate::source::packed::is_named_packed;
 use crate::text::duration;
 
 /// A run is stalled after this many of its usual intervals between records...
@@ -83,7 +84,7 @@ pub(super) fn state(
         if run.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
         }
-        if run.identity.path.extension().is_some_and(|ending| ending == "gz") {
+        if is_named_packed(&run.identity.path) {
             return (State::Finished, "its log has been compressed".to_owned());
         }
         if quiet > OVER_SECONDS.max(limit) {

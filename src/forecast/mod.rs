@@ -210,7 +210,7 @@ pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         let repeats = task.repeats.filter(|_| step > now);
         repeats.map_or(0.0, |repeats| repeats.variance(task.smoothed, now, step))
     };
-    let missed = missed_now(task, &posterior, &curve);
+    let missed = missed_now(task, &posterior, evidence);
     let unforeseen = |step: f64| unknown_decay(step) + repeats(step) + missed;
     outcome.projection = steps
         .iter()
@@ -268,12 +268,10 @@ const MISSED: f64 = 2.0;
 
 /// The square of what the law misses by now, beyond chance: nothing says that it will be less
 /// at the end. A fine-tuning that learns its data by heart falls as no law of this kind does.
-fn missed_now(task: &Task, posterior: &Posterior, curve: &LearningRateCurve) -> f64 {
-    let Some(last) = task.points.last() else {
+fn missed_now(task: &Task, posterior: &Posterior, evidence: &Evidence) -> f64 {
+    let (Some(last), Some(here)) = (task.points.last(), evidence.now()) else {
         return 0.0;
     };
-    let stood = standings(curve, &[last.step]);
-    let [here] = stood.as_slice() else { return 0.0 };
     let fitted = posterior.at(here, here);
     let chance = fitted.sd().powi(2) + last.variance;
     ((fitted.mean() - last.loss).powi(2) - MISSED.powi(2) * chance).max(0.0)

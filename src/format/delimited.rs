@@ -513,14 +513,14 @@ impl DelimitedDecoder {
 
 impl LineDecoder for DelimitedDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
-        if self.header.delimiter == BLANKS {
-            for part in parts(line) {
+        let printed = self.header.delimiter == BLANKS;
+        if !printed && memchr::memchr(b'\r', line).is_none() {
+            return self.part(number, line, out);
+        }
+        for part in parts(line) {
+            if printed {
                 self.part(number, &without_colours(part), out);
-            }
-        } else if memchr::memchr(b'\r', line).is_none() {
-            self.part(number, line, out);
-        } else {
-            for part in parts(line) {
+            } else {
                 self.part(number, part, out);
             }
         }

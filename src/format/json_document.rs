@@ -132,7 +132,7 @@ impl JsonDocumentDecoder {
             let mut draft = Draft::default();
             let roles = &mut self.roles;
             visit(fields, "", DEPTH, &mut |name, value| {
-                if let (Some(role), Some(value)) = (roles.take(name, out), as_number(value)) {
+                if let (Some(role), Some(value)) = (roles.take(name, out), number::of_json(value)) {
                     draft.set(role, value, out);
                 }
             });
@@ -173,7 +173,10 @@ impl JsonDocumentDecoder {
             })
             .min_by_key(|(by_epoch, rank, _)| (*by_epoch, *rank));
         let steps: Vec<Option<u64>> = match counter {
-            Some((_, _, steps)) => steps.iter().map(|step| as_number(step).and_then(whole)).collect(),
+            Some((_, _, steps)) => steps
+                .iter()
+                .map(|step| number::of_json(step).and_then(whole))
+                .collect(),
             None => {
                 // Arrays of other lengths count otherwise.
                 let names = self.roles.names();
@@ -184,7 +187,8 @@ impl JsonDocumentDecoder {
                         .contains(&role)
                 };
                 let losses = arrays.iter().filter(|(name, values)| {
-                    is_loss(&qualified(path, name)) && values.iter().any(|value| as_number(value).is_some())
+                    is_loss(&qualified(path, name))
+                        && values.iter().any(|value| number::of_json(value).is_some())
                 });
                 let length = losses.map(|(_, values)| values.len()).max().unwrap_or(0);
                 if length < SHORTEST_UNCOUNTED {
@@ -203,7 +207,7 @@ impl JsonDocumentDecoder {
                 continue;
             };
             for (step, value) in steps.iter().zip(values) {
-                if let (Some(step), Some(value)) = (*step, as_number(value)) {
+                if let (Some(step), Some(value)) = (*step, number::of_json(value)) {
                     points.entry(step).or_default().set(role, value, out);
                 }
             }
@@ -308,14 +312,6 @@ pub(super) fn settings_of(settings: &Map<String, Value>, hints: &mut Hints) {
 
 fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::Array(_) | Value::Object(_))
-}
-
-fn as_number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => number::parse(text),
-        _ => None,
-    }
 }
 
 impl DocumentDecoder for JsonDocumentDecoder {

@@ -267,22 +267,14 @@ fn read(value: &Value, role: Role) -> Reading {
             let clock = || number::parse_clock(text).or_else(|| number::parse_timestamp(text));
             match number::parse(text) {
                 Some(number) => Reading::Number(number),
-                None if role == Role::Step => counter(text).unwrap_or(Reading::Unreadable),
+                None if role == Role::Step => number::counts(text)
+                    .map_or(Reading::Unreadable, |(step, total)| Reading::Counter(step, total)),
                 None if time => clock().map_or(Reading::Missing, Reading::Number),
                 None => Reading::Unreadable,
             }
         }
         _ => Reading::Missing,
     }
-}
-
-/// The step and the planned number of steps.
-fn counter(text: &str) -> Option<Reading> {
-    let (step, total) = text.split_once('/')?;
-    Some(Reading::Counter(
-        step.trim().parse().ok()?,
-        total.trim().parse().ok()?,
-    ))
 }
 
 /// Calls `each` for every value that is not an object, with its path joined by `/`.

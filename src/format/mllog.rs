@@ -96,7 +96,7 @@ impl MllogDecoder {
                 }
             }
             ("eval_accuracy", value) => {
-                if let Some(value) = as_number(value).filter(|value| self.is_loss(*value)) {
+                if let Some(value) = number::of_json(value).filter(|value| self.is_loss(*value)) {
                     draft.put(Quantity::EvalLoss, value);
                 }
             }
@@ -126,7 +126,7 @@ impl MllogDecoder {
     }
 
     fn take(&mut self, name: &str, value: &Value, draft: &mut Draft, out: &mut Decoded) {
-        if let (Some(role), Some(value)) = (self.roles.role(name).0, as_number(value))
+        if let (Some(role), Some(value)) = (self.roles.role(name).0, number::of_json(value))
             && role != Role::Step
         {
             draft.set(role, value, out);
@@ -134,7 +134,7 @@ impl MllogDecoder {
     }
 
     fn setting(&mut self, key: &str, value: &Value, out: &mut Decoded) {
-        match (key, as_number(value)) {
+        match (key, number::of_json(value)) {
             ("global_batch_size", Some(batch)) if batch >= 1.0 => self.batch = Some(batch),
             ("max_sequence_length", Some(length)) if length >= 1.0 => self.length = Some(length),
             ("submission_benchmark", _) => self.benchmark = value.as_str().map(str::to_lowercase),
@@ -150,7 +150,7 @@ impl MllogDecoder {
             _ => {}
         }
         // The steps of the schedule are no promise, but nothing better is stated.
-        if let ("max_steps", Some(steps)) = (key, as_number(value)) {
+        if let ("max_steps", Some(steps)) = (key, number::of_json(value)) {
             out.hints.put_number(Fact::TotalSteps, key, steps);
         }
     }
@@ -170,7 +170,7 @@ impl MllogDecoder {
     }
 
     fn step(&self, metadata: &Map<String, Value>, draft: &mut Draft) -> Option<u64> {
-        let get = |name: &str| metadata.get(name).and_then(as_number);
+        let get = |name: &str| metadata.get(name).and_then(number::of_json);
         let samples = get("samples_count").or_else(|| get("epoch_num").filter(|count| *count > 1000.0));
         if let Some(samples) = samples {
             draft.put(Quantity::Samples, samples);
@@ -232,14 +232,6 @@ impl LineDecoder for MllogDecoder {
             });
         }
         columns
-    }
-}
-
-fn as_number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => number::parse(text),
-        _ => None,
     }
 }
 

@@ -343,7 +343,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::fallback("step-blocks", &[], |_| {
         Box::<text::step_blocks::StepBlocks>::default()
     }),
-    &TextFormat::fallback("nameless", &[":"], |_| Box::new(text::nameless::Nameless)),
+    &TextFormat::fallback("nameless", &[":"], |_| Box::<text::nameless::Nameless>::default()),
 ];
 
 /// Records after which a specific format need not fear the fallback.
@@ -359,11 +359,10 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         }
     }
     let few = likely(sample, names);
-    if let [format] = few[..]
-        && let Some(claim) = sample.outskirts().and_then(|part| format.claim(&part, names))
-    {
-        return Some((format, claim));
+    if let [only] = few[..] {
+        return Some(only);
     }
+    let few: Vec<&dyn Format> = few.into_iter().map(|(format, _)| format).collect();
     let formats = if few.is_empty() { FORMATS } else { &few[..] };
     for format in formats {
         // A specific format that reads a few records is right about them.
@@ -384,37 +383,58 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
 }
 
 /// The only formats worth asking about a large sample: those that read anything in the outer
-/// parts of it, where one of them reads line after line. Empty when that does not tell.
-fn likely(sample: &Sample, names: &Names) -> Vec<&'static dyn Format> {
+/// parts of it, and what they claim of those, where one of them reads line after line. Empty when
+/// that does not tell.
+fn likely(sample: &Sample, names: &Names) -> Vec<(&'static dyn Format, Claim)> {
     const DENSE: usize = 32;
     let Some(part) = sample.outskirts() else {
         return Vec::new();
     };
     let specific = FORMATS.iter().filter(|format| !format.is_fallback());
-    let claims: Vec<(&'static dyn Format, Claim)> = specific
-        .filter_map(|format| Some((*format, format.claim(&part, names)?)))
-        .filter(|(_, claim)| claim.records > 0 || claim.certain)
-        .collect();
-    if claims.iter().any(|(_, claim)| claim.records >= DENSE) {
-        claims.into_iter().map(|(format, _)| format).collect()
-    } else {
-        Vec::new()
+    let mut claims = claims(specific.copied(), &part, names);
+    if !claims.iter().any(|(_, claim)| claim.records >= DENSE) {
+        claims.clear();
     }
+    claims
+}
+
+/// The formats that read anything of a sample.
+fn claims(
+    formats: impl Iterator<Item = &'static dyn Format>,
+    sample: &Sample,
+    names: &Names,
+) -> Vec<(&'static dyn Format, Claim)> {
+    formats
+        .filter_map(|format| Some((format, format.claim(sample, names)?)))
+        .filter(|(_, claim)| claim.records > 0 || claim.certain)
+        .collect()
 }
 
 /// What every format makes of a sample, those that win first: for `inspect`.
 pub fn rivals(sample: &Sample, names: &Names) -> Vec<(&'static str, Claim)> {
-    // Of a large sample a part shows as much.
-    let part = sample.outskirts().filter(|_| !likely(sample, names).is_empty());
-    let sample = part.as_ref().unwrap_or(sample);
     let patterns = names.patterns.iter().map(|pattern| *pattern as &dyn Format);
-    let mut claims: Vec<(bool, &'static str, Claim)> = patterns
-        .chain(FORMATS.iter().copied())
-        .filter_map(|format| Some((format.is_fallback(), format.name(), format.claim(sample, names)?)))
-        .filter(|(_, _, claim)| claim.records > 0 || claim.certain)
-        .collect();
-    claims.sort_by_key(|(fallback, _, claim)| (!claim.certain, *fallback, std::cmp::Reverse(claim.records)));
-    claims.into_iter().map(|(_, name, claim)| (name, claim)).collect()
+    let formats = FORMATS.iter().copied();
+    let few = likely(sample, names);
+    let mut found = match sample.outskirts() {
+        // Of a large sample a part shows as much.
+        Some(part) if !few.is_empty() => {
+            let mut found = claims(patterns, &part, names);
+            found.extend(few);
+            found.extend(claims(
+                formats.filter(|format| format.is_fallback()),
+                &part,
+                names,
+            ));
+            found
+        }
+        _ => claims(patterns.chain(formats), sample, names),
+    };
+    found.sort_by_key(|(format, claim)| {
+        let many = std::cmp::Reverse(claim.records);
+        (!claim.certain, format.is_fallback(), many)
+    });
+    let named = found.into_iter().map(|(format, claim)| (format.name(), claim));
+    named.collect()
 }
 
 /// What is missing in a file that no format recognises, and what to do about it.

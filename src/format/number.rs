@@ -1,5 +1,7 @@
 //! Every way in which logs spell a number.
 
+use serde_json::Value;
+
 /// Reads a number as logs spell it: `nan`, `-inf`, `Infinity`, `"2.31"`, `1,048,576`,
 /// `85.8G`, `12.5%`, `tensor(1.23)`. `None` when it is no number; surrounding blanks
 /// and quotes do not matter.
@@ -28,6 +30,21 @@ pub fn parse(text: &str) -> Option<f64> {
     fast_float2::parse::<f64, _>(digits)
         .ok()
         .map(|value| value * factor)
+}
+
+/// The number that a value of JSON is, or spells: JSON has no word for `NaN`.
+pub fn of_json(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => parse(text),
+        _ => None,
+    }
+}
+
+/// Two counts: `3/100`, blanks around them aside.
+pub fn counts(text: &str) -> Option<(u64, u64)> {
+    let (done, of) = text.split_once('/')?;
+    Some((done.trim().parse().ok()?, of.trim().parse().ok()?))
 }
 
 /// True for the spellings of a value that is not there.

@@ -41,7 +41,7 @@ impl RowDecoder {
         };
         let mut draft = Draft::default();
         visit(&fields, "", DEPTH, &mut |name, value| {
-            if let Some(value) = read(value)
+            if let Some(value) = number::of_json(value)
                 && let Some(role) = self.roles.take(name, out)
             {
                 draft.set(role, value, out);
@@ -75,7 +75,7 @@ impl RowDecoder {
         visit(&fields, "", DEPTH, &mut |name, value| {
             let role = self.roles.names().role_of(name).map(|fit| fit.role);
             if role == Some(Role::TotalSteps)
-                && let Some(total) = read(value).and_then(whole).filter(|total| *total > 0)
+                && let Some(total) = number::of_json(value).and_then(whole).filter(|total| *total > 0)
             {
                 out.total_steps = Some(total);
             }
@@ -92,15 +92,6 @@ impl RowDecoder {
     /// What each key seen so far was taken for.
     pub fn columns(&self) -> Vec<Column> {
         self.roles.columns()
-    }
-}
-
-/// Numbers, and those that JSON has no word for, which Trackio writes as strings.
-fn read(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => number::parse(text),
-        _ => None,
     }
 }
 

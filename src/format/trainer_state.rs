@@ -88,12 +88,7 @@ impl TrainerStateDecoder {
             let Some(role) = self.roles.take(name, out) else {
                 continue;
             };
-            let number = match value {
-                Value::Number(number) => number.as_f64(),
-                Value::String(text) => number::parse(text),
-                _ => None,
-            };
-            if let Some(number) = number {
+            if let Some(number) = number::of_json(value) {
                 draft.set(role, number, out);
             }
         }

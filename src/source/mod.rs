@@ -11,7 +11,7 @@ pub mod file;
 pub mod group;
 pub mod log;
 pub mod mlflow_files;
-mod packed;
+pub mod packed;
 pub mod reader;
 pub mod settings;
 pub mod tail;

@@ -1,7 +1,8 @@
 //! A log that was compressed when it was moved aside (`train.log.1.gz`), read as what it was.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -24,28 +25,29 @@ pub fn is_packed(head: &[u8]) -> bool {
 }
 
 impl Packed {
-    /// Opens a file when it is compressed.
+    /// The content of an open file, when it is compressed. From then on the place in the file
+    /// is that of the content.
     ///
     /// # Errors
     /// Errors of the file system.
-    pub fn open(path: &Path) -> io::Result<Option<Packed>> {
-        let mut magic = [0; 2];
-        match File::open(path)?.read_exact(&mut magic) {
-            Ok(()) if magic == MAGIC => {}
-            Ok(()) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(error),
+    pub fn of(file: &File) -> io::Result<Option<Packed>> {
+        let mut head = [0; MAGIC.len()];
+        let count = file.read_at(&mut head, 0)?;
+        if !is_packed(head.get(..count).unwrap_or_default()) {
+            return Ok(None);
         }
+        let mut file = file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
         Ok(Some(Packed {
-            content: MultiGzDecoder::new(BufReader::new(File::open(path)?)),
+            content: MultiGzDecoder::new(BufReader::new(file)),
             position: 0,
             ended: false,
         }))
     }
 
-    /// True when everything was read.
-    pub fn has_ended(&self) -> bool {
-        self.ended
+    /// False when the content ends at `position`, so far as is known.
+    pub fn has_more_than(&self, position: u64) -> bool {
+        !self.ended || self.position > position
     }
 
     /// Bytes of the content that were read.
@@ -93,7 +95,16 @@ impl Packed {
     }
 }
 
+/// The ending of a compressed file.
+const ENDING: &str = "gz";
+
 /// The name without the ending of a compressed file.
 pub fn unpacked_name(name: &str) -> &str {
-    name.strip_suffix(".gz").unwrap_or(name)
+    let shorter = name.strip_suffix(ENDING).and_then(|name| name.strip_suffix('.'));
+    shorter.unwrap_or(name)
+}
+
+/// Named like a compressed file.
+pub fn is_named_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == ENDING)
 }

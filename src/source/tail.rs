@@ -110,8 +110,8 @@ impl Tail {
         }
         if let Some(packed) = &self.packed {
             if changed == self.changed {
-                let same = packed.has_ended() && packed.position() == self.position;
-                return Ok(if same { Look::Same } else { Look::Grown });
+                let more = packed.has_more_than(self.position);
+                return Ok(if more { Look::Grown } else { Look::Same });
             }
             // It was still being written.
             self.start_over();
@@ -147,7 +147,7 @@ impl Tail {
 
     fn old_file_has_more(&self) -> io::Result<bool> {
         if let Some(packed) = &self.packed {
-            return Ok(!packed.has_ended());
+            return Ok(packed.has_more_than(self.position));
         }
         match &self.file {
             Some(file) => Ok(file.metadata()?.len() > self.position),
@@ -159,8 +159,8 @@ impl Tail {
         // The handle tells what was opened; the path may lead elsewhere by now.
         let file = File::open(&self.path)?;
         let metadata = file.metadata()?;
+        self.packed = Packed::of(&file)?;
         self.file = Some(file);
-        self.packed = Packed::open(&self.path)?;
         self.device_and_inode = (metadata.dev(), metadata.ino());
         self.changed = (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
         self.modified = modified(&metadata);
@@ -240,7 +240,7 @@ impl Tail {
         let result = match &mut self.packed {
             Some(packed) => {
                 if packed.position() > self.position
-                    && let Some(again) = Packed::open(&self.path)?
+                    && let Some(again) = Packed::of(file)?
                 {
                     *packed = again;
                     packed.skip_to(self.position)?;
@@ -284,7 +284,7 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut head = Vec::new();
-    if let Some(mut packed) = Packed::open(path)? {
+    if let Some(mut packed) = Packed::of(&file)? {
         // Its end cannot be read without all before it.
         packed.read(&mut head, each)?;
         return Ok((head, Vec::new()));

@@ -2,6 +2,7 @@
 //! `[1,  2000] loss: 2.17`, `loss: 2.30  [   64/60000]`, `Epoch 1[16/5011]: loss: 0.7`.
 
 use super::scan::Named;
+use crate::format::number;
 use crate::format::roles::whole;
 
 /// A counter and what it counts to.
@@ -23,11 +24,7 @@ impl Count {
 
     /// `16/5011`
     fn parse(text: &str) -> Option<Count> {
-        let (value, of) = text.split_once('/')?;
-        Some(Count {
-            value: value.trim().parse().ok()?,
-            of: Some(of.trim().parse().ok()?),
-        })
+        number::counts(text).map(|(value, of)| Count { value, of: Some(of) })
     }
 }
 

@@ -205,7 +205,7 @@ pub(super) fn row_of_two(line: &str) -> Option<(&str, &str)> {
 }
 
 /// `12/3400` or `12` behind a word.
-fn label(text: &str, word: &str) -> Option<(u64, Option<u64>)> {
+pub(super) fn label(text: &str, word: &str) -> Option<(u64, Option<u64>)> {
     let counts = text.split_once(word)?.1;
     let end = counts
         .find(|letter: char| !letter.is_ascii_digit() && letter != '/')

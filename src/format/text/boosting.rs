@@ -65,11 +65,7 @@ impl Grammar for Boosting {
         fields
             .values
             .extend(held_out.map(|(_, loss)| ("eval_loss", *loss)));
-        if fields.step.is_some() && !fields.values.is_empty() {
-            Match::Record
-        } else {
-            Match::No
-        }
+        fields.record()
     }
 }
 

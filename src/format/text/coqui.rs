@@ -8,8 +8,12 @@
 //!      | > avg_loss: 5.01 (-0.1)
 //! ```
 
+use super::blocks::label;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
+
+/// What stands before the step in a heading.
+const HEADING: &str = "-- GLOBAL_STEP: ";
 
 /// The grammar.
 #[derive(Debug, Default)]
@@ -20,9 +24,8 @@ pub struct Coqui {
 
 impl Grammar for Coqui {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if let Some((_, step)) = line.split_once("-- GLOBAL_STEP: ") {
-            let digits = step.bytes().take_while(u8::is_ascii_digit).count();
-            self.step = step.get(..digits).and_then(|step| step.parse().ok());
+        if line.contains(HEADING) {
+            self.step = label(line, HEADING).map(|(step, _)| step);
             self.evaluates = false;
             fields.step = self.step;
             return Match::Notice;

@@ -38,8 +38,8 @@ impl Grammar for DlLogger {
             return Match::No;
         };
         let place: Vec<f64> = match &line.step {
-            Value::Array(place) => place.iter().filter_map(number).collect(),
-            other => number(other).into_iter().collect(),
+            Value::Array(place) => place.iter().filter_map(number::of_json).collect(),
+            other => number::of_json(other).into_iter().collect(),
         };
         fields.step = match (line.step.is_array(), &place[..]) {
             (true, [epoch, iteration, ..]) => {
@@ -53,7 +53,7 @@ impl Grammar for DlLogger {
         let values = line.data.into_iter();
         fields
             .values
-            .extend(values.filter_map(|(name, value)| Some((name, number(&value)?))));
+            .extend(values.filter_map(|(name, value)| Some((name, number::of_json(&value)?))));
         // In an order that is the same in every reading.
         fields.values.sort_unstable_by_key(|(name, _)| *name);
         if fields.values.is_empty() || (line.step.is_array() && place.is_empty()) {
@@ -61,13 +61,6 @@ impl Grammar for DlLogger {
         } else {
             Match::Record
         }
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::String(text) => number::parse(text),
-        value => value.as_f64(),
     }
 }
 

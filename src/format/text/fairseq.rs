@@ -57,11 +57,7 @@ impl Grammar for Fairseq {
                 _ => fields.values.push((word, named.value)),
             }
         });
-        if fields.step.is_some() && !fields.values.is_empty() {
-            Match::Record
-        } else {
-            Match::No
-        }
+        fields.record()
     }
 }
 

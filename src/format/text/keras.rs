@@ -6,6 +6,7 @@
 
 use super::scan::named_numbers;
 use super::{Fields, Grammar, Match};
+use crate::format::number;
 
 /// The grammar.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ pub struct Keras {
 impl Grammar for Keras {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let text = line.trim();
-        if let Some((epoch, epochs)) = text.strip_prefix("Epoch ").and_then(counts) {
+        if let Some((epoch, epochs)) = text.strip_prefix("Epoch ").and_then(number::counts) {
             self.epoch = epoch.checked_sub(1);
             self.epochs = Some(epochs);
             self.taken = None;
@@ -57,19 +58,13 @@ impl Grammar for Keras {
     }
 }
 
-/// `3/100`, the whole text.
-fn counts(text: &str) -> Option<(u64, u64)> {
-    let (first, second) = text.split_once('/')?;
-    Some((first.trim().parse().ok()?, second.trim().parse().ok()?))
-}
-
 /// The counts of a bar that shows a loss.
 fn bar(text: &str) -> Option<(u64, u64)> {
     if !text.contains(" - loss: ") {
         return None;
     }
     let end = text.find([' ', '['])?;
-    counts(text.get(..end)?)
+    number::counts(text.get(..end)?)
 }
 
 #[cfg(test)]

@@ -357,8 +357,13 @@ pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
     }
     let word_end =
         |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
+    data_of(line.get(..at)?.split(word_end))
+}
+
+/// What words say that something was measured on, if they speak of data that was not trained on.
+pub(super) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
     let mut data = None;
-    for word in line.get(..at)?.split(word_end) {
+    for word in words {
         let is = |known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
         if is(&["train", "training"]) {
             return None;

@@ -47,11 +47,7 @@ impl Grammar for LoggerTable {
             fields.values.extend(std::mem::take(&mut self.values));
             fields.step = self.step.take();
             fields.rounded_to = self.rounded_to;
-            return if fields.step.is_some() && !fields.values.is_empty() {
-                Match::Record
-            } else {
-                Match::No
-            };
+            return fields.record();
         }
         let Some((name, cell)) = row_of_two(line) else {
             return Match::No;

@@ -66,6 +66,17 @@ pub struct Fields<'a> {
     pub counts: Option<u64>,
 }
 
+impl Fields<'_> {
+    /// A record, when there is a step and something to record at it.
+    fn record(&self) -> Match {
+        if self.step.is_some() && !self.values.is_empty() {
+            Match::Record
+        } else {
+            Match::No
+        }
+    }
+}
+
 /// Whether a line belongs to a grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {

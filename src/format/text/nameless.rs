@@ -1,13 +1,16 @@
 //! A counter and a number without a name, as lectures print them: `  10000/ 200000: 2.1391`,
 //! `step 100: 2.45`, `Iteration     10: 7.65592`.
 
+use super::scan::NameFinder;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Quantity, Role};
 
 /// The grammar.
 #[derive(Debug, Default)]
-pub struct Nameless;
+pub struct Nameless {
+    names: NameFinder,
+}
 
 impl Grammar for Nameless {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
@@ -28,22 +31,20 @@ impl Grammar for Nameless {
             None => (counts, None),
         };
         let word = word.trim();
-        let counts_steps = match Names::default().role_of(word).map(|fit| fit.role) {
-            Some(Role::Step) => true,
-            Some(Role::Value { quantity, .. }) => quantity == Quantity::Epoch,
-            _ => false,
-        };
+        let (name, fit) = self.names.find(word);
+        let counts_steps = name == word
+            && match fit.map(|fit| fit.role) {
+                Some(Role::Step) => true,
+                Some(Role::Value { quantity, .. }) => quantity == Quantity::Epoch,
+                _ => false,
+            };
         if !(counts_steps || word.is_empty() && total.is_some()) {
             return Match::No;
         }
         fields.step = step.trim().parse().ok();
         fields.total = total;
         fields.values.push(("loss", loss));
-        if fields.step.is_some() {
-            Match::Record
-        } else {
-            Match::No
-        }
+        fields.record()
     }
 }
 

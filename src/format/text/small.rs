@@ -99,11 +99,7 @@ impl Grammar for Clu {
         };
         fields.step = step.parse().ok();
         named_numbers(metrics, |named| fields.values.push((named.words, named.value)));
-        if fields.step.is_some() && !fields.values.is_empty() {
-            Match::Record
-        } else {
-            Match::No
-        }
+        fields.record()
     }
 }
 

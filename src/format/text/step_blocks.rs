@@ -9,7 +9,7 @@
 //! ```
 
 use super::bare_counts::{Count, at_either_end};
-use super::key_value::{Data, held_out};
+use super::key_value::{Data, data_of, held_out};
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::metric::{Quantity, Role};
@@ -28,12 +28,8 @@ impl Grammar for StepBlocks {
         if !line.bytes().any(|byte| byte.is_ascii_digit()) {
             let heading = line.trim().trim_end_matches(':');
             if line.trim().len() > heading.len() {
-                let words = || heading.split(|letter: char| !letter.is_ascii_alphabetic());
-                let is = |known: &[&str]| {
-                    words().any(|word| known.iter().any(|known| word.eq_ignore_ascii_case(known)))
-                };
-                self.about_held_out_data = is(&["val", "valid", "validation", "eval", "evaluation", "dev"])
-                    && !is(&["train", "training"]);
+                let words = heading.split(|letter: char| !letter.is_ascii_alphabetic());
+                self.about_held_out_data = data_of(words) == Some(Data::Validation);
             }
             return Match::No;
         }

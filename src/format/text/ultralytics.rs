@@ -49,7 +49,7 @@ impl Grammar for Ultralytics {
             return Match::No;
         }
         // A launcher may have put something before it.
-        let Some((epoch, of)) = words.by_ref().find_map(counts) else {
+        let Some((epoch, of)) = words.by_ref().find_map(number::counts) else {
             return Match::No;
         };
         if self.columns.is_empty() || !is_full(line) {
@@ -66,11 +66,7 @@ impl Grammar for Ultralytics {
         }
         fields.step = Some(epoch);
         fields.total = of.checked_add(u64::from(self.from_zero));
-        if fields.values.is_empty() {
-            Match::No
-        } else {
-            Match::Record
-        }
+        fields.record()
     }
 }
 
@@ -80,19 +76,15 @@ fn column(heading: &str) -> Option<&'static str> {
     Some(name)
 }
 
-/// `3/100`
-fn counts(text: &str) -> Option<(u64, u64)> {
-    let (done, of) = text.split_once('/')?;
-    Some((done.parse().ok()?, of.parse().ok()?))
-}
-
 /// The bar behind the columns has come to its end.
 fn is_full(line: &str) -> bool {
     let Some((_, bar)) = line.split_once(": ") else {
         return false;
     };
     let words = bar.split(|letter: char| letter.is_ascii_whitespace() || letter == '|');
-    words.filter_map(counts).any(|(done, of)| done == of && of > 0)
+    words
+        .filter_map(number::counts)
+        .any(|(done, of)| done == of && of > 0)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Feed, FeedError, FeedOptions, make_room};
 use crate::format::encoding::Utf16;
-use crate::format::refuse;
+use crate::format::{refuse, sidecar};
 use crate::source::discover::is_passed_over;
 use crate::source::group::names::{beside_a_database, named_like_a_database};
 use crate::source::packed::is_packed;
@@ -84,8 +84,6 @@ const PIECE_BYTES: u64 = 1 << 20;
 const ANCHOR_BYTES: u64 = 64;
 /// Files larger than this are not fetched: no log is.
 const LARGEST_FILE: u64 = 8 << 30;
-/// What describes a run is fetched up to this size, though it is no log.
-const LARGEST_SETTINGS: u64 = 1 << 20;
 /// At most this many files are mirrored.
 const MOST_FILES: usize = 2000;
 /// Pause after the first failure; it doubles up to the longest.
@@ -212,14 +210,20 @@ impl Mirror {
         if file.size > LARGEST_FILE {
             return false;
         }
-        let Some(inside) = file.path.strip_prefix(self.address.path.trim_end_matches('/')) else {
+        let Some(inside) = self.inside(&file.path) else {
             return false;
         };
-        let inside = Path::new(inside.trim_start_matches('/'));
-        let ending = inside.extension().and_then(|ending| ending.to_str());
-        let settings = ending.is_some_and(|ending| ["yaml", "yml", "toml"].contains(&ending))
-            && file.size <= LARGEST_SETTINGS;
-        settings || !is_passed_over(inside)
+        // What describes a run is no log, but is read too.
+        let ending = Path::new(inside).extension().and_then(|ending| ending.to_str());
+        let describes = sidecar::is_sidecar(inside)
+            || ending.is_some_and(|ending| ["yaml", "yml", "toml"].contains(&ending));
+        (describes && file.size <= sidecar::LARGEST) || !is_passed_over(Path::new(inside))
+    }
+
+    /// The path of a file below what is mirrored; empty for that itself.
+    fn inside<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let inside = path.strip_prefix(self.address.path.trim_end_matches('/'))?;
+        Some(inside.trim_start_matches('/'))
     }
 
     fn fetch(&mut self, session: &mut Session, file: &Listed) -> io::Result<()> {
@@ -277,10 +281,9 @@ impl Mirror {
 
     /// Where a file over there is kept here; `None` for a name that leads elsewhere.
     fn local(&self, path: &str) -> Option<PathBuf> {
-        let inside = match path.strip_prefix(self.address.path.trim_end_matches('/')) {
-            Some("") => Path::new(path).file_name()?.to_str()?,
-            Some(inside) => inside.trim_start_matches('/'),
-            None => return None,
+        let inside = match self.inside(path)? {
+            "" => Path::new(path).file_name()?.to_str()?,
+            inside => inside,
         };
         let plain = Path::new(inside)
             .components()
