@@ -538,6 +538,7 @@ const NAMES: &[(Role, &[&str])] = &[
         &[
             "epoch",
             "epochs",
+            "ep",
             "train_epoch",
             "trainer_epoch",
             "progress_or_epoch",

@@ -96,6 +96,7 @@ impl Header {
         DELIMITERS
             .into_iter()
             .filter_map(|delimiter| Header::parse(line, delimiter, names))
+            .filter(|header| header.columns.len() > 1 || has_numbers_only(sample))
             .max_by_key(|header| header.columns.iter().flatten().count())
             .or_else(|| Header::of_a_comment(sample, names))
             .or_else(|| Header::of_a_printed_table(sample, names))
@@ -161,10 +162,13 @@ impl Header {
             &wide[..]
         };
         let is_name = |cell: &String| !cell.is_empty() && number::parse(cell).is_none() && cell.len() < 200;
-        if cells.len() < 2 || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
+        if cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
             return None;
         }
         let mut roles = Roles::new(names, cells.iter().map(String::as_str));
+        if cells.len() < 2 && !roles.has_loss() {
+            return None;
+        }
         let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
         if delimiter == BLANKS {
             // Prose has blanks as well: the first of the names is the counter.
@@ -256,6 +260,21 @@ impl Header {
                     })
             })
     }
+}
+
+/// True when every line but the first is a number: a loss alone is a table only then.
+fn has_numbers_only(sample: &Sample) -> bool {
+    const ENOUGH: usize = 3;
+    let mut rows = 0;
+    let mut lines = sample.lines().map(<[u8]>::trim_ascii);
+    let is_number = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| number::parse(line).is_some());
+    let all = lines
+        .by_ref()
+        .filter(|line| !line.is_empty())
+        .skip(1)
+        .inspect(|_| rows += 1)
+        .all(is_number);
+    all && rows >= ENOUGH
 }
 
 /// Names with blanks in them, which two blanks or more part: `Epoch   Train Loss   Val Loss`.
@@ -356,7 +375,11 @@ impl DelimitedDecoder {
         }
         let plain = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         match Header::parse(plain, self.header.delimiter, &self.names) {
-            Some(header) if header.roles.has_loss() || header.is_one_scalar() => {
+            // A name by itself says nothing in a table of several columns.
+            Some(header)
+                if (header.columns.len() > 1 || self.header.columns.len() == 1)
+                    && (header.roles.has_loss() || header.is_one_scalar()) =>
+            {
                 self.header = Header {
                     indexed: self.header.indexed,
                     ..header
@@ -666,6 +689,20 @@ mod tests {
         let tuned = fit(&[0.9]) + &fit(&[0.5, 0.4, 0.35]) + &fit(&[0.36, 0.3]);
         assert_eq!(steps(&tuned), [0, 1, 2, 3, 4, 5]);
         assert_eq!(steps(&(fit(&[0.9, 0.5]) + &fit(&[0.95, 0.5]))), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_loss_alone_is_a_table_of_numbers() {
+        assert_eq!(
+            rows("train_loss\n3.5\n2.5\n1.5\n"),
+            [(0, Some(3.5), None), (1, Some(2.5), None), (2, Some(1.5), None)]
+        );
+        for content in ["loss\n3.5\n2.5\nof rank 1\n", "loss\n3.5\n"] {
+            assert!(
+                read_all(content.as_bytes(), &Names::default()).is_err(),
+                "{content}"
+            );
+        }
     }
 
     #[test]

@@ -109,15 +109,25 @@ pub struct Claim {
     pub certain: bool,
 }
 
+/// When a format is asked what it makes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precedence {
+    /// Always: it knows one client's files.
+    Specific,
+    /// When no specific format has found more than a record: it reads a little of everything.
+    Fallback,
+    /// When no other format has found anything.
+    LastResort,
+}
+
 /// One way of writing a log.
 pub trait Format: Sync {
     /// Stable identifier, as in JSON output: `jsonl`, `llm.c`, `trainer_state`.
     fn name(&self) -> &'static str;
 
-    /// True for a format that reads a little of everything: it is asked only when no
-    /// other has found records.
-    fn is_fallback(&self) -> bool {
-        false
+    /// When it is asked.
+    fn precedence(&self) -> Precedence {
+        Precedence::Specific
     }
 
     /// Looks at a sample; `None` when it cannot be this format.
@@ -344,6 +354,9 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::step_blocks::StepBlocks>::default()
     }),
     &TextFormat::fallback("nameless", &[":"], |_| Box::<text::nameless::Nameless>::default()),
+    &TextFormat::last_resort("uncounted", &["oss"], |sample| {
+        Box::new(text::uncounted::Uncounted::new(sample))
+    }),
 ];
 
 /// Records after which a specific format need not fear the fallback.
@@ -365,9 +378,13 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
     let few: Vec<&dyn Format> = few.into_iter().map(|(format, _)| format).collect();
     let formats = if few.is_empty() { FORMATS } else { &few[..] };
     for format in formats {
-        // A specific format that reads a few records is right about them.
-        let settled = best.is_some_and(|(_, claim)| claim.certain || claim.records >= ENOUGH_RECORDS);
-        if settled && (format.is_fallback() || best.is_some_and(|(_, claim)| claim.certain)) {
+        let settled = best.is_some_and(|(_, claim)| match format.precedence() {
+            Precedence::Specific => claim.certain,
+            // A specific format that reads a few records is right about them.
+            Precedence::Fallback => claim.certain || claim.records >= ENOUGH_RECORDS,
+            Precedence::LastResort => true,
+        });
+        if settled {
             break;
         }
         let Some(claim) = format.claim(sample, names) else {
@@ -390,7 +407,9 @@ fn likely(sample: &Sample, names: &Names) -> Vec<(&'static dyn Format, Claim)> {
     let Some(part) = sample.outskirts() else {
         return Vec::new();
     };
-    let specific = FORMATS.iter().filter(|format| !format.is_fallback());
+    let specific = FORMATS
+        .iter()
+        .filter(|format| format.precedence() == Precedence::Specific);
     let mut claims = claims(specific.copied(), &part, names);
     if !claims.iter().any(|(_, claim)| claim.records >= DENSE) {
         claims.clear();
@@ -421,7 +440,7 @@ pub fn rivals(sample: &Sample, names: &Names) -> Vec<(&'static str, Claim)> {
             let mut found = claims(patterns, &part, names);
             found.extend(few);
             found.extend(claims(
-                formats.filter(|format| format.is_fallback()),
+                formats.filter(|format| format.precedence() != Precedence::Specific),
                 &part,
                 names,
             ));
@@ -431,7 +450,7 @@ pub fn rivals(sample: &Sample, names: &Names) -> Vec<(&'static str, Claim)> {
     };
     found.sort_by_key(|(format, claim)| {
         let many = std::cmp::Reverse(claim.records);
-        (!claim.certain, format.is_fallback(), many)
+        (!claim.certain, format.precedence(), many)
     });
     let named = found.into_iter().map(|(format, claim)| (format.name(), claim));
     named.collect()

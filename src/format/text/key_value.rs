@@ -6,8 +6,9 @@
 //! lines with growing steps before it is believed.
 
 use super::bare_counts::{self, Count};
+use super::held_out::{Data, held_out};
 use super::scan::{NameFinder, named_numbers, push_value};
-use super::{Fields, Grammar, Match};
+use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
 use crate::format::counters::{OwnCounter, Place};
 use crate::format::number;
@@ -136,10 +137,7 @@ impl KeyValue {
                 }
                 Some(Role::Value { quantity, .. }) => {
                     found.names_epoch |= quantity == Quantity::Epoch;
-                    if quantity == Quantity::Epoch
-                        && found.epoch.is_none()
-                        && name.to_ascii_lowercase().ends_with("epoch")
-                    {
+                    if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
                         found.epoch = Count::of(&named);
                         found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
@@ -289,7 +287,7 @@ const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if !line.bytes().any(|byte| byte.is_ascii_digit()) || is_bar(line) {
+        if !line.bytes().any(|byte| byte.is_ascii_digit()) || progress::is_bar(line) {
             return Match::No;
         }
         // The settings, as Python prints them.
@@ -340,51 +338,6 @@ impl Grammar for KeyValue {
     }
 }
 
-/// Data that was not trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Data {
-    Validation,
-    Test,
-}
-
-/// Says of a loss whose name does not tell what it was measured on: `Test: Loss 0.4`,
-/// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
-pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
-    let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
-    // TensorFlow's estimator has evaluated.
-    if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
-        return Some(Data::Validation);
-    }
-    let word_end =
-        |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
-    data_of(line.get(..at)?.split(word_end))
-}
-
-/// What words say that something was measured on, if they speak of data that was not trained on.
-pub(super) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
-    let mut data = None;
-    for word in words {
-        let is = |known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
-        if is(&["train", "training"]) {
-            return None;
-        }
-        if is(&[
-            "val",
-            "valid",
-            "validation",
-            "validating",
-            "eval",
-            "evaluation",
-            "dev",
-        ]) {
-            data = data.or(Some(Data::Validation));
-        } else if is(&["test", "testing"]) {
-            data = data.or(Some(Data::Test));
-        }
-    }
-    data
-}
-
 /// A dictionary or a `Namespace` of settings: no number of it is a loss.
 fn is_settings(line: &str) -> bool {
     let start = line.trim_start();
@@ -392,9 +345,10 @@ fn is_settings(line: &str) -> bool {
         && memchr::memmem::find(line.as_bytes(), b"oss").is_none()
 }
 
-/// A progress bar counts something of its own.
-fn is_bar(line: &str) -> bool {
-    memchr::memchr(b'|', line.as_bytes()).is_some() && super::progress::bar(line).is_some()
+/// The name of a counter of epochs, and not of how many there are.
+fn is_epoch(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with("epoch") || name == "ep"
 }
 
 /// `Eval loss at step 1000: 4.18`: the counter stands between the name and the value.
@@ -494,6 +448,7 @@ mod tests {
         for (line, total, train, eval) in [
             ("Epoch EE/40, Loss: 0.EE, Val Loss: 1.EE", Some(40), 4, 4),
             ("Epoch: EE| train loss: 0.EE", None, 4, 0),
+            ("  [FT] ep=EE: loss=0.EE acc=94.1%", None, 4, 0),
             (
                 "Epoch 00EE |             Train Loss: 0.EE | Token Acc: 0.04 |             Val Loss: 1.EE",
                 None,

@@ -14,6 +14,7 @@ pub mod dllogger;
 pub mod epochs;
 pub mod failure;
 pub mod fairseq;
+mod held_out;
 pub mod huggingface;
 pub mod keras;
 pub mod key_value;
@@ -35,11 +36,12 @@ pub mod spacy;
 pub mod step_blocks;
 pub mod torchtitan;
 pub mod ultralytics;
+pub mod uncounted;
 pub mod wrapper;
 
 use super::records::{Decoded, Failure};
 use super::roles::{Draft, Roles};
-use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
+use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
 use repeats::Repeats;
@@ -110,7 +112,7 @@ pub struct TextFormat {
     /// than trying the grammar.
     marks: &'static [&'static str],
     grammar: fn(&Sample) -> Box<dyn Grammar>,
-    fallback: bool,
+    precedence: Precedence,
 }
 
 impl TextFormat {
@@ -124,7 +126,7 @@ impl TextFormat {
             name,
             marks,
             grammar,
-            fallback: false,
+            precedence: Precedence::Specific,
         }
     }
 
@@ -139,7 +141,21 @@ impl TextFormat {
             name,
             marks,
             grammar,
-            fallback: true,
+            precedence: Precedence::Fallback,
+        }
+    }
+
+    /// Lines that nothing else can read: asked when no other format has found anything.
+    pub const fn last_resort(
+        name: &'static str,
+        marks: &'static [&'static str],
+        grammar: fn(&Sample) -> Box<dyn Grammar>,
+    ) -> Self {
+        TextFormat {
+            name,
+            marks,
+            grammar,
+            precedence: Precedence::LastResort,
         }
     }
 
@@ -172,8 +188,8 @@ impl Format for TextFormat {
         self.name
     }
 
-    fn is_fallback(&self) -> bool {
-        self.fallback
+    fn precedence(&self) -> Precedence {
+        self.precedence
     }
 
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
@@ -181,15 +197,16 @@ impl Format for TextFormat {
             return None;
         }
         let (_, decoded) = self.try_out(sample, names);
+        let believed_at_once = self.precedence == Precedence::Specific;
         let steps: Vec<u64> = decoded
             .records
             .rows()
             // A loss that is not a number is left out by some trainers, from the first line on.
-            .filter(|row| !self.fallback || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
+            .filter(|row| believed_at_once || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
             .map(|row| row.step())
             .collect();
         let records = steps.len();
-        if self.fallback {
+        if !believed_at_once {
             // A further training in the same log starts as the first did.
             let growing = steps
                 .windows(2)

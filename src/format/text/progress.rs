@@ -28,6 +28,11 @@ pub fn bar(line: &str) -> Option<Bar<'_>> {
     drawn(line).or_else(|| told(line))
 }
 
+/// True for a line that is a bar, drawn or told: it counts something of its own.
+pub fn is_bar(line: &str) -> bool {
+    memchr::memchr(b'|', line.as_bytes()).is_some() && bar(line).is_some()
+}
+
 /// What tqdm-loggable writes where there is no terminal (Levanter): `Progress on:train
 /// 19.0it/70.0it rate:76.8s/it remaining:1:05:15 elapsed:31:40 postfix:loss=3.2`.
 fn told(line: &str) -> Option<Bar<'_>> {

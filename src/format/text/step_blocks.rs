@@ -9,7 +9,7 @@
 //! ```
 
 use super::bare_counts::{Count, at_either_end};
-use super::key_value::{Data, data_of, held_out};
+use super::held_out::{Data, data_of, held_out};
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::metric::{Quantity, Role};

@@ -1,0 +1,46 @@
+//! Words that say what data a loss was measured on.
+
+/// Data that was not trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Data {
+    Validation,
+    Test,
+}
+
+/// Says of a loss whose name does not tell what it was measured on: `Test: Loss 0.4`,
+/// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
+pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
+    let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    // TensorFlow's estimator has evaluated.
+    if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
+        return Some(Data::Validation);
+    }
+    let word_end =
+        |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
+    data_of(line.get(..at)?.split(word_end))
+}
+
+/// What words say that something was measured on, if they speak of data that was not trained on.
+pub(super) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
+    let mut data = None;
+    for word in words {
+        let is = |known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+        if is(&["train", "training"]) {
+            return None;
+        }
+        if is(&[
+            "val",
+            "valid",
+            "validation",
+            "validating",
+            "eval",
+            "evaluation",
+            "dev",
+        ]) {
+            data = data.or(Some(Data::Validation));
+        } else if is(&["test", "testing"]) {
+            data = data.or(Some(Data::Test));
+        }
+    }
+    data
+}

@@ -1,0 +1,200 @@
+//! Losses that nobody counts: `loss: 2.31`, line after line, or `Train Loss: 0.5 | Val Loss: 0.6`.
+//!
+//! The lines themselves are the steps: those that say the most frequent train loss count one
+//! each, and evaluations stand where they were printed. What repeats but never changes is a
+//! setting, and a line with a counter that nothing else could read is left alone.
+
+use std::collections::HashMap;
+
+use super::held_out::{Data, held_out};
+use super::scan::{NameFinder, named_numbers, push_value};
+use super::wrapper::{self, Pieces};
+use super::{Fields, Grammar, Match, progress};
+use crate::format::Sample;
+use crate::metric::{Quantity, Role};
+
+/// Lines with the same loss before they are believed to be those of a training: more than the
+/// models of a comparison, or than the ranks that may have said it once each.
+const LEAST_LINES: u32 = 10;
+
+/// The grammar.
+#[derive(Debug, Default)]
+pub struct Uncounted {
+    names: NameFinder,
+    /// The loss whose lines count; nothing is read without one.
+    ticking: Option<Loss>,
+    /// Who says it, where a launcher put ranks before the lines.
+    rank: Option<Option<u32>>,
+    steps: u64,
+}
+
+/// A loss by its name, and what it was measured on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Loss {
+    name: Box<str>,
+    held_out: bool,
+}
+
+/// What the lines of one loss have shown.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    lines: u32,
+    changes: u32,
+    last: f64,
+}
+
+impl Tally {
+    fn take(&mut self, value: f64) {
+        self.changes += u32::from(self.lines == 0 || value != self.last);
+        self.lines += 1;
+        self.last = value;
+    }
+
+    fn is_training(&self) -> bool {
+        self.lines >= LEAST_LINES && 2 * self.changes >= self.lines
+    }
+}
+
+impl Uncounted {
+    /// A grammar that has learnt from the sample which lines count.
+    pub fn new(sample: &Sample) -> Self {
+        let mut grammar = Uncounted::default();
+        let mut tallies: HashMap<Loss, Tally> = HashMap::new();
+        let mut pieces = Pieces::default();
+        for line in sample.lines() {
+            pieces.each(line, |piece| {
+                let mut fields = Fields::default();
+                if let Some((loss, value)) = grammar.collect(piece, &mut fields) {
+                    tallies.entry(loss).or_default().take(value);
+                }
+            });
+        }
+        let trains = tallies.into_iter().filter(|(_, tally)| tally.is_training());
+        // Names decide between equals, so that the same file is always read alike.
+        let first = trains.max_by(|(one, of_one), (other, of_other)| {
+            let rank = |loss: &Loss, tally: &Tally| (!loss.held_out, tally.lines);
+            rank(one, of_one)
+                .cmp(&rank(other, of_other))
+                .then_with(|| other.name.cmp(&one.name))
+        });
+        grammar.ticking = first.map(|(loss, _)| loss);
+        grammar
+    }
+
+    /// Finds the numbers of a line and the first loss among them, unless the line counts.
+    fn collect<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Option<(Loss, f64)> {
+        if memchr::memmem::find(line.as_bytes(), b"oss").is_none() || progress::is_bar(line) {
+            return None;
+        }
+        let rank = wrapper::rank(line.as_bytes());
+        let mut counts = false;
+        let mut first = None;
+        named_numbers(line, |named| {
+            let (name, fit) = self.names.find(named.words);
+            let Some(Role::Value { quantity, .. }) = fit.map(|fit| fit.role) else {
+                counts |= fit.is_some_and(|fit| fit.role == Role::Step);
+                return;
+            };
+            counts |= quantity == Quantity::Epoch;
+            let data = match quantity {
+                // `Calculating loss: 8%`
+                Quantity::TrainLoss | Quantity::EvalLoss if named.unit == "%" => return,
+                Quantity::TrainLoss => held_out(line, named.words),
+                Quantity::EvalLoss => Some(Data::Validation),
+                _ => return push_value(fields, name, fit, &named),
+            };
+            first.get_or_insert_with(|| {
+                let loss = Loss {
+                    name: name.into(),
+                    held_out: data.is_some(),
+                };
+                (loss, named.value)
+            });
+            match data {
+                None => push_value(fields, name, fit, &named),
+                Some(_) if quantity == Quantity::EvalLoss => push_value(fields, name, fit, &named),
+                Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
+                Some(Data::Test) => fields.values.push(("test loss", named.value)),
+            }
+        });
+        // Of several ranks the first that says a loss counts.
+        first.filter(|_| !counts && *self.rank.get_or_insert(rank) == rank)
+    }
+}
+
+impl Grammar for Uncounted {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if self.ticking.is_none() {
+            return Match::No;
+        }
+        match self.collect(line, fields) {
+            Some((loss, _)) if self.ticking.as_ref() == Some(&loss) => {
+                (fields.step, fields.total) = self.count(1);
+                fields.counts = Some(1);
+                Match::Record
+            }
+            Some((loss, _)) if loss.held_out => Match::Record,
+            _ => Match::No,
+        }
+    }
+
+    fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
+        self.steps += lines;
+        (Some(self.steps), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::{Whole, read_all};
+    use crate::metric::{Names, Quantity};
+
+    fn read(lines: impl Iterator<Item = String>) -> Option<Whole> {
+        let content: String = lines.map(|line| line + "\n").collect();
+        read_all(content.as_bytes(), &Names::default()).ok()
+    }
+
+    #[test]
+    fn lines_are_steps_where_nothing_counts() {
+        for line in [
+            "loss: 2.NN",
+            "Loss 2.NN acc 0.5",
+            "2024-05-01 10:00:00,123 INFO loss=2.NN lr=0.1",
+            "average loss = 2.NN, time = 3.2s",
+            "loss: tensor(2.NN, device='cuda:0', grad_fn=<NllLossBackward0>)",
+        ] {
+            let read = read((10..30).map(|number| line.replace("NN", &number.to_string()))).unwrap();
+            let records = &read.decoded.records;
+            assert_eq!((read.format, records.len()), ("uncounted", 20), "{line}");
+            assert_eq!(
+                (records.steps()[19], records.value(19, Quantity::TrainLoss)),
+                (20, Some(2.29)),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn evaluations_stand_where_they_were_printed() {
+        let lines = (10..30).flat_map(|number| {
+            let evaluation = (number % 10 == 9).then(|| format!("Validation loss: 3.{number}"));
+            std::iter::once(format!("Training loss: 2.{number}")).chain(evaluation)
+        });
+        let records = read(lines).unwrap().decoded.records;
+        let evaluations: Vec<(u64, f64)> = records.values(Quantity::EvalLoss, 0..records.len()).collect();
+        assert_eq!(evaluations, [(10, 3.19), (20, 3.29)]);
+    }
+
+    #[test]
+    fn settings_comparisons_and_counters_are_left_alone() {
+        for (line, lines) in [
+            ("loss: 0.5", 40),
+            ("model NN: loss 0.NN", 8),
+            ("Calculating loss: NN%", 40),
+            ("Calculating loss:   NN%|##  | NN/99 [00:00<00:08,  1.47it/s]", 40),
+        ] {
+            let lines = (10..10 + lines).map(|number| line.replace("NN", &number.to_string()));
+            assert!(read(lines).is_none(), "{line}");
+        }
+    }
+}
