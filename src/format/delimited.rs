@@ -162,7 +162,8 @@ impl Header {
             &wide[..]
         };
         let is_name = |cell: &String| !cell.is_empty() && number::parse(cell).is_none() && cell.len() < 200;
-        if cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
+        let one_word = delimiter == BLANKS && cells.len() < 2;
+        if one_word || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
             return None;
         }
         let mut roles = Roles::new(names, cells.iter().map(String::as_str));
@@ -265,16 +266,11 @@ impl Header {
 /// True when every line but the first is a number: a loss alone is a table only then.
 fn has_numbers_only(sample: &Sample) -> bool {
     const ENOUGH: usize = 3;
-    let mut rows = 0;
-    let mut lines = sample.lines().map(<[u8]>::trim_ascii);
+    let lines = sample.lines().map(<[u8]>::trim_ascii);
+    let mut rows = lines.filter(|line| !line.is_empty()).skip(1);
     let is_number = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| number::parse(line).is_some());
-    let all = lines
-        .by_ref()
-        .filter(|line| !line.is_empty())
-        .skip(1)
-        .inspect(|_| rows += 1)
-        .all(is_number);
-    all && rows >= ENOUGH
+    let numbers = rows.try_fold(0, |count, line| is_number(line).then_some(count + 1));
+    numbers.is_some_and(|count| count >= ENOUGH)
 }
 
 /// Names with blanks in them, which two blanks or more part: `Epoch   Train Loss   Val Loss`.

@@ -1,5 +1,9 @@
 //! Words that say what data a loss was measured on.
 
+use super::Fields;
+use super::scan::{Named, push_value};
+use crate::metric::Fit;
+
 /// Data that was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Data {
@@ -43,4 +47,19 @@ pub(super) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> 
         }
     }
     data
+}
+
+/// Adds a loss under its name, or under that of the data it was measured on.
+pub(super) fn push_loss<'a>(
+    fields: &mut Fields<'a>,
+    name: &'a str,
+    fit: Option<Fit>,
+    named: &Named<'a>,
+    data: Option<Data>,
+) {
+    match data {
+        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
+        Some(Data::Test) => fields.values.push(("test loss", named.value)),
+        None => push_value(fields, name, fit, named),
+    }
 }

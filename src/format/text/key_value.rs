@@ -6,8 +6,8 @@
 //! lines with growing steps before it is believed.
 
 use super::bare_counts::{self, Count};
-use super::held_out::{Data, held_out};
-use super::scan::{NameFinder, named_numbers, push_value};
+use super::held_out::{held_out, push_loss};
+use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
 use crate::format::counters::{OwnCounter, Place};
@@ -147,11 +147,7 @@ impl KeyValue {
                     found.evaluated |= quantity == Quantity::EvalLoss || context.is_some();
                     found.useful |=
                         !matches!(quantity, Quantity::Epoch | Quantity::WallTime | Quantity::Samples);
-                    match context {
-                        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
-                        Some(Data::Test) => fields.values.push(("test loss", named.value)),
-                        None => push_value(fields, name, fit, &named),
-                    }
+                    push_loss(fields, name, fit, &named, context);
                 }
                 _ => fields.values.push((name, named.value)),
             }

@@ -105,23 +105,22 @@ pub trait Grammar: Send {
     }
 }
 
+/// Makes the grammar for a file that starts with this sample.
+type NewGrammar = fn(&Sample) -> Box<dyn Grammar>;
+
 /// A text format: a name and its grammar.
 pub struct TextFormat {
     name: &'static str,
     /// A file without one of these is not of this format: looking for them costs far less
     /// than trying the grammar.
     marks: &'static [&'static str],
-    grammar: fn(&Sample) -> Box<dyn Grammar>,
+    grammar: NewGrammar,
     precedence: Precedence,
 }
 
 impl TextFormat {
     /// The lines of one trainer.
-    pub const fn specific(
-        name: &'static str,
-        marks: &'static [&'static str],
-        grammar: fn(&Sample) -> Box<dyn Grammar>,
-    ) -> Self {
+    pub const fn specific(name: &'static str, marks: &'static [&'static str], grammar: NewGrammar) -> Self {
         TextFormat {
             name,
             marks,
@@ -132,16 +131,10 @@ impl TextFormat {
 
     /// A format that also reads lines which a specific grammar knows better: it is asked
     /// last, and believed only when steps grow.
-    pub const fn fallback(
-        name: &'static str,
-        marks: &'static [&'static str],
-        grammar: fn(&Sample) -> Box<dyn Grammar>,
-    ) -> Self {
+    pub const fn fallback(name: &'static str, marks: &'static [&'static str], grammar: NewGrammar) -> Self {
         TextFormat {
-            name,
-            marks,
-            grammar,
             precedence: Precedence::Fallback,
+            ..TextFormat::specific(name, marks, grammar)
         }
     }
 
@@ -149,13 +142,11 @@ impl TextFormat {
     pub const fn last_resort(
         name: &'static str,
         marks: &'static [&'static str],
-        grammar: fn(&Sample) -> Box<dyn Grammar>,
+        grammar: NewGrammar,
     ) -> Self {
         TextFormat {
-            name,
-            marks,
-            grammar,
             precedence: Precedence::LastResort,
+            ..TextFormat::specific(name, marks, grammar)
         }
     }
 

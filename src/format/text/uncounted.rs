@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::held_out::{Data, held_out};
-use super::scan::{NameFinder, named_numbers, push_value};
+use super::held_out::{held_out, push_loss};
+use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
@@ -96,26 +96,23 @@ impl Uncounted {
                 return;
             };
             counts |= quantity == Quantity::Epoch;
-            let data = match quantity {
-                // `Calculating loss: 8%`
-                Quantity::TrainLoss | Quantity::EvalLoss if named.unit == "%" => return,
-                Quantity::TrainLoss => held_out(line, named.words),
-                Quantity::EvalLoss => Some(Data::Validation),
-                _ => return push_value(fields, name, fit, &named),
-            };
-            first.get_or_insert_with(|| {
-                let loss = Loss {
-                    name: name.into(),
-                    held_out: data.is_some(),
-                };
-                (loss, named.value)
-            });
-            match data {
-                None => push_value(fields, name, fit, &named),
-                Some(_) if quantity == Quantity::EvalLoss => push_value(fields, name, fit, &named),
-                Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
-                Some(Data::Test) => fields.values.push(("test loss", named.value)),
+            let train = quantity == Quantity::TrainLoss;
+            let is_loss = train || quantity == Quantity::EvalLoss;
+            // `Calculating loss: 8%`
+            if is_loss && named.unit == "%" {
+                return;
             }
+            let data = if train { held_out(line, named.words) } else { None };
+            if is_loss {
+                first.get_or_insert_with(|| {
+                    let loss = Loss {
+                        name: name.into(),
+                        held_out: !train || data.is_some(),
+                    };
+                    (loss, named.value)
+                });
+            }
+            push_loss(fields, name, fit, &named, data);
         });
         // Of several ranks the first that says a loss counts.
         first.filter(|_| !counts && *self.rank.get_or_insert(rank) == rank)
