@@ -127,7 +127,8 @@ impl Grammar for Uncounted {
         match self.collect(line, fields) {
             Some((loss, _)) if self.ticking.as_ref() == Some(&loss) => {
                 (fields.step, fields.total) = self.count(1);
-                fields.counts = Some(1);
+                // Whether a line with a rank counts depends on more than its words.
+                fields.counts = (!wrapper::may_have_rank(line.as_bytes())).then_some(1);
                 Match::Record
             }
             Some((loss, _)) if loss.held_out => Match::Record,
@@ -180,6 +181,21 @@ mod tests {
         let records = read(lines).unwrap().decoded.records;
         let evaluations: Vec<(u64, f64)> = records.values(Quantity::EvalLoss, 0..records.len()).collect();
         assert_eq!(evaluations, [(10, 3.19), (20, 3.29)]);
+    }
+
+    #[test]
+    fn of_several_ranks_the_first_counts() {
+        for (first, second) in [("[rank0]: ", "[rank1]: "), ("(T pid=7) ", "(T pid=8) ")] {
+            let lines =
+                (10..30).flat_map(|at| [format!("{first}loss: 2.{at}"), format!("{second}loss: 9.{at}")]);
+            let records = read(lines).unwrap().decoded.records;
+            let losses: Vec<f64> = records
+                .rows()
+                .filter_map(|row| row.value(Quantity::TrainLoss))
+                .collect();
+            assert_eq!((losses.len(), records.steps().last()), (20, Some(&20)), "{first}");
+            assert!(losses.iter().all(|loss| *loss < 3.0), "{first}");
+        }
     }
 
     #[test]

@@ -91,12 +91,11 @@ fn clean(text: &str, out: &mut String) {
 /// `3: ` of srun, `(Worker rank=3, pid=7)` of Ray and SkyPilot.
 pub fn rank(line: &[u8]) -> Option<u32> {
     const LONGEST: usize = 120;
-    let blanks = line.iter().take_while(|byte| **byte == b' ').count();
-    let first = line.get(blanks)?;
-    if !matches!(first, b'[' | b'(' | b'0'..=b'9') {
+    if !may_have_rank(line) {
         return None;
     }
-    let head = line.get(blanks..)?;
+    let head = line.get(blanks(line)..)?;
+    let first = head.first()?;
     let number = |text: &[u8]| {
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
@@ -137,6 +136,16 @@ pub fn rank(line: &[u8]) -> Option<u32> {
                 .flatten()
         }
     }
+}
+
+/// True for a line that begins as one with a rank would. Which rank that is, or whether it is one
+/// at all, may then depend on a number.
+pub fn may_have_rank(line: &[u8]) -> bool {
+    matches!(line.get(blanks(line)), Some(b'[' | b'(' | b'0'..=b'9'))
+}
+
+fn blanks(line: &[u8]) -> usize {
+    line.iter().take_while(|byte| **byte == b' ').count()
 }
 
 /// True for a line that is one piece, without anything that a terminal would interpret.
