@@ -668,6 +668,8 @@ const UNKNOWN_END: u16 = 500;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Names {
     declared: Vec<(String, Role)>,
+    /// A loss that is not said to be of training is of held-out data.
+    held_out: bool,
     /// Lines of the user's own formats. They live as long as the process, as the
     /// built-in formats do.
     pub patterns: Vec<&'static LinePattern>,
@@ -685,7 +687,25 @@ impl Names {
         if let Some((_, role)) = self.declared.iter().find(|(declared, _)| *declared == canonical) {
             return Some(Fit { role: *role, rank: 0 });
         }
-        in_table(&canonical)
+        let fit = Names::built_in(&canonical, name)?;
+        let train_loss = fit.role.same_slot(Role::of(Quantity::TrainLoss));
+        if self.held_out && train_loss && !canonical.contains("train") {
+            return Some(Fit {
+                role: Role::of(Quantity::EvalLoss),
+                // Below every name that says it.
+                rank: fit.rank.saturating_add(PATTERN_RANK),
+            });
+        }
+        Some(fit)
+    }
+
+    /// Says that these are names of a log about held-out data.
+    pub fn hold_out(&mut self) {
+        self.held_out = true;
+    }
+
+    fn built_in(canonical: &str, name: &str) -> Option<Fit> {
+        in_table(canonical)
             .or_else(|| {
                 // Loggers put their own words before the names they are given: `metrics/loss`,
                 // but not `data_time`.
@@ -695,7 +715,7 @@ impl Names {
                     .any(|wrapper| word.trim().eq_ignore_ascii_case(wrapper))
                     .then(|| in_table(&self::canonical(inner)))?
             })
-            .or_else(|| pattern_role(&canonical, name))
+            .or_else(|| pattern_role(canonical, name))
     }
 
     /// Gives each role to the best of `names`; the others stay without one.

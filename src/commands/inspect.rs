@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::format::hints::{Hint, Value as Stated};
-use crate::format::{Claim, SAMPLE_BYTES, Sample, diagnose, exported_scalar, rivals};
+use crate::format::{Claim, SAMPLE_BYTES, Sample, diagnose, rivals};
 use crate::metric::{Names, Quantity, Role};
 use crate::run::Run;
 use crate::snapshot::{Problem, RunView, Snapshot};
+use crate::source::file_name::names_in;
 use crate::source::tail;
 use crate::text::{duration, printable};
 
@@ -217,7 +218,7 @@ fn claims(path: &Path, names: &Names) -> Option<Vec<(&'static str, Claim)>> {
         head: &head,
         tail: &tail,
     };
-    Some(rivals(&sample, &exported_scalar::with_value(names, &head, path)))
+    Some(rivals(&sample, &names_in(names, &head, path)))
 }
 
 /// What a file that became no run holds all the same.

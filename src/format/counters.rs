@@ -118,6 +118,11 @@ impl OwnCounter {
         self.counting == Counting::Within
     }
 
+    /// True unless the counter is known to go on over epochs.
+    pub fn may_start_again(&self) -> bool {
+        self.counting != Counting::On
+    }
+
     /// The step of a row of a table that has an epoch beside its counter.
     pub fn step_of_row(&mut self, epoch: Option<f64>, step: u64) -> u64 {
         let epoch = epoch

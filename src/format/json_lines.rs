@@ -133,8 +133,13 @@ impl JsonDecoder {
         if about_eval {
             draft.about_held_out_data(self.last_step);
         }
-        if about_eval && self.counter.is_some_and(|counter| counter.starts_again()) {
-            // It counts batches of the evaluation.
+        let beside_epoch = draft.has(Quantity::Epoch) && self.last_step.is_some();
+        if about_eval
+            && self
+                .counter
+                .is_some_and(|counter| counter.starts_again() || beside_epoch && counter.may_start_again())
+        {
+            // It counts batches of the evaluation, or does so for all that is known yet.
             draft.step = self.last_step;
         } else {
             self.count(&mut draft);

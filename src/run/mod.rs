@@ -101,6 +101,8 @@ pub struct Run {
     /// How fast the run goes through its data (epochs per step), when the log counts parts of
     /// epochs.
     pub epochs_per_step: Option<f64>,
+    /// Whether a step of this log is an epoch; `None` while nothing tells.
+    steps_are_epochs: Option<bool>,
     series: [Option<Series>; Quantity::COUNT],
     borrowed: Borrowed,
     first_step: Option<u64>,
@@ -129,6 +131,7 @@ impl Run {
             resumed_at: Vec::new(),
             pace: Pace::default(),
             epochs_per_step: None,
+            steps_are_epochs: None,
             series: Default::default(),
             borrowed: Borrowed::default(),
             first_step: None,
@@ -248,13 +251,17 @@ impl Run {
         for (name, value) in &decoded.settings {
             crate::format::sidecar::setting(name, value, &mut self.hints);
         }
+        self.note_what_counts(&decoded.records);
         if decoded.total_steps.is_some() {
             self.logged_total_steps = decoded.total_steps;
         } else if self.logged_total_steps.is_none() || self.total_is_a_hint {
-            // Only a number of steps that was stated: epochs and tokens may be counted
-            // another way. A run that goes on beyond it shows that it was about something
-            // else, such as the steps of an evaluation.
-            let stated = self.hints.count(Fact::TotalSteps);
+            // Only a number of what the log counts: steps, or epochs where a step is one. A
+            // run that goes on beyond it shows that it was about something else, such as
+            // the steps of an evaluation.
+            let stated = match self.steps_are_epochs {
+                Some(true) => self.hints.count(Fact::Epochs),
+                _ => self.hints.count(Fact::TotalSteps),
+            };
             let last = decoded.records.steps().last().copied().unwrap_or_default();
             self.logged_total_steps = stated.filter(|total| *total >= self.last_step.max(last));
             self.total_is_a_hint = true;
@@ -306,6 +313,17 @@ impl Run {
             has_train_loss: self.own_series(Quantity::TrainLoss).is_some(),
             last_train: last(Quantity::TrainLoss),
             last_eval: last(Quantity::EvalLoss),
+        }
+    }
+
+    /// Whether the steps of the log are its epochs.
+    fn note_what_counts(&mut self, records: &Records) {
+        for (step, epoch) in records.values(Quantity::Epoch, 0..records.len()) {
+            if epoch != step as f64 {
+                self.steps_are_epochs = Some(false);
+            } else if step > 1 {
+                self.steps_are_epochs.get_or_insert(true);
+            }
         }
     }
 
@@ -553,6 +571,22 @@ mod tests {
         assert_eq!(run.logged_total_steps, Some(100));
         run.apply(&decoded(51..=60));
         assert_eq!(run.logged_total_steps, Some(100));
+    }
+
+    #[test]
+    fn stated_epochs_are_the_total_of_a_run_whose_steps_are_epochs() {
+        for (per_step, total) in [(1.0, Some(90)), (0.5, None)] {
+            let mut run = run();
+            let mut first = decoded(0..=20);
+            for step in 0..=20u64 {
+                first
+                    .records
+                    .push(step, &[(Quantity::Epoch, step as f64 * per_step)]);
+            }
+            first.hints.put_number(Fact::Epochs, "epochs", 90.0);
+            run.apply(&first);
+            assert_eq!(run.logged_total_steps, total);
+        }
     }
 
     #[test]

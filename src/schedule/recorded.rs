@@ -150,7 +150,18 @@ impl RecordedRates {
             .last_rate()
             .zip(self.peak())
             .is_some_and(|(last, peak)| last < RUN_OUT * peak);
-        spent && self.warm_up_end().is_some()
+        spent && self.warm_up_end().is_some() && !self.is_a_staircase()
+    }
+
+    /// True when the rate falls in a few long stages: the last one does not tell how long it is.
+    fn is_a_staircase(&self) -> bool {
+        const MOST_STAGES: usize = 12;
+        const LEAST_POINTS: u64 = 4;
+        let end = self.warm_up_end().unwrap_or_default();
+        let stages = self.treads.iter().filter(|tread| tread.start >= end).count();
+        self.last_rate().is_some_and(|rate| rate > 0.0)
+            && stages <= MOST_STAGES
+            && self.points >= LEAST_POINTS * stages as u64
     }
 
     /// True when no learning rate was logged.
@@ -303,6 +314,21 @@ mod tests {
                 "{thinned:?} {exact:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_last_stage_of_a_staircase_is_no_end() {
+        let mut rates = RecordedRates::default();
+        for epoch in 0..70 {
+            rates.push(epoch, [1e-2, 1e-3, 1e-4][epoch as usize / 30]);
+        }
+        assert!(!rates.has_run_out());
+        let mut rates = RecordedRates::default();
+        for step in 0..1000 {
+            // Rounded to a hundredth of the peak, as many print it.
+            rates.push(step, (100.0 * (1.0 - step as f64 / 1000.0)).round() / 1e4);
+        }
+        assert!(rates.has_run_out());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Finds the files that may be logs below the paths that the user gave.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
@@ -123,7 +123,13 @@ pub fn discover(roots: &[PathBuf]) -> Found {
             continue;
         }
         match std::fs::metadata(root) {
-            Ok(metadata) if metadata.is_dir() => search(root, &mut found),
+            Ok(metadata) if metadata.is_dir() => {
+                let before = found.candidates.len();
+                search(root, &mut found);
+                let mut own = found.candidates.split_off(before);
+                drop_older_checkpoints(&mut own, |candidate| candidate.id.clone());
+                found.candidates.append(&mut own);
+            }
             Ok(metadata) => {
                 if let Some(folder) = root.parent() {
                     let folder = if folder.as_os_str().is_empty() {
@@ -144,10 +150,16 @@ pub fn discover(roots: &[PathBuf]) -> Found {
             Err(error) => found.problems.push((root.clone(), explain(&error))),
         }
     }
-    drop_older_checkpoints(&mut found.candidates);
-    make_unique(&mut found.candidates);
+    drop_older_checkpoints(&mut found.candidates, |candidate| {
+        let path = candidate.path.to_string_lossy().into_owned();
+        if candidate.named { path } else { String::new() }
+    });
+    let mut seen = HashSet::new();
+    found
+        .candidates
+        .retain(|candidate| seen.insert(candidate.path.clone()));
+    make_unique(&mut found.candidates, roots);
     found.candidates.sort_by(|one, other| one.id.cmp(&other.id));
-    found.candidates.dedup_by(|one, other| one.path == other.path);
     found.folders.sort();
     found.folders.dedup();
     found
@@ -290,14 +302,15 @@ fn has_its_original_beside_it(path: &Path) -> bool {
 
 /// Hugging Face writes `trainer_state.json` into every `checkpoint-N` and, at the
 /// end, beside them: each is the whole log so far. Only the newest one counts; it
-/// bears the id of the run's folder, so that the run keeps its identity.
-fn drop_older_checkpoints(candidates: &mut Vec<Candidate>) {
+/// bears the id of the run's folder, so that the run keeps its identity. `place` is where a
+/// candidate lies among the others.
+fn drop_older_checkpoints(candidates: &mut Vec<Candidate>, place: impl Fn(&Candidate) -> String) {
     let mut newest: HashMap<String, (u64, usize)> = HashMap::new();
     let mut drop = vec![false; candidates.len()];
     for index in 0..candidates.len() {
         let Some((run, number)) = candidates
             .get(index)
-            .and_then(|candidate| checkpoint(&candidate.id))
+            .and_then(|candidate| checkpoint(&place(candidate)))
         else {
             continue;
         };
@@ -312,7 +325,9 @@ fn drop_older_checkpoints(candidates: &mut Vec<Candidate>) {
         }
     }
     for (run, (_, index)) in newest {
-        if let Some(candidate) = candidates.get_mut(index) {
+        if let Some(candidate) = candidates.get_mut(index)
+            && !candidate.named
+        {
             candidate.id = run;
         }
     }
@@ -348,17 +363,33 @@ fn join(run: &str) -> String {
     }
 }
 
-/// Two roots may hold files of the same relative path; those get their full path.
-fn make_unique(candidates: &mut [Candidate]) {
-    let mut count: HashMap<String, usize> = HashMap::new();
-    for candidate in candidates.iter() {
-        *count.entry(candidate.id.clone()).or_default() += 1;
+/// Two roots may hold files of the same relative path: then the ids of all files in folders
+/// begin with the name of their root, or with its path where that is not enough either.
+fn make_unique(candidates: &mut [Candidate], roots: &[PathBuf]) {
+    if are_unique(candidates) {
+        return;
     }
-    for candidate in candidates.iter_mut() {
-        if count.get(&candidate.id).is_some_and(|count| *count > 1) {
+    let name = |root: &PathBuf| root.file_name().map(|name| name.to_string_lossy().into_owned());
+    let names: HashSet<String> = roots.iter().filter_map(name).collect();
+    let by_name = names.len() == roots.len();
+    for candidate in candidates.iter_mut().filter(|candidate| !candidate.named) {
+        let root = roots.iter().find(|root| candidate.path.starts_with(root));
+        let shown = root.filter(|_| by_name).and_then(name);
+        let shown = shown.or_else(|| Some(root?.to_string_lossy().into_owned()));
+        if let Some(shown) = shown {
+            candidate.id = format!("{}/{}", shown.trim_end_matches('/'), candidate.id);
+        }
+    }
+    if !are_unique(candidates) {
+        for candidate in candidates {
             candidate.id = candidate.path.to_string_lossy().into_owned();
         }
     }
+}
+
+fn are_unique(candidates: &[Candidate]) -> bool {
+    let mut seen: HashSet<&str> = HashSet::new();
+    candidates.iter().all(|candidate| seen.insert(&candidate.id))
 }
 
 #[cfg(test)]
@@ -407,6 +438,46 @@ mod tests {
             .map(|candidate| candidate.id.as_str())
             .collect();
         assert_eq!(ids, ["a/metrics.jsonl", "b/train.log", "c/odd-name"]);
+    }
+
+    #[test]
+    fn roots_with_files_of_the_same_names_keep_theirs_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = |name: &str| folder.path().join(name);
+        for path in [
+            "one/train.log",
+            "one/val.log",
+            "one/checkpoint-5/trainer_state.json",
+            "two/train.log",
+            "two/valid.log",
+            "two/checkpoint-9/trainer_state.json",
+            "three/two/train.log",
+        ] {
+            touch(&root(path));
+        }
+        let ids = |roots: &[&str]| -> Vec<String> {
+            let roots: Vec<PathBuf> = roots.iter().map(|name| root(name)).collect();
+            let found = discover(&roots).candidates;
+            found.into_iter().map(|candidate| candidate.id).collect()
+        };
+        assert_eq!(
+            ids(&["one", "two"]),
+            [
+                "one/train.log",
+                "one/trainer_state.json",
+                "one/val.log",
+                "two/train.log",
+                "two/trainer_state.json",
+                "two/valid.log"
+            ]
+        );
+        assert!(ids(&["two", "three/two"]).iter().all(|id| id.starts_with('/')));
+        assert_eq!(ids(&["three", "three/two"]).len(), 1);
+        let states = [
+            "one/checkpoint-5/trainer_state.json",
+            "two/checkpoint-9/trainer_state.json",
+        ];
+        assert_eq!(ids(&states).len(), 2);
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::io;
 use std::path::Path;
 
 use super::discover::{Candidate, explain};
+use super::file_name;
 use super::reader::{Deaf, Outlet};
 use super::tail::{LONGEST_LINE, Look, Tail, sample};
 use super::{FileKey, SourceEvent};
 use crate::format::encoding::{self, Utf16};
 use crate::format::{
-    Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, exported_scalar,
-    refuse,
+    Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, refuse,
 };
 use crate::metric::Names;
 use crate::run::Identity;
@@ -276,7 +276,7 @@ impl Followed {
             head: &head,
             tail: &tail,
         };
-        let names = &exported_scalar::with_value(names, &head, self.tail.path());
+        let names = &file_name::names_in(names, &head, self.tail.path());
         let refused = refuse(&head);
         let detected = if refused.is_some() {
             None

@@ -8,6 +8,7 @@ pub mod database;
 pub mod discover;
 pub mod feed;
 pub mod file;
+pub mod file_name;
 pub mod group;
 pub mod log;
 pub mod mlflow_files;

@@ -8,8 +8,8 @@ use crate::metric::canonical;
 /// Parts of names, without their first letter, whose case varies: a line with none of
 /// these is not looked at.
 const SIGNS: &[&[u8]] = &[
-    b"tep", b"ter", b"poch", b"arm", b"ecay", b"lr", b"LR", b"earning", b"ched", b"atch", b"eq", b"lock",
-    b"pdate", b"ooldown", b"ontext", b"oken",
+    b"tep", b"ter", b"TER", b"poch", b"POCH", b"arm", b"ecay", b"lr", b"LR", b"earning", b"ched", b"atch",
+    b"eq", b"lock", b"pdate", b"ooldown", b"ontext", b"oken",
 ];
 
 impl Hints {
@@ -245,6 +245,9 @@ mod tests {
             (table.scheduler(), table.min_ratio()),
             (Some("cosine"), Some(0.0))
         );
+
+        let detectron = scan("  IMS_PER_BATCH: 12\n  MAX_ITER: 40000\n  BASE_LR: 0.01");
+        assert_eq!(detectron.total_steps(), Some(40_000));
 
         let titan = scan(
             "Training starts at step 1, with local batch size 8, global batch size 64, sequence length 8192, total steps 10000 (warmup 200)",

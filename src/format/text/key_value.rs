@@ -7,6 +7,7 @@
 
 use super::bare_counts::{self, Count};
 use super::held_out::{held_out, push_loss};
+use super::passes::{Batches, Evaluations, Rounds};
 use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
@@ -24,46 +25,12 @@ pub struct KeyValue {
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
+    evaluations: Evaluations,
+    rounds: Rounds,
     /// Counters without a name at the ends of the lines grow.
     counts_bare: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
-}
-
-/// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
-#[derive(Clone, Debug, Default)]
-struct Batches {
-    /// Name of the loss of a batch, when there is one.
-    loss: Option<String>,
-    epoch: u64,
-    /// Those seen in a row within one epoch.
-    in_epoch: u32,
-    /// Those of the run.
-    counted: u64,
-}
-
-impl Batches {
-    /// More train losses of one name in an epoch than ranks that may have written them.
-    const MANY: u32 = 12;
-
-    /// Looks for such lines: a line of this epoch holds these losses and no counter.
-    fn learn(&mut self, epoch: u64, loss: &str) {
-        self.in_epoch = if epoch == self.epoch { self.in_epoch + 1 } else { 1 };
-        self.epoch = epoch;
-        if self.in_epoch >= Self::MANY {
-            self.loss = Some(loss.to_owned());
-        }
-    }
-
-    /// The number of the batch that such a line is about.
-    fn count(&mut self, epoch: u64) -> u64 {
-        if epoch < self.epoch {
-            self.counted = 0;
-        }
-        self.epoch = epoch;
-        self.counted += 1;
-        self.counted
-    }
 }
 
 /// What the numbers of a line are.
@@ -105,10 +72,8 @@ impl KeyValue {
         KeyValue {
             counter: grammar.counter.again(),
             has_epochs: grammar.has_epochs,
-            batches: Batches {
-                loss: grammar.batches.loss,
-                ..Batches::default()
-            },
+            batches: grammar.batches.again(),
+            evaluations: grammar.evaluations.again(),
             counts_bare,
             ..KeyValue::default()
         }
@@ -124,6 +89,8 @@ impl KeyValue {
             let (name, fit) = self.names.find(named.words);
             match fit.map(|fit| fit.role) {
                 Some(Role::Step) if stated => {}
+                // `Batch: 2.7s` takes so long.
+                Some(Role::Step) if TIMES.contains(&named.unit) => {}
                 Some(Role::Step) => {
                     let Some(fit) = fit else { return };
                     // Of several counters the best one's total holds.
@@ -253,6 +220,22 @@ impl KeyValue {
         self.placed_evaluation.is_some() && self.evaluation(fields) == self.placed_evaluation.as_deref()
     }
 
+    /// True for a line about a part of an evaluation.
+    fn is_about_a_part(&mut self, found: &Counters) -> bool {
+        let announces_epoch = found.epoch.is_some() && !found.has_loss;
+        if self.evaluations.goes_on(announces_epoch) {
+            return true;
+        }
+        let count = found.step_count.or(found.unnamed);
+        match count {
+            Some(count) if found.evaluated => return self.evaluations.is_part(count),
+            Some(count) if found.has_loss => self.evaluations.train(count),
+            None if found.evaluated && found.epoch.is_some() => self.evaluations.whole(),
+            _ => {}
+        }
+        false
+    }
+
     /// A line of an epoch without a counter may be about one of its batches.
     fn batch(&mut self, place: &Place, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let names = &mut self.names;
@@ -279,6 +262,9 @@ impl KeyValue {
     }
 }
 
+/// Units that make a number a time.
+const TIMES: &[&str] = &["s", "ms", "sec", "min"];
+
 const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
@@ -299,7 +285,13 @@ impl Grammar for KeyValue {
             fields.values.push((name, value));
         }
         let stated = fields.step.is_some();
+        if self.evaluations.announce(line) {
+            return Match::No;
+        }
         let found = self.collect(line, stated, fields);
+        if self.is_about_a_part(&found) {
+            return Match::No;
+        }
         let counted_ahead = !stated && fields.step.is_some();
         let runs_on = found.step.is_some_and(|(_, runs_on)| runs_on);
         if !stated
@@ -309,6 +301,17 @@ impl Grammar for KeyValue {
             return matched;
         }
         fields.total = found.step_total;
+        if let Some(count) = found.step_count
+            && !stated
+            && !runs_on
+            && !counted_ahead
+            && self.has_epochs
+            && count.of.is_some()
+            && !found.evaluated
+        {
+            fields.step = Some(self.rounds.step(count));
+            fields.total = None;
+        }
         // Where an epoch counts depends on the lines before, and a number that is none this
         // time may be one the next.
         fields.alone = !stated

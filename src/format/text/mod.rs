@@ -27,6 +27,7 @@ pub mod nameless;
 pub mod nanochat;
 pub mod nanogpt;
 pub mod notebook;
+mod passes;
 pub mod progress;
 mod repeats;
 mod rounded;

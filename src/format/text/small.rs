@@ -69,9 +69,14 @@ impl Grammar for Rwkv {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let mut words = line.split_ascii_whitespace();
         let epoch = words.next().and_then(|word| word.parse().ok());
-        let mut number = || words.next().and_then(number::parse);
-        let (Some(epoch), Some(loss), Some(perplexity), Some(rate)) = (epoch, number(), number(), number())
-        else {
+        // Python's floats: `0 1 0` is as likely of a table of anything.
+        let with_point = |word: &&str| word.contains('.');
+        let (Some(epoch), Some(loss), Some(perplexity), Some(rate)) = (
+            epoch,
+            words.next().filter(with_point).and_then(number::parse),
+            words.next().filter(with_point).and_then(number::parse),
+            words.next().and_then(number::parse),
+        ) else {
             return Match::No;
         };
         let proven = (loss.exp() / perplexity - 1.0).abs() < 1e-3;

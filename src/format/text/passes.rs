@@ -1,0 +1,120 @@
+//! Passes over data that are counted by their batches: what the lines about single batches
+//! say of the run.
+
+use super::bare_counts::Count;
+
+/// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
+#[derive(Clone, Debug, Default)]
+pub struct Batches {
+    /// Name of the loss of a batch, when there is one.
+    pub loss: Option<String>,
+    epoch: u64,
+    /// Those seen in a row within one epoch.
+    in_epoch: u32,
+    /// Those of the run.
+    pub counted: u64,
+}
+
+impl Batches {
+    /// More train losses of one name in an epoch than ranks that may have written them.
+    const MANY: u32 = 12;
+
+    /// The same kind of batches, at the start of the log.
+    pub fn again(self) -> Self {
+        Batches {
+            loss: self.loss,
+            ..Batches::default()
+        }
+    }
+
+    /// Looks for such lines: a line of this epoch holds these losses and no counter.
+    pub fn learn(&mut self, epoch: u64, loss: &str) {
+        self.in_epoch = if epoch == self.epoch { self.in_epoch + 1 } else { 1 };
+        self.epoch = epoch;
+        if self.in_epoch >= Self::MANY {
+            self.loss = Some(loss.to_owned());
+        }
+    }
+
+    /// The number of the batch that such a line is about.
+    pub fn count(&mut self, epoch: u64) -> u64 {
+        if epoch < self.epoch {
+            self.counted = 0;
+        }
+        self.epoch = epoch;
+        self.counted += 1;
+        self.counted
+    }
+}
+
+/// Passes over held-out data that are told batch by batch, with a counter of their own, and
+/// at their end as a whole: only the whole is an evaluation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evaluations {
+    /// Batches of a pass over the training data.
+    training: Option<u64>,
+    /// Some line told of a whole evaluation.
+    told_whole: bool,
+    /// What follows is of an evaluation that was announced.
+    announced: bool,
+}
+
+impl Evaluations {
+    /// What was seen of a log, at the start of that log.
+    pub fn again(self) -> Self {
+        Evaluations {
+            told_whole: self.told_whole,
+            ..Evaluations::default()
+        }
+    }
+
+    /// A line of training counts like this.
+    pub fn train(&mut self, count: Count) {
+        self.training = count.of.or(self.training);
+    }
+
+    /// A line told of a whole evaluation.
+    pub fn whole(&mut self) {
+        self.told_whole = true;
+    }
+
+    /// True for a line about a part of an evaluation, by its counter.
+    pub fn is_part(&self, count: Count) -> bool {
+        let counts_another_way = count.of.is_some() && self.training.is_some() && count.of != self.training;
+        self.told_whole && counts_another_way
+    }
+
+    /// Paddle's `Model.fit` announces an evaluation, and then tells of its batches as it does
+    /// of those of training. True for the line that announces it.
+    pub fn announce(&mut self, line: &str) -> bool {
+        let begins = line.trim_start().starts_with("Eval begin");
+        self.announced |= begins;
+        begins
+    }
+
+    /// True while an announced evaluation goes on, which is until the next epoch is announced.
+    pub fn goes_on(&mut self, announces_epoch: bool) -> bool {
+        self.announced &= !announces_epoch;
+        self.announced
+    }
+}
+
+/// Epochs that nobody announces: the counter of their batches starts again once it is full.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rounds {
+    last: u64,
+    /// Batches of the rounds before.
+    before: u64,
+}
+
+impl Rounds {
+    /// The step of this count over all rounds.
+    pub fn step(&mut self, count: Count) -> u64 {
+        if count.value < self.last {
+            let was_full = count.of == Some(self.last);
+            self.before = if was_full { self.before + self.last } else { 0 };
+        }
+        self.last = count.value;
+        self.before + count.value
+    }
+}
