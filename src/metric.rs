@@ -177,6 +177,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "global_step_max_steps",
             "train_global_step",
             "trainer_global_step",
+            "global_iter",
+            "global_iteration",
             "optimizer_step",
             "update_step",
             "train_update_step",
@@ -313,6 +315,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "lr0",
             "x_lr0",
             "lrate",
+            "lr_used",
             "lrm",
             "学习率",
         ],
@@ -550,7 +553,7 @@ const NAMES: &[(Role, &[&str])] = &[
 /// Names that look like a loss but are not the objective.
 const NOT_A_LOSS: &[&str] = &[
     "z_loss", "aux_loss", "kl_loss", "balanc", "router", "best", "delta", "std", "min", "max", "perplex",
-    "scale", "ema", "mtp", "final", "initial", "target",
+    "scale", "ema", "mtp", "final", "initial", "target", "time",
 ];
 
 /// Words that make of the `loss` behind them a part of the objective.
@@ -851,6 +854,7 @@ mod tests {
             "load_balancing_loss",
             "mtp_1 loss",
             "best_loss",
+            "TimeLoss",
         ] {
             assert_eq!(role(name), None, "{name}");
         }

@@ -462,7 +462,9 @@ mod tests {
         let mut content = "{}\n".to_owned();
         for epoch in 1..4 {
             content += &(row(epoch, 50) + &row(epoch, 100));
-            content += &format!("{{\"mode\": \"val\", \"epoch\": {epoch}, \"iter\": 7, \"loss\": 0.5}}\n");
+            // More batches than the training has, in the first epoch of which nothing shows yet
+            // that they are counted from the start again.
+            content += &format!("{{\"mode\": \"val\", \"epoch\": {epoch}, \"iter\": 1601, \"loss\": 0.5}}\n");
         }
         let steps: Vec<u64> = loss_and_step(&content).iter().map(|(step, _)| *step).collect();
         assert_eq!(steps, [50, 100, 100, 150, 200, 200, 250, 300, 300]);

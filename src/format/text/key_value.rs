@@ -59,15 +59,19 @@ impl KeyValue {
             counts_bare,
             ..KeyValue::default()
         };
-        let mentions = |part: &[u8]| memchr::memmem::find(part, b"poch").is_some();
-        if !mentions(sample.head) && memchr::memmem::find(sample.head, b"POCH").is_none() {
+        let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
+        if !mentions(b"poch") && !mentions(b"POCH") {
             return grammar;
         }
-        for line in sample.head.split(|byte| *byte == b'\n') {
-            if mentions(line) || memchr::memmem::find(line, b"atch").is_some() {
-                let mut fields = Fields::default();
-                grammar.parse(&String::from_utf8_lossy(line), &mut fields);
-            }
+        grammar.learn(sample.head);
+        if grammar.evaluations.told_whole() {
+            // Parts of evaluations that came before had a hand in what was learnt.
+            grammar = KeyValue {
+                evaluations: grammar.evaluations.again(),
+                counts_bare,
+                ..KeyValue::default()
+            };
+            grammar.learn(sample.head);
         }
         KeyValue {
             counter: grammar.counter.again(),
@@ -76,6 +80,16 @@ impl KeyValue {
             evaluations: grammar.evaluations.again(),
             counts_bare,
             ..KeyValue::default()
+        }
+    }
+
+    /// Reads the lines that show how epochs and batches are counted.
+    fn learn(&mut self, content: &[u8]) {
+        for line in content.split(|byte| *byte == b'\n') {
+            let mentions = |part: &[u8]| memchr::memmem::find(line, part).is_some();
+            if mentions(b"poch") || mentions(b"atch") {
+                self.parse(&String::from_utf8_lossy(line), &mut Fields::default());
+            }
         }
     }
 
@@ -269,7 +283,10 @@ const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if !line.bytes().any(|byte| byte.is_ascii_digit()) || progress::is_bar(line) {
+        if self.evaluations.announce(line)
+            || !line.bytes().any(|byte| byte.is_ascii_digit())
+            || progress::is_bar(line)
+        {
             return Match::No;
         }
         // The settings, as Python prints them.
@@ -285,9 +302,6 @@ impl Grammar for KeyValue {
             fields.values.push((name, value));
         }
         let stated = fields.step.is_some();
-        if self.evaluations.announce(line) {
-            return Match::No;
-        }
         let found = self.collect(line, stated, fields);
         if self.is_about_a_part(&found) {
             return Match::No;
@@ -347,7 +361,7 @@ fn is_settings(line: &str) -> bool {
 /// The name of a counter of epochs, and not of how many there are.
 fn is_epoch(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.ends_with("epoch") || name == "ep"
+    name.ends_with("epoch") || name == "ep" || name == "轮次"
 }
 
 /// `Eval loss at step 1000: 4.18`: the counter stands between the name and the value.
@@ -513,6 +527,49 @@ mod tests {
         );
         assert_eq!(train, [(0, 1.2), (3, 1.1), (4, 1.0), (7, 0.9)]);
         assert_eq!(eval, [(3, 0.69)]);
+    }
+
+    #[test]
+    fn batches_of_an_evaluation_are_no_steps() {
+        let mut whole = String::new();
+        let mut announced = String::new();
+        for epoch in 1..4 {
+            announced += &format!("Epoch {epoch}/3\n");
+            for batch in [50, 100] {
+                whole += &format!("Epoch [{epoch}/3] Step [{batch}/100] Loss: {epoch}.{batch}\n");
+                announced += &format!("step {batch}/100 - loss: {epoch}.{batch} - 12ms/step\n");
+            }
+            announced += "Eval begin...\n";
+            for batch in [10, 40] {
+                whole += &format!("Val Epoch [{epoch}/3] Step [{batch}/40] Val Loss: 9.{batch}\n");
+                announced += &format!("step {batch}/40 - loss: 9.{batch} - 5ms/step\n");
+            }
+            whole += &format!("Epoch {epoch}: Val Loss: {epoch}.75\n");
+            announced += "Eval samples: 640\n";
+        }
+        let steps = |points: &Points| points.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+        let (_, train, eval) = points(&whole);
+        assert_eq!(steps(&train), [50, 100, 150, 200, 250, 300]);
+        assert_eq!(eval, [(100, 1.75), (200, 2.75), (300, 3.75)]);
+        let (total, train, eval) = points(&announced);
+        assert_eq!(
+            (total, steps(&train)),
+            (Some(300), vec![50, 100, 150, 200, 250, 300])
+        );
+        assert_eq!(eval, []);
+    }
+
+    #[test]
+    fn a_full_counter_that_starts_again_goes_on() {
+        let mut content = String::new();
+        for epoch in 0..3 {
+            for batch in 1..4 {
+                content += &format!("batch {batch}/3 loss: {epoch}.{batch} Batch: 2.7s\n");
+            }
+            content += &format!("Epoch {epoch}, Val Loss: {epoch}.75\n");
+        }
+        let (_, train, _) = points(&content);
+        assert_eq!((train.len(), train.last()), (9, Some(&(9, 2.3))));
     }
 
     #[test]

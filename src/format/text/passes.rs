@@ -78,6 +78,11 @@ impl Evaluations {
         self.told_whole = true;
     }
 
+    /// True once some line told of a whole evaluation.
+    pub fn told_whole(&self) -> bool {
+        self.told_whole
+    }
+
     /// True for a line about a part of an evaluation, by its counter.
     pub fn is_part(&self, count: Count) -> bool {
         let counts_another_way = count.of.is_some() && self.training.is_some() && count.of != self.training;

@@ -29,7 +29,9 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
     let mut at = 0;
     let mut words_from = 0;
     while at < bytes.len() {
-        let boundary = at == 0 || bytes.get(at - 1).is_some_and(|before| is_separator(*before));
+        let before = bytes.get(..at).unwrap_or_default();
+        let boundary = before.last().is_none_or(|last| is_separator(*last))
+            || continues_a_name(before, bytes.get(at..).unwrap_or_default());
         if !boundary || !may_start_number(bytes.get(at..).unwrap_or_default()) {
             at += 1;
             continue;
@@ -158,6 +160,24 @@ fn is_separator(byte: u8) -> bool {
     )
 }
 
+/// A number may stand directly behind these too: `Epoch12 loss=`, and the colon of Chinese.
+fn continues_a_name(before: &[u8], rest: &[u8]) -> bool {
+    const EPOCH: &[u8] = b"epoch";
+    match before.last() {
+        Some(b'h' | b'H') => before
+            .split_at_checked(before.len().wrapping_sub(EPOCH.len()))
+            .is_some_and(|(other, word)| {
+                let behind = rest.iter().find(|byte| !byte.is_ascii_digit());
+                word.eq_ignore_ascii_case(EPOCH)
+                    && !other.last().is_some_and(u8::is_ascii_alphanumeric)
+                    && behind
+                        .is_none_or(|byte| matches!(byte, b' ' | b'\t' | b',' | b':' | b'|' | b'/' | b']'))
+            }),
+        Some(last) => !last.is_ascii() && before.ends_with("：".as_bytes()),
+        None => false,
+    }
+}
+
 fn may_start_number(rest: &[u8]) -> bool {
     matches!(
         rest,
@@ -265,7 +285,7 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
     let before = constructor(before).unwrap_or(before);
     let before = before.trim_end_matches([' ', '\t', '\'', '"']);
     let before = before
-        .strip_suffix([':', '='])
+        .strip_suffix([':', '=', '：'])
         .unwrap_or(before)
         .trim_end_matches([' ', '\t', '\'', '"']);
     // MindSpore: `epoch: 1 step: 1875, loss is 0.15`.
@@ -288,7 +308,13 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
             }
             // A closing bracket belongs to names such as `time (ms)`.
             b')' | b'(' => start = index,
-            _ => break,
+            byte if byte.is_ascii() => break,
+            // Behind the first byte of a letter of another alphabet: `训练损失`.
+            _ => match before.get(index..).and_then(|rest| rest.chars().next()) {
+                Some(letter) if letter.is_alphabetic() => start = index,
+                Some(_) => break,
+                None => {}
+            },
         }
     }
     before
@@ -382,6 +408,18 @@ mod tests {
         assert_eq!(
             found("Batch 25, Training Loss (avg over last 25 batches): 1.5").last(),
             Some(&pair("Training Loss (avg over last 25 batches)", 1.5))
+        );
+    }
+
+    #[test]
+    fn an_epoch_without_a_blank_and_other_alphabets() {
+        assert_eq!(
+            found("Epoch12 loss = 0.5, myepoch3 x, epoch7a 1.5"),
+            [pair("Epoch", 12.0), pair("loss", 0.5), pair("epoch7a", 1.5)]
+        );
+        assert_eq!(
+            found("轮次：3 · 训练损失: 0.5，验证损失：0.75"),
+            [pair("轮次", 3.0), pair("训练损失", 0.5), pair("验证损失", 0.75)]
         );
     }
 

@@ -142,4 +142,10 @@ mod tests {
             assert_eq!(read.decoded.records.value(last, Quantity::TrainLoss), Some(loss));
         }
     }
+
+    #[test]
+    fn a_table_of_counts_is_not_rwkvs() {
+        let counts = "0 0 1 0\n1 0 1 0\n2 0 1 0\n3 0 1 0\n";
+        assert!(read_all(counts.as_bytes(), &Names::default()).is_err());
+    }
 }

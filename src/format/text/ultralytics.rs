@@ -56,7 +56,7 @@ impl Grammar for Ultralytics {
             return Match::No;
         }
         self.from_zero |= epoch == 0;
-        if self.ended.replace(epoch) == Some(epoch) {
+        if self.ended == Some(epoch) {
             return Match::No;
         }
         for (name, word) in self.columns.iter().zip(words) {
@@ -64,6 +64,11 @@ impl Grammar for Ultralytics {
                 fields.values.push((name, value));
             }
         }
+        if fields.values.is_empty() {
+            // The bar of an evaluation.
+            return Match::No;
+        }
+        self.ended = Some(epoch);
         fields.step = Some(epoch);
         fields.total = of.checked_add(u64::from(self.from_zero));
         fields.record()
@@ -98,7 +103,7 @@ mod tests {
             \u{20}     Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n\
             \u{20}       1/2      6.37G      1.313      1.365      1.567         35        640: 39% ━━━━╸─── 60/154 2.1it/s 29.3s<44.8sCorrupt JPEG data: premature end\n\
             \u{20}       1/2      6.37G      1.248       1.08      1.509         30        640: 100% ━━━━━━━━━━━━ 154/154 2.1it/s 1:14\n\
-            \u{20}                Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100% ━━━━━━━━━━━━ 77/77 3.1it/s 24.5s\n\
+            \u{20}                Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100% ━━━━━━━━━━━━ 2/2 3.1it/s 24.5s\n\
             \u{20}                  all       2462       2541      0.904      0.402      0.392      0.226\n\n\
             \u{20}     Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n\
             \u{20}       2/2      6.57G       1.22     0.9006       1.51         26        640: 100% ━━━━━━━━━━━━ 154/154 2.0it/s 1:16\n";
