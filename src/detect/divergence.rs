@@ -10,7 +10,7 @@
 
 use super::loss_spike;
 use super::restart::Restart;
-use super::robust::{Ordered, middle};
+use super::robust::{Bounded, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -41,7 +41,8 @@ const REMEDY: &str = "Compare with a sibling run; restart from a checkpoint befo
 /// The detector.
 #[derive(Debug, Default)]
 pub struct Divergence {
-    last: Ordered<WIDTH>,
+    /// Bounded by what [`Best::bounds`] says.
+    last: Bounded<WIDTH, 3>,
     points: u32,
     first: Option<f64>,
     best: Option<Best>,
@@ -61,6 +62,18 @@ struct Best {
     loss: f64,
     step: u64,
     rate: f64,
+}
+
+impl Best {
+    /// A level at or below the first is as good; at or below the second the run is back, and
+    /// only above the third it has risen.
+    fn bounds(&self) -> [f64; 3] {
+        [
+            self.loss,
+            self.loss + CLEAR_RISE * self.loss,
+            self.loss * (1.0 + RISE),
+        ]
+    }
 }
 
 impl Detector for Divergence {
@@ -110,27 +123,31 @@ impl Divergence {
     }
 
     fn judge(&mut self, step: u64, context: &Context, alerts: &mut AlertLog) {
-        let level = self.last.median();
-        let first = *self.first.get_or_insert(level);
-        let Some(best) = self.best.filter(|best| level > best.loss) else {
-            self.best = Some(Best {
-                loss: level,
+        let [as_good, back, not_risen] = self.last.median_is_within();
+        let Some(best) = self.best.filter(|_| !as_good) else {
+            let best = Best {
+                loss: self.last.median(),
                 step,
                 rate: self.rate,
-            });
+            };
+            self.first.get_or_insert(best.loss);
+            self.last.set_bounds(best.bounds());
+            self.best = Some(best);
             self.not_above();
             alerts.clear(KIND, step);
             return;
         };
-        if level <= best.loss + CLEAR_RISE * best.loss {
+        if back {
             alerts.clear(KIND, step);
         }
         let restarted = best.rate > 0.0 && self.rate > RESTARTED_RATE * best.rate;
         // Most records end here.
-        if level <= best.loss * (1.0 + RISE) || restarted {
+        if not_risen || restarted {
             return self.not_above();
         }
         let values = self.last.ascending();
+        let level = values.get(WIDTH / 2).copied().unwrap_or(best.loss);
+        let first = self.first.unwrap_or(level);
         let low = values.get(WIDTH / 4).copied().unwrap_or(level);
         let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
         let error = 1.4826 * 1.25 * middle(&mut deviations) / (WIDTH as f64).sqrt();

@@ -47,11 +47,12 @@ impl Detector for Plateau {
         if self.block.len() < BLOCK {
             return;
         }
-        let level = middle(&mut self.block);
-        self.block.clear();
         let step = row.step();
-        let Some((best_step, best)) = self.best.filter(|(_, best)| level >= *best) else {
-            self.best = Some((step, level));
+        // The median is below the best level when more than half of the block are.
+        let below = |best: f64| self.block.iter().filter(|loss| **loss < best).count() > BLOCK / 2;
+        let Some((best_step, best)) = self.best.filter(|(_, best)| !below(*best)) else {
+            self.best = Some((step, middle(&mut self.block)));
+            self.block.clear();
             self.blocks_since = 0;
             alerts.clear(KIND, step);
             return;
@@ -59,8 +60,11 @@ impl Detector for Plateau {
         self.blocks_since += 1;
         let rate_is_up = self.rate.is_none_or(|rate| rate >= RATE * self.peak);
         if self.blocks_since < BLOCKS_WITHOUT_PROGRESS || best_step > step / 2 || !rate_is_up {
+            self.block.clear();
             return;
         }
+        let level = middle(&mut self.block);
+        self.block.clear();
         let message = format!(
             "No progress since step {best_step}: the loss was {best:.4} there and is {level:.4} at step {step}"
         );

@@ -52,12 +52,14 @@ impl<const N: usize> Recent<N> {
 
     /// The oldest value.
     pub fn oldest(&self) -> Option<f64> {
-        self.last(N).next()
+        let at = if self.length < N { 0 } else { self.next };
+        self.values.get(at).copied().filter(|_| self.length > 0)
     }
 
     /// The value taken in last.
     pub fn newest(&self) -> Option<f64> {
-        self.last(1).next()
+        let at = self.next.checked_sub(1).unwrap_or(N - 1);
+        self.values.get(at).copied().filter(|_| self.length > 0)
     }
 
     /// The last `count` values, oldest first.
@@ -173,21 +175,24 @@ impl<const N: usize> Ordered<N> {
     /// Takes in a finite value; the oldest leaves when there are `N`.
     pub fn push(&mut self, value: f64) {
         let leaving = self.recent.push(value).unwrap_or(f64::INFINITY);
-        // Without branches, for where a value belongs cannot be predicted: from the one that
-        // leaves on all move down, then each place takes the middle of its value, the one below
-        // and the new one.
-        let mut below = f64::NEG_INFINITY;
-        let mut here = self.ascending.first().copied().unwrap_or(f64::INFINITY);
-        for index in 0..N {
-            let above = if index + 1 < N {
-                self.ascending[index + 1]
-            } else {
-                f64::INFINITY
-            };
-            let kept = if here < leaving { here } else { above };
-            let least = if value < kept { value } else { kept };
-            self.ascending[index] = if below > least { below } else { least };
-            (below, here) = (kept, above);
+        // Without branches, for where a value belongs cannot be predicted, and without a step
+        // that waits for the one before: from the one that leaves on all move down, then each
+        // place takes the middle of its value, the one below and the new one.
+        let mut above = [f64::INFINITY; N];
+        if let (Some(target), Some(source)) = (above.get_mut(..N - 1), self.ascending.get(1..)) {
+            target.copy_from_slice(source);
+        }
+        let mut kept = [f64::NEG_INFINITY; N];
+        for ((kept, here), above) in kept.iter_mut().zip(&self.ascending).zip(&above) {
+            *kept = if *here < leaving { *here } else { *above };
+        }
+        let mut below = [f64::NEG_INFINITY; N];
+        if let (Some(target), Some(source)) = (below.get_mut(1..), kept.get(..N - 1)) {
+            target.copy_from_slice(source);
+        }
+        for ((place, kept), below) in self.ascending.iter_mut().zip(&kept).zip(&below) {
+            let least = if value < *kept { value } else { *kept };
+            *place = if *below > least { *below } else { least };
         }
     }
 
@@ -220,6 +225,72 @@ impl<const N: usize> Ordered<N> {
     }
 }
 
+/// The last `N` values, and how many of them are at or below each of `B` bounds: on which side
+/// of a bound their median lies is known without looking for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounded<const N: usize, const B: usize> {
+    recent: Recent<N>,
+    bounds: [f64; B],
+    within: [usize; B],
+}
+
+impl<const N: usize, const B: usize> Default for Bounded<N, B> {
+    fn default() -> Self {
+        Bounded {
+            recent: Recent::default(),
+            bounds: [f64::NEG_INFINITY; B],
+            within: [0; B],
+        }
+    }
+}
+
+impl<const N: usize, const B: usize> Bounded<N, B> {
+    /// Takes in a value.
+    pub fn push(&mut self, value: f64) {
+        // Nothing is at or below a bound of minus infinity, nor is a value that is not a number.
+        let leaving = self.recent.push(value).unwrap_or(f64::NAN);
+        for (within, bound) in self.within.iter_mut().zip(&self.bounds) {
+            *within += usize::from(value <= *bound);
+            *within -= usize::from(leaving <= *bound);
+        }
+    }
+
+    /// Sets other bounds.
+    pub fn set_bounds(&mut self, bounds: [f64; B]) {
+        self.bounds = bounds;
+        self.within = bounds.map(|bound| self.recent.count_at_most(bound));
+    }
+
+    /// How many values there are, at most `N`.
+    pub fn count(&self) -> usize {
+        self.recent.count()
+    }
+
+    /// For each bound, whether the median is at or below it.
+    pub fn median_is_within(&self) -> [bool; B] {
+        self.within.map(|within| within > self.count() / 2)
+    }
+
+    /// The values, smallest first.
+    pub fn ascending(&self) -> Vec<f64> {
+        let mut values: Vec<f64> = self.recent.last(N).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values
+    }
+
+    /// The value in the middle; NaN for none.
+    pub fn median(&self) -> f64 {
+        let mut values: [f64; N] = self.recent.values;
+        middle(values.get_mut(..self.count()).unwrap_or_default())
+    }
+
+    /// Forgets the values.
+    pub fn clear(&mut self) {
+        self.recent.clear();
+        self.within = [0; B];
+    }
+}
+
 /// Where values lie and how far they spread, unmoved by outliers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
@@ -248,12 +319,19 @@ impl Level {
     }
 }
 
+/// So few values are sorted sooner than searched.
+const FEW: usize = 32;
+
 /// Median; reorders the values. NaN for none.
 pub fn middle(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }
     let index = values.len() / 2;
+    if values.len() <= FEW {
+        values.sort_unstable_by(f64::total_cmp);
+        return values.get(index).copied().unwrap_or(f64::NAN);
+    }
     *values.select_nth_unstable_by(index, f64::total_cmp).1
 }
 
@@ -336,6 +414,8 @@ mod tests {
             let tail = &all[all.len().saturating_sub(WINDOW)..];
             assert_eq!(window.min(), tail.iter().copied().fold(f64::INFINITY, f64::min));
             assert!(window.recent().last(WINDOW).eq(tail.iter().copied()));
+            let ends = (window.recent().oldest(), window.recent().newest());
+            assert_eq!(ends, (tail.first().copied(), tail.last().copied()));
             assert!(
                 window
                     .recent()
@@ -359,6 +439,32 @@ mod tests {
             tail.sort_by(f64::total_cmp);
             assert_eq!(ordered.ascending(), tail);
             assert_eq!(ordered.median(), middle(&mut tail));
+        }
+    }
+
+    #[test]
+    fn the_side_of_the_median_is_known() {
+        let mut window = Bounded::<7, 2>::default();
+        let mut all = Vec::new();
+        for index in 0..500u32 {
+            if index % 50 == 40 {
+                window.set_bounds([f64::from(index * 31 % 23), f64::from(index % 11)]);
+            }
+            if index == 300 {
+                window.clear();
+                all.clear();
+            }
+            let value = f64::from(index * 7919 % 23) - f64::from(index % 3);
+            window.push(value);
+            all.push(value);
+            let mut tail = all[all.len().saturating_sub(7)..].to_vec();
+            let median = middle(&mut tail);
+            tail.sort_by(f64::total_cmp);
+            assert_eq!((window.median(), window.ascending()), (median, tail));
+            assert_eq!(
+                window.median_is_within(),
+                window.bounds.map(|bound| median <= bound)
+            );
         }
     }
 

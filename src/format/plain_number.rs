@@ -65,10 +65,12 @@ pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
     let Some(power) = exact.filter(|_| digits <= MOST_DIGITS) else {
         return long_number(value.get(..at)?);
     };
+    // So few digits fit a signed integer, which is brought to a float by one instruction.
+    let mantissa = mantissa.cast_signed() as f64;
     let magnitude = if exponent < 0 {
-        mantissa as f64 / power
+        mantissa / power
     } else {
-        mantissa as f64 * power
+        mantissa * power
     };
     Some((if negative { -magnitude } else { magnitude }, at))
 }

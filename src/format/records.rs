@@ -1,5 +1,6 @@
 //! What decoders produce: columns of records, and an account of every line.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::hints::Hints;
@@ -77,40 +78,33 @@ impl Records {
 
     /// Record number `index`; reading past the end yields a record without values.
     #[inline]
-    pub fn row(&self, index: usize) -> Row {
-        let present = self.present.get(index).copied().unwrap_or_default();
-        let mut values = [f64::NAN; Quantity::COUNT];
-        let mut left = present;
-        while left != 0 {
-            let quantity = left.trailing_zeros() as usize;
-            values[quantity] = self.columns[quantity].get(index).copied().unwrap_or(f64::NAN);
-            left &= left - 1;
-        }
+    pub fn row(&self, index: usize) -> Row<'_> {
         Row {
             step: self.steps.get(index).copied().unwrap_or_default(),
-            present,
-            values,
+            present: self.present.get(index).copied().unwrap_or_default(),
+            columns: &self.columns,
+            index,
         }
     }
 
     /// All records in file order.
-    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> + '_ {
         (0..self.len()).map(|index| self.row(index))
     }
 
     /// The steps and values of `quantity` in the records `rows` that have it.
-    pub fn values(
-        &self,
-        quantity: Quantity,
-        rows: Range<usize>,
-    ) -> impl Iterator<Item = (u64, f64)> + Clone + '_ {
+    pub fn values(&self, quantity: Quantity, rows: Range<usize>) -> (Cow<'_, [u64]>, Cow<'_, [f64]>) {
         let bit = 1u16 << quantity.index();
         let steps = self.steps.get(rows.clone()).unwrap_or_default();
         let present = self.present.get(rows.clone()).unwrap_or_default();
         let column = self.columns[quantity.index()].get(rows).unwrap_or_default();
+        if present.iter().fold(bit, |all, present| all & present) != 0 && !column.is_empty() {
+            return (steps.into(), column.into());
+        }
         let rows = steps.iter().zip(present).zip(column);
-        rows.filter(move |((_, present), _)| **present & bit != 0)
-            .map(|((step, _), value)| (*step, *value))
+        let logged = rows.filter(|((_, present), _)| **present & bit != 0);
+        let (steps, values): (Vec<u64>, Vec<f64>) = logged.map(|((step, _), value)| (*step, *value)).unzip();
+        (steps.into(), values.into())
     }
 
     /// Which quantities some record of the batch has, as a mask by [`Quantity::index`].
@@ -136,14 +130,16 @@ impl Records {
 
 /// One record of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct Row<'a> {
     step: u64,
     present: u16,
-    /// By [`Quantity::index`]; what `present` does not name is NaN.
-    values: [f64; Quantity::COUNT],
+    /// Those of the batch, by [`Quantity::index`].
+    columns: &'a [Vec<f64>; Quantity::COUNT],
+    /// Its place in them.
+    index: usize,
 }
 
-impl Row {
+impl Row<'_> {
     /// The step of the record.
     #[inline]
     pub fn step(&self) -> u64 {
@@ -153,7 +149,8 @@ impl Row {
     /// The value of `quantity`: `None` when it was not logged here.
     #[inline]
     pub fn value(&self, quantity: Quantity) -> Option<f64> {
-        self.has(quantity).then(|| self.values[quantity.index()])
+        let column = &self.columns[quantity.index()];
+        self.has(quantity).then(|| column.get(self.index).copied())?
     }
 
     /// The quantities logged here, as a mask by [`Quantity::index`].

@@ -290,10 +290,10 @@ fn since_epoch(value: f64) -> Option<f64> {
 
 /// A number that counts something, as steps do.
 pub fn whole(value: f64) -> Option<u64> {
-    // As `round`, which is a call.
+    // As `round`, which is a call; signed, for which there are instructions.
     let nearest = |value: f64| {
-        let below = value as u64;
-        below + u64::from(value - below as f64 >= 0.5)
+        let below = value as i64;
+        below.cast_unsigned() + u64::from(value - below as f64 >= 0.5)
     };
     (0.0..9e15).contains(&value).then(|| nearest(value))
 }

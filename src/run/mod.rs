@@ -318,7 +318,8 @@ impl Run {
 
     /// Whether the steps of the log are its epochs.
     fn note_what_counts(&mut self, records: &Records) {
-        for (step, epoch) in records.values(Quantity::Epoch, 0..records.len()) {
+        let (steps, epochs) = records.values(Quantity::Epoch, 0..records.len());
+        for (&step, &epoch) in steps.iter().zip(epochs.iter()) {
             if epoch != step as f64 {
                 self.steps_are_epochs = Some(false);
             } else if step > 1 {
@@ -342,39 +343,38 @@ impl Run {
             if !records.has(quantity) {
                 continue;
             }
-            let values = records.values(quantity, rows.clone());
+            let (steps, values) = records.values(quantity, rows.clone());
+            let points = || steps.iter().copied().zip(values.iter().copied());
             match quantity {
                 Quantity::Samples => continue,
                 Quantity::Epoch => {
-                    values.for_each(|(step, epoch)| self.note_epoch(step, epoch));
+                    points().for_each(|(step, epoch)| self.note_epoch(step, epoch));
                     continue;
                 }
                 Quantity::WallTime => {
-                    values.for_each(|(step, time)| self.pace.wall_time(step, time));
+                    points().for_each(|(step, time)| self.pace.wall_time(step, time));
                     continue;
                 }
                 Quantity::Elapsed => {
-                    values.for_each(|(step, time)| self.pace.elapsed(step, time));
+                    points().for_each(|(step, time)| self.pace.elapsed(step, time));
                     continue;
                 }
                 Quantity::StepTime => {
-                    values.for_each(|(_, seconds)| self.pace.step_time(seconds));
+                    values.iter().for_each(|seconds| self.pace.step_time(*seconds));
                     continue;
                 }
-                Quantity::LearningRate => {
-                    values
-                        .clone()
-                        .for_each(|(step, rate)| self.rates.push(step, rate));
-                }
+                Quantity::LearningRate => points().for_each(|(step, rate)| self.rates.push(step, rate)),
                 _ => {}
             }
             let buckets = match quantity {
                 Quantity::TrainLoss | Quantity::EvalLoss => LOSS_BUCKETS,
                 _ => OTHER_BUCKETS,
             };
-            if values.clone().next().is_some() {
+            if !values.is_empty() {
                 let series = &mut self.series[quantity.index()];
-                series.get_or_insert_with(|| Series::new(buckets)).extend(values);
+                series
+                    .get_or_insert_with(|| Series::new(buckets))
+                    .extend(&steps, &values);
             }
         }
     }

@@ -55,7 +55,8 @@ impl Bucket {
         }
         self.finite += 1;
         self.sum += value;
-        self.step_sum += step.saturating_sub(self.first_step) as f64;
+        // Signed, for which there is an instruction.
+        self.step_sum += step.saturating_sub(self.first_step).cast_signed() as f64;
         // Neither is NaN, so plain comparisons do.
         self.min = if value < self.min { value } else { self.min };
         self.max = if value > self.max { value } else { self.max };
@@ -162,9 +163,8 @@ impl Series {
     }
 
     /// Adds points. One whose step goes back supersedes those from its step on.
-    pub fn extend(&mut self, points: impl Iterator<Item = (u64, f64)>) {
-        let mut points = points.peekable();
-        while let Some(&(step, _)) = points.peek() {
+    pub fn extend(&mut self, mut steps: &[u64], mut values: &[f64]) {
+        while let Some(&step) = steps.first() {
             if self.last_step.is_some_and(|last| step < last) {
                 self.rewind(step);
             }
@@ -174,26 +174,30 @@ impl Series {
             };
             // A copy, so that it stays in registers while it fills.
             let mut filling = *bucket;
-            let (mut last_step, mut last_value) = (step, self.last_value);
-            while filling.count < points_per_bucket
-                && let Some((step, value)) = points.next_if(|(next, _)| *next >= last_step)
-            {
-                filling.take(step, value, &mut self.last_finite);
-                (last_step, last_value) = (step, value);
+            let room = points_per_bucket.saturating_sub(filling.count).max(1) as usize;
+            let ahead = steps.get(..room).unwrap_or(steps);
+            let mut pairs = ahead.iter().zip(ahead.get(1..).unwrap_or_default());
+            let falls = pairs.position(|(before, after)| after < before);
+            let taken = falls.map_or(ahead.len(), |index| index + 1);
+            let (now, later) = steps.split_at_checked(taken).unwrap_or_default();
+            let (these, rest) = values.split_at_checked(taken).unwrap_or_default();
+            for (step, value) in now.iter().zip(these) {
+                filling.take(*step, *value, &mut self.last_finite);
             }
             let added = u64::from(filling.count - bucket.count);
             self.points += added;
             self.non_finite += added - u64::from(filling.finite - bucket.finite);
-            self.last_step = Some(last_step);
-            self.last_value = last_value;
+            self.last_step = now.last().copied().or(self.last_step);
+            self.last_value = these.last().copied().unwrap_or(self.last_value);
             *bucket = filling;
+            (steps, values) = (later, rest);
         }
     }
 
     /// Adds a point, see [`Series::extend`].
     #[cfg(test)]
     pub fn push(&mut self, step: u64, value: f64) {
-        self.extend(std::iter::once((step, value)));
+        self.extend(&[step], &[value]);
     }
 
     /// Sees that the last bucket can take another point; returns how many it takes in all.

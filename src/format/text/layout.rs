@@ -205,13 +205,13 @@ impl Layout {
                 meaning => {
                     let (value, length) = exact_number(rest)?;
                     // Grammars differ in what they take for a count, but for plain digits.
-                    let counts = matches!(meaning, Meaning::Step | Meaning::Total);
-                    if counts && !rest.get(..length)?.iter().all(u8::is_ascii_digit) {
-                        return None;
-                    }
+                    let count = || {
+                        let digits = rest.get(..length)?.iter().all(u8::is_ascii_digit);
+                        whole(value).filter(|_| digits)
+                    };
                     match meaning {
-                        Meaning::Step => draft.step = Some(whole(value)?),
-                        Meaning::Total => read.total = Some(whole(value)?),
+                        Meaning::Step => draft.step = Some(count()?),
+                        Meaning::Total => read.total = Some(count()?),
                         Meaning::Value(role, unit) => draft.set(role, unit.apply(value), out),
                         Meaning::Nothing => {}
                     }

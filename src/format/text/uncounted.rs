@@ -179,7 +179,8 @@ mod tests {
             std::iter::once(format!("Training loss: 2.{number}")).chain(evaluation)
         });
         let records = read(lines).unwrap().decoded.records;
-        let evaluations: Vec<(u64, f64)> = records.values(Quantity::EvalLoss, 0..records.len()).collect();
+        let (steps, losses) = records.values(Quantity::EvalLoss, 0..records.len());
+        let evaluations: Vec<(u64, f64)> = steps.iter().copied().zip(losses.iter().copied()).collect();
         assert_eq!(evaluations, [(10, 3.19), (20, 3.29)]);
     }
 
