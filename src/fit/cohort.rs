@@ -1,6 +1,6 @@
 //! What runs teach each other: a hierarchical normal model over the amplitudes.
 //!
-//! In every cell of the grid (exponent, power) a run's amplitudes are taken as drawn
+//! In every cell of the grid (exponent and powers) a run's amplitudes are taken as drawn
 //! around those of its cohort, `theta_i ~ N(mu, Sigma)`. Everything stays normal, so what
 //! a run says about `mu` follows by integrating its own amplitudes out:
 //!
@@ -15,11 +15,11 @@
 //! them teach only how annealing pays was tried, and made forecasts worse in all three
 //! families, because what a cosine alone says of its gains is biased by its trend.
 
-use super::design::{CELLS, exponent};
-use super::evidence::{Evidence, exponent_and_power, log_weight};
+use super::design::{CELLS, Shape, exponent};
+use super::evidence::{Evidence, log_weight};
 use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
-use crate::law::relaxation::BANDS;
+use crate::law::relaxation::{BANDS, Progress};
 
 /// Spread between siblings at strength 1: asymptote, as a share of the loss. Repeats of
 /// one run end within 0.05% of each other, joint fits over schedules leave 0.2%.
@@ -69,7 +69,7 @@ impl Testimony {
         let usual_share = prior.amplitude.mean / prior.l0.mean.max(1e-9);
         let mut bonds = [const { Vec::new() }; BONDS.len()];
         for cell in 0..CELLS {
-            let unit = at_first_step(cell, evidence.reference);
+            let unit = at_first_step(cell, &evidence.reference);
             let said = evidence.said(wander, cell)?.scaled(&unit);
             let amplitude = usual_share * evidence.level * unit[1];
             for (opinions, (bond, _)) in bonds.iter_mut().zip(BONDS) {
@@ -106,11 +106,13 @@ fn likeliest_wander(evidence: &Evidence) -> Option<usize> {
         .map(|(_, wander)| wander)
 }
 
-/// Runs compare their reducible loss at S1 = 1: how many times larger it is there than at
-/// this S1, beside the other amplitudes, which are the same everywhere.
-fn at_first_step(cell: usize, forward: f64) -> Vector {
+/// Runs compare their reducible loss where progress is 1: how many times larger it is there
+/// than at this progress, beside the other amplitudes, which are the same everywhere.
+fn at_first_step(cell: usize, progress: &Progress) -> Vector {
     let mut unit = Vector::repeat(1.0);
-    unit[1] = forward.powf(exponent(exponent_and_power(cell).0));
+    let shape = Shape::of(cell);
+    let progress = progress.get(shape.progress).copied().unwrap_or(1.0);
+    unit[1] = progress.powf(exponent(shape.exponent));
     unit
 }
 
@@ -192,7 +194,7 @@ impl Pool {
             speakers.sort_by(|one, other| other.weight.total_cmp(&one.weight));
             speakers.truncate(SPEAKERS);
         }
-        let (prior, reference) = (&evidence.prior, evidence.reference);
+        let (prior, reference) = (&evidence.prior, &evidence.reference);
         let log_weights: Vec<f64> = (0..CELLS).map(|cell| log_weight(prior, cell)).collect();
         let weight = (VOICES / speakers.len() as f64).min(1.0);
         let mut bonds = Vec::with_capacity(BONDS.len() + 1);
@@ -215,7 +217,7 @@ impl Pool {
                     log_weight: resolved.log_evidence + log_weight,
                 });
             }
-            // Only differences between cells of one bond are about exponent and power: how well
+            // Only differences between cells of one bond are about the shape of the law: how well
             // the others fit each other is no reason to bind this run to them.
             let shift = shift_to(share, cells.iter().map(|cell| cell.log_weight));
             for (cell, informed) in cells.iter_mut().enumerate() {

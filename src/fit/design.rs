@@ -1,12 +1,12 @@
 //! The linear part of the law, for one loss and its companion.
 //!
-//! Given the exponent of S1 and the power of the learning rate, the loss is linear in
-//! nine amplitudes:
+//! Given the exponent of progress and the powers of the learning rate, the loss is linear
+//! in nine amplitudes:
 //!
 //! | index | amplitude |
 //! |---|---|
 //! | 0 | asymptote |
-//! | 1 | reducible loss at the reference S1 |
+//! | 1 | reducible loss at the reference progress |
 //! | 2-5 | gains of the four bands |
 //! | 6-8 | what the companion (train for eval, eval for train) has more of the first, second and the gains |
 //!
@@ -17,7 +17,7 @@ use nalgebra::{DMatrix, SMatrix, SVector};
 
 use super::FitPoint;
 use super::discrepancy::{Wander, Whitener};
-use crate::law::relaxation::{BANDS, POWERS, Relaxed, SHARES, Standing};
+use crate::law::relaxation::{BANDS, POWERS, PROGRESS_POWERS, Progress, Relaxed, SHARES, Standing};
 
 /// Number of amplitudes.
 pub const SIZE: usize = 5 + BANDS;
@@ -29,28 +29,52 @@ pub type Amplitudes = SVector<f64, SIZE>;
 /// A covariance or precision of amplitudes.
 pub type AmplitudeMatrix = SMatrix<f64, SIZE, SIZE>;
 
-/// Exponents of S1 on the grid.
-pub const EXPONENTS: usize = 23;
+/// Exponents of progress on the grid.
+pub const EXPONENTS: usize = 10;
 
-/// Exponent of S1 with this index: 0.1 to 1.2.
+/// Exponent of progress with this index: 0.1 to 1.
 pub fn exponent(index: usize) -> f64 {
-    0.1 + 0.05 * index as f64
+    0.1 + 0.1 * index as f64
 }
 
-/// Cells of the grid over exponents and powers.
-pub const CELLS: usize = EXPONENTS * POWERS.len();
+/// Cells of the grid over everything that the loss is not linear in.
+pub const CELLS: usize = EXPONENTS * POWERS.len() * PROGRESS_POWERS.len();
 
-/// The wander is this power of S1 larger in the past: early curves follow no law
+/// A cell of the grid, by the indices of what the loss is not linear in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Of the exponent of progress.
+    pub exponent: usize,
+    /// Of the power of the learning rate that the excess has in the end.
+    pub power: usize,
+    /// Of the power of the learning rate that progress counts.
+    pub progress: usize,
+}
+
+impl Shape {
+    /// That of a cell.
+    pub const fn of(cell: usize) -> Shape {
+        Shape {
+            exponent: cell % EXPONENTS,
+            power: cell / EXPONENTS % POWERS.len(),
+            progress: cell / (EXPONENTS * POWERS.len()),
+        }
+    }
+}
+
+/// The wander is this power of progress larger in the past: early curves follow no law
 /// closely, and what they did early says little about the end.
 const DAMPING: f64 = 1.75;
 
 const ONES: usize = 0;
 const FORWARD: usize = 1;
-const GAINS: usize = FORWARD + EXPONENTS;
+/// All exponents of all kinds of progress.
+const FALLING: usize = EXPONENTS * PROGRESS_POWERS.len();
+const GAINS: usize = FORWARD + FALLING;
 const LOSS: usize = GAINS + POWERS.len() * BANDS;
 const OTHER: usize = LOSS + 1;
 const OTHER_FORWARD: usize = OTHER + 1;
-const OTHER_GAIN: usize = OTHER_FORWARD + EXPONENTS;
+const OTHER_GAIN: usize = OTHER_FORWARD + FALLING;
 const REGRESSORS: usize = OTHER_GAIN + POWERS.len();
 /// Without a companion.
 const REGRESSORS_ALONE: usize = OTHER;
@@ -73,7 +97,7 @@ pub struct Design {
     /// One row per regressor, one column per observation.
     regressors: DMatrix<f64>,
     scales_log: f64,
-    reference: f64,
+    reference: Progress,
     gains: [f64; BANDS],
 }
 
@@ -100,11 +124,13 @@ impl Design {
     /// Lays out the regressors. `reference` is the progress at which the reducible loss is
     /// counted, `gains` (nats) what the gains of the bands are multiples of. The
     /// observations ascend.
-    pub fn new(observations: &[Observation], reference: f64, gains: [f64; BANDS]) -> Design {
-        let forward = |observation: &Observation| observation.standing.progress / reference;
+    pub fn new(observations: &[Observation], reference: Progress, gains: [f64; BANDS]) -> Design {
         let damping: Vec<f64> = observations
             .iter()
-            .map(|observation| forward(observation).max(1e-3).powf(-DAMPING))
+            .map(|observation| {
+                let [.., forward] = shares(&observation.standing.progress, &reference);
+                forward.max(1e-3).powf(-DAMPING)
+            })
             .collect();
         let alone = observations.iter().all(|observation| !observation.companion);
         let count = if alone { REGRESSORS_ALONE } else { REGRESSORS };
@@ -119,16 +145,16 @@ impl Design {
                     at[GAINS + power * BANDS + band] = -scale * gain * relaxed;
                 }
             }
-            let falling = falling(forward(observation));
-            for (exponent, value) in falling.iter().enumerate() {
-                at[FORWARD + exponent] = scale * value;
+            let falling = shares(&observation.standing.progress, &reference).map(falling);
+            for (index, value) in falling.iter().flatten().enumerate() {
+                at[FORWARD + index] = scale * value;
             }
             if !observation.companion {
                 continue;
             }
             at[OTHER] = scale;
-            for (exponent, value) in falling.iter().enumerate() {
-                at[OTHER_FORWARD + exponent] = scale * value;
+            for (index, value) in falling.iter().flatten().enumerate() {
+                at[OTHER_FORWARD + index] = scale * value;
             }
             for (power, bands) in relaxed.iter().enumerate() {
                 let usual: f64 = bands
@@ -172,11 +198,16 @@ impl Design {
     /// The regressors where a run will stand later.
     pub fn ahead(&self, standing: &Standing) -> Ahead {
         Ahead {
-            falling: falling(standing.progress / self.reference),
+            falling: shares(&standing.progress, &self.reference).map(falling),
             relaxed: standing.relaxed,
             gains: self.gains,
         }
     }
+}
+
+/// Progress in multiples of the reference.
+fn shares(progress: &Progress, reference: &Progress) -> Progress {
+    std::array::from_fn(|index| progress[index] / reference[index])
 }
 
 /// Progress in multiples of the reference, to minus every exponent of the grid.
@@ -191,26 +222,27 @@ fn falling(forward: f64) -> [f64; EXPONENTS] {
     })
 }
 
-/// The regressors of an exponent and a power, in the order of the amplitudes.
-fn indices(exponent: usize, power: usize) -> [usize; SIZE] {
-    let gain = GAINS + power * BANDS;
+/// The regressors of a cell, in the order of the amplitudes.
+fn indices(shape: Shape) -> [usize; SIZE] {
+    let gain = GAINS + shape.power * BANDS;
+    let falling = shape.progress * EXPONENTS + shape.exponent;
     [
         ONES,
-        FORWARD + exponent,
+        FORWARD + falling,
         gain,
         gain + 1,
         gain + 2,
         gain + 3,
         OTHER,
-        OTHER_FORWARD + exponent,
-        OTHER_GAIN + power,
+        OTHER_FORWARD + falling,
+        OTHER_GAIN + shape.power,
     ]
 }
 
 impl NormalEquations {
     /// The equations of one cell.
-    pub fn cell(&self, exponent: usize, power: usize) -> CellEquations {
-        let at = indices(exponent, power);
+    pub fn cell(&self, shape: Shape) -> CellEquations {
+        let at = indices(shape);
         // What is not there, a companion, says nothing.
         let there = if self.states.len() > OTHER { SIZE } else { SHARED };
         CellEquations {
@@ -233,9 +265,9 @@ impl NormalEquations {
     }
 
     /// The filter's states at the last point: of the regressors of a cell, and of the loss.
-    pub fn states(&self, exponent: usize, power: usize) -> (Amplitudes, f64) {
+    pub fn states(&self, shape: Shape) -> (Amplitudes, f64) {
         let state = |index: usize| self.states.get(index).copied().unwrap_or(0.0);
-        let at = indices(exponent, power);
+        let at = indices(shape);
         (Amplitudes::from_fn(|row, _| state(at[row])), state(LOSS))
     }
 
@@ -252,19 +284,23 @@ impl NormalEquations {
 
 /// The regressors at a step after the last observation.
 pub struct Ahead {
-    /// Progress to minus every exponent.
-    falling: [f64; EXPONENTS],
+    /// Progress of every kind to minus every exponent.
+    falling: [[f64; EXPONENTS]; PROGRESS_POWERS.len()],
     relaxed: Relaxed,
     gains: [f64; BANDS],
 }
 
 impl Ahead {
     /// The row of the regression for the loss itself.
-    pub fn row(&self, exponent: usize, power: usize) -> Amplitudes {
+    pub fn row(&self, shape: Shape) -> Amplitudes {
         let mut row = Amplitudes::zeros();
         row[0] = 1.0;
-        row[1] = self.falling.get(exponent).copied().unwrap_or(1.0);
-        if let Some(bands) = self.relaxed.get(power) {
+        let falling = self.falling.get(shape.progress);
+        row[1] = falling
+            .and_then(|falling| falling.get(shape.exponent))
+            .copied()
+            .unwrap_or(1.0);
+        if let Some(bands) = self.relaxed.get(shape.power) {
             for (band, (relaxed, gain)) in bands.iter().zip(self.gains).enumerate() {
                 row[2 + band] = -gain * relaxed;
             }

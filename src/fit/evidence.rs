@@ -6,12 +6,12 @@
 use nalgebra::{SMatrix, SVector};
 
 use super::FitPoint;
-use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, EXPONENTS, NormalEquations};
-use super::design::{Observation, SHARED, SIZE, exponent};
+use super::design::{AmplitudeMatrix, Amplitudes, CELLS, CellEquations, Design, NormalEquations};
+use super::design::{Observation, SHARED, SIZE, Shape, exponent};
 use super::discrepancy::Wander;
 use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
-use crate::law::relaxation::{POWERS, Standing, standings};
+use crate::law::relaxation::{POWERS, PROGRESS_POWERS, Progress, Standing, standings};
 use crate::schedule::LearningRateCurve;
 
 /// Standard deviations of the wander, as shares of the loss. Fits of finished runs
@@ -23,11 +23,6 @@ const WANDER_LENGTH: f64 = 0.55;
 /// Number of amplitudes of the companion.
 const OWN: usize = SIZE - SHARED;
 
-/// Exponent and power of a cell of the grid, by index.
-pub const fn exponent_and_power(cell: usize) -> (usize, usize) {
-    (cell % EXPONENTS, cell / EXPONENTS)
-}
-
 /// What a run's points say.
 pub struct Evidence {
     pub(super) design: Design,
@@ -35,8 +30,8 @@ pub struct Evidence {
     pub(super) prior: Prior,
     /// Level of the loss at the last point.
     pub(super) level: f64,
-    /// S1 at the last point, where the reducible loss is counted.
-    pub(super) reference: f64,
+    /// Progress at the last point, where the reducible loss is counted.
+    pub(super) reference: Progress,
     observations: Vec<Observation>,
     /// What would be believed without any points.
     pub(super) alone: Information,
@@ -84,7 +79,10 @@ impl Evidence {
     fn of(observations: Vec<Observation>, prior: Prior) -> Option<Evidence> {
         let reference = observations.last()?.standing.progress;
         let level = last(&observations)?.point.loss.abs().max(1e-3);
-        if !(reference > 0.0 && reference.is_finite()) {
+        if !reference
+            .iter()
+            .all(|progress| *progress > 0.0 && progress.is_finite())
+        {
             return None;
         }
         let design = Design::new(&observations, reference, prior.gains());
@@ -103,8 +101,7 @@ impl Evidence {
             .map(|equations| {
                 (0..CELLS)
                     .map(|cell| {
-                        let (exponent, power) = exponent_and_power(cell);
-                        let data = equations.cell(exponent, power);
+                        let data = equations.cell(Shape::of(cell));
                         let mut said = if has_companion {
                             without_companion(&data, &prior)
                         } else {
@@ -174,8 +171,7 @@ impl Evidence {
         wander: usize,
         cell: usize,
     ) -> Option<(Amplitudes, AmplitudeMatrix)> {
-        let (exponent, power) = exponent_and_power(cell);
-        let data = self.wanders.get(wander)?.cell(exponent, power);
+        let data = self.wanders.get(wander)?.cell(Shape::of(cell));
         let (mut precision, mut moment) = (data.gram, data.moment);
         let mut shared = precision.fixed_view_mut::<SHARED, SHARED>(0, 0);
         shared += belief.precision;
@@ -197,9 +193,13 @@ fn last(observations: &[Observation]) -> Option<&Observation> {
 
 /// Logarithm of the prior probability of a cell.
 pub fn log_weight(prior: &Prior, cell: usize) -> f64 {
-    let (index, power) = exponent_and_power(cell);
-    prior.alpha.log_density(exponent(index))
-        + prior.power.log_density(POWERS.get(power).copied().unwrap_or(1.0))
+    let shape = Shape::of(cell);
+    let power = |powers: &[f64], index: usize| powers.get(index).copied().unwrap_or(1.0);
+    prior.alpha.log_density(exponent(shape.exponent))
+        + prior.power.log_density(power(&POWERS, shape.power))
+        + prior
+            .progress
+            .log_density(power(&PROGRESS_POWERS, shape.progress))
 }
 
 /// What a prior believes of the amplitudes: the asymptote in nats, the reducible loss at

@@ -1,4 +1,4 @@
-//! The posterior of the law: a grid over everything non-linear (exponent, power of the
+//! The posterior of the law: a grid over everything non-linear (exponent, powers of the
 //! learning rate, size of the wander), with the exact normal distribution of the
 //! amplitudes in every cell.
 //!
@@ -6,8 +6,8 @@
 //! follows without sampling and without local minima.
 
 use super::cohort::Pool;
-use super::design::{Ahead, AmplitudeMatrix, Amplitudes, SHARED};
-use super::evidence::{Evidence, exponent_and_power, prior_covariance};
+use super::design::{Ahead, AmplitudeMatrix, Amplitudes, SHARED, Shape};
+use super::evidence::{Evidence, prior_covariance};
 use super::information::{Information, Resolved, Vector};
 use super::mixture::{Mixture, Part};
 use crate::law::Prior;
@@ -31,8 +31,7 @@ pub struct Moments {
 #[derive(Clone, Debug)]
 struct Cell {
     wander: usize,
-    exponent: usize,
-    power: usize,
+    shape: Shape,
     weight: f64,
     mean: Amplitudes,
     covariance: AmplitudeMatrix,
@@ -78,7 +77,7 @@ impl<'a> Posterior<'a> {
             .wanders
             .get(cell.wander)
             .map_or((0.0, 0.0), |equations| equations.ahead(step));
-        let row = ahead.row(cell.exponent, cell.power) - carry * cell.states;
+        let row = ahead.row(cell.shape) - carry * cell.states;
         let mean = row.dot(&cell.mean) + carry * cell.loss_state;
         (mean, row.dot(&(cell.covariance * row)) + wander)
     }
@@ -141,7 +140,7 @@ impl<'a> Posterior<'a> {
         let before = prior_covariance(&self.evidence.prior);
         let (mut mean, mut second, mut prior) = (0.0, 0.0, 0.0);
         for cell in &self.cells {
-            let mut row = there.row(cell.exponent, cell.power) - here.row(cell.exponent, cell.power);
+            let mut row = there.row(cell.shape) - here.row(cell.shape);
             (row[0], row[1]) = (0.0, 0.0);
             let value = row.dot(&cell.mean);
             mean += cell.weight * value;
@@ -189,14 +188,13 @@ fn candidates(evidence: &Evidence, beliefs: impl Iterator<Item = (usize, Informa
 
 impl Cell {
     fn new(evidence: &Evidence, candidate: &Candidate) -> Option<Cell> {
-        let (exponent, power) = exponent_and_power(candidate.cell);
+        let shape = Shape::of(candidate.cell);
         let (mean, covariance) =
             evidence.all_amplitudes(&candidate.belief, candidate.wander, candidate.cell)?;
-        let (states, loss_state) = evidence.wanders.get(candidate.wander)?.states(exponent, power);
+        let (states, loss_state) = evidence.wanders.get(candidate.wander)?.states(shape);
         Some(Cell {
             wander: candidate.wander,
-            exponent,
-            power,
+            shape,
             weight: candidate.weight,
             mean,
             covariance,

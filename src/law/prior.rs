@@ -46,6 +46,8 @@ pub struct Prior {
     pub alpha: Normal,
     /// Power of the learning rate that anneals once the sharpness has adapted.
     pub power: Normal,
+    /// Power of the learning rate that progress counts.
+    pub progress: Normal,
     /// The other loss (train for eval, eval for train) less this one: asymptote.
     pub companion_l0: f64,
     /// The same: reducible loss now.
@@ -130,6 +132,7 @@ impl Prior {
             bands: SHARES.map(band),
             alpha: Normal { mean: 0.55, sd: 0.14 },
             power: Normal { mean: 0.4, sd: 0.13 },
+            progress: Normal { mean: 0.73, sd: 0.22 },
             companion_l0: 0.1 * level,
             companion_amplitude: 0.015 * level,
             companion_gain: 0.15,

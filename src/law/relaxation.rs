@@ -34,7 +34,7 @@ pub const BANDS: usize = 4;
 
 /// Powers of the learning rate that are weighed against each other, once the sharpness
 /// has adapted: evenly spaced from zero.
-pub const POWERS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
+pub const POWERS: [f64; 5] = [0.0, 0.2, 0.4, 0.6, 0.8];
 
 /// Memories at the reference peak, in steps at the first rate. Observed delays: 100 to
 /// 1,100 steps (arXiv 2408.11029, Fig. 5), with a tail of many thousands.
@@ -47,9 +47,13 @@ const SHORTENING: f64 = 0.5;
 /// Usual shares of the bands in the gain of a full anneal.
 pub const SHARES: [f64; BANDS] = [0.47, 0.08, 0.16, 0.29];
 
-/// Progress counts each step as the learning rate to this power, where S1 has 1: joint
-/// fits of whole runs chose 0.7 to 0.85 at peaks of 5e-4 to 2e-3, 0.85 to 1 at 1e-4.
-pub const PROGRESS_POWER: f64 = 0.8;
+/// Progress counts each step as the learning rate to one of these powers, where S1 has 1:
+/// joint fits of whole runs chose 0.7 to 0.85 at peaks of 5e-4 to 2e-3, 0.85 to 1 at 1e-4,
+/// and about 0.5 with 1,000 tokens a batch.
+pub const PROGRESS_POWERS: [f64; 3] = [0.3, 0.6, 0.9];
+
+/// Progress by the power of the learning rate that it counts.
+pub type Progress = [f64; PROGRESS_POWERS.len()];
 
 /// Memory of the sharpness at the reference peak, in steps at the first rate.
 const SHARPENING: f64 = 3000.0;
@@ -81,8 +85,8 @@ pub type Relaxed = [[f64; BANDS]; POWERS.len()];
 pub struct Standing {
     /// The step.
     pub step: f64,
-    /// Sum of the learning rates so far, each to `PROGRESS_POWER`.
-    pub progress: f64,
+    /// Sums of the learning rates so far, each to one of `PROGRESS_POWERS`.
+    pub progress: Progress,
     /// How far the excess has relaxed.
     pub relaxed: Relaxed,
 }
@@ -91,7 +95,7 @@ pub struct Standing {
 /// two as shares of what they were at the first rate.
 #[derive(Clone, Copy)]
 struct State {
-    progress: f64,
+    progress: Progress,
     sharpness: [f64; POWERS.len()],
     excess: Relaxed,
 }
@@ -102,12 +106,14 @@ pub fn standings(curve: &LearningRateCurve, steps: &[f64]) -> Vec<Standing> {
     let first = curve.first_rate();
     let memories = memories(plausible_peak(curve.peak()));
     let state = State {
-        progress: 0.0,
+        progress: [0.0; PROGRESS_POWERS.len()],
         sharpness: [1.0; POWERS.len()],
         excess: [[1.0; BANDS]; POWERS.len()],
     };
     let states = curve.accumulate(state, steps.iter().copied(), |mut state, rate, steps| {
-        state.progress += rate.max(0.0).powf(PROGRESS_POWER) * steps;
+        for (progress, power) in state.progress.iter_mut().zip(PROGRESS_POWERS) {
+            *progress += rate.max(0.0).powf(power) * steps;
+        }
         let share = if first > 0.0 { rate / first } else { 0.0 };
         relax(state, share, steps, memories)
     });
@@ -192,7 +198,23 @@ mod tests {
         let mut dropped = LearningRateCurve::constant(1e-3);
         dropped.change(1000.0, 1e-4);
         let relaxed = standings(&dropped, &[1e7])[0].relaxed;
-        let full = 1.0 - 0.1f64.powf(POWERS[5]);
-        assert!(relaxed[5].iter().all(|band| (band - full).abs() < 1e-9));
+        for (power, bands) in POWERS.iter().zip(relaxed) {
+            let full = 1.0 - 0.1f64.powf(*power);
+            assert!(bands.iter().all(|band| (band - full).abs() < 1e-9));
+        }
+    }
+
+    #[test]
+    fn progress_counts_every_step_as_a_power_of_its_learning_rate() {
+        let rate = |step: u64| 1e-3 * (1.0 - step as f64 / 1000.0);
+        let mut curve = LearningRateCurve::constant(rate(0));
+        (1..1000).for_each(|step| curve.change(step as f64, rate(step)));
+        let [standing] = standings(&curve, &[1000.0])[..] else {
+            panic!("one step, one standing");
+        };
+        for (progress, power) in standing.progress.iter().zip(PROGRESS_POWERS) {
+            let sum: f64 = (1..=1000).map(|step| rate(step.min(999)).powf(power)).sum();
+            assert!((progress / sum - 1.0).abs() < 1e-9, "{power}: {progress} {sum}");
+        }
     }
 }
