@@ -175,24 +175,21 @@ impl<const N: usize> Ordered<N> {
     /// Takes in a finite value; the oldest leaves when there are `N`.
     pub fn push(&mut self, value: f64) {
         let leaving = self.recent.push(value).unwrap_or(f64::INFINITY);
-        // Without branches, for where a value belongs cannot be predicted, and without a step
-        // that waits for the one before: from the one that leaves on all move down, then each
-        // place takes the middle of its value, the one below and the new one.
-        let mut above = [f64::INFINITY; N];
-        if let (Some(target), Some(source)) = (above.get_mut(..N - 1), self.ascending.get(1..)) {
-            target.copy_from_slice(source);
-        }
-        let mut kept = [f64::NEG_INFINITY; N];
-        for ((kept, here), above) in kept.iter_mut().zip(&self.ascending).zip(&above) {
-            *kept = if *here < leaving { *here } else { *above };
-        }
-        let mut below = [f64::NEG_INFINITY; N];
-        if let (Some(target), Some(source)) = (below.get_mut(1..), kept.get(..N - 1)) {
-            target.copy_from_slice(source);
-        }
-        for ((place, kept), below) in self.ascending.iter_mut().zip(&kept).zip(&below) {
-            let least = if value < *kept { value } else { *kept };
-            *place = if *below > least { *below } else { least };
+        // Without branches, for where a value belongs cannot be predicted: from the one that
+        // leaves on all move down, then each place takes the middle of its value, the one below
+        // and the new one.
+        let mut below = f64::NEG_INFINITY;
+        let mut here = self.ascending.first().copied().unwrap_or(f64::INFINITY);
+        for index in 0..N {
+            let above = if index + 1 < N {
+                self.ascending[index + 1]
+            } else {
+                f64::INFINITY
+            };
+            let kept = if here < leaving { here } else { above };
+            let least = if value < kept { value } else { kept };
+            self.ascending[index] = if below > least { below } else { least };
+            (below, here) = (kept, above);
         }
     }
 
@@ -319,19 +316,12 @@ impl Level {
     }
 }
 
-/// So few values are sorted sooner than searched.
-const FEW: usize = 32;
-
 /// Median; reorders the values. NaN for none.
 pub fn middle(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }
     let index = values.len() / 2;
-    if values.len() <= FEW {
-        values.sort_unstable_by(f64::total_cmp);
-        return values.get(index).copied().unwrap_or(f64::NAN);
-    }
     *values.select_nth_unstable_by(index, f64::total_cmp).1
 }
 

@@ -162,10 +162,10 @@ fn is_separator(byte: u8) -> bool {
 
 /// A number may stand directly behind these too: `Epoch12 loss=`, and the colon of Chinese.
 fn continues_a_name(before: &[u8], rest: &[u8]) -> bool {
-    const EPOCH: &[u8] = b"epoch";
+    const EPOCH: &[u8; 5] = b"epoch";
     match before.last() {
         Some(b'h' | b'H') => before
-            .split_at_checked(before.len().wrapping_sub(EPOCH.len()))
+            .split_last_chunk::<{ EPOCH.len() }>()
             .is_some_and(|(other, word)| {
                 let behind = rest.iter().find(|byte| !byte.is_ascii_digit());
                 word.eq_ignore_ascii_case(EPOCH)
