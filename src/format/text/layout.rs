@@ -341,7 +341,8 @@ impl Layout {
         let equal = |token: Option<f64>| {
             token.is_some_and(|token| {
                 let token = unit.apply(token);
-                token.to_bits() == value.to_bits() || (token.is_nan() && value.is_nan())
+                // `-0` is where a count of 0 may stand, as any other 0 is.
+                token == value || (token.is_nan() && value.is_nan())
             })
         };
         let mut matching = tokens
@@ -531,6 +532,23 @@ mod tests {
                 prop_assert_eq!(read(true), read(false), "{}", format.name());
             }
         }
+    }
+
+    #[test]
+    fn another_zero_is_not_taken_for_a_step_of_minus_zero() {
+        let lines = [
+            "step: -0  acc: 0  loss:  7.1  tps: 5",
+            "step: 110  acc: 0  loss:  7.0  tps: 5",
+        ];
+        let format = TextFormat::specific("signed", &[], |_| {
+            Box::<crate::format::text::torchtitan::Torchtitan>::default()
+        });
+        let mut decoder = TextDecoder::new(&format, &Sample::whole(b""), &Names::default());
+        let mut out = Decoded::default();
+        for (number, line) in lines.iter().enumerate() {
+            decoder.line(number as u64, line.as_bytes(), &mut out);
+        }
+        assert_eq!(out.records.steps().last(), Some(&110));
     }
 
     /// A grammar that counts how often it is asked.
