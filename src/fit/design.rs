@@ -128,6 +128,7 @@ impl Design {
         let damping: Vec<f64> = observations
             .iter()
             .map(|observation| {
+                // Any kind of progress would do: that nearest to S1.
                 let [.., forward] = shares(&observation.standing.progress, &reference);
                 forward.max(1e-3).powf(-DAMPING)
             })
