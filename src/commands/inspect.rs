@@ -86,10 +86,15 @@ fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut im
         ),
     )?;
     for bad in &count.bad_lines {
-        line(
-            "skipped",
-            format!("line {}: {} in `{}`", bad.line, bad.reason, bad.excerpt),
-        )?;
+        let account = match bad.line {
+            0 => bad.reason.clone(),
+            number => format!("line {number}: {}", bad.reason),
+        };
+        let excerpt = match bad.excerpt.as_str() {
+            "" => String::new(),
+            excerpt => format!(" in `{excerpt}`"),
+        };
+        line("skipped", account + &excerpt)?;
     }
     if !run.settings.is_empty() {
         let settings: Vec<String> = run

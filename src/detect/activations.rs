@@ -35,7 +35,7 @@ const REMEDY: &str = "Activations grow without a limit: lower the learning rate,
                       or restart from before the growth began; in fp16 they overflow at 65,504.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Activations {
     peak_rate: f64,
     early: Vec<f64>,

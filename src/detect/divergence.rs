@@ -39,7 +39,7 @@ const REMEDY: &str = "Compare with a sibling run; restart from a checkpoint befo
                       and check what changed in the data there.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Divergence {
     /// Bounded by what [`Best::bounds`] says.
     last: Bounded<WIDTH, 3>,

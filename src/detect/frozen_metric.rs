@@ -18,7 +18,7 @@ const REMEDY: &str = "Steps are probably being skipped, or the value is stale: l
                       whether the weights still change.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FrozenMetric {
     gradient: Option<f64>,
     loss: Option<f64>,

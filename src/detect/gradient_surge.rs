@@ -44,7 +44,7 @@ const REMEDY: &str = "A loss spike may follow within 1 to 8 steps: clip at 1.0 o
                       learning rate.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct GradientSurge {
     window: Window,
     cadence: Cadence,

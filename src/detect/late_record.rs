@@ -27,7 +27,7 @@ const REMEDY: &str =
     "It goes on. If it happens again, look at storage, the data loader and the network at that time.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LateRecord {
     last: Option<(u64, f64)>,
     intervals: Window,

@@ -23,7 +23,7 @@ const CLEAR_AFTER: u32 = 100;
 const REMEDY: &str = "Check the schedule and what was restored at the resume: a rate that is too high can undo the run within steps.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LearningRate {
     peak: f64,
     since_peak: u32,

@@ -49,7 +49,7 @@ const OUTPUT_REMEDY: &str =
     "Output logits diverge late in training: add a z-loss of 1e-4 or weight decay on the head.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Logits {
     attention: VecDeque<(f64, f64)>,
     output: VecDeque<(f64, f64)>,

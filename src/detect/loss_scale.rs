@@ -34,7 +34,7 @@ const REMEDY: &str = "Gradients overflow: use bf16, lower the learning rate, or 
                       least 1 (OPT-175B).";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LossScale {
     last: Option<f64>,
     calm: u32,

@@ -89,7 +89,7 @@ const RESTART_KIND: &str = "restart";
 const RESTART_REMEDY: &str = "Nothing, if it was planned; otherwise look at how the checkpoint was loaded.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LossSpike {
     /// The last losses outside spikes.
     recent: Ordered<RECENT>,

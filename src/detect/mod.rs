@@ -41,7 +41,7 @@ pub struct Context {
 }
 
 /// Watches the records of one run for one kind of trouble.
-pub trait Detector: Send {
+pub trait Detector: Duplicate + Send {
     /// What it looks at: a record without any of these says nothing to it, and is not
     /// shown to it.
     fn watches(&self) -> &'static [Quantity];
@@ -54,11 +54,32 @@ pub trait Detector: Send {
     fn rewound(&mut self, step: u64);
 }
 
+/// What a detector has learnt can be kept aside, and gone back to.
+pub trait Duplicate {
+    /// The same detector in the same state.
+    fn duplicate(&self) -> Box<dyn Detector>;
+}
+
+impl<D: Detector + Clone + 'static> Duplicate for D {
+    fn duplicate(&self) -> Box<dyn Detector> {
+        Box::new(self.clone())
+    }
+}
+
 /// A detector of one run, and which records it is shown.
 pub struct Watcher {
     detector: Box<dyn Detector>,
     /// What it watches, as a mask by [`Quantity::index`].
     mask: u16,
+}
+
+impl Clone for Watcher {
+    fn clone(&self) -> Self {
+        Watcher {
+            detector: self.detector.duplicate(),
+            mask: self.mask,
+        }
+    }
 }
 
 impl Watcher {

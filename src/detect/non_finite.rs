@@ -29,7 +29,7 @@ const GRADIENT_REMEDY: &str = "The optimiser skips such steps or is about to be 
                                gradient, lower the learning rate.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct NonFinite {
     /// Train records with a loss so far, while none lacked it.
     with_loss: u32,

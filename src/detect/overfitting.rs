@@ -21,7 +21,7 @@ const REMEDY: &str =
     "More or other data, regularisation, or stopping at the best evaluation; keep that checkpoint.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Overfitting {
     train: Option<f64>,
     first_train: Option<f64>,

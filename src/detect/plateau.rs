@@ -21,7 +21,7 @@ const REMEDY: &str = "A constant learning rate may have given what it can: decay
                       parameters, a rate of zero or shuffled labels.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Plateau {
     block: Vec<f64>,
     best: Option<(u64, f64)>,

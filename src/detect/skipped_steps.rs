@@ -24,7 +24,7 @@ const REMEDY: &str = "Gradients overflow at every scale: use bf16, lower the lea
                       the first of them; at the lowest scale the trainer will give up soon.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SkippedSteps {
     /// Steps with how many were skipped up to there.
     skipped: VecDeque<(u64, u64)>,

@@ -33,7 +33,7 @@ const REMEDY: &str = "Look at the data loader, at other jobs on the machine, at 
                       often slows down before it stops.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Slowdown {
     usual: Window,
     recent: Recent<RECENT>,

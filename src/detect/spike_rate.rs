@@ -18,7 +18,7 @@ const REMEDY: &str = "Lower the learning rate or beta2, clip harder, or check em
                       help against spikes that keep coming.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SpikeRate {
     /// Steps of the last spikes, oldest first.
     spikes: [Option<u64>; SPIKES],

@@ -28,7 +28,7 @@ const SMALL_REMEDY: &str = "The weights hardly change: raise the learning rate, 
                             frozen parameters.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct UpdateRatio {
     block: Vec<f64>,
     rate: Option<f64>,

@@ -22,7 +22,7 @@ const REMEDY: &str =
     "Set the epsilon of the optimiser to 1e-15 or lower (Wortsman et al.), and check that nothing is frozen.";
 
 /// The detector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct VanishingGradient {
     small: u32,
     large: u32,

@@ -15,6 +15,8 @@ pub struct Roles {
     names: Names,
     columns: Vec<Known>,
     index: HashMap<Box<str>, usize>,
+    /// How often a quantity was recorded, see [`Roles::recorded`].
+    recorded: [u64; Quantity::COUNT],
 }
 
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ struct Known {
     role: Option<Role>,
     claim: Option<(Role, u16)>,
     used: bool,
+    /// How often a name was met that would have had the better claim, had it not been so rare.
+    contested: u64,
     /// For a counter that is not the best of the file: what it was seen to be.
     other: Other,
 }
@@ -45,6 +49,7 @@ impl Roles {
             names: names.clone(),
             columns: Vec::new(),
             index: HashMap::new(),
+            recorded: [0; Quantity::COUNT],
         };
         for name in known {
             roles.learn(name);
@@ -55,15 +60,37 @@ impl Roles {
     /// The role of a name; learns the name when it is new. The second value is true
     /// when the file must be read again because of it.
     pub fn role(&mut self, name: &str) -> (Option<Role>, bool) {
-        if let Some(known) = self
-            .index
-            .get(name)
-            .and_then(|index| self.columns.get_mut(*index))
-        {
-            known.used = true;
-            return (known.role, false);
+        let Some(index) = self.index.get(name).copied() else {
+            return self.learn(name);
+        };
+        let Some(known) = self.columns.get_mut(index) else {
+            return (None, false);
+        };
+        known.used = true;
+        if known.contested > 0 {
+            known.contested += 1;
+            return self.contest(index);
         }
-        self.learn(name)
+        (known.role, false)
+    }
+
+    /// Lines of text are torn and run into each other, which makes names: `Training loss` of
+    /// one process cut in two by that of another is a `loss`, and that has the better claim.
+    /// Where records are counted, such a name must not be rare among them.
+    pub fn recorded(&mut self, draft: &Draft) {
+        let mut present = draft.present();
+        while present != 0 {
+            if let Some(count) = self.recorded.get_mut(present.trailing_zeros() as usize) {
+                *count += 1;
+            }
+            present &= present - 1;
+        }
+    }
+
+    /// True for a name that has no role only because it is rare.
+    pub fn is_contested(&self, name: &str) -> bool {
+        let known = self.index.get(name).and_then(|index| self.columns.get(*index));
+        known.is_some_and(|known| known.contested > 0)
     }
 
     /// The role of a name that is known already.
@@ -166,8 +193,38 @@ impl Roles {
             }
             claim => claim,
         };
+        let index = self.columns.len();
+        self.index.insert(name.into(), index);
+        self.columns.push(Known {
+            name: name.to_owned(),
+            role: None,
+            claim,
+            used: false,
+            contested: 1,
+            other: Other::default(),
+        });
+        self.contest(index)
+    }
+
+    /// Gives a name the role that it claims, unless another has it with a better claim, or
+    /// has been used so often that the name is but a rarity.
+    fn contest(&mut self, index: usize) -> (Option<Role>, bool) {
+        const MOST_OFTEN: u64 = 20;
+        let Some((claim, met)) = self
+            .columns
+            .get(index)
+            .map(|known| (known.claim, known.contested))
+        else {
+            return (None, false);
+        };
         let mut role = claim.map(|(role, _)| role);
+        let recorded = match role {
+            Some(Role::Value { quantity, .. }) => self.recorded.get(quantity.index()).copied(),
+            _ => None,
+        };
+        let recorded = recorded.unwrap_or_default();
         let mut remapped = false;
+        let mut contested = 0;
         if let Some((wanted, rank)) = claim
             && let Some(holder) = self
                 .columns
@@ -176,19 +233,16 @@ impl Roles {
         {
             if holder.claim.is_some_and(|(_, held)| held <= rank) {
                 role = None;
+            } else if holder.used && met * MOST_OFTEN < recorded {
+                (role, contested) = (None, met);
             } else {
                 remapped = holder.used;
                 holder.role = None;
             }
         }
-        self.index.insert(name.into(), self.columns.len());
-        self.columns.push(Known {
-            name: name.to_owned(),
-            role,
-            claim,
-            used: false,
-            other: Other::default(),
-        });
+        if let Some(known) = self.columns.get_mut(index) {
+            (known.role, known.contested) = (role, contested);
+        }
         (role, remapped)
     }
 }

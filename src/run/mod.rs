@@ -5,6 +5,7 @@
 
 pub mod pace;
 pub mod series;
+mod stray;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,6 +21,7 @@ use crate::metric::Quantity;
 use crate::schedule::RecordedRates;
 use pace::Pace;
 use series::Series;
+use stray::Doubt;
 
 /// Buckets kept for a loss.
 const LOSS_BUCKETS: usize = 2048;
@@ -74,6 +76,20 @@ struct Borrowed {
     total_steps: bool,
 }
 
+/// What a stray record changes.
+#[derive(Clone)]
+struct Saved {
+    rates: RecordedRates,
+    alerts: AlertLog,
+    resumed_at: Vec<u64>,
+    pace: Pace,
+    epochs_per_step: Option<f64>,
+    series: [Option<Series>; Quantity::COUNT],
+    last_step: u64,
+    detectors: Vec<Watcher>,
+    failed_at: Option<u64>,
+}
+
 /// Everything kept of one run.
 pub struct Run {
     /// What it is.
@@ -111,6 +127,10 @@ pub struct Run {
     context: Context,
     restarted: bool,
     failed_at: Option<u64>,
+    /// The last record went back, and the next one tells why.
+    doubt: Option<Doubt>,
+    /// Records taken in since there was one before.
+    since_doubt: u64,
     /// The planned number of steps comes from `hints`.
     total_is_a_hint: bool,
 }
@@ -140,6 +160,8 @@ impl Run {
             context: Context::default(),
             restarted: false,
             failed_at: None,
+            doubt: None,
+            since_doubt: u64::MAX,
             total_is_a_hint: false,
         }
     }
@@ -278,11 +300,25 @@ impl Run {
                 self.fail(failure.step, failure.what);
             }
             let first = records.row(start);
+            let leads = self.leading().leads(&first);
+            if let Some(doubt) = self.doubt.take_if(|_| leads) {
+                self.settle(doubt, first.step());
+            }
+            let mut followers = start;
             if self.leading().goes_back(&first) {
+                self.doubt = self.save(first.step());
                 self.rewind(first.step());
+                followers += 1;
             }
             self.first_step.get_or_insert(first.step());
-            let end = self.leading().unbroken_from(records, start);
+            let mut end = self.leading().unbroken_from(records, start);
+            if let Some(mut doubt) = self.doubt.take() {
+                let leads = |index: &usize| self.leading().leads(&records.row(*index));
+                end = (start + 1..end).find(leads).unwrap_or(end);
+                let few = (followers..end).all(|index| doubt.remembers(&records.row(index)));
+                self.doubt = few.then_some(doubt);
+            }
+            self.since_doubt = self.since_doubt.saturating_add((end - start) as u64);
             self.keep(records, start..end);
             let mut watched = start;
             while let Some(failure) = failures.next_if(|failure| failure.after < end) {
@@ -299,6 +335,7 @@ impl Run {
     /// The run says that it has failed. Records that follow show that it goes on.
     fn fail(&mut self, step: u64, what: &str) {
         let step = step.max(self.last_step);
+        self.doubt = None;
         self.failed_at = Some(step);
         self.alerts.raise(
             Alert::at(step, FAILURE, Severity::Critical)
@@ -400,6 +437,38 @@ impl Run {
         }
     }
 
+    /// What is known before a record goes back to `step`; `None` where that comes too often.
+    fn save(&mut self, step: u64) -> Option<Doubt> {
+        if self.since_doubt < stray::LEAST_BETWEEN {
+            return None;
+        }
+        self.since_doubt = 0;
+        let saved = Saved {
+            rates: self.rates.clone(),
+            alerts: self.alerts.clone(),
+            resumed_at: self.resumed_at.clone(),
+            pace: self.pace.clone(),
+            epochs_per_step: self.epochs_per_step,
+            series: self.series.clone(),
+            last_step: self.last_step,
+            detectors: self.detectors.clone(),
+            failed_at: self.failed_at,
+        };
+        Some(Doubt::new(step, self.leading().last()?, saved))
+    }
+
+    fn restore(&mut self, saved: Saved) {
+        self.rates = saved.rates;
+        self.alerts = saved.alerts;
+        self.resumed_at = saved.resumed_at;
+        self.pace = saved.pace;
+        self.epochs_per_step = saved.epochs_per_step;
+        self.series = saved.series;
+        self.last_step = saved.last_step;
+        self.detectors = saved.detectors;
+        self.failed_at = saved.failed_at;
+    }
+
     fn rewind(&mut self, step: u64) {
         for series in self.series.iter_mut().flatten() {
             series.rewind(step);
@@ -468,13 +537,26 @@ struct Leading {
 }
 
 impl Leading {
-    fn goes_back(&self, row: &Row) -> bool {
-        let (loss, last) = if self.has_train_loss {
-            (Quantity::TrainLoss, self.last_train)
+    /// True for a record with the loss that leads.
+    fn leads(&self, row: &Row) -> bool {
+        row.has(if self.has_train_loss {
+            Quantity::TrainLoss
         } else {
-            (Quantity::EvalLoss, self.last_eval)
-        };
-        row.has(loss) && last.is_some_and(|last| row.step() < last)
+            Quantity::EvalLoss
+        })
+    }
+
+    /// The step that it has reached.
+    fn last(&self) -> Option<u64> {
+        if self.has_train_loss {
+            self.last_train
+        } else {
+            self.last_eval
+        }
+    }
+
+    fn goes_back(&self, row: &Row) -> bool {
+        self.leads(row) && self.last().is_some_and(|last| row.step() < last)
     }
 
     fn pass(&mut self, row: &Row) {
@@ -554,6 +636,38 @@ mod tests {
         assert_eq!(run.series(Quantity::TrainLoss).unwrap().points(), 81);
         assert_eq!(run.series(Quantity::EvalLoss).unwrap().points(), 9);
         assert_eq!(run.series(Quantity::TrainLoss).unwrap().superseded().len(), 41);
+    }
+
+    #[test]
+    fn a_stray_record_is_no_resume() {
+        let steps = |run: &Run| run.series(Quantity::TrainLoss).map(Series::points);
+        // `step 15` between 149 and 151, with records of its own and of others behind it.
+        let mut strayed = run();
+        strayed.apply(&decoded(0..150));
+        let mut stray = decoded([15]);
+        stray.records.push(15, &[(Quantity::GradNorm, 1.0)]);
+        stray.records.push(149, &[(Quantity::EvalLoss, 3.1)]);
+        strayed.apply(&stray);
+        assert_eq!((strayed.segments(), strayed.last_step()), (2, 149));
+        strayed.apply(&decoded(151..160));
+        assert_eq!((strayed.segments(), strayed.last_step()), (1, 159));
+        assert_eq!((steps(&strayed), strayed.lines.skipped), (Some(159), 1));
+        assert_eq!(strayed.series(Quantity::EvalLoss).unwrap().points(), 16);
+        assert!(
+            strayed
+                .series(Quantity::TrainLoss)
+                .unwrap()
+                .superseded()
+                .is_empty()
+        );
+
+        // A checkpoint that is one record behind, and a resume that catches up.
+        for (resumed, then) in [(149, 151), (100, 101)] {
+            let mut run = run();
+            run.apply(&decoded(0..=150));
+            run.apply(&decoded([resumed, then]));
+            assert_eq!((run.segments(), run.lines.skipped), (2, 0));
+        }
     }
 
     #[test]

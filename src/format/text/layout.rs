@@ -114,6 +114,8 @@ struct Number {
 enum Meaning {
     /// Nothing that is used.
     Nothing,
+    /// Not used, but it must be a number.
+    Number,
     Step,
     Total,
     /// A quantity, multiplied and divided as the grammar did.
@@ -213,7 +215,7 @@ impl Layout {
                         Meaning::Step => draft.step = Some(count()?),
                         Meaning::Total => read.total = Some(count()?),
                         Meaning::Value(role, unit) => draft.set(role, unit.apply(value), out),
-                        Meaning::Nothing => {}
+                        Meaning::Nothing | Meaning::Number => {}
                     }
                     length
                 }
@@ -282,7 +284,16 @@ impl Layout {
         }
         let start = bytes.as_ptr() as usize;
         for (name, value) in &fields.values {
+            // A name that is part of the line stands before its number.
+            let behind = (name.as_ptr() as usize)
+                .checked_sub(start)
+                .filter(|offset| *offset < bytes.len())
+                .map(|offset| offset + name.len());
             let Some(role) = roles.known(name) else {
+                // That the line counts may hang on it.
+                if fields.counts.is_some() {
+                    layout.give(&tokens, Meaning::Number, *value, Unit::Itself, behind)?;
+                }
                 continue;
             };
             let meaning = match role {
@@ -291,11 +302,6 @@ impl Layout {
                 Role::TotalSteps => Meaning::Total,
                 role => Meaning::Value(role, Unit::Itself),
             };
-            // A name that is part of the line stands before its number.
-            let behind = (name.as_ptr() as usize)
-                .checked_sub(start)
-                .filter(|offset| *offset < bytes.len())
-                .map(|offset| offset + name.len());
             // Only times are brought to another unit, and only a number that changes by it
             // shows to which.
             let units = if is_time(role) {

@@ -216,7 +216,8 @@ impl Format for TextFormat {
 
     fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
         let (decoder, _) = self.try_out(sample, names);
-        let known: Vec<String> = decoder.columns().into_iter().map(|column| column.name).collect();
+        let known = decoder.columns().into_iter().map(|column| column.name);
+        let known: Vec<String> = known.filter(|name| !decoder.roles.is_contested(name)).collect();
         let mut fresh = TextDecoder::new(self, sample, names);
         fresh.roles = Roles::new(names, known.iter().map(String::as_str));
         Decoder::Lines(Box::new(fresh))
@@ -286,6 +287,9 @@ impl TextDecoder {
         for (name, value) in &fields.values {
             if let Some(role) = self.roles.take(name, out) {
                 draft.set(role, *value, out);
+            } else if self.roles.is_contested(name) {
+                // It may win the role by being met often enough, which a layout does not count.
+                (fields.alone, fields.counts) = (false, None);
             } else if other.is_none() && self.roles.is_other_counter(name) {
                 other = Some((*name, *value));
             }
@@ -307,6 +311,7 @@ impl TextDecoder {
         }
         out.total_steps = fields.total.or(out.total_steps);
         if matched == Match::Ahead {
+            self.roles.recorded(&draft);
             self.pending = Some(draft);
             return true;
         }
@@ -335,6 +340,7 @@ impl TextDecoder {
         {
             draft.put(Quantity::Elapsed, time);
         }
+        self.roles.recorded(draft);
         match step {
             Some(step) => {
                 if draft.has(Quantity::TrainLoss) {

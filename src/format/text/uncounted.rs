@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn a_torn_line_takes_no_role_from_its_kind() {
+        let line = |number: usize| match number {
+            50 => "Training loss: 2.Training loss: 2.50, lr: 0.001".to_owned(),
+            60 => "Training\n loss: 2.60, lr: 0.001".to_owned(),
+            _ => format!("Training loss: 2.{number}, lr: 0.001"),
+        };
+        let records = read((10..90).map(line)).unwrap().decoded.records;
+        let (_, losses) = records.values(Quantity::TrainLoss, 0..records.len());
+        assert!(losses.len() >= 78, "{}", losses.len());
+    }
+
+    #[test]
     fn of_several_ranks_the_first_counts() {
         for (first, second) in [("[rank0]: ", "[rank1]: "), ("(T pid=7) ", "(T pid=8) ")] {
             let lines =
