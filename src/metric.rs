@@ -254,6 +254,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "average_loss",
             "avg_loss",
             "batch_loss",
+            "train_loss_batch",
+            "loss_batch",
             "total_loss",
             "train_total_loss",
             "train_samples_train_loss",

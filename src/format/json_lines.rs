@@ -60,6 +60,9 @@ struct JsonDecoder {
     rows: u64,
 }
 
+/// ms-swift ends its log with the state of the trainer, which repeats all rows before.
+const WHOLE_HISTORY: &str = "log_history";
+
 /// Objects nested deeper than this are not looked into.
 const DEPTH: usize = 6;
 
@@ -67,7 +70,9 @@ impl JsonDecoder {
     fn new(sample: &Sample, names: &Names) -> Self {
         let mut roles = Roles::new(names, []);
         for line in sample.lines() {
-            if let Some(Value::Object(fields)) = parse_line(line) {
+            if let Some(Value::Object(fields)) = parse_line(line)
+                && !fields.contains_key(WHOLE_HISTORY)
+            {
                 visit(&fields, "", DEPTH, &mut |name, _| {
                     roles.role(name);
                 });
@@ -95,6 +100,9 @@ impl JsonDecoder {
         let Value::Object(fields) = value else {
             return out.ignored += 1;
         };
+        if fields.contains_key(WHOLE_HISTORY) {
+            return out.ignored += 1;
+        }
         let about_eval = fields.iter().any(|(name, value)| {
             value
                 .as_str()
@@ -212,7 +220,7 @@ impl LineDecoder for JsonDecoder {
 
 /// Names of a field that says which data a row is about.
 pub(super) fn is_split(name: &str) -> bool {
-    ["mode", "split", "phase", "stage", "partition", "subset"]
+    ["mode", "split", "phase", "stage", "partition", "subset", "type"]
         .iter()
         .any(|word| name.eq_ignore_ascii_case(word))
 }

@@ -85,13 +85,14 @@ impl<'a> Sample<'a> {
         Some(Sample { head, tail })
     }
 
-    /// The complete lines of both ends. The torn lines at the cuts are left out.
+    /// The complete lines of both ends. The torn lines at the cuts are left out, but for the
+    /// complete redraws of a progress bar in them: it may be a single line of a megabyte.
     pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let head = match memchr::memrchr(b'\n', self.head) {
+        let head = match memchr::memrchr2(b'\n', b'\r', self.head) {
             Some(end) if !self.tail.is_empty() => self.head.get(..end).unwrap_or_default(),
             _ => self.head,
         };
-        let tail = match memchr::memchr(b'\n', self.tail) {
+        let tail = match memchr::memchr2(b'\n', b'\r', self.tail) {
             Some(start) => self.tail.get(start + 1..).unwrap_or_default(),
             None => &[],
         };
@@ -624,6 +625,19 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sample_keeps_the_redraws_of_a_long_line() {
+        let sample = Sample {
+            head: b"Loading\n\rbar 1%\rbar 2%\rba",
+            tail: b"7%\rbar 98%\rbar 99%\ndone",
+        };
+        let lines: Vec<&[u8]> = sample.lines().collect();
+        assert_eq!(
+            lines,
+            [&b"Loading"[..], b"\rbar 1%\rbar 2%", b"bar 98%\rbar 99%", b"done"]
+        );
+    }
     use proptest::prelude::*;
 
     /// Text that comes near to what the formats look for.

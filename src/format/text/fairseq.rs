@@ -15,6 +15,8 @@ pub struct Fairseq {
     names: NameFinder,
     /// Lines within epochs were seen.
     fine: bool,
+    /// Of several held-out sets the first that is told of makes the curve.
+    held_out: Option<Box<str>>,
 }
 
 impl Grammar for Fairseq {
@@ -23,7 +25,17 @@ impl Grammar for Fairseq {
         if !["num_updates", "epoch", "loss"].iter().all(|word| has(word)) {
             return Match::No;
         }
-        let eval = has("| valid on ") || has("valid_loss") || has("][valid]") || has("| valid |");
+        let subset = held_out_subset(line);
+        if let Some(subset) = subset
+            && **self.held_out.get_or_insert_with(|| subset.into()) != *subset
+        {
+            return Match::No;
+        }
+        let eval = subset.is_some()
+            || has("| valid on ")
+            || has("valid_loss")
+            || has("][valid]")
+            || has("| valid |");
         let fine = !eval && (has("num_updates=") || has("train_inner"));
         self.fine |= fine;
         if !eval && !fine && self.fine {
@@ -34,6 +46,7 @@ impl Grammar for Fairseq {
             let word = word
                 .strip_prefix("valid_")
                 .or_else(|| word.strip_prefix("train_"))
+                .or_else(|| word.strip_prefix(subset?)?.strip_prefix('_'))
                 .unwrap_or(word);
             if word == "num_updates" {
                 fields.step = whole(named.value);
@@ -61,8 +74,40 @@ impl Grammar for Fairseq {
     }
 }
 
+/// The name of other data than those it trains on: `[time][dev-other][INFO] - {..`.
+fn held_out_subset(line: &str) -> Option<&str> {
+    let (before, _) = line.split_once("][INFO] - {")?;
+    let subset = before.rsplit('[').next()?;
+    let named = subset
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    (named && !subset.is_empty() && !subset.starts_with("train")).then_some(subset)
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_held_out_set_may_have_any_name() {
+        let log: String = (1..6)
+            .map(|epoch| {
+                format!(
+                    "[2023-11-22 05:07:12,770][train_inner][INFO] - {{\"epoch\": {epoch}, \"loss\": \"6.{epoch}\", \"num_updates\": \"{epoch}00\"}}\n\
+                     [2023-11-22 05:07:12,770][dev-other][INFO] - {{\"epoch\": {epoch}, \"dev-other_loss\": \"7.{epoch}\", \"dev-other_num_updates\": \"{epoch}00\"}}\n\
+                     [2023-11-22 05:07:35,385][dev-clean][INFO] - {{\"epoch\": {epoch}, \"dev-clean_loss\": \"8.{epoch}\", \"dev-clean_num_updates\": \"{epoch}00\"}}\n"
+                )
+            })
+            .collect();
+        let records = read_all(log.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        let (steps, losses) = records.values(Quantity::EvalLoss, 0..records.len());
+        assert_eq!(
+            (steps.to_vec(), losses.first()),
+            (vec![100, 200, 300, 400, 500], Some(&7.1))
+        );
+    }
+
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
 

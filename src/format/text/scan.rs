@@ -52,7 +52,9 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
             .iter()
             .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'%')
             .count();
-        if !words.is_empty() {
+        // `{val_loss:.4f}` in the source of a notebook.
+        let is_format = matches!(bytes.get(end + unit_length), Some(b'}')) && before.last() == Some(&b':');
+        if !words.is_empty() && !is_format {
             each(Named {
                 words,
                 value,
