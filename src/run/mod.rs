@@ -311,9 +311,10 @@ impl Run {
                 followers += 1;
             }
             self.first_step.get_or_insert(first.step());
-            let mut end = self.leading().unbroken_from(records, start);
+            let leading = self.leading();
+            let mut end = leading.unbroken_from(records, start);
             if let Some(mut doubt) = self.doubt.take() {
-                let leads = |index: &usize| self.leading().leads(&records.row(*index));
+                let leads = |index: &usize| leading.leads(&records.row(*index));
                 end = (start + 1..end).find(leads).unwrap_or(end);
                 let few = (followers..end).all(|index| doubt.remembers(&records.row(index)));
                 self.doubt = few.then_some(doubt);
@@ -530,6 +531,7 @@ impl Run {
 
 /// The loss that leads a log, which is the train loss once it has one: where it steps back, the
 /// run was resumed or started again. Other quantities may be logged late without meaning that.
+#[derive(Clone, Copy)]
 struct Leading {
     has_train_loss: bool,
     last_train: Option<u64>,
