@@ -16,6 +16,7 @@ pub mod hints;
 pub mod json_document;
 mod json_layout;
 pub mod json_lines;
+pub mod jupyter;
 pub mod long_form;
 pub mod mlflow;
 pub mod mllog;
@@ -61,6 +62,16 @@ impl<'a> Sample<'a> {
         Sample {
             head: content,
             tail: &[],
+        }
+    }
+
+    /// The ends of a file that is at hand.
+    pub fn of(content: &'a [u8]) -> Self {
+        let head = content.get(..SAMPLE_BYTES).unwrap_or(content);
+        let tail_from = content.len().saturating_sub(SAMPLE_BYTES).max(head.len());
+        Sample {
+            head,
+            tail: content.get(tail_from..).unwrap_or_default(),
         }
     }
 
@@ -214,6 +225,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &tensorboard::TensorBoard,
     &wandb::Wandb,
     &swanlab::SwanLab,
+    &jupyter::Jupyter,
     &mllog::Mllog,
     &trainer_state::TrainerState,
     &json_lines::JsonLines,
@@ -331,7 +343,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("nemo-rl", &[" Step ", "Training Results:"], |_| {
         Box::<text::blocks::NemoRl>::default()
     }),
-    &TextFormat::specific("notebook", &["Training Loss"], |_| {
+    &TextFormat::specific("notebook", &["oss"], |_| {
         Box::<text::notebook::Notebook>::default()
     }),
     &TextFormat::specific("dllogger", &["DLLL {"], |_| {
@@ -371,6 +383,11 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         if let Some(claim) = pattern.claim(sample, names) {
             return Some((*pattern, claim));
         }
+    }
+    // Its lines are no log, whatever its source code looks like.
+    if jupyter::begins(sample.head) {
+        let claim = jupyter::Jupyter.claim(sample, names)?;
+        return Some((&jupyter::Jupyter, claim));
     }
     let few = likely(sample, names);
     if let [only] = few[..] {
@@ -432,6 +449,9 @@ fn claims(
 
 /// What every format makes of a sample, those that win first: for `inspect`.
 pub fn rivals(sample: &Sample, names: &Names) -> Vec<(&'static str, Claim)> {
+    if jupyter::begins(sample.head) {
+        return Vec::from_iter(detect(sample, names).map(|(format, claim)| (format.name(), claim)));
+    }
     let patterns = names.patterns.iter().map(|pattern| *pattern as &dyn Format);
     let formats = FORMATS.iter().copied();
     let few = likely(sample, names);
@@ -576,12 +596,7 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
     if let Some(reason) = refuse(content) {
         return Err(reason.to_owned());
     }
-    let head = content.get(..SAMPLE_BYTES).unwrap_or(content);
-    let tail_from = content.len().saturating_sub(SAMPLE_BYTES).max(head.len());
-    let sample = Sample {
-        head,
-        tail: content.get(tail_from..).unwrap_or_default(),
-    };
+    let sample = Sample::of(content);
     let (format, _) = detect(&sample, names).ok_or_else(|| "no metrics recognised".to_owned())?;
     let mut decoder = format.decoder(&sample, names);
     loop {

@@ -29,7 +29,6 @@ const NEVER_LOGS: &[&str] = &[
     "css",
     "js",
     "ts",
-    "ipynb",
     "c",
     "cc",
     "cpp",
