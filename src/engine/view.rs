@@ -25,6 +25,11 @@ const CRITICAL_STALL_SECONDS: f64 = 1800.0;
 /// Silence after which a run without a planned end counts as over.
 const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
+/// Where a planned number of steps comes from that nothing states...
+const INFERRED: &str = "inferred from the learning rate";
+/// ...and how far it may be off.
+const INFERRED_SLACK: f64 = 0.005;
+
 const SPARKLINE_POINTS: usize = 64;
 
 /// Planned number of steps and where it comes from.
@@ -37,7 +42,7 @@ fn total_steps(run: &Run, plan: Option<&Plan>, options: &Options) -> (Option<u64
     ) {
         (Some(total), _, _) => (Some(total), "declared"),
         (_, Some(total), _) => (Some(total), "logged"),
-        (_, _, Some(total)) => (Some(total), "inferred from the learning rate"),
+        (_, _, Some(total)) => (Some(total), INFERRED),
         _ => (None, "unknown"),
     }
 }
@@ -64,19 +69,29 @@ pub(super) fn state(
     last_data_at: f64,
     now: f64,
 ) -> (State, String) {
-    let (total, _) = total_steps(run, plan(fits), options);
+    let (total, source) = total_steps(run, plan(fits), options);
     if let Some(alert) = run.divergence() {
         return (State::Diverged, alert.message.clone());
     }
     let (limit, usual) = silence_limit(run);
-    let interval = run.pace.steps_between_records();
+    let interval = run
+        .pace
+        .steps_between_records()
+        .max(run.steps_between_losses().unwrap_or(1.0));
+    let slack = if source == INFERRED { INFERRED_SLACK } else { 0.0 };
     if let Some(total) = total
         // The next record would lie beyond the end.
-        && run.last_step() as f64 + 1.0 + interval >= total as f64
+        && run.last_step() as f64 + 1.0 + interval >= total as f64 * (1.0 - slack)
     {
         return (
             State::Finished,
             format!("reached step {} of {total}", run.last_step()),
+        );
+    }
+    if run.says_it_is_done() {
+        return (
+            State::Finished,
+            format!("done at step {}, says its log", run.last_step()),
         );
     }
     let quiet = now - last_data_at;

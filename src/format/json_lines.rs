@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::counters::OwnCounter;
 use super::json_layout::{Layouts, Outcome};
 use super::number;
-use super::records::Decoded;
+use super::records::{Decoded, How};
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
@@ -101,6 +101,10 @@ impl JsonDecoder {
             return out.ignored += 1;
         };
         if fields.contains_key(WHOLE_HISTORY) {
+            return out.ignored += 1;
+        }
+        if sums_up(&fields) {
+            out.end(self.last_step.unwrap_or_default(), How::Finished);
             return out.ignored += 1;
         }
         let about_eval = fields.iter().any(|(name, value)| {
@@ -216,6 +220,12 @@ impl LineDecoder for JsonDecoder {
     fn columns(&self) -> Vec<Column> {
         self.roles.columns()
     }
+}
+
+/// True for what Hugging Face's trainer says when it is done: its `train_loss` is a mean over
+/// the whole run, not a point.
+pub(super) fn sums_up(fields: &serde_json::Map<String, Value>) -> bool {
+    fields.contains_key("train_runtime") && !fields.contains_key("loss")
 }
 
 /// Names of a field that says which data a row is about.

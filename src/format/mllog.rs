@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::hints::{Fact, Place};
 use super::json_lines::parts;
 use super::number;
-use super::records::Decoded;
+use super::records::{Decoded, How};
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role};
@@ -58,6 +58,8 @@ const LANGUAGE_MODELS: &[&str] = &[
 
 struct MllogDecoder {
     roles: Roles,
+    /// Step of the last record.
+    reached: u64,
     /// Samples of one step.
     batch: Option<f64>,
     /// Tokens of one sample.
@@ -71,6 +73,7 @@ impl MllogDecoder {
     fn new(names: &Names) -> Self {
         MllogDecoder {
             roles: Roles::new(names, []),
+            reached: 0,
             batch: None,
             length: None,
             benchmark: None,
@@ -103,6 +106,12 @@ impl MllogDecoder {
             ("train_loss" | "loss" | "eval_loss" | "validation_loss" | "val_loss", value) => {
                 self.take(key, value, &mut draft, out);
             }
+            ("run_stop", _) => {
+                if metadata.get("status").and_then(Value::as_str) == Some("success") {
+                    out.end(self.reached, How::Finished);
+                }
+                return out.ignored += 1;
+            }
             _ => {
                 self.setting(key, value, out);
                 return out.ignored += 1;
@@ -120,7 +129,10 @@ impl MllogDecoder {
             self.take("time_ms", time, &mut draft, out);
         }
         match self.step(metadata, &mut draft) {
-            Some(step) => draft.push(step, out),
+            Some(step) => {
+                self.reached = step;
+                draft.push(step, out);
+            }
             None => out.skip(number, "a loss without a step or a number of samples", line),
         }
     }
@@ -209,6 +221,7 @@ impl MllogDecoder {
                 .and_then(number::parse)
                 .and_then(whole)
         {
+            self.reached = step;
             out.records.push(step, &[(Quantity::EvalLoss, value)]);
             return;
         }

@@ -196,15 +196,24 @@ pub struct BadLine {
 pub const BAD_LINE_EXAMPLES: usize = 5;
 const EXCERPT_CHARACTERS: usize = 120;
 
-/// A line by which the run says that it has failed.
+/// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub enum How {
+    /// What has happened, in a few words.
+    Failed(&'static str),
+    /// As it was meant to.
+    Finished,
+}
+
+/// A line by which the run says that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
     /// Records of the batch that stand before it.
     pub after: usize,
     /// The step that was reached.
     pub step: u64,
-    /// What has happened, in a few words.
-    pub what: &'static str,
+    /// In which way.
+    pub how: How,
 }
 
 /// Everything a decoder has to say about the bytes it was given.
@@ -228,8 +237,8 @@ pub struct Decoded {
     pub summary: Vec<(String, String)>,
     /// What the log states about the plan of the run.
     pub hints: Hints,
-    /// What the run says of its failure, in file order.
-    pub failures: Vec<Failure>,
+    /// What the run says of its end, in file order.
+    pub endings: Vec<Ending>,
     /// A name with a better claim to a role appeared after records were already
     /// decoded with another: the file must be read again from its start.
     pub remapped: bool,
@@ -248,6 +257,12 @@ impl Decoded {
         }
     }
 
+    /// The run says that it is over, at `step`.
+    pub fn end(&mut self, step: u64, how: How) {
+        let after = self.records.len();
+        self.endings.push(Ending { after, step, how });
+    }
+
     /// Empties it for the next piece of the file.
     pub fn clear(&mut self) {
         self.records.clear();
@@ -259,7 +274,7 @@ impl Decoded {
         self.settings.clear();
         self.summary.clear();
         self.hints = Hints::default();
-        self.failures.clear();
+        self.endings.clear();
         self.remapped = false;
     }
 }

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::hints::Place;
-use super::json_lines::{parse_line, quote_bare_words};
+use super::json_lines::{parse_line, quote_bare_words, sums_up};
 use super::number;
-use super::records::Decoded;
+use super::records::{Decoded, How};
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
 use crate::metric::Names;
@@ -79,8 +79,10 @@ impl TrainerStateDecoder {
         let Some(fields) = row.as_object() else {
             return out.skip(index as u64 + 1, "an entry of log_history that is no object", b"");
         };
-        // The last entry sums up the whole run: its train_loss is a mean, not a point.
-        if fields.contains_key("train_runtime") && !fields.contains_key("loss") {
+        if sums_up(fields) {
+            if let Some(step) = fields.get("step").and_then(Value::as_u64) {
+                out.end(step, How::Finished);
+            }
             return out.ignored += 1;
         }
         let mut draft = Draft::default();

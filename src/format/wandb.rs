@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::block_log::{BlockLog, Found};
 use super::number;
-use super::records::Decoded;
+use super::records::{Decoded, How};
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, Format, FrameDecoder, Progress, Sample};
 use crate::metric::{Names, Role};
@@ -36,7 +36,19 @@ struct Record {
     config: Option<Updates>,
     #[prost(message, optional, tag = "17")]
     run: Option<Run>,
+    #[prost(message, optional, tag = "18")]
+    exit: Option<Exit>,
 }
+
+/// The process has ended.
+#[derive(Clone, PartialEq, Message)]
+struct Exit {
+    #[prost(int32, tag = "1")]
+    code: i32,
+}
+
+/// The code that stands for an interruption from the keyboard.
+const INTERRUPTED: i32 = 255;
 
 #[derive(Clone, PartialEq, Message)]
 struct History {
@@ -142,6 +154,8 @@ struct HistoryReader {
     roles: Roles,
     number: u64,
     last_step: Option<u64>,
+    /// Step of the last record.
+    reached: u64,
     /// The newest summary; told once a batch, because it comes with every record.
     summary: BTreeMap<String, String>,
 }
@@ -154,6 +168,7 @@ impl WandbDecoder {
                 roles: Roles::new(names, known),
                 number: 0,
                 last_step: None,
+                reached: 0,
                 summary: BTreeMap::new(),
             },
         }
@@ -173,6 +188,11 @@ impl HistoryReader {
         };
         let Some(history) = record.history else {
             out.ignored += 1;
+            match record.exit.as_ref().map(|exit| exit.code) {
+                Some(0) => out.end(self.reached, How::Finished),
+                None | Some(INTERRUPTED) => {}
+                Some(_) => out.end(self.reached, How::Failed("its process ended with an error")),
+            }
             let config = record.run.iter().filter_map(|run| run.config.as_ref());
             for item in config.chain(&record.config).flat_map(|config| &config.update) {
                 self.setting(item, out);
@@ -207,7 +227,10 @@ impl HistoryReader {
         // A row without the training step belongs to the last one that had it.
         let step = named.or(self.last_step).or_else(|| u64::try_from(counter?).ok());
         match step {
-            Some(step) if !draft.is_empty() => draft.push(step, out),
+            Some(step) if !draft.is_empty() => {
+                self.reached = step;
+                draft.push(step, out);
+            }
             _ => out.ignored += 1,
         }
     }

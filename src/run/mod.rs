@@ -15,7 +15,7 @@ use crate::alert::{Alert, AlertLog, FAILURE, Severity};
 use crate::detect::thresholds::Thresholds;
 use crate::detect::{Context, Watcher, detectors};
 use crate::format::hints::{Fact, Hints};
-use crate::format::records::{Records, Row};
+use crate::format::records::{Ending, How, Records, Row};
 use crate::format::{BadLine, Column, Decoded};
 use crate::metric::Quantity;
 use crate::schedule::RecordedRates;
@@ -74,6 +74,8 @@ struct Borrowed {
     series: [Option<Series>; Quantity::COUNT],
     rates: bool,
     total_steps: bool,
+    /// Where one of them says that the run was done.
+    finished_at: Option<u64>,
 }
 
 /// What a stray record changes.
@@ -88,6 +90,19 @@ struct Saved {
     last_step: u64,
     detectors: Vec<Watcher>,
     failed_at: Option<u64>,
+    finished: Finish,
+}
+
+/// Whether the run has said that it is done.
+#[derive(Clone, Copy, Debug, Default)]
+enum Finish {
+    /// It has not.
+    #[default]
+    Open,
+    /// It has, at this step.
+    At(u64),
+    /// It has, and gone on: what it says means something else.
+    Meaningless,
 }
 
 /// Everything kept of one run.
@@ -127,6 +142,7 @@ pub struct Run {
     context: Context,
     restarted: bool,
     failed_at: Option<u64>,
+    finished: Finish,
     /// The last record went back, and the next one tells why.
     doubt: Option<Doubt>,
     /// Records taken in since there was one before.
@@ -160,6 +176,7 @@ impl Run {
             context: Context::default(),
             restarted: false,
             failed_at: None,
+            finished: Finish::Open,
             doubt: None,
             since_doubt: u64::MAX,
             total_is_a_hint: false,
@@ -209,6 +226,9 @@ impl Run {
             if !self.counts_like(other) {
                 continue;
             }
+            if let Finish::At(step) = other.finished {
+                self.borrowed.finished_at = Some(step.max(other.last_step));
+            }
             if self.rates.is_empty() && !other.rates.is_empty() {
                 self.rates = other.rates.clone();
                 self.borrowed.rates = true;
@@ -219,6 +239,18 @@ impl Run {
                     self.borrowed.series[index].clone_from(series);
                 }
             }
+        }
+    }
+
+    /// True when the run says that it is done, in this log or in another.
+    pub fn says_it_is_done(&self) -> bool {
+        match self.finished {
+            Finish::At(_) => true,
+            Finish::Open => {
+                let elsewhere = self.borrowed.finished_at;
+                elsewhere.is_some_and(|step| self.last_step as f64 <= step as f64 + SLACK_STEPS)
+            }
+            Finish::Meaningless => false,
         }
     }
 
@@ -292,12 +324,12 @@ impl Run {
         self.context.total_steps = self.logged_total_steps;
         remember(&mut self.settings, &decoded.settings);
         remember(&mut self.summary, &decoded.summary);
-        let mut failures = decoded.failures.iter().peekable();
+        let mut endings = decoded.endings.iter().peekable();
         let records = &decoded.records;
         let mut start = 0;
         while start < records.len() {
-            while let Some(failure) = failures.next_if(|failure| failure.after <= start) {
-                self.fail(failure.step, failure.what);
+            while let Some(ending) = endings.next_if(|ending| ending.after <= start) {
+                self.end(ending);
             }
             let first = records.row(start);
             let leads = self.leading().leads(&first);
@@ -322,20 +354,29 @@ impl Run {
             self.since_doubt = self.since_doubt.saturating_add((end - start) as u64);
             self.keep(records, start..end);
             let mut watched = start;
-            while let Some(failure) = failures.next_if(|failure| failure.after < end) {
-                self.watch(records, watched..failure.after);
-                watched = failure.after;
-                self.fail(failure.step, failure.what);
+            while let Some(ending) = endings.next_if(|ending| ending.after < end) {
+                self.watch(records, watched..ending.after);
+                watched = ending.after;
+                self.end(ending);
             }
             self.watch(records, watched..end);
             start = end;
         }
-        failures.for_each(|failure| self.fail(failure.step, failure.what));
+        endings.for_each(|ending| self.end(ending));
     }
 
-    /// The run says that it has failed. Records that follow show that it goes on.
-    fn fail(&mut self, step: u64, what: &str) {
-        let step = step.max(self.last_step);
+    /// The run says that it is over. Records that follow show that it goes on.
+    fn end(&mut self, ending: &Ending) {
+        let step = ending.step.max(self.last_step);
+        let what = match ending.how {
+            How::Failed(what) => what,
+            How::Finished => {
+                if matches!(self.finished, Finish::Open) {
+                    self.finished = Finish::At(step);
+                }
+                return;
+            }
+        };
         self.doubt = None;
         self.failed_at = Some(step);
         self.alerts.raise(
@@ -352,6 +393,14 @@ impl Run {
             last_train: last(Quantity::TrainLoss),
             last_eval: last(Quantity::EvalLoss),
         }
+    }
+
+    /// Mean number of steps between records of the loss that leads the log.
+    pub fn steps_between_losses(&self) -> Option<f64> {
+        let train = self.own_series(Quantity::TrainLoss);
+        train
+            .or(self.own_series(Quantity::EvalLoss))
+            .and_then(Series::steps_between_points)
     }
 
     /// Whether the steps of the log are its epochs.
@@ -419,6 +468,7 @@ impl Run {
 
     /// Shows these records to the detectors.
     fn watch(&mut self, records: &Records, rows: Range<usize>) {
+        let leading = self.leading();
         let mut detectors: Vec<&mut Watcher> = self
             .detectors
             .iter_mut()
@@ -431,6 +481,12 @@ impl Run {
             if self.failed_at.is_some_and(|failed| step != failed) {
                 self.failed_at = None;
                 self.alerts.clear(FAILURE, step);
+            }
+            if let Finish::At(done) = self.finished
+                && step > done
+                && leading.leads(&row)
+            {
+                self.finished = Finish::Meaningless;
             }
             for detector in &mut detectors {
                 detector.observe(&row, &self.context, &mut self.alerts);
@@ -454,6 +510,7 @@ impl Run {
             last_step: self.last_step,
             detectors: self.detectors.clone(),
             failed_at: self.failed_at,
+            finished: self.finished,
         };
         Some(Doubt::new(step, self.leading().last()?, saved))
     }
@@ -468,6 +525,7 @@ impl Run {
         self.last_step = saved.last_step;
         self.detectors = saved.detectors;
         self.failed_at = saved.failed_at;
+        self.finished = saved.finished;
     }
 
     fn rewind(&mut self, step: u64) {
@@ -476,6 +534,9 @@ impl Run {
         }
         self.rates.rewind(step);
         self.pace.rewind();
+        if matches!(self.finished, Finish::At(_)) {
+            self.finished = Finish::Open;
+        }
         self.last_step = step;
         self.resumed_at.push(step);
         let open: Vec<&'static str> = self
@@ -673,6 +734,28 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_says_it_is_done_is_done_until_it_goes_on() {
+        let done = |steps: std::ops::RangeInclusive<u64>| {
+            let mut decoded = decoded(steps);
+            decoded.end(0, How::Finished);
+            decoded.records.push(100, &[(Quantity::EvalLoss, 3.0)]);
+            decoded
+        };
+        let mut run = run();
+        run.apply(&done(0..=100));
+        assert!(run.says_it_is_done());
+        // Trained further, from the checkpoint before the last, and done again.
+        run.apply(&decoded(90..=99));
+        assert!(!run.says_it_is_done());
+        run.apply(&done(100..=100));
+        assert!(run.says_it_is_done());
+        // A log that says so after every epoch means that epoch.
+        run.apply(&decoded(101..=110));
+        run.apply(&done(111..=120));
+        assert!(!run.says_it_is_done());
+    }
+
+    #[test]
     fn a_stated_total_that_the_run_goes_beyond_is_dropped() {
         let mut run = run();
         let mut first = decoded(0..=20);
@@ -765,11 +848,8 @@ mod tests {
                     let mut decoded = Decoded::default();
                     for (step, values, fails) in piece {
                         if *fails {
-                            decoded.failures.push(crate::format::records::Failure {
-                                after: decoded.records.len(),
-                                step: *step,
-                                what: "it failed",
-                            });
+                            let fails = [How::Finished, How::Failed("it failed")];
+                            decoded.end(*step, fails[(step % 2) as usize]);
                         }
                         decoded.records.push(*step, values);
                     }
@@ -781,6 +861,7 @@ mod tests {
             for other in [pieces, single] {
                 prop_assert_eq!(&whole.resumed_at, &other.resumed_at);
                 prop_assert_eq!(whole.last_step, other.last_step);
+                prop_assert_eq!(whole.says_it_is_done(), other.says_it_is_done());
                 prop_assert_eq!(format!("{:?}", whole.alerts.all()), format!("{:?}", other.alerts.all()));
                 for quantity in Quantity::ALL {
                     let buckets = |run: &Run| run.series(quantity).map(|series| series.buckets().to_vec());

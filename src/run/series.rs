@@ -263,6 +263,13 @@ impl Series {
         self.last_step
     }
 
+    /// Mean number of steps between points: `None` before there are two.
+    pub fn steps_between_points(&self) -> Option<f64> {
+        let first = self.buckets.first()?.first_step;
+        let gaps = self.points.checked_sub(1).filter(|gaps| *gaps > 0)?;
+        Some(self.last_step?.saturating_sub(first) as f64 / gaps as f64)
+    }
+
     /// The last value, finite or not.
     pub fn last_value(&self) -> f64 {
         self.last_value

@@ -11,8 +11,8 @@ pub mod build_nanogpt;
 pub mod coqui;
 pub mod dialect;
 pub mod dllogger;
+pub mod ending;
 pub mod epochs;
-pub mod failure;
 pub mod fairseq;
 mod held_out;
 pub mod huggingface;
@@ -40,7 +40,7 @@ pub mod ultralytics;
 pub mod uncounted;
 pub mod wrapper;
 
-use super::records::{Decoded, Failure};
+use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
 use crate::metric::{Names, Quantity};
@@ -360,13 +360,8 @@ impl TextDecoder {
 
     /// A line that is no record may state the plan, or a change of the loss scale.
     fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
-        if let (Some(step), Some(what)) = (step.or(self.last_step), failure::failure(piece)) {
-            out.failures.push(Failure {
-                after: out.records.len(),
-                step,
-                what,
-            });
-            return;
+        if let (Some(step), Some(how)) = (step.or(self.last_step), ending::ending(piece)) {
+            out.end(step, how);
         }
         if self.searchable == 0 {
             return;

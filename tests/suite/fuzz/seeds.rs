@@ -94,6 +94,10 @@ const SMALL: &[(&str, &str)] = &[
         "{\"epoch\": 1.0, \"global_step\": 20, \"max_steps\": 100, \"log_history\": [{\"epoch\": 0.1, \"loss\": 3.5, \"learning_rate\": 1e-4, \"step\": 10}, {\"eval_loss\": 3.4, \"step\": 20}, {\"loss\": 3.3, \"step\": 20}]}\n",
     ),
     (
+        "n.ipynb",
+        "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"max_steps = 60\\n\"], \"outputs\": [{\"output_type\": \"stream\", \"text\": [\"iter 0: loss 4.2, lr 1e-3\\n\"]}, {\"output_type\": \"display_data\", \"data\": {\"text/html\": [\"<table><tr><th>Step</th><th>Training Loss</th></tr>\", \"<tr><td>1</td><td>2.5</td></tr><tr><td>2</td><td>2.25</td></tr></table>\"], \"text/plain\": \"x\"}}]}], \"nbformat\": 4}\n",
+    ),
+    (
         "m.log",
         "it 1 of 100 | objective=3.5 eta=1e-3\nchecked: objective 3.4\nit 2 of 100 | objective=3.3 eta=1e-3\n",
     ),
