@@ -51,7 +51,11 @@ fn told(line: &str) -> Option<Bar<'_>> {
 fn drawn(line: &str) -> Option<Bar<'_>> {
     let bytes = line.as_bytes();
     // `description: 12%|####  | 120/1000 [..]`, or `description: |   | 7/? [..]`.
-    let first = memchr::memchr(b'|', bytes)?;
+    // The description may hold bars of its own: `loss: 3.2 | acc: 0.5:  12%|##  | ..`.
+    let first = match memchr::memmem::find(bytes, b"%|") {
+        Some(percent) => percent + 1,
+        None => memchr::memchr(b'|', bytes)?,
+    };
     let second = first + 1 + memchr::memchr(b'|', bytes.get(first + 1..)?)?;
     let before = line.get(..first)?.trim_end();
     let description = match before.strip_suffix('%') {
@@ -96,16 +100,20 @@ fn number(text: &str) -> Option<u64> {
     crate::format::number::parse(text).and_then(crate::format::roles::whole)
 }
 
-/// The epoch of `Epoch 3`, `Epoch 3/10` or `Epoch [3/10]`, and what it counts to.
+/// The epoch of `Epoch 3`, `Epoch: 3/10`, `Epoch [3/10]` or `3/10`, and what it counts to.
 fn epoch(description: &str) -> Option<(u64, Option<u64>)> {
-    let (_, counts) = description.rsplit_once("poch ")?;
+    let number = |text: &str| text.trim().parse().ok();
+    let Some((_, counts)) = description.rsplit_once("poch") else {
+        let (epoch, of) = description
+            .trim_matches(['[', ']', '(', ')', ' '])
+            .split_once('/')?;
+        return Some((number(epoch)?, Some(number(of)?)));
+    };
     let mut counts = counts
-        .trim_start_matches(['[', ' '])
-        .split(['/', ' ', ']', ':', ',']);
-    let epoch = counts.next()?.parse().ok()?;
-    let of = description
-        .contains('/')
-        .then(|| counts.next()?.trim().parse().ok());
+        .trim_start_matches(['[', '(', ' ', ':', '=', '#'])
+        .split(['/', ' ', ']', ')', ':', ',']);
+    let epoch = number(counts.next()?)?;
+    let of = description.contains('/').then(|| number(counts.next()?));
     Some((epoch, of.flatten()))
 }
 
@@ -121,10 +129,13 @@ pub struct Progress {
     evaluated: Option<f64>,
 }
 
+/// What a drawing says, by [`Quantity::index`].
+type Values = [Option<f64>; Quantity::COUNT];
+
 #[derive(Clone, Copy, Debug)]
 struct Drawn {
     step: u64,
-    values: [Option<f64>; Quantity::COUNT],
+    values: Values,
     /// It was handed out already.
     taken: bool,
 }
@@ -136,7 +147,7 @@ const NOT_TRAINING: &[&str] = &[
 
 impl Grammar for Progress {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let Some(bar) = bar(line).filter(|bar| bar.done > 0 && !bar.metrics.is_empty()) else {
+        let Some(bar) = bar(line).filter(|bar| bar.done > 0) else {
             return Match::No;
         };
         let description = bar.description.to_ascii_lowercase();
@@ -157,19 +168,18 @@ impl Grammar for Progress {
         let step = passed
             .saturating_mul(bar.total.unwrap_or(0))
             .saturating_add(bar.done);
-        let mut values = [None; Quantity::COUNT];
-        named_numbers(bar.metrics, |named| {
-            let (name, fit) = self.names.find(named.words);
-            let mut one = Fields::default();
-            push_value(&mut one, name, fit, &named);
-            if let (Some(Role::Value { quantity, scale }), Some((_, value))) =
-                (fit.map(|fit| fit.role), one.values.first())
-            {
-                values[quantity.index()].get_or_insert(value * scale);
+        let mut values = self.values(bar.metrics);
+        let is_missing = |values: &Values, quantity: Quantity| values[quantity.index()].is_none();
+        if is_missing(&values, Quantity::TrainLoss) && is_missing(&values, Quantity::EvalLoss) {
+            // Some put everything into the description.
+            values = self.values(bar.description);
+            if is_missing(&values, Quantity::TrainLoss) {
+                return if bar.metrics.is_empty() {
+                    Match::No
+                } else {
+                    Match::Notice
+                };
             }
-        });
-        if values[Quantity::TrainLoss.index()].is_none() && values[Quantity::EvalLoss.index()].is_none() {
-            return Match::Notice;
         }
         match &mut self.drawn {
             Some(drawn) if drawn.step == step => {
@@ -202,6 +212,22 @@ impl Grammar for Progress {
 }
 
 impl Progress {
+    /// The quantities named in a part of the bar.
+    fn values(&mut self, text: &str) -> Values {
+        let mut values = [None; Quantity::COUNT];
+        named_numbers(text, |named| {
+            let (name, fit) = self.names.find(named.words);
+            let mut one = Fields::default();
+            push_value(&mut one, name, fit, &named);
+            if let (Some(Role::Value { quantity, scale }), Some((_, value))) =
+                (fit.map(|fit| fit.role), one.values.first())
+            {
+                values[quantity.index()].get_or_insert(value * scale);
+            }
+        });
+        values
+    }
+
     fn hand_out(&mut self, drawn: Drawn, fields: &mut Fields<'_>) -> Match {
         fields.step = Some(drawn.step);
         for quantity in Quantity::ALL {
@@ -290,6 +316,27 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_in_the_description() {
+        let drawing = |epoch: u64, batch: u64, loss: f64| {
+            format!(
+                "\rEpoch {epoch} | loss: {loss} | acc: 0.5:  {batch}0%|#  | {batch}/10 [00:00<00:01,  2.00it/s]"
+            )
+        };
+        let content: String = (0..2)
+            .flat_map(|epoch| {
+                (1..=10).map(move |batch| drawing(epoch, batch, 4.5 - 0.125 * (10 * epoch + batch) as f64))
+            })
+            .collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((read.format, records.len()), ("progress-bar", 19));
+        assert_eq!(
+            (records.steps()[10], records.value(10, Quantity::TrainLoss)),
+            (11, Some(3.125))
+        );
+    }
+
+    #[test]
     fn bars_of_several_epochs_count_on() {
         let read = |first: u64, of: &str| {
             let drawing = |epoch: u64, batch: u64| {
@@ -307,6 +354,9 @@ mod tests {
         };
         // The last bar is not drawn again: it may not hold the last loss.
         assert_eq!(read(0, ""), (1, 29, Some(30)));
+        assert_eq!(epoch("Epoch: 3"), Some((3, None)));
+        assert_eq!(epoch("001/200"), Some((1, Some(200))));
+        assert_eq!(epoch("Steps"), None);
         assert_eq!(read(0, "/7"), (1, 29, Some(80)));
         assert_eq!(read(1, "/8"), (1, 29, Some(80)));
     }
