@@ -95,7 +95,11 @@ impl JsonDocumentDecoder {
         match value {
             Value::Array(rows) => self.rows((0..).zip(rows), out),
             Value::Object(fields) => {
-                if self.columns_of(path, fields, points, out) {
+                let mut has_pairs = false;
+                for (name, value) in fields {
+                    has_pairs |= self.pairs(path, name, value, points, out);
+                }
+                if !has_pairs && self.columns_of(path, fields, points, out) {
                     return;
                 }
                 if let Some(rows) = rows_by_number(fields) {
@@ -252,6 +256,29 @@ impl JsonDocumentDecoder {
         self.take_series(name, found, points, out)
     }
 
+    /// `{"train_loss": [[0, 11.9], [1, 11.8]]}`: steps and values.
+    fn pairs(
+        &mut self,
+        path: &[&str],
+        name: &str,
+        value: &Value,
+        points: &mut Points,
+        out: &mut Decoded,
+    ) -> bool {
+        let pair = |pair: &Value| match pair.as_array()?.as_slice() {
+            [step, value] => Some((whole(step.as_f64()?)?, number::of_json(value)?)),
+            _ => None,
+        };
+        let Some(found) = value
+            .as_array()
+            .and_then(|pairs| pairs.iter().map(pair).collect::<Option<Vec<_>>>())
+            .filter(|found| found.len() >= SHORTEST_UNCOUNTED && found.is_sorted_by_key(|(step, _)| *step))
+        else {
+            return false;
+        };
+        self.take_series(singular(&qualified(path, name)), found, points, out)
+    }
+
     fn take_series(
         &mut self,
         name: &str,
@@ -381,6 +408,17 @@ mod tests {
         let sacred =
             r#"{"training.loss": {"steps": [10, 20], "timestamps": ["a", "b"], "values": [2.5, 2.4]}}"#;
         assert_eq!(points(sacred, Quantity::TrainLoss), [(10, 2.5), (20, 2.4)]);
+    }
+
+    #[test]
+    fn steps_and_values_in_pairs() {
+        let content = r#"{"config": {"lr": 0.1}, "train_loss": [[0, 11.9], [1, 11.8], [2, 11.7]], "val_loss": [[0, 11.95], [2, 11.5], [4, 11.25]],
+            "betas": [[0, 0.9], [0, 0.95]], "times": [1, 2, 3]}"#;
+        assert_eq!(
+            points(content, Quantity::TrainLoss),
+            [(0, 11.9), (1, 11.8), (2, 11.7)]
+        );
+        assert_eq!(points(content, Quantity::EvalLoss)[2], (4, 11.25));
     }
 
     #[test]

@@ -77,7 +77,10 @@ impl Hints {
             .or_else(|| cell.split_once(" | "));
         let Some((name, value)) = parts else { return };
         // Behind a logger's prefix only the last of its parts is the name.
-        let name = name.rsplit([']', '-', '|', '>']).next().unwrap_or(name).trim();
+        let name = name.rsplit([']', '-', '|', '>']).next().unwrap_or(name);
+        let name = name
+            .trim_start_matches(|first: char| !first.is_alphanumeric())
+            .trim();
         if name.contains(' ') && name.len() < 80 {
             let value = value.split_whitespace().next().unwrap_or_default();
             self.state(name, value, Place::Configuration);

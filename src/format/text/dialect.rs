@@ -21,6 +21,9 @@ pub struct Dialect {
     /// The words before the planned number of steps, in a line of its own; empty when there
     /// is none.
     pub announces: &'static str,
+    /// The words before the perplexity of an evaluation, whose logarithm is the loss, in a line
+    /// of its own; empty when there is none.
+    pub perplexity: &'static str,
     /// The name whose `28/99` counts from 0 to a last index, if there is one.
     pub index: &'static str,
     /// Names that repeat the last evaluation on every line: they count when they change.
@@ -34,6 +37,7 @@ pub const PLAIN: Dialect = Dialect {
     step: &["step"],
     rename: &[],
     announces: "",
+    perplexity: "",
     index: "",
     repeated: &[],
 };
@@ -109,6 +113,7 @@ pub const LINGUA: Dialect = Dialect {
 pub const OPENNMT: Dialect = Dialect {
     train: &["Step ", "xent:", "acc:"],
     rename: &[("xent", "loss")],
+    perplexity: "Validation perplexity: ",
     ..PLAIN
 };
 
@@ -209,6 +214,15 @@ impl Grammar for DialectGrammar {
             let total = total.split([' ', ',']).next().unwrap_or_default();
             fields.total = number::parse(total).and_then(whole);
             return Match::Notice;
+        }
+        if !dialect.perplexity.is_empty()
+            && let Some((_, perplexity)) = line.split_once(dialect.perplexity)
+        {
+            let Some(perplexity) = number::parse(perplexity.trim()) else {
+                return Match::No;
+            };
+            fields.values.push(("validation loss", perplexity.ln()));
+            return Match::Record;
         }
         if !eval && !holds(line, dialect.train) {
             return Match::No;
@@ -330,8 +344,9 @@ mod tests {
             ),
             (
                 "opennmt",
-                "[2024-01-01 10:00:00,000 INFO] Step 50/100000; acc: 7.4; ppl: 9000.1; xent: 9.1; lr: 0.00030; sents: 100;\n",
-                vec![(50, Some(9.1), None)],
+                "[2024-01-01 10:00:00,000 INFO] Step 50/100000; acc: 7.4; ppl: 9000.1; xent: 9.1; lr: 0.00030; sents: 100;\n\
+                 [2024-01-01 10:00:01,000 INFO] Train perplexity: 20.5\n[2024-01-01 10:00:01,000 INFO] Validation perplexity: 1\n",
+                vec![(50, Some(9.1), None), (50, None, Some(0.0))],
             ),
             (
                 "marian",

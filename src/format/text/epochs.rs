@@ -45,7 +45,9 @@ pub const MINIMIND: Style = Style {
 pub const METRIC_LOGGER: Style = Style {
     base: 0,
     find: |line| {
-        let rest = line.split_once("Epoch: [")?.1;
+        let Some((_, rest)) = line.split_once("Epoch: [") else {
+            return evaluated(line);
+        };
         let (epoch, epochs, rest) = pair(rest, "]")?;
         let inside = rest.trim_start().strip_prefix('[')?;
         let (iteration, iterations, rest) = pair(inside, "]")?;
@@ -58,6 +60,23 @@ pub const METRIC_LOGGER: Style = Style {
     },
     rename: &[("time", "step_time"), ("data", "")],
 };
+
+/// The results of an evaluation: `* Acc@1 81.2 Acc@5 95.4 loss 0.86`, or DETR's `Averaged stats:
+/// class_error: 60.1  loss: 5.3 (5.1)`, which has a learning rate when it is about the training.
+fn evaluated(line: &str) -> Option<Counted<'_>> {
+    let line = line.trim_start();
+    let rest = match line.strip_prefix("* Acc@1 ") {
+        Some(rest) => rest,
+        None => line
+            .strip_prefix("Averaged stats: ")
+            .filter(|rest| !rest.contains("lr: "))?,
+    };
+    Some(Counted {
+        place: Place::default(),
+        rest,
+        eval: true,
+    })
+}
 
 /// timm: `Train: 0 [  50/1251 (  4%)]  Loss: 6.95 (6.93)  Time: 0.351s, ..  LR: 1.0e-06`.
 pub const TIMM: Style = Style {
@@ -267,8 +286,19 @@ impl Grammar for EpochGrammar {
             return Match::No;
         };
         let train_loss = Role::of(Quantity::TrainLoss);
-        let mut has_loss = false;
+        let mut evaluated: Option<(u16, f64)> = None;
+        let mut is_second = false;
         named_numbers(counted.rest, |named| {
+            if !named.words.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
+                // The first of two readings, `6.5 (6.25)`, is that of the batch, the second a
+                // mean, which is what counts of an evaluation.
+                if let Some((_, value)) = evaluated.as_mut().filter(|_| is_second) {
+                    *value = named.value;
+                }
+                is_second = false;
+                return;
+            }
+            is_second = false;
             let (name, fit) = self.names.find(named.words);
             let renamed = self
                 .style
@@ -277,23 +307,32 @@ impl Grammar for EpochGrammar {
                 .find(|(from, _)| name.eq_ignore_ascii_case(from));
             let role = fit.map(|fit| fit.role);
             let loss = role.is_some_and(|role| role.same_slot(train_loss));
-            has_loss |= loss;
             match renamed {
                 Some((_, "")) => {}
                 Some((_, to)) => fields.values.push((to, named.value)),
-                None if loss && counted.eval => fields.values.push(("validation loss", named.value)),
+                None if loss && counted.eval => {
+                    // The loss, not a part of it.
+                    let rank = fit.map_or(u16::MAX, |fit| fit.rank);
+                    if evaluated.is_none_or(|(best, _)| rank < best) {
+                        evaluated = Some((rank, named.value));
+                        is_second = true;
+                    }
+                }
                 None if role == Some(Role::Step) => {}
-                // The first of two readings is that of the batch, the second a mean.
                 None if fields.values.iter().any(|(known, _)| *known == name) => {}
                 None => push_value(fields, name, fit, &named),
             }
         });
-        if fields.values.is_empty() {
-            return Match::No;
-        }
         if counted.eval {
             // Evaluations count batches of their own: they belong to the last step.
-            return if has_loss { Match::Record } else { Match::No };
+            let Some((_, loss)) = evaluated else {
+                return Match::No;
+            };
+            fields.values.push(("validation loss", loss));
+            return Match::Record;
+        }
+        if fields.values.is_empty() {
+            return Match::No;
         }
         fields.step = Some(self.counter.step(counted.place));
         fields.total = EpochCounter::total(counted.place);
@@ -316,6 +355,20 @@ mod tests {
             ("pytorch-example", &[0, 640, 640, 60_000][..])
         );
         assert_eq!(records.value(2, Quantity::EvalLoss), Some(0.2013));
+    }
+
+    #[test]
+    fn evaluations_of_the_metric_logger() {
+        let epoch = "Epoch: [0]  [0/10]  eta: 1:22:16  lr: 0.1  loss: 7.5 (7.1)\nEpoch: [0]  [9/10]  eta: 0:00:01  lr: 0.1  loss: 6.5 (7.0)\n";
+        for result in [
+            "* Acc@1 1.434 Acc@5 5.468 loss 6.25\n",
+            "Averaged stats: lr: 0.1  loss: 6.6 (7.5)\nTest:  [0/4]  eta: 0:00:01  loss: 6.0 (6.0)\nAveraged stats: class_error: 100.00  loss: 6.5 (6.25)  loss_ce: 1.5 (1.25)\n",
+        ] {
+            let read = read_all(format!("{epoch}{result}").as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            assert_eq!((read.format, records.steps()), ("metric-logger", &[0, 9, 9][..]));
+            assert_eq!(records.value(2, Quantity::EvalLoss), Some(6.25));
+        }
     }
 
     #[test]
