@@ -9,8 +9,8 @@ use std::fmt;
 use html5gum::{Token, Tokenizer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::records::Decoded;
-use super::{Claim, Column, Decoder, DocumentDecoder, Format, LineDecoder, Sample, detect};
+use super::records::{Decoded, How};
+use super::{Claim, Column, Decoder, DocumentDecoder, FORMATS, Format, LineDecoder, Sample, detect};
 use crate::metric::Names;
 
 /// The format.
@@ -25,8 +25,8 @@ impl Format for Jupyter {
         if !begins(sample.head) {
             return None;
         }
-        let shown = shown_in(sample);
-        let (_, claim) = detect(&Sample::of(shown.as_bytes()), names)?;
+        let (gathered, _) = gather(sample.head); // It may be cut off.
+        let (_, claim) = inner(&Sample::of(gathered.shown.as_bytes()), names)?;
         Some(Claim {
             certain: true,
             ..claim
@@ -43,23 +43,14 @@ impl Format for Jupyter {
 
 /// True for the beginning of a notebook.
 pub fn begins(head: &[u8]) -> bool {
-    head.trim_ascii_start().starts_with(b"{")
-        && memchr::memmem::find(head, b"\"cells\"").is_some()
-        && [&b"\"cell_type\""[..], b"\"nbformat\""]
-            .iter()
-            .any(|mark| memchr::memmem::find(head, mark).is_some())
-}
-
-/// What the cells show that lie in the sample.
-fn shown_in(sample: &Sample) -> String {
-    const OUTPUTS: &[u8] = b"\"outputs\":";
-    let mut gathered = Gathered::default();
-    let _ = gather(sample.head, Part::Notebook, &mut gathered); // It may be cut off.
-    for at in memchr::memmem::find_iter(sample.tail, OUTPUTS) {
-        let rest = sample.tail.get(at + OUTPUTS.len()..).unwrap_or_default();
-        let _ = gather(rest, Part::Outputs, &mut gathered); // Behind it the document goes on.
-    }
-    gathered.shown
+    let Some(inside) = head.trim_ascii_start().strip_prefix(b"{") else {
+        return false;
+    };
+    let inside = inside.trim_ascii_start();
+    let has = |mark: &[u8]| memchr::memmem::find(head, mark).is_some();
+    // In Colab's order what the widgets show stands before the cells.
+    inside.starts_with(b"\"nbformat\"")
+        || has(b"\"cells\"") && (has(b"\"cell_type\"") || has(b"\"nbformat\""))
 }
 
 /// What the cells of a notebook hold.
@@ -67,20 +58,61 @@ fn shown_in(sample: &Sample) -> String {
 struct Gathered {
     /// Their outputs.
     shown: String,
-    /// Their source code and prose.
+    /// Where in them a further training may begin: at a cell, and at a table.
+    starts: Vec<usize>,
+    /// The cells that show something.
+    cells: Vec<Cell>,
+    /// When the cell at hand was run.
+    run: Option<u64>,
+    /// Source code and prose.
     source: String,
 }
 
-/// Gathers what the cells of this part of a document hold: up to the error, where there is one.
-fn gather(content: &[u8], part: Part, gathered: &mut Gathered) -> Result<(), serde_json::Error> {
-    let mut output = Output::default();
-    let mut json = serde_json::Deserializer::from_slice(content);
-    Walk {
-        part,
-        output: &mut output,
-        gathered,
+/// A cell that shows something.
+struct Cell {
+    /// Where it ends.
+    end: usize,
+    /// When it was run, in order; `None` while it runs.
+    run: Option<u64>,
+}
+
+impl Gathered {
+    /// True when a cell was run to its end after the one that shows what stands at `at`.
+    fn is_done(&self, at: usize) -> bool {
+        let run = self
+            .cells
+            .iter()
+            .find(|cell| at < cell.end)
+            .and_then(|cell| cell.run);
+        run.is_some() && self.cells.iter().any(|cell| cell.run > run)
     }
-    .deserialize(&mut json)
+}
+
+/// Gathers what the cells hold: up to the error, where there is one.
+fn gather(content: &[u8]) -> (Gathered, Result<(), serde_json::Error>) {
+    let mut gathered = Gathered::default();
+    let walk = Walk {
+        part: Part::Notebook,
+        output: &mut Output::default(),
+        gathered: &mut gathered,
+    };
+    let mut json = serde_json::Deserializer::from_slice(content);
+    let outcome = walk.deserialize(&mut json);
+    (gathered, outcome)
+}
+
+/// The format of what is shown. Tables are those of trainers, if they can be: another reader
+/// may take the tables of several trainings for one.
+fn inner(shown: &Sample, names: &Names) -> Option<(&'static dyn Format, Claim)> {
+    let best = detect(shown, names);
+    let tables = FORMATS.iter().find(|format| format.name() == "notebook");
+    let tables = tables.and_then(|format| Some((*format, format.claim(shown, names)?)));
+    let records = |found: &Option<(&dyn Format, Claim)>| found.map_or(0, |(_, claim)| claim.records);
+    if records(&tables) >= records(&best).max(1) {
+        tables
+    } else {
+        best
+    }
 }
 
 struct JupyterDecoder {
@@ -90,22 +122,21 @@ struct JupyterDecoder {
 
 impl DocumentDecoder for JupyterDecoder {
     fn document(&mut self, content: &[u8], out: &mut Decoded) -> Result<(), String> {
-        let mut gathered = Gathered::default();
-        gather(content, Part::Notebook, &mut gathered).map_err(|error| error.to_string())?;
-        let Gathered { shown, source } = gathered;
-        let sample = Sample::of(shown.as_bytes());
-        let Some((format, _)) = detect(&sample, &self.names) else {
+        let (gathered, outcome) = gather(content);
+        outcome.map_err(|error| error.to_string())?;
+        let sample = Sample::of(gathered.shown.as_bytes());
+        let Some((format, _)) = inner(&sample, &self.names) else {
             return Ok(()); // The outputs were cleared.
         };
         let Decoder::Lines(mut decoder) = format.decoder(&sample, &self.names) else {
             return Ok(());
         };
-        read_lines(decoder.as_mut(), &shown, out);
+        read_lines(decoder.as_mut(), &gathered, out);
         if out.remapped {
             out.clear();
-            read_lines(decoder.as_mut(), &shown, out);
+            read_lines(decoder.as_mut(), &gathered, out);
         }
-        for line in source.lines() {
+        for line in gathered.source.lines() {
             let code = line.split('#').next().unwrap_or_default();
             out.hints.scan(code.trim().trim_end_matches(','));
         }
@@ -118,10 +149,26 @@ impl DocumentDecoder for JupyterDecoder {
     }
 }
 
-fn read_lines(decoder: &mut dyn LineDecoder, text: &str, out: &mut Decoded) {
-    for line in text.lines() {
+fn read_lines(decoder: &mut dyn LineDecoder, gathered: &Gathered, out: &mut Decoded) {
+    let mut starts = gathered.starts.iter().copied().peekable();
+    let (mut at, mut last) = (0, None);
+    for line in gathered.shown.split_inclusive('\n') {
+        let before = out.records.len();
+        if starts.next_if(|start| *start <= at).is_some() {
+            out.trainings.push(before);
+        }
         out.lines += 1;
-        decoder.line(out.lines, line.as_bytes(), out);
+        decoder.line(out.lines, line.trim_end_matches(['\n', '\r']).as_bytes(), out);
+        if out.records.len() > before {
+            last = Some(at);
+        }
+        at += line.len();
+    }
+    let reached = out.records.steps().last().copied();
+    if let (Some(at), Some(step)) = (last, reached)
+        && gathered.is_done(at)
+    {
+        out.end(step, How::Finished);
     }
 }
 
@@ -136,6 +183,7 @@ enum Part {
     Plain,
     Html,
     Source,
+    Run,
 }
 
 impl Part {
@@ -146,7 +194,8 @@ impl Part {
             (Part::Cells, "outputs") => Some(Part::Outputs),
             (Part::Cells, "source") => Some(Part::Source),
             (Part::Outputs, "data") => Some(Part::Data),
-            (Part::Outputs, "text") | (Part::Data, "text/plain") => Some(Part::Plain),
+            (Part::Cells, "execution_count") => Some(Part::Run),
+            (Part::Outputs, "text" | "evalue") | (Part::Data, "text/plain") => Some(Part::Plain),
             (Part::Data, "text/html") => Some(Part::Html),
             _ => None,
         }
@@ -162,14 +211,18 @@ struct Output {
 
 impl Output {
     /// Appends the richest form that holds rows.
-    fn show(&self, shown: &mut String) {
-        if self.html.contains("<table") || self.plain.is_empty() {
+    fn show(&self, gathered: &mut Gathered) {
+        let shown = &mut gathered.shown;
+        let has_table = self.html.contains("<table");
+        if has_table {
+            gathered.starts.push(shown.len());
+        }
+        if has_table || self.plain.is_empty() {
             html_text(&self.html, shown);
         } else {
             shown.push_str(&self.plain);
         }
-        // Streams are printed in pieces, which need not end with a line.
-        if !self.html.is_empty() {
+        if !shown.is_empty() && !shown.ends_with(['\n', '\r']) {
             shown.push('\n');
         }
     }
@@ -209,8 +262,14 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
         let part = self.part;
-        if part == Part::Outputs {
-            *self.output = Output::default();
+        let start = self.gathered.shown.len();
+        match part {
+            Part::Outputs => *self.output = Output::default(),
+            Part::Cells => {
+                self.gathered.run = None;
+                self.gathered.starts.push(start);
+            }
+            _ => {}
         }
         let mut walk = || {
             while let Some(name) = entries.next_key::<String>()? {
@@ -223,8 +282,14 @@ impl<'de> Visitor<'de> for Walk<'_> {
         };
         let outcome = walk();
         match part {
-            Part::Outputs => self.output.show(&mut self.gathered.shown),
-            Part::Cells => self.gathered.source.push('\n'),
+            Part::Outputs => self.output.show(self.gathered),
+            Part::Cells => {
+                self.gathered.source.push('\n');
+                let (end, run) = (self.gathered.shown.len(), self.gathered.run);
+                if end > start {
+                    self.gathered.cells.push(Cell { end, run });
+                }
+            }
             _ => {}
         }
         outcome
@@ -243,6 +308,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
             Part::Source => self.gathered.source.push_str(text),
             _ => {}
         }
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        if self.part == Part::Run {
+            self.gathered.run = Some(number);
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }
 }
@@ -347,15 +423,6 @@ mod tests {
             Jupyter
                 .claim(&cut, &Names::default())
                 .is_some_and(|claim| claim.records == 1)
-        );
-        let tail = Sample {
-            head: &whole.as_bytes()[..120],
-            tail: &whole.as_bytes()[200..],
-        };
-        assert!(
-            Jupyter
-                .claim(&tail, &Names::default())
-                .is_some_and(|claim| claim.records == 2)
         );
     }
 }

@@ -596,7 +596,11 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
     if let Some(reason) = refuse(content) {
         return Err(reason.to_owned());
     }
-    let sample = Sample::of(content);
+    let sample = if jupyter::begins(content) {
+        Sample::whole(content)
+    } else {
+        Sample::of(content)
+    };
     let (format, _) = detect(&sample, names).ok_or_else(|| "no metrics recognised".to_owned())?;
     let mut decoder = format.decoder(&sample, names);
     loop {

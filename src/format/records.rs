@@ -237,6 +237,8 @@ pub struct Decoded {
     pub summary: Vec<(String, String)>,
     /// What the log states about the plan of the run.
     pub hints: Hints,
+    /// Records before which a further training may begin.
+    pub trainings: Vec<usize>,
     /// What the run says of its end, in file order.
     pub endings: Vec<Ending>,
     /// A name with a better claim to a role appeared after records were already
@@ -274,6 +276,7 @@ impl Decoded {
         self.settings.clear();
         self.summary.clear();
         self.hints = Hints::default();
+        self.trainings.clear();
         self.endings.clear();
         self.remapped = false;
     }

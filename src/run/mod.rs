@@ -143,6 +143,8 @@ pub struct Run {
     restarted: bool,
     failed_at: Option<u64>,
     finished: Finish,
+    /// A further training may begin with the next record of the leading loss.
+    may_begin_anew: bool,
     /// The last record went back, and the next one tells why.
     doubt: Option<Doubt>,
     /// Records taken in since there was one before.
@@ -177,6 +179,7 @@ impl Run {
             restarted: false,
             failed_at: None,
             finished: Finish::Open,
+            may_begin_anew: false,
             doubt: None,
             since_doubt: u64::MAX,
             total_is_a_hint: false,
@@ -325,19 +328,25 @@ impl Run {
         remember(&mut self.settings, &decoded.settings);
         remember(&mut self.summary, &decoded.summary);
         let mut endings = decoded.endings.iter().peekable();
+        let mut trainings = decoded.trainings.iter().copied().peekable();
         let records = &decoded.records;
         let mut start = 0;
         while start < records.len() {
             while let Some(ending) = endings.next_if(|ending| ending.after <= start) {
                 self.end(ending);
             }
+            while trainings.next_if(|at| *at <= start).is_some() {
+                self.may_begin_anew = true;
+            }
             let first = records.row(start);
             let leads = self.leading().leads(&first);
+            let begins_anew = leads && std::mem::take(&mut self.may_begin_anew);
             if let Some(doubt) = self.doubt.take_if(|_| leads) {
                 self.settle(doubt, first.step());
             }
             let mut followers = start;
-            if self.leading().goes_back(&first) {
+            let repeats = begins_anew && self.leading().last() == Some(first.step());
+            if repeats || self.leading().goes_back(&first) {
                 self.doubt = self.save(first.step());
                 self.rewind(first.step());
                 followers += 1;
@@ -345,6 +354,7 @@ impl Run {
             self.first_step.get_or_insert(first.step());
             let leading = self.leading();
             let mut end = leading.unbroken_from(records, start);
+            end = trainings.peek().map_or(end, |at| end.min(*at));
             if let Some(mut doubt) = self.doubt.take() {
                 let leads = |index: &usize| leading.leads(&records.row(*index));
                 end = (start + 1..end).find(leads).unwrap_or(end);
@@ -362,6 +372,7 @@ impl Run {
             self.watch(records, watched..end);
             start = end;
         }
+        self.may_begin_anew |= trainings.next().is_some();
         endings.for_each(|ending| self.end(ending));
     }
 
@@ -529,8 +540,17 @@ impl Run {
     }
 
     fn rewind(&mut self, step: u64) {
-        for series in self.series.iter_mut().flatten() {
-            series.rewind(step);
+        let leading = if self.leading().has_train_loss {
+            Quantity::TrainLoss
+        } else {
+            Quantity::EvalLoss
+        };
+        for (index, series) in self.series.iter_mut().enumerate() {
+            if let Some(series) = series {
+                // A further training begins as the first did, and has nothing of it.
+                let anew = index == leading.index() && series.begins_by(step);
+                series.rewind(if anew { 0 } else { step });
+            }
         }
         self.rates.rewind(step);
         self.pace.rewind();
@@ -731,6 +751,23 @@ mod tests {
             run.apply(&decoded([resumed, then]));
             assert_eq!((run.segments(), run.lines.skipped), (2, 0));
         }
+    }
+
+    #[test]
+    fn a_further_training_has_nothing_of_the_one_before() {
+        let points = |run: &Run| run.series(Quantity::TrainLoss).map(Series::points);
+        // Its first step is no earlier than that of the first training.
+        let mut run = run();
+        run.apply(&decoded((50..=1000).step_by(50)));
+        run.apply(&decoded((100..=500).step_by(100)));
+        assert_eq!((points(&run), run.segments()), (Some(5), 2));
+        // A training of one epoch, and another one.
+        let mut run = super::tests::run();
+        run.apply(&decoded([0]));
+        let mut further = decoded(0..=2);
+        further.trainings.push(0);
+        run.apply(&further);
+        assert_eq!((points(&run), run.segments()), (Some(3), 2));
     }
 
     #[test]

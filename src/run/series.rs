@@ -144,6 +144,9 @@ pub struct Series {
     superseded: Vec<Bucket>,
 }
 
+/// Strides within which a series begins.
+const BEGINNING: f64 = 2.0;
+
 const SUPERSEDED_BUCKETS: usize = 512;
 
 impl Series {
@@ -268,6 +271,13 @@ impl Series {
         let first = self.buckets.first()?.first_step;
         let gaps = self.points.checked_sub(1).filter(|gaps| *gaps > 0)?;
         Some(self.last_step?.saturating_sub(first) as f64 / gaps as f64)
+    }
+
+    /// True when `step` is among the first of the series.
+    pub fn begins_by(&self, step: u64) -> bool {
+        let first = self.buckets.first().map_or(0, |bucket| bucket.first_step);
+        let stride = self.steps_between_points().unwrap_or(1.0);
+        step as f64 <= first as f64 + BEGINNING * stride
     }
 
     /// The last value, finite or not.

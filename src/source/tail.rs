@@ -8,10 +8,12 @@ use std::time::UNIX_EPOCH;
 
 use super::packed::Packed;
 use crate::format::encoding::{Utf16, close_holes, has_holes};
-use crate::format::has_frames;
+use crate::format::{has_frames, jupyter};
 
 /// Bytes at the start of a file, and just before our position, that must not change.
 const ANCHOR_BYTES: usize = 256;
+/// How much of a notebook is looked at to see whether it shows a training.
+const MOST_OF_A_NOTEBOOK: u64 = 256 << 20;
 /// A line longer than this is discarded and counted.
 pub const LONGEST_LINE: usize = 64 << 20;
 
@@ -291,6 +293,11 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     }
     Read::by_ref(&mut file).take(each as u64).read_to_end(&mut head)?;
     let mut tail = Vec::new();
+    if jupyter::begins(&head) {
+        // Its pictures may lie before and behind what it says of a training.
+        file.take(MOST_OF_A_NOTEBOOK).read_to_end(&mut head)?;
+        return Ok((head, tail));
+    }
     if size > 2 * each as u64 {
         // An even place: UTF-16 is cut between its units.
         file.seek(SeekFrom::Start((size - each as u64) & !1))?;

@@ -30,6 +30,7 @@ const FAILED: &[(&str, &str)] = &[
 /// Words that trainers say once, when they are done.
 const FINISHED: &[&str] = &[
     "'train_runtime':",             // Hugging Face, in the summary that is no record
+    "TrainOutput(global_step=",     // Hugging Face, in a notebook
     "[after training is done]",     // Megatron-LM
     "Training completed",           // torchtitan
     "Training Completed",           // Axolotl

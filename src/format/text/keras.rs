@@ -13,8 +13,10 @@ use crate::format::number;
 pub struct Keras {
     epoch: Option<u64>,
     epochs: Option<u64>,
-    /// The loss that was already taken for this epoch.
-    taken: Option<f64>,
+    /// The loss that was already taken for this epoch, and its batches.
+    taken: Option<(f64, u64)>,
+    /// Epochs end with an evaluation.
+    evaluates: bool,
 }
 
 impl Grammar for Keras {
@@ -45,14 +47,26 @@ impl Grammar for Keras {
             .find(|(name, _)| *name == "loss")
             .map(|(_, loss)| *loss);
         let Some(loss) = loss else { return Match::No };
-        // The full bar is often drawn twice, the second time with the evaluation.
-        if self.taken.is_some_and(|taken| taken.to_bits() == loss.to_bits()) {
-            fields.values.retain(|(name, _)| *name != "loss");
-            if fields.values.is_empty() {
-                return Match::No;
+        let evaluates = fields.values.iter().any(|(name, _)| *name == "val_loss");
+        self.evaluates |= evaluates;
+        match self.taken {
+            // `model.evaluate` goes through other data when all epochs are done.
+            Some((_, batches)) if batches != of && !evaluates => {
+                fields.values.clear();
+                if self.evaluates {
+                    return Match::No;
+                }
+                fields.values.push(("val_loss", loss));
             }
+            // The full bar is often drawn twice, the second time with the evaluation.
+            Some((taken, _)) if taken.to_bits() == loss.to_bits() => {
+                fields.values.retain(|(name, _)| *name != "loss");
+                if fields.values.is_empty() {
+                    return Match::No;
+                }
+            }
+            _ => self.taken = Some((loss, of)),
         }
-        self.taken = Some(loss);
         fields.step = Some(epoch);
         Match::Record
     }
@@ -71,6 +85,17 @@ fn bar(text: &str) -> Option<(u64, u64)> {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn an_evaluation_afterwards_is_no_epoch() {
+        let content = "Epoch 1/2\n10/10 [=====] - 2s 210ms/step - loss: 0.52\nEpoch 2/2\n10/10 [=====] - 2s 210ms/step - loss: 0.42\n\
+            5/5 [=====] - 0s 2ms/step - loss: 0.55 - accuracy: 0.7\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.steps(), [0, 1, 1]);
+        assert_eq!(records.value(2, Quantity::TrainLoss), None);
+        assert_eq!(records.value(2, Quantity::EvalLoss), Some(0.55));
+    }
 
     #[test]
     fn the_last_bar_of_an_epoch_counts() {

@@ -40,7 +40,7 @@ pub mod ultralytics;
 pub mod uncounted;
 pub mod wrapper;
 
-use super::records::Decoded;
+use super::records::{Decoded, How};
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
 use crate::metric::{Names, Quantity};
@@ -58,6 +58,8 @@ pub struct Fields<'a> {
     pub rounded_to: f64,
     /// The planned number of steps, when the line says it.
     pub total: Option<u64>,
+    /// The line says that the run is done.
+    pub finished: bool,
     /// Named numbers.
     pub values: Vec<(&'a str, f64)>,
     /// What the line says follows from its words and numbers alone: neither from lines
@@ -267,8 +269,16 @@ impl TextDecoder {
 
     /// True when the piece held a record.
     fn piece(&mut self, piece: &str, out: &mut Decoded) -> bool {
+        if piece.starts_with("wandb: ") {
+            // W&B sums up the run at its end: no record of it.
+            self.aside(piece, self.reached, out);
+            return false;
+        }
         let mut fields = Fields::default();
         let matched = self.grammar.parse(piece, &mut fields);
+        if fields.finished {
+            out.end(fields.step.or(self.last_step).unwrap_or_default(), How::Finished);
+        }
         match matched {
             Match::No => {
                 self.aside(piece, self.reached, out);

@@ -28,11 +28,15 @@ pub struct Notebook {
     counts_epochs: bool,
     /// The steps and epochs planned, of the last bar.
     planned: Option<Planned>,
+    /// The table has a row.
+    has_rows: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Planned {
     steps: u64,
+    /// All of them were done.
+    is_done: bool,
     epochs: Option<u64>,
 }
 
@@ -48,6 +52,7 @@ impl Grammar for Notebook {
         if matches!(first, "Step" | "Epoch" | "epoch") {
             self.columns = cells.map(column).collect();
             self.counts_epochs = first != "Step";
+            self.has_rows = false;
             return Match::No;
         }
         let Some(step) = first
@@ -59,6 +64,12 @@ impl Grammar for Notebook {
             // The header and the rows of HTML stand apart.
             if !line.trim().is_empty() {
                 self.columns.clear();
+            } else if self.has_rows
+                && let Some(planned) = self.planned.take_if(|planned| planned.is_done)
+            {
+                let epochs = planned.epochs.filter(|_| self.counts_epochs);
+                (fields.step, fields.finished) = (Some(epochs.unwrap_or(planned.steps)), true);
+                return Match::Notice;
             }
             return Match::No;
         };
@@ -71,6 +82,7 @@ impl Grammar for Notebook {
             return Match::No;
         }
         fields.step = Some(step);
+        self.has_rows = true;
         if self.counts_epochs
             && let Some(planned) = self.planned
         {
@@ -89,6 +101,7 @@ fn planned(line: &str) -> Option<Planned> {
     let (_, epochs) = rest.split_once("Epoch ")?.1.split_once('/')?;
     (done <= steps).then(|| Planned {
         steps,
+        is_done: done == steps,
         epochs: epochs.parse().ok(),
     })
 }

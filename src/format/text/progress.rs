@@ -25,12 +25,33 @@ pub struct Bar<'a> {
 
 /// The progress bar of a line, if it is one.
 pub fn bar(line: &str) -> Option<Bar<'_>> {
-    drawn(line).or_else(|| told(line))
+    drawn(line).or_else(|| told(line)).or_else(|| endless(line))
 }
 
 /// True for a line that is a bar, drawn or told: it counts something of its own.
 pub fn is_bar(line: &str) -> bool {
-    memchr::memchr(b'|', line.as_bytes()).is_some() && bar(line).is_some()
+    let has_bar = memchr::memchr(b'|', line.as_bytes()).is_some();
+    has_bar && bar(line).is_some() || !has_bar && endless(line).is_some()
+}
+
+/// A bar without an end: `Validation: 7it [00:01, 3.2it/s, loss=3.2]`.
+fn endless(line: &str) -> Option<Bar<'_>> {
+    let at = memchr::memmem::find(line.as_bytes(), b"it [")?;
+    let (before, rest) = (line.get(..at)?, line.get(at + "it [".len()..)?);
+    let digits = before.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (description, done) = before.split_at_checked(before.len() - digits)?;
+    let inside = rest.split_once(']')?.0;
+    let (_, rate) = inside.split_once(", ")?;
+    let end = rate
+        .find("it/s")
+        .map(|at| at + 4)
+        .or(rate.find("s/it").map(|at| at + 4))?;
+    Some(Bar {
+        description: description.trim_end_matches([' ', ':']),
+        done: number(done)?,
+        total: None,
+        metrics: rate.get(end..)?.trim_start_matches([',', ' ']),
+    })
 }
 
 /// What tqdm-loggable writes where there is no terminal (Levanter): `Progress on:train

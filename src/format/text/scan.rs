@@ -81,7 +81,14 @@ pub fn push_value<'a>(fields: &mut Fields<'a>, name: &'a str, fit: Option<Fit>, 
             }
         )
     });
+    let loss = fit.is_some_and(|fit| {
+        [Quantity::TrainLoss, Quantity::EvalLoss]
+            .map(Role::of)
+            .contains(&fit.role)
+    });
     match named.unit {
+        // `Validation: 87.46%` is an accuracy.
+        "%" if loss => {}
         "ms" if time => fields.values.push((name, named.value / 1000.0)),
         unit if time && !matches!(unit, "" | "s") => {}
         _ => fields.values.push((name, named.value)),
