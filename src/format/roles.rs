@@ -7,7 +7,7 @@ use crate::metric::{Names, Quantity, Role};
 
 /// Which name of a file feeds which role.
 ///
-/// A role is never fed from two names of one file. When a name with a better claim
+/// A role is never fed from two names of one file, their case aside. When a name with a better claim
 /// appears after values were taken from another, the file must be read again:
 /// [`Roles::take`] reports that through `Decoded::remapped` and remembers it.
 #[derive(Clone, Debug)]
@@ -210,13 +210,10 @@ impl Roles {
     /// has been used so often that the name is but a rarity.
     fn contest(&mut self, index: usize) -> (Option<Role>, bool) {
         const MOST_OFTEN: u64 = 20;
-        let Some((claim, met)) = self
-            .columns
-            .get(index)
-            .map(|known| (known.claim, known.contested))
-        else {
+        let Some(known) = self.columns.get(index) else {
             return (None, false);
         };
+        let (name, claim, met) = (known.name.clone(), known.claim, known.contested);
         let mut role = claim.map(|(role, _)| role);
         let recorded = match role {
             Some(Role::Value { quantity, .. }) => self.recorded.get(quantity.index()).copied(),
@@ -231,7 +228,9 @@ impl Roles {
                 .iter_mut()
                 .find(|known| known.role.is_some_and(|held| held.same_slot(wanted)))
         {
-            if holder.claim.is_some_and(|(_, held)| held <= rank) {
+            if holder.name.eq_ignore_ascii_case(&name) {
+                // `Test loss` in one place, `Test Loss` in another.
+            } else if holder.claim.is_some_and(|(_, held)| held <= rank) {
                 role = None;
             } else if holder.used && met * MOST_OFTEN < recorded {
                 (role, contested) = (None, met);

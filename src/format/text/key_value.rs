@@ -276,6 +276,12 @@ impl KeyValue {
     }
 }
 
+/// `Loaded best model from epoch 185 (val_loss=1.67)`, which tells nothing new.
+fn is_about_a_checkpoint(line: &str) -> bool {
+    let has = |word: &str| memchr::memmem::find(line.as_bytes(), word.as_bytes()).is_some();
+    (has("best") || has("Best")) && (has("model") || has("checkpoint")) && !has("train")
+}
+
 /// Units that make a number a time.
 const TIMES: &[&str] = &["s", "ms", "sec", "min"];
 
@@ -303,7 +309,7 @@ impl Grammar for KeyValue {
         }
         let stated = fields.step.is_some();
         let found = self.collect(line, stated, fields);
-        if self.is_about_a_part(&found) {
+        if self.is_about_a_part(&found) || found.evaluated && is_about_a_checkpoint(line) {
             return Match::No;
         }
         let counted_ahead = !stated && fields.step.is_some();
@@ -417,6 +423,17 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps(), [50, 100, 150, 200]);
         assert_eq!(read.decoded.total_steps, None);
+    }
+
+    #[test]
+    fn signs_before_a_name_or_a_number_are_none_of_it() {
+        let content = "[NEW BEST] Epoch #0: train_loss=6.9, val_loss=7.5\nEpoch #1: train_loss=6.2, val_loss=6.5\nEpoch #2: train_loss=5.2, val_loss=6.6\n\
+            Loaded best model from epoch 1 (val_loss=6.5)\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [0, 1, 2]);
+        let content = "Ep 1 (Iter 000000): Train loss 10.9, Val loss 11\nEp 1 (Iter 000005): Train loss 9.1, Val loss 9.4\nEp 2 (Iter 000010): Train loss 7.9, Val loss 8.0\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [0, 5, 10]);
     }
 
     #[test]

@@ -132,6 +132,8 @@ impl NameFinder {
 
     fn judge(&self, words: &str) -> Found {
         for name in suffixes(words) {
+            // `Ep 1 (Iter 5): ..`
+            let name = name.trim_start_matches(['(', '[', '{', '<']);
             if is_part_of_the_loss(name) {
                 return Found {
                     start: words.len() - name.len(),
@@ -165,7 +167,7 @@ pub fn suffixes(words: &str) -> impl Iterator<Item = &str> {
 fn is_separator(byte: u8) -> bool {
     matches!(
         byte,
-        b' ' | b'\t' | b':' | b'=' | b'(' | b'[' | b'\'' | b'"' | b'|' | b','
+        b' ' | b'\t' | b':' | b'=' | b'(' | b'[' | b'\'' | b'"' | b'|' | b',' | b'#'
     )
 }
 
@@ -289,8 +291,8 @@ fn slash(rest: &str) -> (Option<u64>, usize) {
 fn words_before(line: &str, from: usize, number: usize) -> &str {
     let before = line.get(from..number).unwrap_or_default();
     let before = before.trim_end_matches([' ', '\t', '\'', '"']);
-    // `Epoch [3/10]`, and `loss:np.float64(2.5)` or `loss=tensor(2.5)`.
-    let before = before.strip_suffix('[').unwrap_or(before);
+    // `Epoch [3/10]` and `Epoch #3`, and `loss:np.float64(2.5)` or `loss=tensor(2.5)`.
+    let before = before.strip_suffix(['[', '#']).unwrap_or(before);
     let before = constructor(before).unwrap_or(before);
     let before = before.trim_end_matches([' ', '\t', '\'', '"']);
     let before = before
