@@ -107,7 +107,7 @@ pub fn members(finished: &Finished, settings: &Settings) -> Vec<(Quantity, f64, 
         for quantity in LOSSES {
             let job = FitJob::of(&seen, quantity, &settings.options);
             // What has been seen has its learning rates; those to come say nothing here.
-            let plan = Plan::known(&whole.rates, seen.last_step(), whole.last_step());
+            let plan = Plan::known(&whole.branch.rates, seen.last_step(), whole.last_step());
             if let Some(member) = job.and_then(|job| job.under(plan).member()) {
                 members.push((quantity, at, Arc::new(member)));
             }
@@ -229,7 +229,11 @@ impl Cut<'_> {
         let final_step = self.whole.last_step();
         let job = FitJob::of(&self.seen, self.quantity, &settings.options)?;
         let job = if settings.schedule_known {
-            job.under(Plan::known(&self.whole.rates, self.seen.last_step(), final_step))
+            job.under(Plan::known(
+                &self.whole.branch.rates,
+                self.seen.last_step(),
+                final_step,
+            ))
         } else {
             job
         };

@@ -134,7 +134,7 @@ fn compare(run: &Run, log: &Log, mut expected: Vec<Expected>) -> RunScore {
         let shown_by = event.shown_by();
         shown_by.is_empty() || shown_by.iter().any(|quantity| log.has[quantity.index()])
     });
-    let mut alerts = run.alerts.all().to_vec();
+    let mut alerts = run.branch.alerts.all().to_vec();
     // A live watcher also notices silence. How long it lasted after the last record only a
     // manifest can tell: a log may have ended, or have been cut off.
     let ends_in_silence = |event: &Expected| {

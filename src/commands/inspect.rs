@@ -278,7 +278,7 @@ fn options(run: &Run, view: Option<&RunView>) -> Vec<String> {
     if !has(Quantity::TrainLoss) && !has(Quantity::EvalLoss) {
         options.push("--loss NAME or --eval-loss NAME: no name was taken for a loss".to_owned());
     }
-    if run.rates.is_empty() {
+    if run.branch.rates.is_empty() {
         options.push(
             "--lr NAME or --schedule SPEC: no learning rates in the log, so the schedule is unknown"
                 .to_owned(),
@@ -301,11 +301,11 @@ fn value(hint: &Hint) -> String {
 }
 
 fn segments(run: &Run) -> String {
-    if run.resumed_at.is_empty() {
+    if run.branch.resumed_at.is_empty() {
         return "1".to_owned();
     }
-    let steps: Vec<String> = run.resumed_at.iter().take(8).map(u64::to_string).collect();
-    let more = run.resumed_at.len().saturating_sub(8);
+    let steps: Vec<String> = run.branch.resumed_at.iter().take(8).map(u64::to_string).collect();
+    let more = run.branch.resumed_at.len().saturating_sub(8);
     let rest = if more > 0 {
         format!(" and {more} more")
     } else {
@@ -315,16 +315,16 @@ fn segments(run: &Run) -> String {
 }
 
 fn schedule(run: &Run, view: &RunView) -> String {
-    if run.rates.is_empty() && view.schedule.is_empty() {
+    if run.branch.rates.is_empty() && view.schedule.is_empty() {
         return "no learning rate in the log; declare one with --schedule".to_owned();
     }
     let peak = view
         .peak_learning_rate
         .map_or_else(String::new, |peak| format!(", peak {peak:.3e}"));
-    let warm_up = match run.rates.warm_up_end() {
+    let warm_up = match run.branch.rates.warm_up_end() {
         Some(0) => String::new(),
         Some(end) => format!(", warm-up to step {end}"),
-        None if run.rates.is_empty() => String::new(),
+        None if run.branch.rates.is_empty() => String::new(),
         None => ", still warming up".to_owned(),
     };
     format!(
@@ -388,7 +388,7 @@ fn file_json(run: &Run, view: Option<&RunView>, now: f64, names: &Names) -> Valu
         "settings": run.settings,
         "summary": run.summary,
         "segments": run.segments(),
-        "resumed_at": run.resumed_at,
+        "resumed_at": run.branch.resumed_at,
         "stated": run.hints.all().iter().map(|hint| json!({
             "fact": hint.fact.name(),
             "name": hint.name,
@@ -403,7 +403,7 @@ fn file_json(run: &Run, view: Option<&RunView>, now: f64, names: &Names) -> Valu
             "description": view.schedule,
             "source": view.schedule_source,
             "peak": view.peak_learning_rate,
-            "warm_up_end": run.rates.warm_up_end(),
+            "warm_up_end": run.branch.rates.warm_up_end(),
         })),
         "state": view.map(|view| view.state),
         "last_data_at": view.map(|view| view.last_data_at),

@@ -167,7 +167,7 @@ impl FitJob {
             smoothed: smoothed(series),
             smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
             last_step: series.last_step().unwrap_or_default().max(run.last_step()),
-            rates: run.rates.clone(),
+            rates: run.branch.rates.clone(),
             stated: stated::schedule(&run.hints, run.logged_total_steps),
             schedule: options.schedule_of(&run.identity.id).cloned(),
             total_steps: options
@@ -180,6 +180,7 @@ impl FitJob {
             cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
             // Held-out data are not learnt by heart.
             repeats: run
+                .branch
                 .epochs_per_step
                 .filter(|_| quantity == Quantity::TrainLoss)
                 .map(|per_step| Repeats { per_step }),

@@ -366,7 +366,7 @@ impl Entry {
             self.generation += 1;
         }
         if live && !decoded.records.is_empty() {
-            self.run.pace.arrived(self.run.last_step(), now);
+            self.run.branch.pace.arrived(self.run.last_step(), now);
             self.arrived = Some(now);
         }
         self.modified = modified;

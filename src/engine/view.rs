@@ -54,6 +54,7 @@ fn plan(fits: &[LossFit]) -> Option<&Plan> {
 /// When the newest record was written.
 pub(super) fn last_data_at(run: &Run, modified: f64, arrived: Option<f64>, now: f64) -> f64 {
     let logged = run
+        .branch
         .pace
         .last_wall_time()
         .filter(|time| *time <= now + 60.0)
@@ -75,9 +76,10 @@ pub(super) fn state(
     }
     let (limit, usual) = silence_limit(run);
     let interval = run
+        .branch
         .pace
         .steps_between_records()
-        .max(run.steps_between_losses().unwrap_or(1.0));
+        .max(run.branch.steps_between_losses().unwrap_or(1.0));
     let slack = if source == INFERRED { INFERRED_SLACK } else { 0.0 };
     if let Some(total) = total
         // The next record would lie beyond the end.
@@ -96,7 +98,7 @@ pub(super) fn state(
     }
     let quiet = now - last_data_at;
     if total.is_none() {
-        if run.rates.has_run_out() {
+        if run.branch.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
         }
         if is_named_packed(&run.identity.path) {
@@ -127,9 +129,10 @@ pub(super) fn state(
 /// Seconds of silence after which a run is stalled, and the usual seconds between records.
 fn silence_limit(run: &Run) -> (f64, Option<f64>) {
     let usual = run
+        .branch
         .pace
         .seconds_per_step()
-        .map(|pace| pace * run.pace.steps_between_records());
+        .map(|pace| pace * run.branch.pace.steps_between_records());
     let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
         LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
     });
@@ -164,10 +167,10 @@ pub(super) fn build(
         .metric
         .and_then(|wanted| losses.iter().position(|loss| loss.quantity == wanted))
         .unwrap_or(0);
-    let pace = run.pace.seconds_per_step();
+    let pace = run.branch.pace.seconds_per_step();
     let remaining = total.map(|total| total.saturating_sub(run.last_step()) as f64);
     let running = matches!(state, State::Training);
-    let mut alerts = run.alerts.all().to_vec();
+    let mut alerts = run.branch.alerts.all().to_vec();
     if state == State::Stalled {
         alerts.push(stall(run, now - last_data_at, total.is_some(), &state_reason));
     }
@@ -187,8 +190,8 @@ pub(super) fn build(
         seconds_per_step: pace,
         tokens_per_step: run.tokens_per_step(),
         last_data_at,
-        learning_rate: run.rates.last_rate(),
-        peak_learning_rate: run.rates.peak(),
+        learning_rate: run.branch.rates.last_rate(),
+        peak_learning_rate: run.branch.rates.peak(),
         schedule_source: plan.map_or(ScheduleSource::AssumedConstant, |plan| plan.source),
         schedule: plan.map_or_else(String::new, |plan| plan.description.clone()),
         losses,
@@ -204,12 +207,12 @@ const STALL_REMEDY: &str = "Look at the job and its stderr: a hung collective (N
                             end of its time limit.";
 
 fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
-    let severity = if quiet > CRITICAL_STALL_SECONDS && end_is_known && run.pace.seconds_per_step().is_some()
-    {
-        Severity::Critical
-    } else {
-        Severity::Warning
-    };
+    let severity =
+        if quiet > CRITICAL_STALL_SECONDS && end_is_known && run.branch.pace.seconds_per_step().is_some() {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
     let message = format!("At step {}: {message}", run.last_step());
     Alert::at(run.last_step(), STALL, severity)
         .value(quiet, LEAST_STALL_SECONDS)
@@ -281,7 +284,7 @@ fn sparkline(series: &Series) -> Vec<f64> {
 
 fn signals(run: &Run, plan: Option<&Plan>) -> Signals {
     Signals {
-        learning_rate: run.rates.steps_and_rates(),
+        learning_rate: run.branch.rates.steps_and_rates(),
         planned_learning_rate: plan.map_or_else(Vec::new, |plan| plan.future.clone()),
         others: SIGNALS
             .into_iter()

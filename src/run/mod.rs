@@ -3,30 +3,25 @@
 //! A run takes records in file order and keeps them as series in bounded memory.
 //! It knows no file and no clock; times come with the records.
 
+pub mod branch;
 pub mod pace;
 pub mod series;
 mod stray;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::alert::{Alert, AlertLog, FAILURE, Severity};
+use crate::alert::{Alert, Severity};
+use crate::detect::Context;
 use crate::detect::thresholds::Thresholds;
-use crate::detect::{Context, Watcher, detectors};
 use crate::format::hints::{Fact, Hints};
-use crate::format::records::{Ending, How, Records, Row};
+use crate::format::records::{BAD_LINE_EXAMPLES, Ending, How, Records};
 use crate::format::{BadLine, Column, Decoded};
 use crate::metric::Quantity;
 use crate::schedule::RecordedRates;
-use pace::Pace;
+use branch::{Branch, Finish};
 use series::Series;
 use stray::Doubt;
-
-/// Buckets kept for a loss.
-const LOSS_BUCKETS: usize = 2048;
-/// Buckets kept for every other quantity.
-const OTHER_BUCKETS: usize = 512;
 
 /// Quantities that are shown as charts of their own.
 pub const SIGNALS: [Quantity; 6] = [
@@ -37,9 +32,6 @@ pub const SIGNALS: [Quantity; 6] = [
     Quantity::UpdateRatio,
     Quantity::LossScale,
 ];
-
-const FAILURE_REMEDY: &str = "Read the end of the log and the stderr of every rank; restart from the last checkpoint once the \
-                              cause is known.";
 
 /// What a file is and how it is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +57,15 @@ pub struct LineCount {
     pub bad_lines: Vec<BadLine>,
 }
 
+impl LineCount {
+    /// Keeps a bad line as an example when it is among the first.
+    fn show(&mut self, bad: BadLine) {
+        if self.bad_lines.len() < BAD_LINE_EXAMPLES {
+            self.bad_lines.push(bad);
+        }
+    }
+}
+
 /// Steps by which the logs of one run may differ at its beginning.
 const SLACK_STEPS: f64 = 100.0;
 
@@ -76,33 +77,6 @@ struct Borrowed {
     total_steps: bool,
     /// Where one of them says that the run was done.
     finished_at: Option<u64>,
-}
-
-/// What a stray record changes.
-#[derive(Clone)]
-struct Saved {
-    rates: RecordedRates,
-    alerts: AlertLog,
-    resumed_at: Vec<u64>,
-    pace: Pace,
-    epochs_per_step: Option<f64>,
-    series: [Option<Series>; Quantity::COUNT],
-    last_step: u64,
-    detectors: Vec<Watcher>,
-    failed_at: Option<u64>,
-    finished: Finish,
-}
-
-/// Whether the run has said that it is done.
-#[derive(Clone, Copy, Debug, Default)]
-enum Finish {
-    /// It has not.
-    #[default]
-    Open,
-    /// It has, at this step.
-    At(u64),
-    /// It has, and gone on: what it says means something else.
-    Meaningless,
 }
 
 /// Everything kept of one run.
@@ -121,28 +95,14 @@ pub struct Run {
     pub summary: BTreeMap<String, String>,
     /// What the log, or a file beside it, states about the plan.
     pub hints: Hints,
-    /// Learning rates.
-    pub rates: RecordedRates,
-    /// Alerts raised by the records.
-    pub alerts: AlertLog,
-    /// Step at which each later segment began.
-    pub resumed_at: Vec<u64>,
-    /// Speed and time.
-    pub pace: Pace,
-    /// How fast the run goes through its data (epochs per step), when the log counts parts of
-    /// epochs.
-    pub epochs_per_step: Option<f64>,
     /// Whether a step of this log is an epoch; `None` while nothing tells.
     steps_are_epochs: Option<bool>,
-    series: [Option<Series>; Quantity::COUNT],
+    /// What its records say, on the branch that counts.
+    pub branch: Branch,
     borrowed: Borrowed,
     first_step: Option<u64>,
-    last_step: u64,
-    detectors: Vec<Watcher>,
     context: Context,
     restarted: bool,
-    failed_at: Option<u64>,
-    finished: Finish,
     /// A further training may begin with the next record of the leading loss.
     may_begin_anew: bool,
     /// The last record went back, and the next one tells why.
@@ -164,21 +124,12 @@ impl Run {
             settings: BTreeMap::new(),
             summary: BTreeMap::new(),
             hints: Hints::default(),
-            rates: RecordedRates::default(),
-            alerts: AlertLog::default(),
-            resumed_at: Vec::new(),
-            pace: Pace::default(),
-            epochs_per_step: None,
             steps_are_epochs: None,
-            series: Default::default(),
+            branch: Branch::default(),
             borrowed: Borrowed::default(),
             first_step: None,
-            last_step: 0,
-            detectors: detectors(),
             context: Context::default(),
             restarted: false,
-            failed_at: None,
-            finished: Finish::Open,
             may_begin_anew: false,
             doubt: None,
             since_doubt: u64::MAX,
@@ -195,27 +146,27 @@ impl Run {
 
     /// The series of a quantity, once it has a point.
     pub fn series(&self, quantity: Quantity) -> Option<&Series> {
-        self.series[quantity.index()]
+        self.branch.series[quantity.index()]
             .as_ref()
             .or(self.borrowed.series[quantity.index()].as_ref())
     }
 
     /// The series of a quantity that this log has itself.
     pub fn own_series(&self, quantity: Quantity) -> Option<&Series> {
-        self.series[quantity.index()].as_ref()
+        self.branch.series[quantity.index()].as_ref()
     }
 
     /// True when another log of the same run can fill what this one lacks: it counts
     /// the same steps.
     fn counts_like(&self, other: &Run) -> bool {
-        let (own, other) = (self.last_step as f64, other.last_step as f64);
+        let (own, other) = (self.branch.last_step as f64, other.branch.last_step as f64);
         other >= 0.5 * own - SLACK_STEPS && other <= 1.1 * own + SLACK_STEPS
     }
 
     /// Fills what this log lacks from the other logs of the same run.
     pub fn borrow<'a>(&mut self, others: impl Iterator<Item = &'a Run>) {
         if self.borrowed.rates {
-            self.rates = RecordedRates::default();
+            self.branch.rates = RecordedRates::default();
         }
         if self.borrowed.total_steps {
             self.logged_total_steps = None;
@@ -229,15 +180,15 @@ impl Run {
             if !self.counts_like(other) {
                 continue;
             }
-            if let Finish::At(step) = other.finished {
-                self.borrowed.finished_at = Some(step.max(other.last_step));
+            if let Finish::At(step) = other.branch.finished {
+                self.borrowed.finished_at = Some(step.max(other.branch.last_step));
             }
-            if self.rates.is_empty() && !other.rates.is_empty() {
-                self.rates = other.rates.clone();
+            if self.branch.rates.is_empty() && !other.branch.rates.is_empty() {
+                self.branch.rates = other.branch.rates.clone();
                 self.borrowed.rates = true;
             }
-            for (index, series) in other.series.iter().enumerate() {
-                let lacking = self.series[index].is_none() && self.borrowed.series[index].is_none();
+            for (index, series) in other.branch.series.iter().enumerate() {
+                let lacking = self.branch.series[index].is_none() && self.borrowed.series[index].is_none();
                 if lacking && series.is_some() {
                     self.borrowed.series[index].clone_from(series);
                 }
@@ -247,11 +198,11 @@ impl Run {
 
     /// True when the run says that it is done, in this log or in another.
     pub fn says_it_is_done(&self) -> bool {
-        match self.finished {
+        match self.branch.finished {
             Finish::At(_) => true,
             Finish::Open => {
                 let elsewhere = self.borrowed.finished_at;
-                elsewhere.is_some_and(|step| self.last_step as f64 <= step as f64 + SLACK_STEPS)
+                elsewhere.is_some_and(|step| self.branch.last_step as f64 <= step as f64 + SLACK_STEPS)
             }
             Finish::Meaningless => false,
         }
@@ -259,12 +210,12 @@ impl Run {
 
     /// Last step seen.
     pub fn last_step(&self) -> u64 {
-        self.last_step
+        self.branch.last_step
     }
 
     /// Pieces the run consists of.
     pub fn segments(&self) -> usize {
-        self.resumed_at.len() + 1
+        self.branch.resumed_at.len() + 1
     }
 
     /// Takes in what names were taken for. The files of one log may have different ones.
@@ -300,10 +251,10 @@ impl Run {
         self.lines.lines += decoded.lines;
         self.lines.ignored += decoded.ignored;
         self.lines.skipped += decoded.skipped;
-        let room = crate::format::records::BAD_LINE_EXAMPLES.saturating_sub(self.lines.bad_lines.len());
-        self.lines
+        decoded
             .bad_lines
-            .extend(decoded.bad_lines.iter().take(room).cloned());
+            .iter()
+            .for_each(|bad| self.lines.show(bad.clone()));
         self.hints.merge(&decoded.hints);
         for (name, value) in &decoded.settings {
             crate::format::sidecar::setting(name, value, &mut self.hints);
@@ -320,7 +271,7 @@ impl Run {
                 _ => self.hints.count(Fact::TotalSteps),
             };
             let last = decoded.records.steps().last().copied().unwrap_or_default();
-            self.logged_total_steps = stated.filter(|total| *total >= self.last_step.max(last));
+            self.logged_total_steps = stated.filter(|total| *total >= self.branch.last_step.max(last));
             self.total_is_a_hint = true;
         }
         self.total_is_a_hint &= decoded.total_steps.is_none();
@@ -339,20 +290,20 @@ impl Run {
                 self.may_begin_anew = true;
             }
             let first = records.row(start);
-            let leads = self.leading().leads(&first);
+            let leads = self.branch.leading().leads(&first);
             let begins_anew = leads && std::mem::take(&mut self.may_begin_anew);
             if let Some(doubt) = self.doubt.take_if(|_| leads) {
                 self.settle(doubt, first.step());
             }
             let mut followers = start;
-            let repeats = begins_anew && self.leading().last() == Some(first.step());
-            if repeats || self.leading().goes_back(&first) {
-                self.doubt = self.save(first.step());
-                self.rewind(first.step());
+            let repeats = begins_anew && self.branch.leading().last() == Some(first.step());
+            if repeats || self.branch.leading().goes_back(&first) {
+                self.doubt = self.doubt(first.step());
+                self.branch.rewind(first.step());
                 followers += 1;
             }
             self.first_step.get_or_insert(first.step());
-            let leading = self.leading();
+            let leading = self.branch.leading();
             let mut end = leading.unbroken_from(records, start);
             end = trainings.peek().map_or(end, |at| end.min(*at));
             if let Some(mut doubt) = self.doubt.take() {
@@ -362,56 +313,18 @@ impl Run {
                 self.doubt = few.then_some(doubt);
             }
             self.since_doubt = self.since_doubt.saturating_add((end - start) as u64);
-            self.keep(records, start..end);
+            self.branch.keep(records, start..end);
             let mut watched = start;
             while let Some(ending) = endings.next_if(|ending| ending.after < end) {
-                self.watch(records, watched..ending.after);
+                self.branch.watch(records, watched..ending.after, &self.context);
                 watched = ending.after;
                 self.end(ending);
             }
-            self.watch(records, watched..end);
+            self.branch.watch(records, watched..end, &self.context);
             start = end;
         }
         self.may_begin_anew |= trainings.next().is_some();
         endings.for_each(|ending| self.end(ending));
-    }
-
-    /// The run says that it is over. Records that follow show that it goes on.
-    fn end(&mut self, ending: &Ending) {
-        let step = ending.step.max(self.last_step);
-        let what = match ending.how {
-            How::Failed(what) => what,
-            How::Finished => {
-                if matches!(self.finished, Finish::Open) {
-                    self.finished = Finish::At(step);
-                }
-                return;
-            }
-        };
-        self.doubt = None;
-        self.failed_at = Some(step);
-        self.alerts.raise(
-            Alert::at(step, FAILURE, Severity::Critical)
-                .says(format!("At step {step} {what}"), FAILURE_REMEDY),
-        );
-    }
-
-    /// The loss that leads the log as far as it has been kept.
-    fn leading(&self) -> Leading {
-        let last = |loss| self.own_series(loss).and_then(Series::last_step);
-        Leading {
-            has_train_loss: self.own_series(Quantity::TrainLoss).is_some(),
-            last_train: last(Quantity::TrainLoss),
-            last_eval: last(Quantity::EvalLoss),
-        }
-    }
-
-    /// Mean number of steps between records of the loss that leads the log.
-    pub fn steps_between_losses(&self) -> Option<f64> {
-        let train = self.own_series(Quantity::TrainLoss);
-        train
-            .or(self.own_series(Quantity::EvalLoss))
-            .and_then(Series::steps_between_points)
     }
 
     /// Whether the steps of the log are its epochs.
@@ -426,152 +339,25 @@ impl Run {
         }
     }
 
-    fn note_epoch(&mut self, step: u64, epoch: f64) {
-        // Rounded, and sometimes counted from 1, where it is whole.
-        const LEAST: f64 = 0.05;
-        let counts_parts = epoch.fract() != 0.0 || self.epochs_per_step.is_some();
-        if counts_parts && epoch.is_finite() && epoch >= LEAST && step > 0 {
-            self.epochs_per_step = Some(epoch / step as f64);
-        }
-    }
-
-    /// Keeps these records as series.
-    fn keep(&mut self, records: &Records, rows: Range<usize>) {
-        for quantity in Quantity::ALL {
-            if !records.has(quantity) {
-                continue;
-            }
-            let (steps, values) = records.values(quantity, rows.clone());
-            let points = || steps.iter().copied().zip(values.iter().copied());
-            match quantity {
-                Quantity::Samples => continue,
-                Quantity::Epoch => {
-                    points().for_each(|(step, epoch)| self.note_epoch(step, epoch));
-                    continue;
-                }
-                Quantity::WallTime => {
-                    points().for_each(|(step, time)| self.pace.wall_time(step, time));
-                    continue;
-                }
-                Quantity::Elapsed => {
-                    points().for_each(|(step, time)| self.pace.elapsed(step, time));
-                    continue;
-                }
-                Quantity::StepTime => {
-                    values.iter().for_each(|seconds| self.pace.step_time(*seconds));
-                    continue;
-                }
-                Quantity::LearningRate => points().for_each(|(step, rate)| self.rates.push(step, rate)),
-                _ => {}
-            }
-            let buckets = match quantity {
-                Quantity::TrainLoss | Quantity::EvalLoss => LOSS_BUCKETS,
-                _ => OTHER_BUCKETS,
-            };
-            if !values.is_empty() {
-                let series = &mut self.series[quantity.index()];
-                series
-                    .get_or_insert_with(|| Series::new(buckets))
-                    .extend(&steps, &values);
-            }
-        }
-    }
-
-    /// Shows these records to the detectors.
-    fn watch(&mut self, records: &Records, rows: Range<usize>) {
-        let leading = self.leading();
-        let mut detectors: Vec<&mut Watcher> = self
-            .detectors
-            .iter_mut()
-            .filter(|detector| detector.watches_any(records))
-            .collect();
-        for index in rows {
-            let row = records.row(index);
-            let step = row.step();
-            self.last_step = self.last_step.max(step);
-            if self.failed_at.is_some_and(|failed| step != failed) {
-                self.failed_at = None;
-                self.alerts.clear(FAILURE, step);
-            }
-            if let Finish::At(done) = self.finished
-                && step > done
-                && leading.leads(&row)
-            {
-                self.finished = Finish::Meaningless;
-            }
-            for detector in &mut detectors {
-                detector.observe(&row, &self.context, &mut self.alerts);
-            }
+    /// The run says that it is over.
+    fn end(&mut self, ending: &Ending) {
+        self.branch.end(ending);
+        if matches!(ending.how, How::Failed(_)) {
+            self.doubt = None;
         }
     }
 
     /// What is known before a record goes back to `step`; `None` where that comes too often.
-    fn save(&mut self, step: u64) -> Option<Doubt> {
+    fn doubt(&mut self, step: u64) -> Option<Doubt> {
         if self.since_doubt < stray::LEAST_BETWEEN {
             return None;
         }
         self.since_doubt = 0;
-        let saved = Saved {
-            rates: self.rates.clone(),
-            alerts: self.alerts.clone(),
-            resumed_at: self.resumed_at.clone(),
-            pace: self.pace.clone(),
-            epochs_per_step: self.epochs_per_step,
-            series: self.series.clone(),
-            last_step: self.last_step,
-            detectors: self.detectors.clone(),
-            failed_at: self.failed_at,
-            finished: self.finished,
-        };
-        Some(Doubt::new(step, self.leading().last()?, saved))
-    }
-
-    fn restore(&mut self, saved: Saved) {
-        self.rates = saved.rates;
-        self.alerts = saved.alerts;
-        self.resumed_at = saved.resumed_at;
-        self.pace = saved.pace;
-        self.epochs_per_step = saved.epochs_per_step;
-        self.series = saved.series;
-        self.last_step = saved.last_step;
-        self.detectors = saved.detectors;
-        self.failed_at = saved.failed_at;
-        self.finished = saved.finished;
-    }
-
-    fn rewind(&mut self, step: u64) {
-        let leading = if self.leading().has_train_loss {
-            Quantity::TrainLoss
-        } else {
-            Quantity::EvalLoss
-        };
-        for (index, series) in self.series.iter_mut().enumerate() {
-            if let Some(series) = series {
-                // A further training begins as the first did, and has nothing of it.
-                let anew = index == leading.index() && series.begins_by(step);
-                series.rewind(if anew { 0 } else { step });
-            }
-        }
-        self.rates.rewind(step);
-        self.pace.rewind();
-        if matches!(self.finished, Finish::At(_)) {
-            self.finished = Finish::Open;
-        }
-        self.last_step = step;
-        self.resumed_at.push(step);
-        let open: Vec<&'static str> = self
-            .alerts
-            .all()
-            .iter()
-            .filter(|alert| alert.cleared_at_step.is_none())
-            .map(|alert| alert.kind)
-            .collect();
-        for kind in open {
-            self.alerts.clear(kind, step);
-        }
-        for detector in &mut self.detectors {
-            detector.rewound(step);
-        }
+        Some(Doubt::new(
+            step,
+            self.branch.leading().last()?,
+            self.branch.clone(),
+        ))
     }
 
     /// Losses that the run logs, the one that stands for it first: the train loss,
@@ -594,7 +380,7 @@ impl Run {
 
     /// The open alert that says the run is lost, if there is one.
     pub fn divergence(&self) -> Option<&Alert> {
-        self.alerts.all().iter().rev().find(|alert| {
+        self.branch.alerts.all().iter().rev().find(|alert| {
             alert.cleared_at_step.is_none()
                 && alert.severity == Severity::Critical
                 && matches!(alert.kind, "non_finite" | "divergence")
@@ -607,65 +393,6 @@ impl Run {
         let step = tokens.last_step().filter(|step| *step > 0)?;
         let per_step = tokens.last_value() / step as f64;
         (per_step.is_finite() && per_step > 0.0).then_some(per_step)
-    }
-}
-
-/// The loss that leads a log, which is the train loss once it has one: where it steps back, the
-/// run was resumed or started again. Other quantities may be logged late without meaning that.
-#[derive(Clone, Copy)]
-struct Leading {
-    has_train_loss: bool,
-    last_train: Option<u64>,
-    last_eval: Option<u64>,
-}
-
-impl Leading {
-    /// True for a record with the loss that leads.
-    fn leads(&self, row: &Row) -> bool {
-        row.has(if self.has_train_loss {
-            Quantity::TrainLoss
-        } else {
-            Quantity::EvalLoss
-        })
-    }
-
-    /// The step that it has reached.
-    fn last(&self) -> Option<u64> {
-        if self.has_train_loss {
-            self.last_train
-        } else {
-            self.last_eval
-        }
-    }
-
-    fn goes_back(&self, row: &Row) -> bool {
-        self.leads(row) && self.last().is_some_and(|last| row.step() < last)
-    }
-
-    fn pass(&mut self, row: &Row) {
-        if row.has(Quantity::TrainLoss) {
-            (self.has_train_loss, self.last_train) = (true, Some(row.step()));
-        }
-        if row.has(Quantity::EvalLoss) {
-            self.last_eval = Some(row.step());
-        }
-    }
-
-    /// The end of the records from `start` on of which none but the first may go back: a series
-    /// that was rewound to it may keep a bucket that reaches beyond.
-    fn unbroken_from(mut self, records: &Records, start: usize) -> usize {
-        let steps = records.steps().get(start..).unwrap_or_default();
-        let known = self.last_train.max(self.last_eval);
-        if steps.first().copied() >= known && steps.is_sorted() {
-            return records.len();
-        }
-        let goes_back = |index: &usize| {
-            let row = records.row(*index);
-            let goes_back = *index > start && self.goes_back(&row);
-            self.pass(&row);
-            goes_back
-        };
-        (start..records.len()).find(goes_back).unwrap_or(records.len())
     }
 }
 
@@ -896,10 +623,10 @@ mod tests {
             };
             let (whole, pieces, single) = (read(usize::MAX), read(piece), read(1));
             for other in [pieces, single] {
-                prop_assert_eq!(&whole.resumed_at, &other.resumed_at);
-                prop_assert_eq!(whole.last_step, other.last_step);
+                prop_assert_eq!(&whole.branch.resumed_at, &other.branch.resumed_at);
+                prop_assert_eq!(whole.branch.last_step, other.branch.last_step);
                 prop_assert_eq!(whole.says_it_is_done(), other.says_it_is_done());
-                prop_assert_eq!(format!("{:?}", whole.alerts.all()), format!("{:?}", other.alerts.all()));
+                prop_assert_eq!(format!("{:?}", whole.branch.alerts.all()), format!("{:?}", other.branch.alerts.all()));
                 for quantity in Quantity::ALL {
                     let buckets = |run: &Run| run.series(quantity).map(|series| series.buckets().to_vec());
                     prop_assert_eq!(buckets(&whole), buckets(&other));

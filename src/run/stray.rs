@@ -4,8 +4,9 @@
 //! `step 15`. That looks like a resume from step 15, until the next record goes on where the log
 //! was before. So what was known at a step back is kept until then.
 
-use super::{Run, Saved};
-use crate::format::records::{BAD_LINE_EXAMPLES, BadLine, Records, Row};
+use super::Run;
+use super::branch::Branch;
+use crate::format::records::{BadLine, Records, Row};
 
 /// A record that went back, and may yet turn out to be a stray one.
 pub(super) struct Doubt {
@@ -14,7 +15,7 @@ pub(super) struct Doubt {
     /// The step that the log had reached.
     reached: u64,
     /// What was known then.
-    before: Box<Saved>,
+    before: Box<Branch>,
     /// The records since, but for those at its step.
     since: Records,
 }
@@ -28,7 +29,7 @@ pub(super) const LEAST_BETWEEN: u64 = 100;
 const LEAST_STRIDES: u64 = 2;
 
 impl Doubt {
-    pub(super) fn new(step: u64, reached: u64, before: Saved) -> Self {
+    pub(super) fn new(step: u64, reached: u64, before: Branch) -> Self {
         Doubt {
             step,
             reached,
@@ -59,20 +60,18 @@ impl Run {
         if !doubt.is_stray(next) {
             return;
         }
-        self.restore(*doubt.before);
+        self.branch = *doubt.before;
         self.lines.skipped += 1;
-        if self.lines.bad_lines.len() < BAD_LINE_EXAMPLES {
-            self.lines.bad_lines.push(BadLine {
-                line: 0,
-                reason: format!(
-                    "step {} stands alone between steps {} and {next}, as in a torn line",
-                    doubt.step, doubt.reached
-                ),
-                excerpt: String::new(),
-            });
-        }
+        self.lines.show(BadLine {
+            line: 0,
+            reason: format!(
+                "step {} stands alone between steps {} and {next}, as in a torn line",
+                doubt.step, doubt.reached
+            ),
+            excerpt: String::new(),
+        });
         let since = 0..doubt.since.len();
-        self.keep(&doubt.since, since.clone());
-        self.watch(&doubt.since, since);
+        self.branch.keep(&doubt.since, since.clone());
+        self.branch.watch(&doubt.since, since, &self.context);
     }
 }
