@@ -252,6 +252,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "cross_entropy",
             "step_loss",
             "average_loss",
+            "mean_loss",
             "avg_loss",
             "batch_loss",
             "train_loss_batch",

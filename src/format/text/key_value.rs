@@ -44,6 +44,8 @@ struct Counters {
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
     step: Option<(u16, bool)>,
     step_count: Option<Count>,
+    /// That counter is called a batch, which may also be its size.
+    batch_alone: bool,
     step_total: Option<u64>,
     has_loss: bool,
     evaluated: bool,
@@ -109,6 +111,7 @@ impl KeyValue {
                     let Some(fit) = fit else { return };
                     // Of several counters the best one's total holds.
                     if found.step.is_none_or(|(best, _)| fit.rank < best) {
+                        found.batch_alone = name.eq_ignore_ascii_case("batch");
                         found.step = Some((fit.rank, counts_the_run(fit)));
                         found.step_count = Count::of(&named);
                         found.step_total = named.of;
@@ -136,11 +139,16 @@ impl KeyValue {
         if !found.has_loss && (found.epoch.is_some() || found.step.is_some()) {
             self.name_bare_losses(line, &mut found, fields);
         }
-        if found.has_loss && found.epoch.is_none() && found.step.is_none() {
-            found.epoch = bare_counts::of_phase(line);
+        // `[000500/50000] loss 0.05 | batch 16`: that is how large it is.
+        let is_size = found.batch_alone && found.step_total.is_none();
+        if found.has_loss && found.epoch.is_none() && (found.step.is_none() || is_size) {
+            if found.step.is_none() {
+                found.epoch = bare_counts::of_phase(line);
+            }
             if self.counts_bare
                 && found.epoch.is_none()
                 && let Some(bare) = bare_counts::at_either_end(line)
+                && (found.step.is_none() || bare.count.of.is_some())
             {
                 found.epoch = bare.epoch;
                 // Below an epoch that was announced it counts within.
@@ -628,6 +636,16 @@ mod tests {
         let (_, train, eval) = points(&content);
         assert_eq!((train.len(), train.last()), (90, Some(&(90, 3.39))));
         assert_eq!(eval, [(30, 1.5), (60, 2.5), (90, 3.5)]);
+    }
+
+    #[test]
+    fn the_size_of_a_batch_is_no_counter() {
+        let line =
+            |step| format!("[{step:06}/50000] X4K    | loss 0.0488 | VRAM 9.8/15.9GB (62%) | batch 16\n");
+        let content: String = [0, 500, 1000, 1500].map(line).concat();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [0, 500, 1000, 1500]);
+        assert_eq!(read.decoded.total_steps, Some(50_000));
     }
 
     #[test]
