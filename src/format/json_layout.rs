@@ -132,15 +132,16 @@ impl Layout {
             // Its value.
             let value = line.get(at..)?;
             let text = value.first() == Some(&b'"');
-            let role = role(key);
-            if text && role.is_some() {
-                return None;
-            }
+            // The key of an object is no name of a value: `{"loss": {"mean": 2.5}}`.
             let length = if text {
                 text_length(value)?
             } else {
                 plain_length(value)?
             };
+            let role = role(key);
+            if text && role.is_some() {
+                return None;
+            }
             fields.push(Field {
                 before: line.get(before_start..at)?.into(),
                 role,

@@ -435,6 +435,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mean_among_the_statistics_of_a_loss() {
+        let row = |loss| {
+            format!(
+                "{{\"Loss/loss\": {{\"num\": 327680, \"mean\": {loss}, \"std\": 0.5}}, \"timestamp\": 1697077632.5}}\n"
+            )
+        };
+        let content: String = [2.5, 2.25, 2.125].map(row).concat();
+        assert_eq!(
+            loss_and_step(&content),
+            [(0, Some(2.5)), (1, Some(2.25)), (2, Some(2.125))]
+        );
+    }
+
+    #[test]
     fn keys_of_many_trainers() {
         assert_eq!(
             loss_and_step("{\"step\": 1, \"loss\": 2.5}\n{\"step\": 2, \"loss\": \"2.25\"}\n"),
