@@ -9,6 +9,7 @@ use std::fmt;
 use html5gum::{Token, Tokenizer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::hints::Fact;
 use super::records::{Decoded, How};
 use super::{Claim, Column, Decoder, DocumentDecoder, FORMATS, Format, LineDecoder, Sample, detect};
 use crate::metric::Names;
@@ -139,6 +140,11 @@ impl DocumentDecoder for JupyterDecoder {
         for line in gathered.source.lines() {
             let code = line.split('#').next().unwrap_or_default();
             out.hints.scan(code.trim().trim_end_matches(','));
+        }
+        // `TrainingArguments.lr_scheduler_type` of Hugging Face's transformers.
+        if gathered.shown.contains("Training Loss\t") || gathered.shown.contains("Training Loss\n") {
+            out.hints
+                .assume(Fact::Scheduler, "the default of Hugging Face's trainer", "linear");
         }
         self.columns = decoder.columns();
         Ok(())
@@ -399,6 +405,13 @@ mod tests {
                 .count(crate::format::hints::Fact::WarmUpSteps)
                 .is_none()
         );
+    }
+
+    #[test]
+    fn what_the_code_leaves_open_is_the_default_of_the_trainer() {
+        let open = notebook(TABLE).replace("lr_scheduler_type", "name");
+        let read = read_all(open.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.hints.scheduler(), Some("linear"));
     }
 
     #[test]

@@ -158,6 +158,16 @@ impl Hints {
         }
     }
 
+    /// Takes in what holds where nothing else is stated. `name` says why.
+    pub fn assume(&mut self, fact: Fact, name: &str, word: &str) {
+        self.put(Hint {
+            fact,
+            name: name.to_owned(),
+            value: Value::Word(word.to_owned()),
+            rank: usize::MAX,
+        });
+    }
+
     /// Of two statements of one fact the better named holds, and of equals the later.
     fn put(&mut self, hint: Hint) {
         match self.stated.iter_mut().find(|known| known.fact == hint.fact) {
