@@ -27,7 +27,7 @@ const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
 /// Where a planned number of steps comes from that nothing states...
 const INFERRED: &str = "inferred from the learning rate";
-/// ...and how far it may be off.
+/// ...and how far it may be off, once nothing more comes.
 const INFERRED_SLACK: f64 = 0.005;
 
 const SPARKLINE_POINTS: usize = 64;
@@ -80,7 +80,12 @@ pub(super) fn state(
         .pace
         .steps_between_records()
         .max(run.branch.steps_between_losses().unwrap_or(1.0));
-    let slack = if source == INFERRED { INFERRED_SLACK } else { 0.0 };
+    let quiet = now - last_data_at;
+    let slack = if source == INFERRED && quiet > limit {
+        INFERRED_SLACK
+    } else {
+        0.0
+    };
     if let Some(total) = total
         // The next record would lie beyond the end.
         && run.last_step() as f64 + 1.0 + interval >= total as f64 * (1.0 - slack)
@@ -96,7 +101,6 @@ pub(super) fn state(
             format!("done at step {}, says its log", run.last_step()),
         );
     }
-    let quiet = now - last_data_at;
     if total.is_none() {
         if run.branch.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());

@@ -21,9 +21,10 @@ impl Grammar for Megatron {
             return Match::No;
         }
         let rest = line.get(at + "iteration ".len()..).unwrap_or_default();
-        if line
-            .get(..at)
-            .is_some_and(|before| before.trim_end().ends_with("validation loss at"))
+        let before = line.get(..at).unwrap_or_default().trim_end();
+        if ["validation loss at", "validation results at"]
+            .iter()
+            .any(|words| before.ends_with(words))
         {
             return validation(rest, fields);
         }
@@ -64,7 +65,8 @@ fn loss_was_left_out(values: &[(&str, f64)]) -> bool {
             || value("number of nan iterations").is_some_and(|lost| lost > 0.0))
 }
 
-/// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`
+/// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`, or
+/// GPT-NeoX's `validation results at iteration 30 | lm_loss value: 2.8E+00 |`.
 fn validation<'a>(rest: &'a str, fields: &mut Fields<'a>) -> Match {
     let mut cells = rest.split('|');
     let step = cells
@@ -95,6 +97,18 @@ fn cell(text: &str) -> Option<(&str, f64)> {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn evaluations_of_gpt_neox() {
+        let content = " validation results at iteration 90 | lm_loss value: 2.305954E+00 | lm_loss_ppl value: 1.003375E+01 | \n \
+             samples/sec: 371.848 | iteration      100/     800 | elapsed time per iteration (ms): 688.5 | learning rate: 8.838E-04 | lm_loss: 2.869912E+00 | loss scale: 4096.0 | number of skipped iterations:   0 |\n\
+             samples/sec: 371.848 | iteration      200/     800 | elapsed time per iteration (ms): 688.5 | learning rate: 8.838E-04 | lm_loss: 2.25E+00 | loss scale: 4096.0 | number of skipped iterations:   0 |\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((read.format, records.steps()), ("megatron", &[90, 100, 200][..]));
+        assert_eq!(records.value(0, Quantity::EvalLoss), Some(2.305954));
+        assert_eq!(records.value(1, Quantity::TrainLoss), Some(2.869912));
+    }
 
     #[test]
     fn lines_of_several_generations() {
