@@ -23,16 +23,42 @@ pub struct HuggingFace {
     session: Session,
     redraws: Redraws,
     writer: Writer,
+    /// Records are written more than once: each must be looked at.
+    repeats: bool,
 }
 
-/// One trainer of each node writes every record: those of the first to write count.
+/// One trainer of each node writes every record: those of the first to write count. A callback
+/// may write them too (AutoTrain), with all digits of the epoch, before the trainer rounds it.
 #[derive(Debug, Default)]
-struct Writer(Option<u32>);
+struct Writer {
+    rank: Option<u32>,
+    /// Loss, learning rate and epoch of the last record.
+    told: Option<[f64; 3]>,
+    /// Some were written already.
+    repeats: bool,
+}
 
 impl Writer {
-    /// True for a record that another rank writes as well.
+    /// True for a record that was written already, or that another rank writes as well.
     fn is_another(&mut self, line: &str) -> bool {
-        rank(line.as_bytes()).is_some_and(|rank| *self.0.get_or_insert(rank) != rank)
+        if rank(line.as_bytes()).is_some_and(|rank| *self.rank.get_or_insert(rank) != rank) {
+            return true;
+        }
+        let value = |wanted: &str| {
+            let mut entries = entries(dict(line)?);
+            entries.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+        };
+        let told = || Some([value("loss")?, value("learning_rate")?, value("epoch")?]);
+        let told = told();
+        let is_repeated = self.told.zip(told).is_some_and(|([loss, rate, epoch], now)| {
+            let has_all_digits = (epoch * 1e5).fract() != 0.0;
+            has_all_digits
+                && [loss, rate] == [now[0], now[1]]
+                && (epoch * 100.0).round() == (now[2] * 100.0).round()
+        });
+        self.told = told;
+        self.repeats |= is_repeated;
+        is_repeated
     }
 }
 
@@ -157,13 +183,21 @@ struct Bar {
 impl HuggingFace {
     /// A grammar that takes the interval between lines from the sample.
     pub fn new(sample: &Sample) -> Self {
+        let mut writer = Writer::default();
+        let grammar = HuggingFace::learn(sample, &mut writer);
+        HuggingFace {
+            repeats: writer.repeats,
+            ..grammar
+        }
+    }
+
+    fn learn(sample: &Sample, writer: &mut Writer) -> Self {
         let mut redraws = Redraws::default();
         let mut records: Vec<u64> = Vec::new();
         let (mut epochs, mut rates, mut reached) = (Vec::new(), Vec::new(), Vec::new());
         let mut stated = Hints::default();
         let mut bars = Bars::default();
         let mut start = None;
-        let mut writer = Writer::default();
         let mut pieces = Pieces::default();
         let mut ended = None;
         for line in sample.head.split(|byte| *byte == b'\n') {
@@ -244,6 +278,7 @@ impl HuggingFace {
             session: Session::default(),
             redraws: Redraws::default(),
             writer: Writer::default(),
+            repeats: false,
         }
     }
 
@@ -404,7 +439,8 @@ impl Grammar for HuggingFace {
         // Where no bar can be, one rank writes and no step is written, all but the count is in
         // the numbers.
         let no_bar = !line.as_bytes().contains(&b'|');
-        fields.counts = (no_bar && self.writer.0.is_none() && !dict.contains("step")).then_some(worth);
+        fields.counts = (no_bar && !self.repeats && self.writer.rank.is_none() && !dict.contains("step"))
+            .then_some(worth);
         if let Some((step, total)) = swift_counter(dict) {
             (fields.step, fields.total) = (Some(step), Some(total));
         } else if let Some((_, step)) = fields
@@ -484,6 +520,22 @@ fn progress(line: &str) -> Option<Bar> {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn a_callback_that_writes_the_records_too() {
+        let content: String = (1..=4)
+            .map(|record| {
+                let (loss, epoch) = (3.0 - 0.25 * f64::from(record), 0.008612345678 * f64::from(record));
+                format!(
+                    "INFO     | 2024-05-02 21:09:32 | autotrain.trainers.common:on_log:226 - {{'loss': {loss}, 'learning_rate': 0.0001, 'epoch': {epoch}}}\n\
+                     {{'loss': {loss}, 'learning_rate': 0.0001, 'epoch': {epoch:.2}}}\n"
+                )
+            })
+            .collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!((read.format, read.decoded.records.len()), ("huggingface", 4));
+        assert_eq!(read.decoded.records.value(3, Quantity::TrainLoss), Some(2.0));
+    }
 
     #[test]
     fn steps_come_from_the_bar() {
