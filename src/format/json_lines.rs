@@ -104,7 +104,7 @@ impl JsonDecoder {
             return out.ignored += 1;
         }
         if sums_up(&fields) {
-            out.end(self.last_step.unwrap_or_default(), How::Finished);
+            out.end(None, How::Finished);
             return out.ignored += 1;
         }
         let about_eval = fields.iter().any(|(name, value)| {

@@ -133,7 +133,8 @@ impl DocumentDecoder for JupyterDecoder {
             return Ok(());
         };
         read_lines(decoder.as_mut(), &gathered, out);
-        if out.remapped {
+        // Here, because its decoder, which has learnt the names, is not kept.
+        while out.remapped {
             out.clear();
             read_lines(decoder.as_mut(), &gathered, out);
         }
@@ -170,11 +171,8 @@ fn read_lines(decoder: &mut dyn LineDecoder, gathered: &Gathered, out: &mut Deco
         }
         at += line.len();
     }
-    let reached = out.records.steps().last().copied();
-    if let (Some(at), Some(step)) = (last, reached)
-        && gathered.is_done(at)
-    {
-        out.end(step, How::Finished);
+    if last.is_some_and(|at| gathered.is_done(at)) {
+        out.end(None, How::Finished);
     }
 }
 

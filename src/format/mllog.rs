@@ -58,8 +58,6 @@ const LANGUAGE_MODELS: &[&str] = &[
 
 struct MllogDecoder {
     roles: Roles,
-    /// Step of the last record.
-    reached: u64,
     /// Samples of one step.
     batch: Option<f64>,
     /// Tokens of one sample.
@@ -73,7 +71,6 @@ impl MllogDecoder {
     fn new(names: &Names) -> Self {
         MllogDecoder {
             roles: Roles::new(names, []),
-            reached: 0,
             batch: None,
             length: None,
             benchmark: None,
@@ -108,7 +105,7 @@ impl MllogDecoder {
             }
             ("run_stop", _) => {
                 if metadata.get("status").and_then(Value::as_str) == Some("success") {
-                    out.end(self.reached, How::Finished);
+                    out.end(None, How::Finished);
                 }
                 return out.ignored += 1;
             }
@@ -129,10 +126,7 @@ impl MllogDecoder {
             self.take("time_ms", time, &mut draft, out);
         }
         match self.step(metadata, &mut draft) {
-            Some(step) => {
-                self.reached = step;
-                draft.push(step, out);
-            }
+            Some(step) => draft.push(step, out),
             None => out.skip(number, "a loss without a step or a number of samples", line),
         }
     }
@@ -221,7 +215,6 @@ impl MllogDecoder {
                 .and_then(number::parse)
                 .and_then(whole)
         {
-            self.reached = step;
             out.records.push(step, &[(Quantity::EvalLoss, value)]);
             return;
         }

@@ -65,8 +65,11 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// The ends of a file that is at hand.
+    /// The ends of a file that is at hand; all of a notebook, whose pictures may lie anywhere.
     pub fn of(content: &'a [u8]) -> Self {
+        if jupyter::begins(content) {
+            return Sample::whole(content);
+        }
         let head = content.get(..SAMPLE_BYTES).unwrap_or(content);
         let tail_from = content.len().saturating_sub(SAMPLE_BYTES).max(head.len());
         Sample {
@@ -596,11 +599,7 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
     if let Some(reason) = refuse(content) {
         return Err(reason.to_owned());
     }
-    let sample = if jupyter::begins(content) {
-        Sample::whole(content)
-    } else {
-        Sample::of(content)
-    };
+    let sample = Sample::of(content);
     let (format, _) = detect(&sample, names).ok_or_else(|| "no metrics recognised".to_owned())?;
     let mut decoder = format.decoder(&sample, names);
     loop {

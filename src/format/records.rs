@@ -210,8 +210,8 @@ pub enum How {
 pub struct Ending {
     /// Records of the batch that stand before it.
     pub after: usize,
-    /// The step that was reached.
-    pub step: u64,
+    /// The step that was reached, where it is beyond that of the last record.
+    pub step: Option<u64>,
     /// In which way.
     pub how: How,
 }
@@ -259,8 +259,8 @@ impl Decoded {
         }
     }
 
-    /// The run says that it is over, at `step`.
-    pub fn end(&mut self, step: u64, how: How) {
+    /// The run says that it is over: at its last record, or beyond it at `step`.
+    pub fn end(&mut self, step: Option<u64>, how: How) {
         let after = self.records.len();
         self.endings.push(Ending { after, step, how });
     }

@@ -81,7 +81,7 @@ impl TrainerStateDecoder {
         };
         if sums_up(fields) {
             if let Some(step) = fields.get("step").and_then(Value::as_u64) {
-                out.end(step, How::Finished);
+                out.end(Some(step), How::Finished);
             }
             return out.ignored += 1;
         }

@@ -154,8 +154,6 @@ struct HistoryReader {
     roles: Roles,
     number: u64,
     last_step: Option<u64>,
-    /// Step of the last record.
-    reached: u64,
     /// The newest summary; told once a batch, because it comes with every record.
     summary: BTreeMap<String, String>,
 }
@@ -168,7 +166,6 @@ impl WandbDecoder {
                 roles: Roles::new(names, known),
                 number: 0,
                 last_step: None,
-                reached: 0,
                 summary: BTreeMap::new(),
             },
         }
@@ -189,9 +186,9 @@ impl HistoryReader {
         let Some(history) = record.history else {
             out.ignored += 1;
             match record.exit.as_ref().map(|exit| exit.code) {
-                Some(0) => out.end(self.reached, How::Finished),
+                Some(0) => out.end(None, How::Finished),
                 None | Some(INTERRUPTED) => {}
-                Some(_) => out.end(self.reached, How::Failed("its process ended with an error")),
+                Some(_) => out.end(None, How::Failed("its process ended with an error")),
             }
             let config = record.run.iter().filter_map(|run| run.config.as_ref());
             for item in config.chain(&record.config).flat_map(|config| &config.update) {
@@ -227,10 +224,7 @@ impl HistoryReader {
         // A row without the training step belongs to the last one that had it.
         let step = named.or(self.last_step).or_else(|| u64::try_from(counter?).ok());
         match step {
-            Some(step) if !draft.is_empty() => {
-                self.reached = step;
-                draft.push(step, out);
-            }
+            Some(step) if !draft.is_empty() => draft.push(step, out),
             _ => out.ignored += 1,
         }
     }

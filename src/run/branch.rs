@@ -174,7 +174,7 @@ impl Branch {
 
     /// The run says that it is over. Records that follow show that it goes on.
     pub(super) fn end(&mut self, ending: &Ending) {
-        let step = ending.step.max(self.last_step);
+        let step = ending.step.unwrap_or_default().max(self.last_step);
         let what = match ending.how {
             How::Failed(what) => what,
             How::Finished => {

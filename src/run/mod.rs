@@ -146,14 +146,13 @@ impl Run {
 
     /// The series of a quantity, once it has a point.
     pub fn series(&self, quantity: Quantity) -> Option<&Series> {
-        self.branch.series[quantity.index()]
-            .as_ref()
+        self.own_series(quantity)
             .or(self.borrowed.series[quantity.index()].as_ref())
     }
 
     /// The series of a quantity that this log has itself.
     pub fn own_series(&self, quantity: Quantity) -> Option<&Series> {
-        self.branch.series[quantity.index()].as_ref()
+        self.branch.series(quantity)
     }
 
     /// True when another log of the same run can fill what this one lacks: it counts
@@ -501,7 +500,7 @@ mod tests {
     fn a_run_that_says_it_is_done_is_done_until_it_goes_on() {
         let done = |steps: std::ops::RangeInclusive<u64>| {
             let mut decoded = decoded(steps);
-            decoded.end(0, How::Finished);
+            decoded.end(None, How::Finished);
             decoded.records.push(100, &[(Quantity::EvalLoss, 3.0)]);
             decoded
         };
@@ -613,7 +612,7 @@ mod tests {
                     for (step, values, fails) in piece {
                         if *fails {
                             let fails = [How::Finished, How::Failed("it failed")];
-                            decoded.end(*step, fails[(step % 2) as usize]);
+                            decoded.end(Some(*step), fails[(step % 2) as usize]);
                         }
                         decoded.records.push(*step, values);
                     }

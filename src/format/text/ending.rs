@@ -32,9 +32,8 @@ const FINISHED: &[&str] = &[
     "'train_runtime':",             // Hugging Face, in the summary that is no record
     "TrainOutput(global_step=",     // Hugging Face, in a notebook
     "[after training is done]",     // Megatron-LM
-    "Training completed",           // torchtitan
     "Training Completed",           // Axolotl
-    "raining complete",             // OLMo and many a script
+    "raining complete",             // torchtitan, OLMo and many a script
     "raining finished",             // Marian
     "done training in",             // fairseq
     "`Trainer.fit` stopped",        // Lightning

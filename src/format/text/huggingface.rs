@@ -44,12 +44,10 @@ impl Writer {
         if rank(line.as_bytes()).is_some_and(|rank| *self.rank.get_or_insert(rank) != rank) {
             return true;
         }
-        let value = |wanted: &str| {
-            let mut entries = entries(dict(line)?);
-            entries.find(|(name, _)| *name == wanted).map(|(_, value)| value)
-        };
-        let told = || Some([value("loss")?, value("learning_rate")?, value("epoch")?]);
-        let told = told();
+        let told = dict(line).and_then(|dict| {
+            let value = |wanted| value_of(dict, wanted);
+            Some([value("loss")?, value("learning_rate")?, value("epoch")?])
+        });
         let is_repeated = self.told.zip(told).is_some_and(|([loss, rate, epoch], now)| {
             let has_all_digits = (epoch * 1e5).fract() != 0.0;
             has_all_digits
@@ -209,23 +207,19 @@ impl HuggingFace {
                 if let Some(bar) = redraws.bar {
                     bars.see(bar.done);
                 }
-                let value = |dict: &str, wanted: &str| {
-                    entries(dict)
-                        .find(|(name, _)| *name == wanted)
-                        .map(|(_, value)| value)
-                };
                 match dict(piece) {
                     Some(dict) if dict.contains("'loss'") => {
-                        epochs.push(value(dict, "epoch").unwrap_or(f64::NAN));
-                        rates.extend(value(dict, "learning_rate"));
+                        epochs.push(value_of(dict, "epoch").unwrap_or(f64::NAN));
+                        rates.extend(value_of(dict, "learning_rate"));
                         start = start.or(Some(bars.start()));
                         reached.push(redraws.bar.map_or(0, |bar| bar.done));
                     }
                     Some(dict) if is_summary(dict) => {
-                        let steps =
-                            || Some(value(dict, "train_runtime")? * value(dict, "train_steps_per_second")?);
+                        let steps = || {
+                            Some(value_of(dict, "train_runtime")? * value_of(dict, "train_steps_per_second")?)
+                        };
                         let steps = redraws.bar.map(|bar| bar.total as f64).or_else(steps);
-                        ended = steps.zip(value(dict, "epoch"));
+                        ended = steps.zip(value_of(dict, "epoch"));
                     }
                     None if epochs.is_empty()
                         && ["logging_steps", "optimization steps", "Num Epochs"]
@@ -486,6 +480,13 @@ fn dict(line: &str) -> Option<&str> {
     // Others print dicts with a loss in them, but not with where it was reached.
     let trained = has(&["'loss'", "'eval_loss'", "'train_runtime'"]);
     (trained && has(&["'epoch'", "'learning_rate'", "'global_step", "'step'"])).then_some(inside)
+}
+
+/// The value of an entry.
+fn value_of(dict: &str, wanted: &str) -> Option<f64> {
+    entries(dict)
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
 }
 
 /// `'key': value` pairs whose value is a number, quoted or not.

@@ -277,7 +277,7 @@ impl TextDecoder {
         let mut fields = Fields::default();
         let matched = self.grammar.parse(piece, &mut fields);
         if fields.finished {
-            out.end(fields.step.or(self.last_step).unwrap_or_default(), How::Finished);
+            out.end(fields.step, How::Finished);
         }
         match matched {
             Match::No => {
@@ -371,7 +371,7 @@ impl TextDecoder {
     /// A line that is no record may state the plan, or a change of the loss scale.
     fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
         if let (Some(step), Some(how)) = (step.or(self.last_step), ending::ending(piece)) {
-            out.end(step, how);
+            out.end(Some(step), how);
         }
         if self.searchable == 0 {
             return;
