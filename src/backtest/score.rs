@@ -2,7 +2,6 @@
 
 use super::Case;
 use crate::fit::Mixture;
-use crate::fit::normal::distribution;
 use crate::metric::Quantity;
 use crate::run::series::median;
 
@@ -131,13 +130,37 @@ fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
     }
 }
 
-/// Continuous ranked probability score of the normal distribution with the moments of
-/// the forecast (Gneiting and Raftery 2007, Eq. 21).
+/// Continuous ranked probability score: the integral of the squared difference between the
+/// distribution function of the forecast and that of the actual value (Gneiting and Raftery
+/// 2007, Eq. 20), by Simpson's rule on both sides of the actual value.
 fn crps(projected: &Mixture, actual: f64) -> f64 {
     let (mean, sd) = (projected.mean(), projected.sd().max(1e-12));
-    let z = (actual - mean) / sd;
-    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    sd * (z * (2.0 * distribution(z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
+    let below = |value: f64| projected.below(value).powi(2);
+    let above = |value: f64| (1.0 - projected.below(value)).powi(2);
+    let (low, high) = (mean - TAILS * sd, mean + TAILS * sd);
+    // Beyond the tails the distribution function is 0 or 1.
+    let outside = (low - actual).max(actual - high).max(0.0);
+    let actual = actual.clamp(low, high);
+    outside + simpson(below, low, actual) + simpson(above, actual, high)
+}
+
+/// Standard deviations beyond which nothing is left of a distribution.
+const TAILS: f64 = 8.0;
+
+fn simpson(function: impl Fn(f64) -> f64, from: f64, to: f64) -> f64 {
+    const LAST: u32 = 120;
+    let width = (to - from) / f64::from(LAST);
+    let sum: f64 = (0..=LAST)
+        .map(|index| {
+            let weight = match index {
+                0 | LAST => 1.0,
+                _ if index % 2 == 1 => 4.0,
+                _ => 2.0,
+            };
+            weight * function(from + f64::from(index) * width)
+        })
+        .sum();
+    sum * width / 3.0
 }
 
 #[cfg(test)]
@@ -149,7 +172,7 @@ mod tests {
         // At the mean: sd (sqrt(2) - 1) / sqrt(pi); far away: the distance.
         let projected = Mixture::normal(1.0, 2.0);
         let at_mean = 2.0 * (2f64.sqrt() - 1.0) / std::f64::consts::PI.sqrt();
-        assert!((crps(&projected, 1.0) - at_mean).abs() < 1e-6);
-        assert!((crps(&projected, 201.0) - (200.0 - 2.0 / std::f64::consts::PI.sqrt())).abs() < 1e-6);
+        assert!((crps(&projected, 1.0) - at_mean).abs() < 1e-5);
+        assert!((crps(&projected, 201.0) - (200.0 - 2.0 / std::f64::consts::PI.sqrt())).abs() < 1e-4);
     }
 }

@@ -220,7 +220,8 @@ pub fn json(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
 
 fn case_json(case: &Case) -> Value {
     let projected = case.forecast.as_ref().ok();
-    let interval = projected.map(|projected| projected.interval(0.9));
+    let interval = |level: f64| projected.map(|projected| projected.interval(level)).unzip();
+    let ((low80, high80), (low90, high90)) = (interval(0.8), interval(0.9));
     json!({
         "run": case.run,
         "path": printable(&case.path.to_string_lossy()),
@@ -231,8 +232,10 @@ fn case_json(case: &Case) -> Value {
         "final_step": case.final_step,
         "forecast": projected.map(|projected| projected.mean()),
         "sd": projected.map(|projected| projected.sd()),
-        "low90": interval.map(|interval| interval.0),
-        "high90": interval.map(|interval| interval.1),
+        "low80": low80,
+        "high80": high80,
+        "low90": low90,
+        "high90": high90,
         "forecast_reason": case.forecast.as_ref().err(),
         "actual": case.actual,
         "baselines": {

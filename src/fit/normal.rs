@@ -62,6 +62,11 @@ pub fn distribution(z: f64) -> f64 {
     if z >= 0.0 { 1.0 - 0.5 * tail } else { 0.5 * tail }
 }
 
+/// Density of the standard normal.
+pub fn density(z: f64) -> f64 {
+    (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,17 +4,25 @@
 //! keeps to it closely, a fine-tuning that learns its data by heart or a loss of another
 //! kind does not. The run's own past tells. From the points up to some share of the steps
 //! so far, the posterior forecasts the loss now; the errors, in standard deviations,
-//! say how wide the interval should have been. With the prior that the standard deviation
-//! is right, worth as much as `TRUST` such errors, the posterior mean of its square (of a
-//! scaled inverse chi-squared variance: Gelman et al., Bayesian Data Analysis, section
-//! 2.6) is `(TRUST + sum of z^2) / (TRUST + number of errors)`.
+//! say how wide the interval should have been: by what multiple of its variance. Before, that
+//! multiple is a scaled inverse chi-squared variable with `FREEDOM` degrees of freedom and the
+//! mean m; after n errors z it is one with `FREEDOM + n` degrees and the scale
+//! `(m (FREEDOM - 2) + sum of z^2) / (FREEDOM + n)` (Gelman et al., Bayesian Data Analysis, section
+//! 2.6). What is not known of the width makes the tails heavy: a normal distribution becomes a
+//! Student's t, as the errors of real forecasts are distributed.
 
 use super::{Task, pool};
 use crate::fit::{Evidence, Posterior};
 use crate::law::Prior;
 
-/// How many errors the prior counts as.
-const TRUST: f64 = 3.0;
+/// Degrees of freedom of the multiple before any error is known.
+const FREEDOM: f64 = 4.0;
+/// Its mean where the prior of the law was not seen to hold: there the law is further off than
+/// it says. Elsewhere the mean is one.
+const MEAN_UNKNOWN: f64 = 2.0;
+/// The multiples that stand for all: at these quantiles of the standard normal distribution,
+/// those of 10, 30, 50, 70 and 90%, each as likely as the others.
+const QUANTILES: [f64; 5] = [-1.2816, -0.5244, 0.0, 0.5244, 1.2816];
 /// Shares of the steps so far from which a run on its own is forecast again.
 const ALONE: [f64; 3] = [0.4, 0.6, 0.8];
 /// The same for a run that learns from siblings: each costs a posterior with all of them.
@@ -28,8 +36,8 @@ const LEAST_POINTS: usize = 4;
 /// What the past says of the width of the interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hindsight {
-    /// What the variance should have been, as a multiple of what it was.
-    variance: f64,
+    /// What the variance may have to be, as multiples of what it is; all are as likely.
+    variances: [f64; QUANTILES.len()],
 }
 
 impl Hindsight {
@@ -40,16 +48,36 @@ impl Hindsight {
             .iter()
             .filter_map(|share| error(task, evidence, *share, learns))
             .collect();
+        let mean = if task.prior().known { 1.0 } else { MEAN_UNKNOWN };
+        Hindsight::after(&errors, mean)
+    }
+
+    /// What errors, in standard deviations, say when the mean was `mean` before.
+    fn after(errors: &[f64], mean: f64) -> Hindsight {
         let squares: f64 = errors.iter().map(|error| error * error).sum();
+        let freedom = FREEDOM + errors.len() as f64;
+        // Quantiles of chi-squared over its degrees of freedom (Wilson and Hilferty 1931).
+        let ninth = 2.0 / (9.0 * freedom);
+        let chi = |normal: f64| (1.0 - ninth + normal * ninth.sqrt()).powi(3);
+        let scale = (mean * (FREEDOM - 2.0) + squares) / freedom;
         Hindsight {
-            variance: (TRUST + squares) / (TRUST + errors.len() as f64),
+            variances: QUANTILES.map(|normal| scale / chi(normal)),
         }
     }
 
-    /// By how much to widen a standard deviation at `step`, seen from step `now`.
-    pub fn factor(self, now: f64, step: f64) -> f64 {
+    /// By how much to widen a distribution of the loss at `step`, seen from step `now`: all
+    /// factors are as likely.
+    pub fn factors(self, now: f64, step: f64) -> [f64; QUANTILES.len()] {
         let horizon = ((step / now.max(1.0)).max(1.0).ln() / FULL_HORIZON).min(1.0);
-        (1.0 + (self.variance - 1.0) * horizon).max(0.0).sqrt()
+        self.variances
+            .map(|variance| (1.0 + (variance - 1.0) * horizon).sqrt())
+    }
+
+    /// What the standard deviation is multiplied by in all.
+    pub fn factor(self, now: f64, step: f64) -> f64 {
+        let factors = self.factors(now, step);
+        let squares: f64 = factors.iter().map(|factor| factor * factor).sum();
+        (squares / factors.len() as f64).sqrt()
     }
 }
 
@@ -66,4 +94,43 @@ fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f
     let forecast = Posterior::new(&earlier, pool.as_ref())?.at(earlier.now()?, then);
     let error = (forecast.mean() - last.loss) / forecast.sd().hypot(last.variance.sqrt());
     error.is_finite().then_some(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::Mixture;
+
+    /// Forecasts of the end, seen from half of the way, after so many errors.
+    fn interval(errors: &[f64], level: f64) -> f64 {
+        let factors = Hindsight::after(errors, 1.0).factors(1000.0, 2000.0);
+        let widened = Mixture::normal(0.0, 1.0).widened(&factors);
+        widened.interval(level).1
+    }
+
+    /// The quantiles of Student's t with 7 degrees of freedom, whose scale three errors of one
+    /// standard deviation set: (2 + 3) / 7.
+    #[test]
+    fn the_tails_are_those_of_students_t() {
+        for (level, t) in [(0.5, 0.711), (0.8, 1.415), (0.9, 1.895)] {
+            let exact = t * (5.0_f64 / 7.0).sqrt();
+            let found = interval(&[1.0, -1.0, 1.0], level);
+            assert!((found / exact - 1.0).abs() < 0.03, "{level}: {found} {exact}");
+        }
+    }
+
+    #[test]
+    fn errors_widen_and_their_absence_narrows() {
+        let before = interval(&[], 0.8);
+        assert!(interval(&[0.1, 0.2, 0.1], 0.8) < 0.8 * before);
+        assert!(interval(&[3.0, 3.0, 3.0], 0.8) > 1.8 * before);
+    }
+
+    #[test]
+    fn the_next_step_is_not_in_doubt() {
+        assert_eq!(
+            Hindsight::after(&[5.0, 5.0], 1.0).factors(1000.0, 1000.0),
+            [1.0; 5]
+        );
+    }
 }

@@ -21,6 +21,9 @@ use crate::law::relaxation::{Standing, standings};
 use crate::law::{LawView, Prior};
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
 
+/// Levels of the intervals that are shown.
+pub const LEVELS: [f64; 3] = [0.5, 0.8, 0.95];
+
 /// The projected final loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
@@ -34,6 +37,8 @@ pub struct Forecast {
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,
+    /// Half the width of the central interval of each of `LEVELS`, in standard deviations.
+    pub reach: [f64; LEVELS.len()],
     /// The step it holds for.
     pub at_step: u64,
     /// What it rests on, in words.
@@ -179,8 +184,8 @@ pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
     let floor = task.floor();
     // What the loss will be, seen from now.
     let project = |now: &Standing, then: &Standing| {
-        let factor = hindsight.factor(now.step, then.step);
-        posterior.at(now, then).widened(factor).floored(floor)
+        let factors = hindsight.factors(now.step, then.step);
+        posterior.at(now, then).widened(&factors).floored(floor)
     };
     if !blind && task.plan.source == ScheduleSource::AssumedConstant {
         outcome.scenarios = scenarios(project, &curve, task.last_step, task.plan.total_steps, task.level);
@@ -285,12 +290,18 @@ fn pool(task: &Task, evidence: &Evidence) -> Option<Pool> {
 
 fn forecast(distribution: &Mixture, level: f64, at_step: u64, basis: String, prior_based: bool) -> Forecast {
     let (low, high) = distribution.interval(level);
+    let sd = distribution.sd();
+    let reach = |level: f64| {
+        let (low, high) = distribution.interval(level);
+        0.5 * (high - low) / sd.max(f64::MIN_POSITIVE)
+    };
     Forecast {
         final_loss: distribution.mean(),
-        sd: distribution.sd(),
+        sd,
         level,
         low,
         high,
+        reach: LEVELS.map(reach),
         at_step,
         basis,
         prior_based,

@@ -8,6 +8,7 @@ use super::keys::{Action, VIEWS, View};
 use super::plot::smooth::WIDTHS;
 use super::theme::{Symbols, Theme};
 use crate::alert::Alert;
+use crate::forecast::LEVELS;
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot};
 
@@ -57,9 +58,6 @@ impl SortBy {
         }
     }
 }
-
-/// Levels of the forecast band.
-pub const LEVELS: [f64; 3] = [0.5, 0.8, 0.95];
 
 /// What the caller must do beyond drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +117,7 @@ pub struct App {
     pub full_range: bool,
     /// Forecasts are shown.
     pub forecast: bool,
-    /// Index into the levels of the band.
+    /// Index into the levels of the forecast's interval.
     pub level: usize,
     /// The loss wanted, where a run has it.
     pub metric: Option<Quantity>,

@@ -2,12 +2,12 @@
 
 use ratatui::style::{Color, Style};
 
-use super::app::{App, LEVELS, XAxis};
+use super::app::{App, XAxis};
 use super::plot::axis::Axis;
 use super::plot::smooth::smooth;
 use super::plot::{Layer, Mark};
 use super::theme::Theme;
-use crate::fit::normal::quantile;
+use crate::forecast::Forecast;
 use crate::snapshot::{CurvePoint, LossView, RunView};
 
 /// The last step that a chart of this run must show.
@@ -82,7 +82,7 @@ pub fn line(points: &[(f64, f64)], scale: f64, color: Color, dotted: bool) -> La
     }
 }
 
-/// The forecast: the outer band, the inner one, and the mean.
+/// The forecast: the band of the chosen interval, and the mean.
 pub fn forecast(
     app: &App,
     loss: &LossView,
@@ -92,21 +92,21 @@ pub fn forecast(
     bands: bool,
 ) -> Vec<Layer> {
     let projection = &loss.curve.projection;
-    if !app.forecast || projection.is_empty() {
+    let Some(end) = loss
+        .forecast
+        .as_ref()
+        .filter(|_| app.forecast && !projection.is_empty())
+    else {
         return Vec::new();
-    }
+    };
     let mut layers = Vec::new();
-    let outer = LEVELS.get(app.level).copied().unwrap_or(0.8);
     if bands {
-        let z = quantile(0.5 + outer / 2.0);
+        let reach = reach(app, end);
         let points = projection
             .iter()
             .map(|point| {
-                (
-                    point.step * scale,
-                    point.mean - z * point.sd,
-                    point.mean + z * point.sd,
-                )
+                let half = reach * point.sd;
+                (point.step * scale, point.mean - half, point.mean + half)
             })
             .collect();
         layers.push(Layer::Band {
@@ -147,9 +147,13 @@ pub fn nearest(points: &[(f64, f64)], step: f64) -> Option<(f64, f64)> {
 }
 
 /// The half width of the chosen interval of a forecast.
-pub fn half_width(app: &App, sd: f64) -> f64 {
-    let level = LEVELS.get(app.level).copied().unwrap_or(0.8);
-    quantile(0.5 + level / 2.0) * sd
+pub fn half_width(app: &App, forecast: &Forecast) -> f64 {
+    reach(app, forecast) * forecast.sd
+}
+
+/// The same in standard deviations, which holds all along the way to the end.
+pub fn reach(app: &App, forecast: &Forecast) -> f64 {
+    forecast.reach.get(app.level).copied().unwrap_or(1.0)
 }
 
 /// A style with this foreground.

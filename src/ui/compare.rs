@@ -191,7 +191,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize
                 format!(
                     "{} {}",
                     format::loss(forecast.final_loss),
-                    format::half_width(chart::half_width(app, forecast.sd))
+                    format::half_width(chart::half_width(app, forecast))
                 )
             },
         );

@@ -91,7 +91,7 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
     ];
     match &loss.forecast {
         Some(forecast) => {
-            let half = chart::half_width(app, forecast.sd);
+            let half = chart::half_width(app, forecast);
             second.push(Span::styled("  projected ", theme.dimmed()));
             second.push(Span::styled(
                 format!(
@@ -212,7 +212,7 @@ fn draw_loss(app: &App, run: &RunView, frame: &mut Frame, area: Rect, x_labels: 
         .as_ref()
         .filter(|_| app.forecast && !loss.curve.projection.is_empty())
     {
-        let half = chart::half_width(app, forecast.sd);
+        let half = chart::half_width(app, forecast);
         let text = format!(
             "{} {}",
             format::loss(forecast.final_loss),
@@ -259,9 +259,10 @@ fn robust_range(app: &App, loss: &LossView, scale: f64, last: f64) -> Option<sup
     values.sort_by(f64::total_cmp);
     let top = values.get(values.len() - 1 - values.len() / 100).copied()?;
     let mut bottom = values.first().copied()?;
-    if app.forecast {
+    if let Some(end) = loss.forecast.as_ref().filter(|_| app.forecast) {
+        let reach = chart::reach(app, end);
         for point in loss.curve.projection.iter().filter(|point| visible(point.step)) {
-            bottom = bottom.min(point.mean - chart::half_width(app, point.sd));
+            bottom = bottom.min(point.mean - reach * point.sd);
         }
     }
     let noise = raw_spread(loss, &visible);
@@ -588,7 +589,7 @@ fn forecast_facts(
             .chain(scenarios)
             .collect();
     };
-    let half = chart::half_width(app, forecast.sd);
+    let half = chart::half_width(app, forecast);
     let mut lines = vec![
         fact(
             "final",

@@ -418,7 +418,7 @@ fn projected(app: &App, run: &RunView, loss: Option<&LossView>) -> (String, Styl
             theme.dimmed(),
         );
     }
-    let half = chart::half_width(app, forecast.sd);
+    let half = chart::half_width(app, forecast);
     let prior = if forecast.prior_based { " ~" } else { "" };
     (
         format!(
