@@ -291,8 +291,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "eval_languagecrossentropy",
             "loss_eval_total",
             "val_loss_epoch",
-            "val_bpb",
-            "validation_bpb",
             "validation",
             "验证损失",
             "测试损失",
@@ -319,6 +317,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "x_lr0",
             "lrate",
             "lr_used",
+            "lr_last",
+            "last_lr",
             "lrm",
             "学习率",
         ],
@@ -650,6 +650,20 @@ pub fn canonical(name: &str) -> String {
     out
 }
 
+/// The same for a name whose words are told apart by their first letters: `ValLoss`.
+fn canonical_words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 2);
+    let mut after_small = false;
+    for character in name.chars() {
+        if after_small && character.is_uppercase() {
+            words.push('_');
+        }
+        after_small = character.is_lowercase();
+        words.push(character);
+    }
+    canonical(&words)
+}
+
 /// How well a name fits a role: lower is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
@@ -711,7 +725,9 @@ impl Names {
     }
 
     fn built_in(canonical: &str, name: &str) -> Option<Fit> {
+        let words = canonical_words(name);
         in_table(canonical)
+            .or_else(|| in_table(&words))
             .or_else(|| {
                 // Loggers put their own words before the names they are given: `metrics/loss`,
                 // but not `data_time`.
@@ -721,7 +737,7 @@ impl Names {
                     .any(|wrapper| word.trim().eq_ignore_ascii_case(wrapper))
                     .then(|| in_table(&self::canonical(inner)))?
             })
-            .or_else(|| pattern_role(canonical, name))
+            .or_else(|| pattern_role(&words, name))
     }
 
     /// Gives each role to the best of `names`; the others stay without one.
@@ -761,6 +777,11 @@ fn in_table(canonical: &str) -> Option<Fit> {
 /// (`activations/max/model.blocks.0`): the first of them stands for all.
 const BY_MODULE: &[&str] = &["activations_max_", "activations_l2_norm_", "activation_norm_"];
 
+/// What stands before the name of a learning rate that is not the one of the step.
+const OTHER_RATES: &[&str] = &[
+    "initial", "init", "min", "max", "peak", "final", "end", "start", "warmup", "target",
+];
+
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
 fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
@@ -798,6 +819,22 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         .is_some_and(|rest| rest.ends_with("group0") || OPTIMISERS.iter().any(|name| rest.contains(name)))
     {
         Role::of(Quantity::LearningRate)
+    } else if let Some((of, _)) = canonical
+        .rsplit_once("_learning_rate")
+        .or_else(|| canonical.rsplit_once("_lr"))
+        .filter(|(_, behind)| behind.is_empty())
+    {
+        // `epoch_learning_rate`, `g_lr`
+        if of.split('_').any(|word| OTHER_RATES.contains(&word)) {
+            return None;
+        }
+        Role::of(Quantity::LearningRate)
+    } else if held_out && canonical.ends_with("bpb") {
+        return Some(Fit {
+            role: Role::of(Quantity::EvalLoss),
+            // A loss in bits is taken where there is none in nats.
+            rank: 2 * PATTERN_RANK,
+        });
     } else if BY_MODULE.iter().any(|start| canonical.starts_with(start)) {
         Role::of(Quantity::ActivationNorm)
     } else {
@@ -843,6 +880,21 @@ mod tests {
 
     #[test]
     fn a_loggers_own_word_is_not_part_of_a_name_that_begins_with_it() {
+        assert_eq!(role("ValLoss"), Some("eval_loss"));
+        assert_eq!(role("TrainLoss"), Some("train_loss"));
+        assert_eq!(role("epoch_learning_rate"), Some("learning_rate"));
+        assert_eq!(role("d_lr"), Some("learning_rate"));
+        assert_eq!(role("max_lr"), None);
+        let names = [
+            "train_loss_nats_per_byte",
+            "validation_bpb",
+            "validation_loss_nats_per_byte",
+        ];
+        let roles = Names::default().assign(&names);
+        assert_eq!(
+            roles.iter().map(Option::is_some).collect::<Vec<_>>(),
+            [true, false, true]
+        );
         assert_eq!(role("data/loss"), Some("train_loss"));
         assert_eq!(role("data_time"), None);
         assert_eq!(role("history.val_loss"), Some("eval_loss"));

@@ -24,6 +24,7 @@ pub mod number;
 mod plain_number;
 pub mod records;
 pub mod roles;
+pub mod running_time;
 pub mod sidecar;
 pub mod swanlab;
 pub mod tensorboard;

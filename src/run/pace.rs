@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::format::running_time::RunningTime;
+
 /// Times below this are no seconds since the Unix epoch but something else.
 const EARLIEST_EPOCH: f64 = 1e9;
 /// Times above this are milliseconds.
@@ -13,6 +15,7 @@ const SAMPLES: usize = 128;
 pub struct Pace {
     wall: VecDeque<(u64, f64)>,
     elapsed: VecDeque<(u64, f64)>,
+    running: RunningTime,
     arrivals: VecDeque<(u64, f64)>,
     step_times: VecDeque<f64>,
     thin: u32,
@@ -35,8 +38,18 @@ impl Pace {
 
     /// Step `step` was logged `seconds` after the start.
     pub fn elapsed(&mut self, step: u64, seconds: f64) {
-        if seconds.is_finite() && seconds >= 0.0 {
+        if !seconds.is_finite() || seconds < 0.0 {
+            return;
+        }
+        let follows = self.running.last_step().is_some_and(|last| step == last + 1);
+        if self.running.runs(step, seconds) {
             remember(&mut self.elapsed, step, seconds);
+            return;
+        }
+        // How long each record took tells the pace where every step has one.
+        self.elapsed.clear();
+        if follows {
+            self.step_time(seconds);
         }
     }
 
@@ -154,6 +167,16 @@ mod tests {
         }
         assert!((pace.seconds_per_step().unwrap() - 0.5).abs() < 1e-9);
         assert!((pace.steps_between_records() - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_falls_again_and_again_is_how_long_a_step_took() {
+        let mut pace = Pace::default();
+        (0..50u64).for_each(|epoch| pace.elapsed(epoch, 20.0 + (epoch % 3) as f64));
+        assert_eq!(pace.seconds_per_step(), Some(21.0));
+        let mut sparse = Pace::default();
+        (0..50u64).for_each(|record| sparse.elapsed(100 * record, 0.2 + 0.1 * (record % 3) as f64));
+        assert_eq!(sparse.seconds_per_step(), None);
     }
 
     #[test]

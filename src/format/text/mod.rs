@@ -42,6 +42,7 @@ pub mod wrapper;
 
 use super::records::{Decoded, How};
 use super::roles::{Draft, Roles};
+use super::running_time::RunningTime;
 use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
@@ -234,6 +235,7 @@ struct TextDecoder {
     /// `None` when layouts are not wanted.
     layouts: Option<Layouts>,
     clock: LineClock,
+    named_time: RunningTime,
     /// The line at hand is one piece of plain text.
     plain: bool,
     counter: Counter,
@@ -258,6 +260,7 @@ impl TextDecoder {
             repeats: Repeats::default(),
             layouts: Some(Layouts::default()),
             clock: LineClock::default(),
+            named_time: RunningTime::default(),
             plain: false,
             counter: Counter::default(),
             last_step: None,
@@ -342,6 +345,11 @@ impl TextDecoder {
             && !self.repeats.is_news(step, draft, wrapper::rank(line))
         {
             return false;
+        }
+        if let (Some(step), Some(time)) = (step, draft.get(Quantity::Elapsed))
+            && !self.named_time.runs(step, time)
+        {
+            draft.remove(Quantity::Elapsed);
         }
         if timed
             && !draft.has(Quantity::Elapsed)
