@@ -3,6 +3,8 @@
 //! Many trainers count iterations within epochs. Others print the epoch beside a counter
 //! that goes on; which of the two it is shows when an epoch ends.
 
+use super::roles::whole;
+
 /// Where in its epochs a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
@@ -169,6 +171,41 @@ impl OwnCounter {
     }
 }
 
+/// Counts the records of a log without steps: by their epochs while these are whole, else one by
+/// one, those of one part of an epoch as one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RowCounter {
+    /// Epoch and step of the last record that has an epoch.
+    last: Option<(f64, u64)>,
+    /// Epochs come in parts.
+    parts: bool,
+    next: u64,
+}
+
+impl RowCounter {
+    /// The step of the next record; `count` turns a whole epoch into one.
+    pub fn step(&mut self, epoch: Option<f64>, count: impl FnOnce(u64) -> u64) -> u64 {
+        let step = match (epoch, self.last) {
+            (None, Some((_, step))) if !self.parts => step,
+            (None, _) => self.next,
+            (Some(epoch), last) => {
+                self.parts |= epoch.fract() != 0.0;
+                let step = match (whole(epoch), last) {
+                    (Some(epoch), _) if !self.parts => count(epoch),
+                    (_, Some((before, step))) if before == epoch => step,
+                    // Another training.
+                    (_, Some((before, _))) if epoch < before => 0,
+                    _ => self.next,
+                };
+                self.last = Some((epoch, step));
+                step
+            }
+        };
+        self.next = step.saturating_add(1);
+        step
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +221,25 @@ mod tests {
 
     fn steps(counter: &mut OwnCounter, places: &[Place]) -> Vec<u64> {
         places.iter().map(|place| counter.step(*place).0).collect()
+    }
+
+    #[test]
+    fn epochs_count_the_records_while_they_are_whole() {
+        let steps = |epochs: &[Option<f64>]| -> Vec<u64> {
+            let mut rows = RowCounter::default();
+            epochs
+                .iter()
+                .map(|epoch| rows.step(*epoch, |epoch| epoch))
+                .collect()
+        };
+        assert_eq!(steps(&[None, None, None]), [0, 1, 2]);
+        assert_eq!(
+            steps(&[Some(10.0), None, Some(20.0), Some(20.0)]),
+            [10, 10, 20, 20]
+        );
+        let parts = [0.5, 0.5, 1.0, 1.5, 2.0, 0.5, 1.0].map(Some);
+        assert_eq!(steps(&parts), [0, 0, 1, 2, 3, 0, 1]);
+        assert_eq!(steps(&[0.0, 0.5, 1.0].map(Some)), [0, 1, 2]);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::counters::OwnCounter;
+use super::counters::{OwnCounter, RowCounter};
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::plain_number::leading_number;
 use super::records::Decoded;
-use super::roles::{Draft, Roles, whole};
+use super::roles::{Draft, Roles};
 use super::text::wrapper::without_colours;
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
@@ -294,7 +294,7 @@ struct DelimitedDecoder {
     cells: Cells,
     header_line: Vec<u8>,
     last_step: Option<u64>,
-    rows: u64,
+    rows: RowCounter,
     /// Set where the name of the counter leaves open whether it counts the run.
     counter: Option<OwnCounter>,
     fits: Fits,
@@ -341,7 +341,7 @@ impl DelimitedDecoder {
             header,
             header_line: Vec::new(),
             last_step: None,
-            rows: 0,
+            rows: RowCounter::default(),
             counter: None,
             fits: Fits::default(),
         }
@@ -506,17 +506,14 @@ impl DelimitedDecoder {
         if draft.is_empty() {
             return out.ignored += 1;
         }
-        self.rows += 1;
         let has_step = self.header.roles.has(Role::Step);
         let without_step = || {
             if has_step {
                 return self.last_step;
             }
             let loss = draft.get(Quantity::TrainLoss).or(draft.get(Quantity::EvalLoss));
-            let epoch = draft.get(Quantity::Epoch).and_then(whole);
-            epoch
-                .map(|epoch| self.fits.count(epoch, loss))
-                .or(Some(self.rows - 1))
+            let count = |epoch| self.fits.count(epoch, loss);
+            Some(self.rows.step(draft.get(Quantity::Epoch), count))
         };
         let mut counted = draft.step;
         if let (Some(counter), Some(step)) = (&mut self.counter, counted) {

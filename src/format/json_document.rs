@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::counters::RowCounter;
 use super::hints::Hints;
 use super::json_lines::{quote_bare_words, visit};
 use super::number;
@@ -93,7 +94,7 @@ impl JsonDocumentDecoder {
             return;
         }
         match value {
-            Value::Array(rows) => self.rows((0..).zip(rows), out),
+            Value::Array(rows) => self.rows(rows.iter().map(|row| (None, row)), out),
             Value::Object(fields) => {
                 let mut has_pairs = false;
                 for (name, value) in fields {
@@ -126,9 +127,10 @@ impl JsonDocumentDecoder {
         }
     }
 
-    /// Rows, in their order, with their numbers.
-    fn rows<'a>(&mut self, rows: impl IntoIterator<Item = (u64, &'a Value)>, out: &mut Decoded) {
-        for (index, row) in rows {
+    /// Rows, in their order, with their numbers where they have some.
+    fn rows<'a>(&mut self, rows: impl IntoIterator<Item = (Option<u64>, &'a Value)>, out: &mut Decoded) {
+        let mut counter = RowCounter::default();
+        for (number, row) in rows {
             let Some(fields) = row.as_object() else {
                 return; // An array of something else.
             };
@@ -144,9 +146,11 @@ impl JsonDocumentDecoder {
                 out.ignored += 1;
                 continue;
             }
-            let step = draft
-                .step
-                .or_else(|| (!self.roles.has(Role::Step)).then_some(index));
+            let step = draft.step.or_else(|| {
+                let counts_rows = !self.roles.has(Role::Step);
+                let count = || counter.step(draft.get(Quantity::Epoch), |epoch| epoch);
+                counts_rows.then(|| number.unwrap_or_else(count))
+            });
             match step {
                 Some(step) => draft.push(step, out),
                 None => out.ignored += 1,
@@ -301,9 +305,9 @@ impl JsonDocumentDecoder {
 type Points = BTreeMap<u64, Draft>;
 
 /// The rows of `{"1": {"loss": 2.5}, "2": {"loss": 2.4}}` with their numbers.
-fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(u64, &Value)>> {
-    let row = |(name, value): (&'_ String, _)| Some((name.parse().ok()?, value));
-    let mut rows: Vec<(u64, &Value)> = fields.iter().map(row).collect::<Option<_>>()?;
+fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Value)>> {
+    let row = |(name, value): (&'_ String, _)| Some((Some(name.parse().ok()?), value));
+    let mut rows: Vec<(Option<u64>, &Value)> = fields.iter().map(row).collect::<Option<_>>()?;
     rows.sort_by_key(|(number, _)| *number);
     (rows.len() >= SHORTEST_SERIES && rows.iter().all(|(_, value)| value.is_object())).then_some(rows)
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::counters::OwnCounter;
+use super::counters::{OwnCounter, RowCounter};
 use super::json_layout::{Layouts, Outcome};
 use super::number;
 use super::records::{Decoded, How};
@@ -57,7 +57,8 @@ struct JsonDecoder {
     /// Set where the name of the counter leaves open whether it counts the run.
     counter: Option<OwnCounter>,
     last_step: Option<u64>,
-    rows: u64,
+    rows: RowCounter,
+    has_rows: bool,
 }
 
 /// ms-swift ends its log with the state of the trainer, which repeats all rows before.
@@ -89,7 +90,8 @@ impl JsonDecoder {
             roles: Roles::new(names, known.iter().map(String::as_str)),
             layouts: Layouts::default(),
             last_step: None,
-            rows: 0,
+            rows: RowCounter::default(),
+            has_rows: false,
         }
     }
 
@@ -138,7 +140,7 @@ impl JsonDecoder {
         let has_step = draft.step.is_some();
         let stood_in =
             other.is_some_and(|(name, value)| self.roles.stand_in((&name, value), has_step, &mut draft, out));
-        if draft.is_empty() && draft.step.is_none() && self.rows == 0 {
+        if draft.is_empty() && draft.step.is_none() && !self.has_rows {
             // Settings are written before the first record, if at all.
             super::json_document::settings_of(&fields, &mut out.hints);
         }
@@ -175,15 +177,10 @@ impl JsonDecoder {
             out.ignored += 1;
             return;
         }
-        self.rows += 1;
+        self.has_rows = true;
         let step = draft.step.or(self.last_step).or_else(|| {
-            // A log without steps counts its epochs, or else its rows.
-            let epoch = draft.get(Quantity::Epoch).filter(|epoch| epoch.fract() == 0.0);
-            if self.roles.has(Role::Step) {
-                None
-            } else {
-                epoch.and_then(super::roles::whole).or(Some(self.rows - 1))
-            }
+            let counts_rows = !self.roles.has(Role::Step);
+            counts_rows.then(|| self.rows.step(draft.get(Quantity::Epoch), |epoch| epoch))
         });
         let Some(step) = step else {
             out.ignored += 1;
