@@ -553,11 +553,27 @@ const NAMES: &[(Role, &[&str])] = &[
     ),
 ];
 
-/// Names that look like a loss but are not the objective.
+/// Parts of names that look like a loss but are not the objective.
 const NOT_A_LOSS: &[&str] = &[
-    "z_loss", "aux_loss", "kl_loss", "balanc", "router", "best", "delta", "std", "min", "max", "perplex",
-    "scale", "ema", "mtp", "final", "initial", "target", "time",
+    "z_loss",
+    "aux_loss",
+    "kl_loss",
+    "balanc",
+    "router",
+    "perplex",
+    "discrimin",
 ];
+
+/// The same as beginnings of words: `semantic_loss` is no moving average.
+const NOT_A_LOSS_WORDS: &[&str] = &[
+    "best", "delta", "std", "min", "max", "scale", "ema", "mtp", "final", "initial", "target", "time",
+];
+
+/// True for a loss by its name that is not the objective.
+fn is_another_loss(canonical: &str) -> bool {
+    let begins = |word: &str| NOT_A_LOSS_WORDS.iter().any(|start| word.starts_with(start));
+    NOT_A_LOSS.iter().any(|part| canonical.contains(part)) || canonical.split('_').any(begins)
+}
 
 /// Words that make of the `loss` behind them a part of the objective.
 const PARTS: &[&str] = &[
@@ -779,7 +795,8 @@ const BY_MODULE: &[&str] = &["activations_max_", "activations_l2_norm_", "activa
 
 /// What stands before the name of a learning rate that is not the one of the step.
 const OTHER_RATES: &[&str] = &[
-    "initial", "init", "min", "max", "peak", "final", "end", "start", "warmup", "target",
+    "initial", "init", "min", "max", "peak", "final", "end", "start", "warmup", "target", "loaded", "config",
+    "args", "hparams",
 ];
 
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
@@ -806,7 +823,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         || canonical.ends_with("cross_entropy")
         || canonical.rsplit('_').next() == Some("nll")
     {
-        if NOT_A_LOSS.iter().any(|part| canonical.contains(part)) {
+        if is_another_loss(canonical) {
             return None;
         }
         Role::of(if held_out {
@@ -880,6 +897,9 @@ mod tests {
 
     #[test]
     fn a_loggers_own_word_is_not_part_of_a_name_that_begins_with_it() {
+        assert_eq!(role("semantic loss"), Some("train_loss"));
+        assert_eq!(role("discriminator_loss"), None);
+        assert_eq!(role("ema_loss"), None);
         assert_eq!(role("ValLoss"), Some("eval_loss"));
         assert_eq!(role("TrainLoss"), Some("train_loss"));
         assert_eq!(role("epoch_learning_rate"), Some("learning_rate"));

@@ -34,6 +34,15 @@ impl Hints {
             }
             return;
         }
+        if let Some((per_epoch, total)) = transunet(line) {
+            self.put_number(Fact::StepsPerEpoch, "iterations per epoch", per_epoch);
+            self.put_number(Fact::TotalSteps, "max iterations", total);
+            return;
+        }
+        // What DeepSpeed would do if its sampling of data were on.
+        if memchr::memmem::find(bytes, b"data_efficiency_config").is_some() {
+            return;
+        }
         if let Some((name, value)) = maxtext(line) {
             self.state(name, value, Place::Configuration);
             return;
@@ -78,6 +87,11 @@ impl Hints {
         let Some((name, value)) = parts else { return };
         // Behind a logger's prefix only the last of its parts is the name.
         let name = name.rsplit([']', '-', '|', '>']).next().unwrap_or(name);
+        // Ray: `(TaskRunner pid=625502) Total training steps: 3746`.
+        let ray = name
+            .split_once(" pid=")
+            .and_then(|(_, behind)| behind.split_once(") "));
+        let name = ray.map_or(name, |(_, name)| name);
         let name = name
             .trim_start_matches(|first: char| !first.is_alphanumeric())
             .trim();
@@ -86,6 +100,14 @@ impl Hints {
             self.state(name, value, Place::Configuration);
         }
     }
+}
+
+/// `125 iterations per epoch. 12500 max iterations` of TransUNet and what descends from it.
+fn transunet(line: &str) -> Option<(f64, f64)> {
+    let (per_epoch, rest) = line.trim().split_once(" iterations per epoch. ")?;
+    let total = rest.strip_suffix(" max iterations")?;
+    let per_epoch = per_epoch.rsplit(' ').next()?;
+    Some((number::parse(per_epoch)?, number::parse(total)?))
 }
 
 /// The identifiers of a line, as byte ranges.
@@ -165,6 +187,17 @@ mod tests {
         let mut hints = Hints::default();
         lines.lines().for_each(|line| hints.scan(line));
         hints
+    }
+
+    #[test]
+    fn totals_behind_ray_and_in_front_of_their_names() {
+        let verl = scan("(TaskRunner pid=625502) Total training steps: 3746\n");
+        assert_eq!(verl.total_steps(), Some(3746));
+        let transunet = scan("125 iterations per epoch. 12500 max iterations \n");
+        assert_eq!(transunet.total_steps(), Some(12_500));
+        assert_eq!(transunet.count(Fact::StepsPerEpoch), Some(125));
+        let off = "[INFO] [config.py:1000:print]   data_efficiency_config ....... {'enabled': False, 'data_sampling': {'num_epochs': 1000}}\n";
+        assert!(scan(off).is_empty());
     }
 
     #[test]

@@ -381,7 +381,8 @@ fn is_epoch(name: &str) -> bool {
 /// `Eval loss at step 1000: 4.18`: the counter stands between the name and the value.
 /// Without its name (`loss at 404 1.79`) nobody knows what it counts.
 fn loss_at(line: &str) -> Option<(&str, u64, f64)> {
-    let at = memchr::memmem::find(line.as_bytes(), b"loss at ")?;
+    let finds = |name: &[u8]| memchr::memmem::find(line.as_bytes(), name);
+    let at = finds(b"loss at ").or_else(|| finds(b"Loss at "))?;
     let name_end = at + "loss".len();
     let before = line.get(..at)?;
     let name_start = before
@@ -404,6 +405,23 @@ fn loss_at(line: &str) -> Option<(&str, u64, f64)> {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn losses_behind_arrows_and_counters() {
+        let losses = |row: &dyn Fn(u64) -> String| {
+            let content: String = (1..5).map(row).collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = read.decoded.records;
+            let last = records.steps().len() - 1;
+            (records.steps().to_vec(), records.value(last, Quantity::TrainLoss))
+        };
+        let arrow = |step| format!("Iter {step}: Train Loss --> {step}.5, Val Loss --> 2.5\n");
+        assert_eq!(losses(&arrow), (vec![1, 2, 3, 4], Some(4.5)));
+        let at = |step| format!("2017-08-18 02:43:53,914:\tLoss at step {step}: {step}.5\n");
+        assert_eq!(losses(&at), (vec![1, 2, 3, 4], Some(4.5)));
+        let parts = |step| format!("Iter {step}, Loss: {step}.5, Semantic loss: 1.25, IC loss: 0.25\n");
+        assert_eq!(losses(&parts), (vec![1, 2, 3, 4], Some(4.5)));
+    }
 
     #[test]
     fn a_scripts_own_lines() {

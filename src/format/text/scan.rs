@@ -299,6 +299,10 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
         .strip_suffix([':', '=', '：'])
         .unwrap_or(before)
         .trim_end_matches([' ', '\t', '\'', '"']);
+    // `Train Loss --> 2.47`
+    let before = before
+        .strip_suffix("->")
+        .map_or(before, |before| before.trim_end_matches(['-', ' ']));
     // MindSpore: `epoch: 1 step: 1875, loss is 0.15`.
     let before = before.strip_suffix(" is").unwrap_or(before);
     let mut start = before.len();
