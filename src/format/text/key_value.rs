@@ -7,7 +7,7 @@
 
 use super::bare_counts::{self, Count};
 use super::held_out::{held_out, push_loss};
-use super::passes::{Batches, Evaluations, Rounds};
+use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
@@ -27,6 +27,7 @@ pub struct KeyValue {
     batches: Batches,
     evaluations: Evaluations,
     rounds: Rounds,
+    nested: Nested,
     /// Counters without a name at the ends of the lines grow.
     counts_bare: bool,
     /// The name of a loss on held-out data that has stood beside the step.
@@ -44,6 +45,8 @@ struct Counters {
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
     step: Option<(u16, bool)>,
     step_count: Option<Count>,
+    /// A counter of iterations in front of that one.
+    outer: Option<u64>,
     /// That counter is called a batch, which may also be its size.
     batch_alone: bool,
     step_total: Option<u64>,
@@ -111,6 +114,8 @@ impl KeyValue {
                     let Some(fit) = fit else { return };
                     // Of several counters the best one's total holds.
                     if found.step.is_none_or(|(best, _)| fit.rank < best) {
+                        let iterations = found.step_count.filter(|count| count.of.is_none());
+                        found.outer = iterations.map(|count| count.value);
                         found.batch_alone = name.eq_ignore_ascii_case("batch");
                         found.step = Some((fit.rank, counts_the_run(fit)));
                         found.step_count = Count::of(&named);
@@ -329,6 +334,16 @@ impl Grammar for KeyValue {
             return matched;
         }
         fields.total = found.step_total;
+        if let (Some(outer), Some(count), false) = (found.outer, found.step_count, stated)
+            && count.of.is_some()
+            && outer != count.value
+            && found.useful
+        {
+            // The total is that of an epoch, or may be.
+            fields.total = None;
+            fields.step = self.nested.step(outer, count);
+            return Match::Record;
+        }
         if let Some(count) = found.step_count
             && !stated
             && !runs_on
@@ -421,6 +436,20 @@ mod tests {
         assert_eq!(losses(&at), (vec![1, 2, 3, 4], Some(4.5)));
         let parts = |step| format!("Iter {step}, Loss: {step}.5, Semantic loss: 1.25, IC loss: 0.25\n");
         assert_eq!(losses(&parts), (vec![1, 2, 3, 4], Some(4.5)));
+    }
+
+    #[test]
+    fn a_step_within_an_iteration_counts_on() {
+        let row = |iteration, step| {
+            format!(
+                "2018-08-23 15:43:20,494 - log/train.log - INFO - iteration:{iteration} step:{step}/1044, NER loss:31.5\n"
+            )
+        };
+        let places = [(1, 100), (1, 1000), (2, 56), (2, 956), (3, 12)];
+        let content: String = places.iter().map(|(outer, inner)| row(outer, inner)).collect();
+        let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+        assert_eq!(decoded.records.steps(), [100, 1000, 1100, 2000, 2100]);
+        assert_eq!(decoded.total_steps, None);
     }
 
     #[test]

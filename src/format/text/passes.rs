@@ -104,6 +104,25 @@ impl Evaluations {
     }
 }
 
+/// Epochs by another name: `iteration:2 step:56/1044`, where the second counter starts again when
+/// the first goes on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nested {
+    last: Option<(u64, u64)>,
+    seen: bool,
+}
+
+impl Nested {
+    /// The step over all epochs, once the counters have shown that they are nested.
+    pub fn step(&mut self, outer: u64, inner: Count) -> Option<u64> {
+        let length = inner.of?;
+        let before = self.last.replace((outer, inner.value));
+        self.seen |= before.is_some_and(|(epoch, step)| outer == epoch + 1 && inner.value < step);
+        let done = outer.saturating_sub(1).saturating_mul(length);
+        self.seen.then(|| done.saturating_add(inner.value))
+    }
+}
+
 /// Epochs that nobody announces: the counter of their batches starts again once it is full.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rounds {
