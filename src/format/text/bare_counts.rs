@@ -94,9 +94,29 @@ fn behind_the_time(line: &str) -> &str {
     }
 }
 
+/// What stands behind the prefix of Python's `logging` (`INFO:tensorflow:[  5000] | loss  5.56`)
+/// or of absl (`I1212 15:10:27.449019 128529 train.py:298] [  5000] | loss  5.56`).
+fn behind_the_logger(line: &str) -> &str {
+    let python = || {
+        let (level, rest) = line.split_once(':')?;
+        let (name, rest) = rest.split_once(':')?;
+        let is_name = |name: &str| {
+            let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+            !name.is_empty() && name.bytes().all(inside)
+        };
+        (["INFO", "WARNING", "DEBUG"].contains(&level) && is_name(name)).then_some(rest)
+    };
+    let absl = || {
+        let (date, rest) = line.strip_prefix('I')?.split_once(' ')?;
+        let is_date = date.len() == 4 && date.bytes().all(|byte| byte.is_ascii_digit());
+        is_date.then_some(rest)?.split_once("] ").map(|(_, rest)| rest)
+    };
+    python().or_else(absl).unwrap_or(line)
+}
+
 fn at_the_beginning(line: &str) -> Option<Bare> {
     let alone = |value| Count { value, of: None };
-    let rest = behind_the_time(line.trim_start());
+    let rest = behind_the_time(behind_the_logger(line.trim_start()).trim_start());
     let (inside, behind, bracketed) = match rest.strip_prefix(['[', '(']) {
         Some(rest) => {
             let (inside, behind) = rest.split_once([']', ')'])?;

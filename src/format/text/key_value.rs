@@ -453,6 +453,23 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_counter_stands_behind_the_loggers_name() {
+        let row = |step: u64| {
+            let said = format!("[{step:6}] | gnorm  0.31 lr  0.000250 | loss  {}.5", step / 5000);
+            format!(
+                "INFO:tensorflow:{said}\nI1212 15:10:27.449019 128529813321536 train_trans.py:298] {said}\n"
+            )
+        };
+        let content: String = (1..5).map(|record| row(5000 * record)).collect();
+        let records = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        assert_eq!(records.steps(), [5000, 10_000, 15_000, 20_000]);
+        assert_eq!(records.value(3, Quantity::TrainLoss), Some(4.5));
+    }
+
+    #[test]
     fn a_scripts_own_lines() {
         let content = "2026-11-23 22:35:33,545 - INFO - train.fam-wsd - step 0/4000 | loss 4.8594 | lr 1.500e-05 | grad_norm 1.263 | attn_max 3.65 | logz 4.860 | 389 tok/s\n\
             2026-11-23 22:35:33,690 - INFO - train.fam-wsd - step 10/4000 | loss 4.7298 | lr 1.650e-04 | grad_norm 1.429 | attn_max 3.79 | logz 4.853 | 72,844 tok/s\n\
