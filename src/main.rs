@@ -185,6 +185,15 @@ fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
     let roots = reader.roots.iter().cloned().zip(names).collect();
     let mut engine = read_once(reader, options).context("cannot start")?;
     let snapshot = engine.snapshot(now());
+    let columns = engine.runs().flat_map(|run| &run.columns);
+    let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+    for name in reading.source.names().missing_among(columns.iter().copied()) {
+        let _ = writeln!(
+            io::stderr(),
+            "losscast: no log has `{}`; `losscast inspect` lists the names that are there",
+            losscast::text::printable(&name)
+        );
+    }
     Ok((engine, snapshot, roots))
 }
 

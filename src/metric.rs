@@ -3,6 +3,7 @@
 //! Every trainer names its metrics differently. This module owns the table of
 //! names, in order of precedence, and nothing else: it never sees a value.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::pattern::LinePattern;
@@ -714,14 +715,35 @@ pub struct Names {
 impl Names {
     /// Declares that `name` (spelled as in the log) has `role`.
     pub fn declare(&mut self, name: &str, role: Role) {
-        self.declared.push((canonical(name), role));
+        self.declared.push((name.to_owned(), role));
+    }
+
+    /// The names that the user declared and that none of these is.
+    pub fn missing_among<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let there: HashSet<String> = names.map(canonical).collect();
+        let declared = self.declared.iter().map(|(name, _)| name);
+        declared
+            .filter(|name| !there.contains(&canonical(name)))
+            .cloned()
+            .collect()
+    }
+
+    /// True for a name that the user declared.
+    pub fn declares(&self, name: &str) -> bool {
+        self.declared_role(&canonical(name)).is_some()
+    }
+
+    fn declared_role(&self, canonical: &str) -> Option<Role> {
+        let is = |declared: &str| self::canonical(declared) == canonical;
+        let found = self.declared.iter().find(|(declared, _)| is(declared));
+        found.map(|(_, role)| *role)
     }
 
     /// The role of a logged name, or `None` when it has none.
     pub fn role_of(&self, name: &str) -> Option<Fit> {
         let canonical = canonical(name);
-        if let Some((_, role)) = self.declared.iter().find(|(declared, _)| *declared == canonical) {
-            return Some(Fit { role: *role, rank: 0 });
+        if let Some(role) = self.declared_role(&canonical) {
+            return Some(Fit { role, rank: 0 });
         }
         let fit = Names::built_in(&canonical, name)?;
         let train_loss = fit.role.same_slot(Role::of(Quantity::TrainLoss));
@@ -965,5 +987,8 @@ mod tests {
             names.assign(&["loss", "objective/main"]),
             vec![None, Some(Role::of(Quantity::TrainLoss))]
         );
+        assert!(names.declares("Objective/Main") && !names.declares("loss"));
+        assert!(names.missing_among(["objective_main"].into_iter()).is_empty());
+        assert_eq!(names.missing_among(["loss"].into_iter()), ["objective/main"]);
     }
 }

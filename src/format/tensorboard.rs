@@ -252,6 +252,12 @@ impl EventDecoder {
     /// tells the curves apart.
     fn qualified<'a>(&self, tag: &'a str) -> Cow<'a, str> {
         let folder = self.folder.as_str();
+        let says_itself = tag
+            .split_once('/')
+            .is_some_and(|(split, _)| metric::SPLIT_FOLDERS.contains(&split));
+        if says_itself || self.names.declares(tag) {
+            return Cow::Borrowed(tag);
+        }
         let curve = folder
             .strip_prefix(&tag.replace('/', "_"))
             .is_some_and(|rest| rest.starts_with('_'));
@@ -534,5 +540,24 @@ mod tests {
             assert!(out.records.has(quantity), "{folder}");
             assert!(!out.remapped, "{folder}");
         }
+    }
+
+    #[test]
+    fn a_tag_that_says_its_part_of_the_data_needs_no_folder() {
+        let bytes = file(&[(
+            0,
+            vec![
+                scalar("train/box_loss", 2.0, false),
+                scalar("val/box_loss", 3.0, false),
+            ],
+        )]);
+        let Decoder::Frames(mut decoder) = TensorBoard.decoder(&Sample::whole(&bytes), &Names::default())
+        else {
+            panic!("another kind of decoder");
+        };
+        decoder.within("train");
+        decoder.frames(&bytes, &mut Decoded::default());
+        let names: Vec<String> = decoder.columns().into_iter().map(|column| column.name).collect();
+        assert_eq!(names, ["train/box_loss", "val/box_loss"]);
     }
 }

@@ -222,6 +222,20 @@ fn a_declared_schedule_and_declared_names_are_used() {
 }
 
 #[test]
+fn a_declared_name_that_no_log_has_is_told() {
+    losscast()
+        .args([
+            "report",
+            "sample_logs/slimpajama-124m/wsd-lr1e-3.csv",
+            "--lr",
+            "learning_rat",
+        ])
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("no log has `learning_rat`"));
+}
+
+#[test]
 fn inspect_says_what_became_of_each_column_and_line() {
     losscast()
         .args(["inspect", "sample_logs/slimpajama-124m/wsd-lr1e-3.csv"])
