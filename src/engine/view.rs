@@ -162,10 +162,16 @@ pub(super) fn build(
 ) -> RunView {
     let plan = plan(fits);
     let (total, total_source) = total_steps(run, plan, options);
+    let end = match state {
+        State::Diverged => End::Lost,
+        // Silence alone is no end that is sure.
+        State::Finished if total.is_some() || run.says_it_is_done() => End::Reached,
+        _ => End::Ahead,
+    };
     let losses: Vec<LossView> = run
         .losses()
         .into_iter()
-        .filter_map(|quantity| loss_view(run, quantity, fits, state))
+        .filter_map(|quantity| loss_view(run, quantity, fits, end))
         .collect();
     let primary = options
         .metric
@@ -223,18 +229,31 @@ fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
         .says(message, STALL_REMEDY)
 }
 
-fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> Option<LossView> {
+/// Where the end of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It lies ahead, or may.
+    Ahead,
+    /// The run stands there.
+    Reached,
+    /// There is none worth a forecast.
+    Lost,
+}
+
+fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], end: End) -> Option<LossView> {
     let series = run.series(quantity)?;
     let empty = Outcome::default();
     let fit = fits.iter().find(|fit| fit.quantity == quantity);
     let outcome = fit.and_then(|fit| fit.outcome.as_ref()).unwrap_or(&empty);
-    let diverged = state == State::Diverged;
-    let forecast = outcome.forecast.clone().filter(|_| !diverged);
-    let forecast_reason = match (&forecast, diverged) {
-        (Some(_), _) => String::new(),
-        (None, true) => "diverged".to_owned(),
-        (None, false) if outcome.reason.is_empty() => "not fitted yet".to_owned(),
-        (None, false) => outcome.reason.clone(),
+    let (forecast, reason) = match end {
+        End::Ahead => (&outcome.forecast, outcome.reason.as_str()),
+        End::Reached => (&outcome.reached, ""),
+        End::Lost => (&None, "diverged"),
+    };
+    let forecast_reason = match forecast {
+        Some(_) => String::new(),
+        None if reason.is_empty() => "not fitted yet".to_owned(),
+        None => reason.to_owned(),
     };
     Some(LossView {
         quantity,
@@ -242,22 +261,22 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], state: State) -> O
         smoothed: smoothed(series),
         points: series.points(),
         sparkline: sparkline(series),
-        forecast,
+        forecast: forecast.clone(),
         forecast_reason,
-        scenarios: if diverged {
-            Vec::new()
-        } else {
+        scenarios: if end == End::Ahead {
             outcome.scenarios.clone()
+        } else {
+            Vec::new()
         },
         law: outcome.law,
         curve: Arc::new(Curve {
             points: series.buckets().iter().map(Bucket::curve_point).collect(),
             superseded: series.superseded().iter().map(Bucket::curve_point).collect(),
             fitted: outcome.fitted.clone(),
-            projection: if diverged {
-                Vec::new()
-            } else {
+            projection: if end == End::Ahead {
                 outcome.projection.clone()
+            } else {
+                Vec::new()
             },
         }),
     })

@@ -86,6 +86,8 @@ pub struct Task {
 pub struct Outcome {
     /// The projected final loss.
     pub forecast: Option<Forecast>,
+    /// What holds instead when the run has ended where it stands.
+    pub reached: Option<Forecast>,
     /// Why there is none; empty when there is one.
     pub reason: String,
     /// The law that fits best.
@@ -149,9 +151,17 @@ impl Task {
     }
 }
 
-/// Fits the law and projects it to the last step. `evidence` is that of the task; `before` is
-/// what came of the same task when the siblings had said something else: its law holds.
+/// What is known of the end of a run. `evidence` is that of the task; `before` is what came of
+/// the same task when the siblings had said something else: its law holds.
 pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -> Outcome {
+    Outcome {
+        reached: Some(reached(task)).filter(|reached| reached.final_loss.is_finite()),
+        ..project(task, evidence, before)
+    }
+}
+
+/// Fits the law and projects it to the last step.
+fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -> Outcome {
     let (blind, curve, prior) = (task.blind(), task.curve(), task.prior());
     let mut outcome = match before.filter(|before| before.law.is_some()) {
         Some(before) => Outcome {
@@ -164,10 +174,8 @@ pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
             Err(error) => return without_law(task, &error),
         },
     };
-    if let Some(total) = task.plan.total_steps
-        && task.last_step + 1 >= total
-    {
-        outcome.forecast = Some(finished(task, total));
+    if planned_end(task).is_some() {
+        outcome.forecast = Some(reached(task));
         return outcome;
     }
     let pool = evidence
@@ -183,12 +191,18 @@ pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
     let hindsight = Hindsight::new(task, evidence, pool.is_some());
     let floor = task.floor();
     // What the loss will be, seen from now.
-    let project = |now: &Standing, then: &Standing| {
+    let seen_from = |now: &Standing, then: &Standing| {
         let factors = hindsight.factors(now.step, then.step);
         posterior.at(now, then).widened(&factors).floored(floor)
     };
     if !blind && task.plan.source == ScheduleSource::AssumedConstant {
-        outcome.scenarios = scenarios(project, &curve, task.last_step, task.plan.total_steps, task.level);
+        outcome.scenarios = scenarios(
+            seen_from,
+            &curve,
+            task.last_step,
+            task.plan.total_steps,
+            task.level,
+        );
     }
     let Some(total) = task.plan.total_steps else {
         outcome.reason =
@@ -226,7 +240,7 @@ pub fn run(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
             sd: (moments.sd * hindsight.factor(now, *step)).hypot(unforeseen(*step).sqrt()),
         })
         .collect();
-    let distribution = project(here, there).blurred(unforeseen(end));
+    let distribution = seen_from(here, there).blurred(unforeseen(end));
     // The gain matters only where the schedule still has something to anneal.
     let to_anneal = 1.0 - curve.rate(end) / curve.rate(now).max(f64::MIN_POSITIVE);
     let prior_based = !blind && to_anneal > 0.02 && posterior.openness(here, there) > OPEN;
@@ -313,20 +327,26 @@ fn without_law(task: &Task, error: &FitError) -> Outcome {
         reason: error.to_string(),
         ..Outcome::default()
     };
-    if let Some(total) = task.plan.total_steps.filter(|total| task.last_step + 1 >= *total) {
-        outcome.forecast = Some(finished(task, total));
+    if planned_end(task).is_some() {
+        outcome.forecast = Some(reached(task));
         outcome.reason.clear();
     }
     outcome
 }
 
+/// The planned number of steps of a run that has made them.
+fn planned_end(task: &Task) -> Option<u64> {
+    task.plan.total_steps.filter(|total| task.last_step + 1 >= *total)
+}
+
 /// The forecast of a run that is over: what it reached.
-fn finished(task: &Task, total: u64) -> Forecast {
+fn reached(task: &Task) -> Forecast {
     let sd = task.smoothed_sd.max(FINISHED_SHARE * task.smoothed.abs());
+    let at_its_end = planned_end(task);
     forecast(
         &Mixture::normal(task.smoothed, sd),
         task.level,
-        total.max(task.last_step),
+        at_its_end.map_or(task.last_step, |total| total.max(task.last_step)),
         "the run is over: mean of its last part".to_owned(),
         false,
     )

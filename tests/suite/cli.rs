@@ -222,6 +222,34 @@ fn a_declared_schedule_and_declared_names_are_used() {
 }
 
 #[test]
+fn a_run_that_ended_before_its_planned_end_is_worth_what_it_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.log");
+    let rows: String = (1..=200)
+        .map(|step| {
+            format!(
+                "step {step}/400 | loss {:.4} | lr 1e-3\n",
+                2.0 + 1.0 / f64::from(step).sqrt()
+            )
+        })
+        .collect();
+    let forecast = |log: &str| {
+        std::fs::write(&path, log).unwrap();
+        let output = losscast()
+            .args(["report", "--format", "json"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let run = &report["runs"][0];
+        (run["state"].clone(), run["forecast"]["at_step"].clone())
+    };
+    assert_eq!(forecast(&rows), (Value::from("training"), Value::from(400)));
+    let ended = rows + "Training completed.\n";
+    assert_eq!(forecast(&ended), (Value::from("finished"), Value::from(200)));
+}
+
+#[test]
 fn a_declared_name_that_no_log_has_is_told() {
     losscast()
         .args([
