@@ -335,9 +335,8 @@ impl Grammar for KeyValue {
         }
         fields.total = found.step_total;
         if let (Some(outer), Some(count), false) = (found.outer, found.step_count, stated)
-            && count.of.is_some()
-            && outer != count.value
             && found.useful
+            && self.nested.may_be(outer, count)
         {
             // The total is that of an epoch, or may be.
             fields.total = None;
@@ -445,10 +444,10 @@ mod tests {
                 "2018-08-23 15:43:20,494 - log/train.log - INFO - iteration:{iteration} step:{step}/1044, NER loss:31.5\n"
             )
         };
-        let places = [(1, 100), (1, 1000), (2, 56), (2, 956), (3, 12)];
+        let places = [(1, 100), (1, 1000), (2, 56), (2, 956), (3, 3)];
         let content: String = places.iter().map(|(outer, inner)| row(outer, inner)).collect();
         let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
-        assert_eq!(decoded.records.steps(), [100, 1000, 1100, 2000, 2100]);
+        assert_eq!(decoded.records.steps(), [100, 1000, 1100, 2000, 2091]);
         assert_eq!(decoded.total_steps, None);
     }
 

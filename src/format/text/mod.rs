@@ -346,13 +346,12 @@ impl TextDecoder {
         {
             return false;
         }
-        if let (Some(step), Some(time)) = (step, draft.get(Quantity::Elapsed))
-            && !self.named_time.runs(step, time)
-        {
-            draft.remove(Quantity::Elapsed);
-        }
+        let tells_time = match (step, draft.get(Quantity::Elapsed)) {
+            (Some(step), Some(time)) => self.named_time.runs(step, time),
+            (_, time) => time.is_some(),
+        };
         if timed
-            && !draft.has(Quantity::Elapsed)
+            && !tells_time
             && !draft.has(Quantity::WallTime)
             && let Some(time) = self.clock.read(line)
         {

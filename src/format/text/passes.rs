@@ -113,13 +113,18 @@ pub struct Nested {
 }
 
 impl Nested {
-    /// The step over all epochs, once the counters have shown that they are nested.
+    /// The step over all epochs; `None` while the counters have not shown that they are nested.
     pub fn step(&mut self, outer: u64, inner: Count) -> Option<u64> {
         let length = inner.of?;
         let before = self.last.replace((outer, inner.value));
         self.seen |= before.is_some_and(|(epoch, step)| outer == epoch + 1 && inner.value < step);
         let done = outer.saturating_sub(1).saturating_mul(length);
         self.seen.then(|| done.saturating_add(inner.value))
+    }
+
+    /// True for two counters that may be nested: they do not count the same.
+    pub fn may_be(&self, outer: u64, inner: Count) -> bool {
+        inner.of.is_some() && (self.seen || outer.abs_diff(inner.value) > 1)
     }
 }
 
