@@ -452,6 +452,28 @@ mod tests {
     }
 
     #[test]
+    fn the_time_that_a_line_names_is_not_mixed_with_its_stamp() {
+        let stamp = |step: u64| format!("2026-11-23 22:{step:02}:00,000 - INFO - step {step}");
+        let read = |row: &dyn Fn(u64) -> String| {
+            let content: String = (1..30).map(row).collect();
+            read_all(content.as_bytes(), &Names::default())
+                .unwrap()
+                .decoded
+                .records
+        };
+        let clock = read(&|step| {
+            let wall = 60 * step + 7;
+            format!("{0} | loss 2.5 | wall {wall}\n{0} | val_loss 2.6\n", stamp(step))
+        });
+        assert_eq!(clock.value(0, Quantity::Elapsed), Some(67.0));
+        assert_eq!(clock.value(57, Quantity::Elapsed), None);
+        // What falls again and again is no clock: the stamps are.
+        let durations = read(&|step| format!("{} | loss 2.5 | time 0.{}\n", stamp(step), step % 3));
+        let elapsed = |row| durations.value(row, Quantity::Elapsed).unwrap();
+        assert_eq!(elapsed(28) - elapsed(27), 60.0);
+    }
+
+    #[test]
     fn a_bare_counter_stands_behind_the_loggers_name() {
         let row = |step: u64| {
             let said = format!("[{step:6}] | gnorm  0.31 lr  0.000250 | loss  {}.5", step / 5000);

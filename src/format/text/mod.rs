@@ -236,6 +236,7 @@ struct TextDecoder {
     layouts: Option<Layouts>,
     clock: LineClock,
     named_time: RunningTime,
+    names_durations: bool,
     /// The line at hand is one piece of plain text.
     plain: bool,
     counter: Counter,
@@ -261,6 +262,7 @@ impl TextDecoder {
             layouts: Some(Layouts::default()),
             clock: LineClock::default(),
             named_time: RunningTime::default(),
+            names_durations: false,
             plain: false,
             counter: Counter::default(),
             last_step: None,
@@ -346,12 +348,13 @@ impl TextDecoder {
         {
             return false;
         }
-        let tells_time = match (step, draft.get(Quantity::Elapsed)) {
-            (Some(step), Some(time)) => self.named_time.runs(step, time),
-            (_, time) => time.is_some(),
-        };
+        if let (Some(step), Some(time)) = (step, draft.get(Quantity::Elapsed)) {
+            self.names_durations |= !self.named_time.runs(step, time);
+        }
+        // Two clocks must not be mixed.
+        let names_time = self.named_time.last_step().is_some() && !self.names_durations;
         if timed
-            && !tells_time
+            && !names_time
             && !draft.has(Quantity::WallTime)
             && let Some(time) = self.clock.read(line)
         {
