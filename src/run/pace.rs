@@ -41,7 +41,10 @@ impl Pace {
         if !seconds.is_finite() || seconds < 0.0 {
             return;
         }
-        let follows = self.running.last_step().is_some_and(|last| step == last + 1);
+        let follows = self
+            .running
+            .last_step()
+            .is_some_and(|last| last.checked_add(1) == Some(step));
         if self.running.runs(step, seconds) {
             remember(&mut self.elapsed, step, seconds);
             return;
@@ -177,6 +180,8 @@ mod tests {
         let mut sparse = Pace::default();
         (0..50u64).for_each(|record| sparse.elapsed(100 * record, 0.2 + 0.1 * (record % 3) as f64));
         assert_eq!(sparse.seconds_per_step(), None);
+        // The steps of a damaged log.
+        (0..5u64).for_each(|record| sparse.elapsed(u64::MAX, record as f64));
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl Nested {
     pub fn step(&mut self, outer: u64, inner: Count) -> Option<u64> {
         let length = inner.of?;
         let before = self.last.replace((outer, inner.value));
-        self.seen |= before.is_some_and(|(epoch, step)| outer == epoch + 1 && inner.value < step);
+        self.seen |=
+            before.is_some_and(|(epoch, step)| epoch.checked_add(1) == Some(outer) && inner.value < step);
         let done = outer.saturating_sub(1).saturating_mul(length);
         self.seen.then(|| done.saturating_add(inner.value))
     }
