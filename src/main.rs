@@ -186,8 +186,8 @@ fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
     let mut engine = read_once(reader, options).context("cannot start")?;
     let snapshot = engine.snapshot(now());
     let columns = engine.runs().flat_map(|run| &run.columns);
-    let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
-    for name in reading.source.names().missing_among(columns.iter().copied()) {
+    let columns = columns.map(|column| column.name.as_str());
+    for name in reading.source.names().missing_among(columns) {
         let _ = writeln!(
             io::stderr(),
             "losscast: no log has `{}`; `losscast inspect` lists the names that are there",

@@ -720,6 +720,9 @@ impl Names {
 
     /// The names that the user declared and that none of these is.
     pub fn missing_among<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        if self.declared.is_empty() {
+            return Vec::new();
+        }
         let there: HashSet<String> = names.map(canonical).collect();
         let declared = self.declared.iter().map(|(name, _)| name);
         declared
@@ -763,9 +766,11 @@ impl Names {
     }
 
     fn built_in(canonical: &str, name: &str) -> Option<Fit> {
+        if let Some(fit) = in_table(canonical) {
+            return Some(fit);
+        }
         let words = canonical_words(name);
-        in_table(canonical)
-            .or_else(|| in_table(&words))
+        in_table(&words)
             .or_else(|| {
                 // Loggers put their own words before the names they are given: `metrics/loss`,
                 // but not `data_time`.
@@ -918,7 +923,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loggers_own_word_is_not_part_of_a_name_that_begins_with_it() {
+    fn words_decide_and_not_letters_within_them() {
         assert_eq!(role("semantic loss"), Some("train_loss"));
         assert_eq!(role("discriminator_loss"), None);
         assert_eq!(role("ema_loss"), None);
@@ -937,6 +942,10 @@ mod tests {
             roles.iter().map(Option::is_some).collect::<Vec<_>>(),
             [true, false, true]
         );
+    }
+
+    #[test]
+    fn a_loggers_own_word_is_not_part_of_a_name_that_begins_with_it() {
         assert_eq!(role("data/loss"), Some("train_loss"));
         assert_eq!(role("data_time"), None);
         assert_eq!(role("history.val_loss"), Some("eval_loss"));
