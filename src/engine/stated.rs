@@ -36,8 +36,16 @@ pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedu
             min_ratio,
         }
     };
+    // Of a fall by a factor every so many steps the same names tell how many.
+    let decay_end = hints.number(Fact::DecayEnd).filter(|_| {
+        let steady = [Decay::Cosine, Decay::Linear];
+        matches!(shape, Shape::Fall { decay, .. } if steady.contains(&decay))
+    });
     Some(Schedule {
         shape,
+        decay_end: decay_end
+            .and_then(crate::format::roles::whole)
+            .filter(|end| total_steps.is_some_and(|total| *end > 1 && *end != total)),
         total_steps,
         warm_up: hints.warm_up_steps(),
         peak: hints.number(Fact::PeakLearningRate).filter(|peak| *peak > 0.0),
@@ -78,6 +86,10 @@ mod tests {
             (
                 "lr_scheduler_type: inverse_sqrt\nmax_steps: 90\n",
                 "inverse square root over 90 steps",
+            ),
+            (
+                "lr_decay_style: cosine\ntrain_iters: 1000\nlr_decay_iters: 800\nlr: 1.5e-4\nmin_lr: 1.5e-5\n",
+                "cosine to 10% at step 800 over 1000 steps",
             ),
         ] {
             let hints = sidecar::read("args.yaml", yaml.as_bytes());

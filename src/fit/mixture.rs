@@ -95,6 +95,23 @@ impl Mixture {
         }
     }
 
+    /// What holds when one of these does, each with its probability; they sum to one. The floor
+    /// is that of the first.
+    pub fn any_of(possible: &[(f64, Mixture)]) -> Mixture {
+        let parts = possible.iter().flat_map(|(probability, mixture)| {
+            mixture.parts.iter().map(move |part| Part {
+                weight: probability * part.weight,
+                ..*part
+            })
+        });
+        Mixture {
+            parts: parts.collect(),
+            floor: possible
+                .first()
+                .map_or(f64::NEG_INFINITY, |(_, first)| first.floor),
+        }
+    }
+
     /// The same with a floor.
     pub fn floored(self, floor: f64) -> Mixture {
         Mixture { floor, ..self }

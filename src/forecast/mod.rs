@@ -19,7 +19,7 @@ use crate::fit::cohort::{Pool, Testimony};
 use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, Posterior, best_fit, solver};
 use crate::law::relaxation::{Standing, standings};
 use crate::law::{LawView, Prior};
-use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
+use crate::schedule::{LearningRateCurve, Plan, Schedule, ScheduleSource};
 
 /// Levels of the intervals that are shown.
 pub const LEVELS: [f64; 3] = [0.5, 0.8, 0.95];
@@ -230,17 +230,23 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         repeats.map_or(0.0, |repeats| repeats.variance(task.smoothed, now, step))
     };
     let missed = missed_now(task, &posterior, evidence);
+    let foreseen = seen_from(here, there);
+    let whole = among_alternatives(task, &foreseen, seen_from);
+    // How far the plans that the run may follow lead apart, the more the closer to the end.
+    let apart = (whole.sd().powi(2) - foreseen.sd().powi(2)).max(0.0);
     let unforeseen = |step: f64| unknown_decay(step) + repeats(step) + missed;
+    let of_plans = |step: f64| apart * ((step - now) / (end - now).max(1.0)).powi(2);
     outcome.projection = steps
         .iter()
         .zip(posterior.moments(&ahead))
         .map(|(step, moments)| ProjectionPoint {
             step: *step,
             mean: moments.mean.max(floor),
-            sd: (moments.sd * hindsight.factor(now, *step)).hypot(unforeseen(*step).sqrt()),
+            sd: (moments.sd * hindsight.factor(now, *step))
+                .hypot((unforeseen(*step) + of_plans(*step)).sqrt()),
         })
         .collect();
-    let distribution = seen_from(here, there).blurred(unforeseen(end));
+    let distribution = whole.blurred(unforeseen(end));
     // The gain matters only where the schedule still has something to anneal.
     let to_anneal = 1.0 - curve.rate(end) / curve.rate(now).max(f64::MIN_POSITIVE);
     let prior_based = !blind && to_anneal > 0.02 && posterior.openness(here, there) > OPEN;
@@ -253,6 +259,29 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
     ));
     outcome.distribution = Some(distribution);
     outcome
+}
+
+/// The loss at the end when the run may follow another plan than the one that `foreseen` holds
+/// for.
+fn among_alternatives(
+    task: &Task,
+    foreseen: &Mixture,
+    seen_from: impl Fn(&Standing, &Standing) -> Mixture,
+) -> Mixture {
+    let under = |schedule: &Schedule| {
+        let (curve, total) = task.plan.instead(schedule, task.last_step)?;
+        match standings(&curve, &[task.last_step as f64, total as f64]).as_slice() {
+            [here, there] => Some(seen_from(here, there)),
+            _ => None,
+        }
+    };
+    let others = task.plan.alternatives.iter();
+    let mut possible: Vec<(f64, Mixture)> = others
+        .filter_map(|(probability, schedule)| Some((*probability, under(schedule)?)))
+        .collect();
+    let other: f64 = possible.iter().map(|(probability, _)| probability).sum();
+    possible.insert(0, (1.0 - other, foreseen.clone()));
+    Mixture::any_of(&possible)
 }
 
 /// The law that fits best, and where it has been.

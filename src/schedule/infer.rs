@@ -1,6 +1,12 @@
 //! Recognises the schedule from the part that has been logged.
-
-use std::cmp::Ordering;
+//!
+//! A prefix is often the beginning of more than one schedule: a straight line goes with any
+//! ratio at the end, and the top of a cosine that was printed with three digits with many
+//! lengths. So every shape that fits is kept with its probability. How far it may lie from
+//! the logged rates is not known, for nobody knows how they were rounded: with the scale of
+//! the deviations integrated out its likelihood is `(d^2)^(-n/2)`, for a root mean square
+//! deviation d of n rates (Gelman et al., Bayesian Data Analysis, section 3.2). Around its
+//! best length and ratio it is taken for a normal distribution (Laplace's approximation).
 
 use super::shape::{Decay, Schedule, Shape};
 
@@ -8,89 +14,162 @@ use super::shape::{Decay, Schedule, Shape};
 /// counts as recognised. Logs that round the rate stay below it.
 const TOLERANCE: f64 = 4e-3;
 
-/// Ratios that trainers end at, tried when the length must follow from the shape.
-const USUAL_RATIOS: [f64; 3] = [0.0, 0.1, 0.01];
+/// Deviations below this, as a share of the peak, say nothing: schedulers differ by such
+/// trifles as when a step begins.
+const TRIFLE: f64 = 5e-5;
+
+/// Logged rates count as at most so many: what rounding does to neighbours is alike.
+const MOST_INDEPENDENT: usize = 20;
+
+/// Ratios that trainers end at, and how often: a line is mostly drawn to zero.
+const USUAL_RATIOS: [(f64, f64); 5] = [(0.0, 0.45), (0.1, 0.35), (0.01, 0.08), (0.05, 0.05), (0.2, 0.02)];
+const USUAL_RATIOS_OF_A_LINE: [(f64, f64); 3] = [(0.0, 0.88), (0.01, 0.04), (0.1, 0.03)];
+/// How often they end at any other up to the next.
+const OTHER_RATIO: f64 = 0.05;
+const LARGEST_OTHER_RATIO: f64 = 0.95;
+
+/// How often a rate that seems to have been held at its peak really was.
+const STABLE_PRIOR: f64 = 0.2;
 
 /// Least fall of the rate, as a share of the peak, that a decay must show: below it
 /// shapes cannot be told apart.
 const LEAST_FALL: f64 = 0.03;
 
-/// The shape that the logged learning rates follow, if one of the known ones fits
-/// and they have fallen far enough to tell.
+/// Less probable possibilities are left out.
+const LEAST_PROBABILITY: f64 = 0.02;
+
+/// What logged learning rates may be the beginning of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inferred {
+    /// The most probable schedule.
+    pub schedule: Schedule,
+    /// How far it lies from the logged rates: root mean square, as a share of the peak.
+    pub deviation: f64,
+    /// What else it may be, each with its probability.
+    pub others: Vec<(f64, Schedule)>,
+}
+
+impl Inferred {
+    fn surely(schedule: Schedule) -> Inferred {
+        Inferred {
+            schedule,
+            deviation: 0.0,
+            others: Vec::new(),
+        }
+    }
+
+    /// True when another schedule explains the logged rates about as well.
+    pub fn allows(
+        &self,
+        other: &Schedule,
+        rates: &[(f64, f64)],
+        peak: f64,
+        warm_up: f64,
+        total: f64,
+    ) -> bool {
+        let off = |(step, rate): &(f64, f64)| (rate / peak - other.share(*step, warm_up, total)).powi(2);
+        let square = rates.iter().map(off).sum::<f64>() / rates.len().max(1) as f64;
+        square.sqrt() < (ABOUT_AS_WELL * self.deviation).max(LIKE_ANY)
+    }
+}
+
+/// Times the deviation of the best that is about as good, and a deviation that is as good as any:
+/// trainers skip a step here and there.
+const ABOUT_AS_WELL: f64 = 2.0;
+const LIKE_ANY: f64 = 2e-3;
+
+/// The schedules that the logged learning rates may be the beginning of, if one of the known
+/// shapes fits and they have fallen far enough to tell.
 ///
 /// `rates` are (step, learning rate) in order; warm-up is left out by the caller.
 /// `total` is the planned number of steps; without it the shape must determine it.
 /// A rate that has not moved is not recognised: it may start to decay any time.
-pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) -> Option<Schedule> {
+pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) -> Option<Inferred> {
     let (last_step, last_rate) = *rates.last()?;
     if peak <= 0.0 || rates.len() < 8 || 1.0 - last_rate / peak < LEAST_FALL {
         return None;
     }
-    let shares: Vec<(f64, f64)> = thin(rates).map(|(step, rate)| (step, rate / peak)).collect();
-    // Where the rate leaves the peak: the start of the decay, if there is a stable phase.
-    let decay_start = rates
+    let logged = Logged::new(rates, peak, warm_up);
+    let mut fits: Vec<Fit> = origins(rates, peak, warm_up)
         .iter()
-        .take_while(|(_, rate)| *rate > peak * (1.0 - 1e-3))
-        .last()
-        .map_or(warm_up, |(step, _)| *step);
-    let first_step = rates.first().map_or(warm_up, |(step, _)| *step);
-    let stable = decay_start - first_step > 0.1 * (last_step - first_step);
-    // A log that begins late may hide a warm-up that ended where it begins.
-    let starts = if stable {
-        vec![decay_start]
-    } else {
-        vec![warm_up, first_step]
-    };
-    let mut best: Option<(f64, Schedule)> = None;
-    for start in starts {
-        for decay in [Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot] {
-            // A fall from warm-up on is never 1-sqrt in practice.
-            if !stable && decay == Decay::OneMinusSquareRoot {
-                continue;
-            }
-            let against = |total: f64| (total, Deviation::of(&shares, decay, start, total));
-            let found = match total {
-                Some(total) if total > start => {
-                    let deviation = Deviation::of(&shares, decay, start, total);
-                    deviation
-                        .best_ratio()
-                        .map(|ratio| Fit::new(&deviation, ratio, total))
-                }
-                Some(_) => None,
-                None => {
-                    // Along a straight line any length goes with some ratio: assume zero.
-                    let ratios: &[f64] = if decay == Decay::Linear {
-                        &[0.0]
-                    } else {
-                        &USUAL_RATIOS
-                    };
-                    let coarse: Vec<(f64, Deviation)> = totals(start, last_step).map(against).collect();
-                    // Each ratio with its best length, and then looked at closely: on the coarse
-                    // grid a wrong ratio may seem to fit better.
-                    let refined = ratios.iter().filter_map(|ratio| {
-                        let fits = coarse
-                            .iter()
-                            .map(|(total, deviation)| Fit::new(deviation, *ratio, *total));
-                        let near = fits.min_by(Fit::by_deviation)?.total;
-                        let close = around(start, near, last_step).map(against);
-                        let fits = close.map(|(total, deviation)| Fit::new(&deviation, *ratio, total));
-                        fits.min_by(Fit::by_deviation)
-                    });
-                    refined.min_by(Fit::by_deviation)
-                }
-            };
-            if let Some(fit) = found
-                && best.as_ref().is_none_or(|(least, _)| fit.deviation < *least)
-            {
-                let schedule = schedule(stable, decay, fit.min_ratio, start, fit.total);
-                best = Some((fit.deviation, schedule));
+        .flat_map(|origin| logged.fits(origin, total))
+        .filter(|fit| fit.deviation < TOLERANCE)
+        .collect();
+    fits.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
+    if let Some(best) = fits.first() {
+        return Some(Inferred {
+            schedule: best.schedule(0.0),
+            deviation: best.deviation,
+            others: possibilities(&fits, last_step),
+        });
+    }
+    total
+        .and_then(|total| begun_before(rates, total))
+        .or_else(|| inverse_square_root(&logged.shares, total))
+        .map(Inferred::surely)
+}
+
+/// All that the fits leave possible but for the centre of the first, with its probability.
+fn possibilities(fits: &[Fit], last_step: f64) -> Vec<(f64, Schedule)> {
+    /// A third of a normal distribution each, at these standard deviations, has its variance.
+    const THIRDS: [f64; 3] = [0.0, -1.224_745, 1.224_745];
+    let most = fits.first().map_or(0.0, |fit| fit.evidence);
+    let weights: Vec<f64> = fits.iter().map(|fit| (fit.evidence - most).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    let mut possible = Vec::new();
+    for (index, (fit, weight)) in fits.iter().zip(weights).enumerate() {
+        let probability = weight / sum;
+        let parts: &[f64] = if fit.is_exact() { &[0.0] } else { &THIRDS };
+        for at in parts {
+            let is_the_best = index == 0 && *at == 0.0;
+            let schedule = fit.schedule(*at);
+            let ahead = schedule.total_steps.is_some_and(|total| total as f64 > last_step);
+            let share = probability / parts.len() as f64;
+            if !is_the_best && ahead && share > LEAST_PROBABILITY {
+                possible.push((share, schedule));
             }
         }
     }
-    best.filter(|(deviation, _)| *deviation < TOLERANCE)
-        .map(|(_, schedule)| schedule)
-        .or_else(|| begun_before(rates, total?))
-        .or_else(|| inverse_square_root(&shares, total))
+    possible
+}
+
+/// Where a fall may have begun.
+struct Origin {
+    /// From this step...
+    from: f64,
+    /// ...to this one.
+    to: f64,
+    /// After the rate was held at its peak.
+    stable: bool,
+}
+
+fn origins(rates: &[(f64, f64)], peak: f64, warm_up: f64) -> Vec<Origin> {
+    let (first_step, last_step) = match (rates.first(), rates.last()) {
+        (Some((first, _)), Some((last, _))) => (*first, *last),
+        _ => return Vec::new(),
+    };
+    let at = |step: f64| Origin {
+        from: step,
+        to: step,
+        stable: false,
+    };
+    let mut origins = vec![at(warm_up)];
+    // A log that begins late may hide a warm-up that ended where it begins.
+    if first_step > warm_up {
+        origins.push(at(first_step));
+    }
+    // Where the rate leaves the peak: the start of the decay, if there is a stable phase.
+    let held = rates.iter().take_while(|(_, rate)| *rate > peak * (1.0 - 1e-3));
+    if let Some((held_until, _)) = held.last()
+        && held_until - first_step > 0.1 * (last_step - first_step)
+    {
+        origins.push(Origin {
+            from: first_step,
+            to: *held_until,
+            stable: true,
+        });
+    }
+    origins
 }
 
 /// Part of a run after this share of it is hardly its beginning: the log of a resumed run.
@@ -114,6 +193,7 @@ fn begun_before(rates: &[(f64, f64)], total: f64) -> Option<Schedule> {
         total_steps: None,
         warm_up: None,
         peak: None,
+        decay_end: None,
     };
     let fit = |warm_up: f64| {
         let points: Vec<(f64, f64)> = thin(rates)
@@ -158,12 +238,353 @@ fn inverse_square_root(shares: &[(f64, f64)], total: Option<f64>) -> Option<Sche
         total_steps: total.map(|total| total.round() as u64),
         warm_up: Some(warm_up.round() as u64),
         peak: None,
+        decay_end: None,
     };
     let square: f64 = shares
         .iter()
         .map(|(step, share)| (schedule.share(*step, warm_up, last_step) - share).powi(2))
         .sum();
     ((square / shares.len() as f64).sqrt() < TOLERANCE).then_some(schedule)
+}
+
+/// Logged learning rates as shares of the peak.
+struct Logged {
+    shares: Vec<(f64, f64)>,
+    /// Steps between two of them.
+    stride: f64,
+    warm_up: f64,
+    first_step: f64,
+    last_step: f64,
+}
+
+impl Logged {
+    fn new(rates: &[(f64, f64)], peak: f64, warm_up: f64) -> Logged {
+        let gaps = rates
+            .windows(2)
+            .filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0));
+        Logged {
+            shares: thin(rates).map(|(step, rate)| (step, rate / peak)).collect(),
+            stride: gaps.filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min),
+            warm_up,
+            first_step: rates.first().map_or(0.0, |(step, _)| *step),
+            last_step: rates.last().map_or(0.0, |(step, _)| *step),
+        }
+    }
+
+    fn independent(&self) -> f64 {
+        self.shares.len().min(MOST_INDEPENDENT) as f64
+    }
+
+    /// Half the logarithm of the mean square deviation, times the rates that count.
+    fn log_likelihood(&self, deviation: f64) -> f64 {
+        -0.5 * self.independent() * (deviation * deviation + TRIFLE * TRIFLE).ln()
+    }
+
+    /// The shapes that begin here, each at its best.
+    fn fits(&self, origin: &Origin, total: Option<f64>) -> Vec<Fit> {
+        let decays: &[Decay] = if origin.stable {
+            &[Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot]
+        } else {
+            // A fall from warm-up on is never 1-sqrt in practice.
+            &[Decay::Cosine, Decay::Linear]
+        };
+        let mut fits = Vec::new();
+        for decay in decays {
+            match total {
+                Some(total) if total > origin.to => {
+                    fits.extend(self.to_the_end(origin, *decay, total));
+                    // The peak of a resumed run is not in its log.
+                    let from_the_beginning = self.first_step <= self.warm_up.max(LATE * total);
+                    if from_the_beginning && !origin.stable {
+                        fits.extend(self.to_any_step(origin, *decay, Some(total)));
+                    }
+                }
+                Some(_) => {}
+                None => fits.extend(self.to_any_step(origin, *decay, None)),
+            }
+        }
+        fits
+    }
+
+    fn deviation(&self, decay: Decay, start: f64, end: f64) -> Deviation {
+        Deviation::of(&self.shares, decay, start, end, self.stride)
+    }
+
+    /// The start within the origin at which a shape comes closest.
+    fn start(&self, origin: &Origin, deviation: impl Fn(f64) -> f64) -> f64 {
+        if origin.to > origin.from {
+            least(origin.from, origin.to, STARTS, deviation)
+        } else {
+            origin.from
+        }
+    }
+
+    /// A fall to the last step, with the usual ratios there and the one that fits best.
+    fn to_the_end(&self, origin: &Origin, decay: Decay, total: f64) -> Vec<Fit> {
+        let closest = |start: f64| {
+            let deviation = self.deviation(decay, start, total);
+            let (ratio, _) = deviation.best_ratio().unwrap_or_default();
+            deviation.at(ratio)
+        };
+        let start = self.start(origin, closest);
+        let deviation = self.deviation(decay, start, total);
+        let fit = |ratio: f64, prior: f64, spread_of_ratio: f64| {
+            let prior = (prior * origin.prior()).ln();
+            Fit {
+                deviation: deviation.at(ratio),
+                evidence: self.log_likelihood(deviation.at(ratio)) + prior,
+                prior,
+                decay,
+                stable: origin.stable,
+                start,
+                ratio,
+                end: total,
+                planned: Some(total),
+                spread_of_ratio,
+                spread_of_length: 0.0,
+            }
+        };
+        let usual = usual_ratios(decay)
+            .iter()
+            .map(|(ratio, prior)| fit(*ratio, *prior, 0.0));
+        let other = deviation.best_ratio().map(|(ratio, curvature)| {
+            let variance = deviation.at(ratio).powi(2) + TRIFLE * TRIFLE;
+            let spread = (variance / (self.independent() * curvature)).sqrt();
+            let spread = spread.min(LARGEST_OTHER_RATIO);
+            let prior = OTHER_RATIO * ROOT_OF_TWO_PI * spread / LARGEST_OTHER_RATIO;
+            fit(ratio, prior, spread)
+        });
+        usual.chain(other).collect()
+    }
+
+    /// A fall that ends anywhere: with the run, or, where the last step is `planned`, before
+    /// or after it.
+    fn to_any_step(&self, origin: &Origin, decay: Decay, planned: Option<f64>) -> Vec<Fit> {
+        let possible = if planned.is_some() { ELSEWHERE } else { 1.0 };
+        let ratios = usual_ratios(decay);
+        let range = |start: f64| {
+            let least_fall = start + 8.0 * self.stride;
+            let soonest = if planned.is_some() {
+                least_fall
+            } else {
+                self.last_step.max(least_fall)
+            };
+            (soonest.ln(), (start + (self.last_step - start) * LONGEST).ln())
+        };
+        let at = |start: f64, log_end: f64, ratio: f64| self.deviation(decay, start, log_end.exp()).at(ratio);
+        let end = |start: f64, ratio: f64| {
+            let (low, high) = range(start);
+            least(low, high, ENDS, |log_end| at(start, log_end, ratio))
+        };
+        let start = self.start(origin, |start| at(start, end(start, 0.0), 0.0));
+        let (low, high) = range(start);
+        let grid = Grid {
+            low,
+            high,
+            places: ENDS,
+        };
+        let coarse: Vec<Deviation> = grid
+            .all()
+            .map(|log_end| self.deviation(decay, start, log_end.exp()))
+            .collect();
+        let mut fits: Vec<Fit> = Vec::with_capacity(2 * ratios.len());
+        for &(ratio, prior) in ratios {
+            let prior = (prior * origin.prior() * possible).ln();
+            // Along a straight line any length goes with some ratio.
+            if let (Decay::Linear, Some(to_zero)) = (decay, fits.first()) {
+                let end = to_zero.start + (to_zero.end - to_zero.start) * (1.0 - ratio);
+                if end > self.last_step {
+                    let evidence = to_zero.evidence - to_zero.prior + prior;
+                    fits.push(Fit {
+                        ratio,
+                        end,
+                        evidence,
+                        prior,
+                        ..*to_zero
+                    });
+                }
+                continue;
+            }
+            let log_end = grid.least(coarse.iter().map(|deviation| deviation.at(ratio)), |log_end| {
+                at(start, log_end, ratio)
+            });
+            let deviation = at(start, log_end, ratio);
+            // Of the logarithm of the end; what makes a difference is the length of the fall.
+            let aside = NEARBY * (1.0 - start / log_end.exp());
+            let square = |side: f64| at(start, log_end + side * aside, ratio).powi(2);
+            let curvature =
+                (square(1.0) + square(-1.0) - 2.0 * deviation * deviation) / (2.0 * aside * aside);
+            let variance =
+                (deviation * deviation + TRIFLE * TRIFLE) / (self.independent() * curvature.max(1e-12));
+            let spread = variance.sqrt().min(WIDEST_LENGTH);
+            fits.push(Fit {
+                deviation,
+                evidence: self.log_likelihood(deviation) + spread.ln() + prior,
+                prior,
+                decay,
+                stable: origin.stable,
+                start,
+                ratio,
+                end: log_end.exp(),
+                planned,
+                spread_of_ratio: 0.0,
+                spread_of_length: spread,
+            });
+        }
+        if planned.is_none() {
+            // Most logs are of runs that are over.
+            let now = self.deviation(decay, start, self.last_step);
+            let over = |fit: &Fit| Fit {
+                deviation: now.at(fit.ratio),
+                evidence: self.log_likelihood(now.at(fit.ratio)) + OVER.ln() + fit.prior,
+                end: self.last_step,
+                spread_of_length: 0.0,
+                ..*fit
+            };
+            let over: Vec<Fit> = fits.iter().map(over).collect();
+            fits.extend(over);
+        }
+        fits
+    }
+}
+
+const fn usual_ratios(decay: Decay) -> &'static [(f64, f64)] {
+    match decay {
+        Decay::Linear => &USUAL_RATIOS_OF_A_LINE,
+        _ => &USUAL_RATIOS,
+    }
+}
+
+impl Origin {
+    fn prior(&self) -> f64 {
+        if self.stable { STABLE_PRIOR } else { 1.0 }
+    }
+}
+
+/// How often a run is over, beside one of any length: for each unit of the logarithm of the
+/// length, over the root of two pi.
+const OVER: f64 = 0.1;
+
+const ROOT_OF_TWO_PI: f64 = 2.506_628_274_631_000_5;
+
+/// How often a fall ends before or after the last step that was planned.
+const ELSEWHERE: f64 = 0.05;
+
+/// Longest run that is tried, in times what has been seen of the fall.
+const LONGEST: f64 = 11.0;
+/// Places to look at first, before it is looked closely at the best.
+const STARTS: usize = 6;
+const ENDS: usize = 32;
+/// How far aside the curvature is taken, and the largest standard deviation, both of the
+/// logarithm of a length.
+const NEARBY: f64 = 0.01;
+const WIDEST_LENGTH: f64 = 0.4;
+
+/// Where to look for the least value of a function: on a grid, then by golden section.
+#[derive(Clone, Copy)]
+struct Grid {
+    low: f64,
+    high: f64,
+    places: usize,
+}
+
+impl Grid {
+    fn width(&self) -> f64 {
+        (self.high - self.low) / self.places as f64
+    }
+
+    fn all(self) -> impl Iterator<Item = f64> {
+        (0..=self.places).map(move |index| self.low + self.width() * index as f64)
+    }
+
+    /// The place where a function is least, given its values on the grid.
+    fn least(self, on_grid: impl Iterator<Item = f64>, function: impl Fn(f64) -> f64) -> f64 {
+        const GOLDEN: f64 = 0.618_033_988_749_894_8;
+        const SECTIONS: usize = 18;
+        let (best, lowest) = self
+            .all()
+            .zip(on_grid)
+            .min_by(|one, other| one.1.total_cmp(&other.1))
+            .unwrap_or((self.low, f64::NAN));
+        let (mut from, mut to) = (
+            (best - self.width()).max(self.low),
+            (best + self.width()).min(self.high),
+        );
+        let inner = |from: f64, to: f64| (to - GOLDEN * (to - from), from + GOLDEN * (to - from));
+        let (mut left, mut right) = inner(from, to);
+        let (mut at_left, mut at_right) = (function(left), function(right));
+        for _ in 0..SECTIONS {
+            if at_left < at_right {
+                (to, right, at_right) = (right, left, at_left);
+                left = inner(from, to).0;
+                at_left = function(left);
+            } else {
+                (from, left, at_left) = (left, right, at_right);
+                right = inner(from, to).1;
+                at_right = function(right);
+            }
+        }
+        let (found, value) = if at_left < at_right {
+            (left, at_left)
+        } else {
+            (right, at_right)
+        };
+        if value < lowest { found } else { best }
+    }
+}
+
+fn least(low: f64, high: f64, places: usize, function: impl Fn(f64) -> f64) -> f64 {
+    let grid = Grid { low, high, places };
+    grid.least(grid.all().map(&function), &function)
+}
+
+/// At most so many of the rates, evenly.
+fn thin(rates: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
+    const MOST: usize = 64;
+    let stride = rates.len().div_ceil(MOST).max(1);
+    rates.iter().copied().step_by(stride).chain(rates.last().copied())
+}
+
+/// One shape with one ratio at the end, at its best.
+#[derive(Clone, Copy)]
+struct Fit {
+    /// Root mean square, as a share of the peak.
+    deviation: f64,
+    /// Logarithm of its probability, up to a constant, and of what it was beforehand.
+    evidence: f64,
+    prior: f64,
+    decay: Decay,
+    stable: bool,
+    start: f64,
+    ratio: f64,
+    /// Where it ends, and the last step of the run where that is another.
+    end: f64,
+    planned: Option<f64>,
+    /// Standard deviations of the ratio, and of the logarithm of the total.
+    spread_of_ratio: f64,
+    spread_of_length: f64,
+}
+
+impl Fit {
+    /// True when neither ratio nor length are in doubt.
+    fn is_exact(&self) -> bool {
+        self.spread_of_ratio < 0.005 && self.spread_of_length < 0.002
+    }
+
+    /// The schedule so many standard deviations away from the best.
+    fn schedule(&self, away: f64) -> Schedule {
+        let end = self.end * (away * self.spread_of_length).exp();
+        let ratio = (self.ratio + away * self.spread_of_ratio).clamp(0.0, LARGEST_OTHER_RATIO);
+        let schedule = schedule(self.stable, self.decay, ratio, self.start, end);
+        match self.planned {
+            Some(planned) if planned.round() != end.round() => Schedule {
+                decay_end: schedule.total_steps,
+                total_steps: Some(planned.round() as u64),
+                ..schedule
+            },
+            _ => schedule,
+        }
+    }
 }
 
 fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) -> Schedule {
@@ -183,59 +604,25 @@ fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) 
         total_steps: Some(total.round() as u64),
         warm_up: (!stable).then_some(start.round() as u64),
         peak: None,
-    }
-}
-
-/// At most 160 of the rates, evenly.
-fn thin(rates: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
-    let stride = rates.len().div_ceil(160).max(1);
-    rates.iter().copied().step_by(stride).chain(rates.last().copied())
-}
-
-/// Lengths to try: from "it ends now" to "a tenth is done", close enough that
-/// [`TOLERANCE`] decides.
-fn totals(start: f64, last_step: f64) -> impl Iterator<Item = f64> {
-    (0..240).map(move |index| start + (last_step - start) * 1.01f64.powi(index))
-}
-
-/// Lengths around one of these.
-fn around(start: f64, total: f64, last_step: f64) -> impl Iterator<Item = f64> {
-    (-50..=50).map(move |index| (start + (total - start) * (1.0 + 2e-4 * f64::from(index))).max(last_step))
-}
-
-/// A length and a ratio at the end, and how far the shape then lies from the logged rates.
-struct Fit {
-    /// Root mean square, as a share of the peak.
-    deviation: f64,
-    min_ratio: f64,
-    total: f64,
-}
-
-impl Fit {
-    fn new(deviation: &Deviation, min_ratio: f64, total: f64) -> Fit {
-        Fit {
-            deviation: deviation.at(min_ratio),
-            min_ratio,
-            total,
-        }
-    }
-
-    fn by_deviation(&self, other: &Fit) -> Ordering {
-        self.deviation.total_cmp(&other.deviation)
+        decay_end: None,
     }
 }
 
 /// How far a shape of a given length lies from the logged rates, whatever its ratio at the end.
-/// The share is linear in the ratio, `r + (1 - r) d`, so the square is a parabola in it.
+///
+/// Where exactly, within the steps between two rates, the fall begins, and how far above the
+/// highest logged rate the peak lies, is not known: both are fitted along, held back a little.
+/// The share is linear in the ratio, `r + (1 - r) d`, and nearly so in these two, so products
+/// of four vectors are all that is needed.
 struct Deviation {
     count: f64,
-    constant: f64,
-    linear: f64,
-    square: f64,
+    /// Products of every two of: the logged share, the shape down to zero, what a ratio of one
+    /// would add to it, and what an earlier start would.
+    products: [[f64; 4]; 4],
 }
 
 impl Deviation {
-    fn of(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64) -> Deviation {
+    fn of(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64, stride: f64) -> Deviation {
         let to_zero = Schedule {
             shape: Shape::Fall {
                 decay,
@@ -244,33 +631,66 @@ impl Deviation {
             total_steps: None,
             warm_up: None,
             peak: None,
+            decay_end: None,
         };
-        let mut sums = Deviation {
-            count: shares.len() as f64,
-            constant: 0.0,
-            linear: 0.0,
-            square: 0.0,
-        };
+        let mut products = [[0.0; 4]; 4];
         for (step, share) in shares {
             let low = to_zero.share(*step, start, total);
             // Before the start the rate owes nothing to the ratio.
-            let (above, slope) = (share - low, if *step >= start { 1.0 - low } else { 0.0 });
-            sums.constant += above * above;
-            sums.linear += above * slope;
-            sums.square += slope * slope;
+            let above = if *step >= start { 1.0 - low } else { 0.0 };
+            let earlier = to_zero.share(*step, start - stride, total) - low;
+            let vectors = [*share, low, above, earlier];
+            for (row, one) in products.iter_mut().zip(vectors) {
+                for (product, other) in row.iter_mut().zip(vectors) {
+                    *product += one * other;
+                }
+            }
         }
-        sums
+        Deviation {
+            count: shares.len() as f64,
+            products,
+        }
+    }
+
+    /// The product of two sums of the vectors.
+    fn product(&self, one: [f64; 4], other: [f64; 4]) -> f64 {
+        let rows = self.products.iter().zip(one);
+        rows.map(|(row, weight)| {
+            let row = row.iter().zip(other);
+            weight * row.map(|(product, weight)| product * weight).sum::<f64>()
+        })
+        .sum()
     }
 
     /// Root mean square at this ratio.
     fn at(&self, ratio: f64) -> f64 {
-        let sum = self.constant - 2.0 * ratio * self.linear + ratio * ratio * self.square;
-        (sum.max(0.0) / self.count).sqrt()
+        /// Strides by which a fall may begin earlier or later, and the share of the peak that
+        /// none of the logged rates shows.
+        const EARLIER: f64 = 0.7;
+        const HIGHER: f64 = 5e-4;
+        let (off, earlier, higher) = (
+            [1.0, -1.0, -ratio, 0.0],
+            [0.0, 0.0, 0.0, 1.0],
+            [0.0, 1.0, ratio, 0.0],
+        );
+        let held_back = |spread: f64| (TRIFLE / spread).powi(2);
+        let [a, b, c] = [
+            self.product(earlier, earlier) + held_back(EARLIER),
+            self.product(earlier, higher),
+            self.product(higher, higher) + held_back(HIGHER),
+        ];
+        let (one, other) = (self.product(off, earlier), self.product(off, higher));
+        let explained = (c * one * one - 2.0 * b * one * other + a * other * other) / (a * c - b * b);
+        ((self.product(off, off) - explained).max(0.0) / self.count).sqrt()
     }
 
-    /// The ratio that fits best.
-    fn best_ratio(&self) -> Option<f64> {
-        (self.square > 0.0).then(|| (self.linear / self.square).clamp(0.0, 0.95))
+    /// The ratio that fits best, and how fast the mean square grows with the square of the
+    /// distance from it.
+    fn best_ratio(&self) -> Option<(f64, f64)> {
+        let (above, off) = ([0.0, 0.0, 1.0, 0.0], [1.0, -1.0, 0.0, 0.0]);
+        let square = self.product(above, above);
+        let ratio = (self.product(off, above) / square).clamp(0.0, LARGEST_OTHER_RATIO);
+        (square > 0.0).then_some((ratio, square / self.count))
     }
 }
 
@@ -298,7 +718,9 @@ mod tests {
             ("inverse-sqrt", 2000.0),
         ] {
             let rates = logged(spec, 200.0, 4000.0, until);
-            let inferred = infer(&rates, 3e-4, 200.0, Some(4000.0)).unwrap_or_else(|| panic!("{spec}"));
+            let inferred = infer(&rates, 3e-4, 200.0, Some(4000.0))
+                .unwrap_or_else(|| panic!("{spec}"))
+                .schedule;
             let truth: Schedule = spec.parse().unwrap();
             for step in [2000.0, 3000.0, 3600.0, 4000.0] {
                 let difference = inferred.share(step, 200.0, 4000.0) - truth.share(step, 200.0, 4000.0);
@@ -320,7 +742,7 @@ mod tests {
             .map(|(step, rate)| (step, rounded(rate)))
             .collect();
         let first = rates.first().unwrap().1;
-        let inferred = infer(&rates, first, 47_700.0, Some(100_000.0)).unwrap();
+        let inferred = infer(&rates, first, 0.0, Some(100_000.0)).unwrap().schedule;
         let peak = inferred.peak.unwrap();
         for step in [70_000.0, 100_000.0] {
             let truth: Schedule = "cosine:min=0.1".parse().unwrap();
@@ -336,8 +758,56 @@ mod tests {
     #[test]
     fn the_length_follows_from_the_shape_late_in_the_run() {
         let rates = logged("cosine:min=0.1", 300.0, 50_000.0, 45_000.0);
-        let total = infer(&rates, 3e-4, 300.0, None).unwrap().total_steps.unwrap();
+        let inferred = infer(&rates, 3e-4, 300.0, None).unwrap();
+        let total = inferred.schedule.total_steps.unwrap();
         assert!(total.abs_diff(50_000) < 100, "{total}");
+    }
+
+    #[test]
+    fn the_beginning_of_a_cosine_tells_its_length_and_its_end() {
+        let rates = logged("cosine:min=0.1", 300.0, 10_000.0, 2_500.0);
+        let inferred = infer(&rates, 3e-4, 300.0, None).unwrap();
+        assert_eq!(
+            inferred.schedule,
+            "cosine:min=0.1,total=10000,warmup=300".parse().unwrap()
+        );
+    }
+
+    #[test]
+    fn what_rounding_hides_stays_possible() {
+        let truth: Schedule = "cosine:min=0.1,total=10000,warmup=300".parse().unwrap();
+        let mut rates = logged("cosine:min=0.1", 300.0, 10_000.0, 2_000.0);
+        for (_, rate) in &mut rates {
+            *rate = (*rate * 1e6).round() / 1e6;
+        }
+        let inferred = infer(&rates, 3e-4, 300.0, None).unwrap();
+        let at_the_end = |schedule: &Schedule| {
+            let total = schedule.total_steps.unwrap() as f64;
+            (total, schedule.share(total, 300.0, total))
+        };
+        let (lengths, ratios): (Vec<f64>, Vec<f64>) = inferred
+            .others
+            .iter()
+            .map(|(_, schedule)| at_the_end(schedule))
+            .chain([at_the_end(&inferred.schedule)])
+            .unzip();
+        let spans = |values: &[f64], value: f64| {
+            values.iter().any(|other| *other <= value) && values.iter().any(|other| *other >= value)
+        };
+        let (length, ratio) = at_the_end(&truth);
+        assert!(spans(&lengths, length) && spans(&ratios, ratio), "{inferred:?}");
+        let others: f64 = inferred.others.iter().map(|(probability, _)| probability).sum();
+        assert!((0.1..1.0).contains(&others), "{others}");
+    }
+
+    #[test]
+    fn a_decay_may_end_before_the_run() {
+        let rates = logged("cosine:min=0.1,end=3000", 200.0, 4000.0, 2_000.0);
+        let inferred = infer(&rates, 3e-4, 200.0, Some(4000.0)).unwrap();
+        assert_eq!(
+            inferred.schedule.to_string(),
+            "cosine to 10% at step 3000 over 4000 steps"
+        );
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Plan {
     pub warm_up_end: u64,
     /// The learning rates to come, sampled: (step, learning rate).
     pub future: Vec<(f64, f64)>,
+    /// What else the logged learning rates may be the beginning of, with its probability.
+    pub alternatives: Vec<(f64, Schedule)>,
 }
 
 impl Plan {
@@ -89,63 +91,61 @@ impl Plan {
             total_inferred: false,
             warm_up_end,
             future: Vec::new(),
+            alternatives: Vec::new(),
         };
         let Some(rate) = recorded.last_rate() else {
             return plan;
         };
         let peak = recorded.peak().unwrap_or(rate);
         let complete = total_steps.is_some_and(|total| last_step + 1 >= total);
-        let inferred = || {
-            let mut after_warm_up = held(recorded.steps_and_rates());
-            after_warm_up.retain(|(step, _)| *step >= warm_up_end as f64);
-            infer(
-                &after_warm_up,
-                peak,
-                warm_up_end as f64,
-                total_steps.map(|total| total as f64),
-            )
+        let after_warm_up = {
+            let mut rates = held(recorded.steps_and_rates());
+            rates.retain(|(step, _)| *step >= warm_up_end as f64);
+            rates
         };
-        match declared
-            .cloned()
-            .map(|schedule| (schedule, ScheduleSource::Declared))
-        {
-            _ if complete => {
-                plan.source = ScheduleSource::Logged;
-                plan.description =
-                    inferred().map_or_else(|| "logged to the end".to_owned(), |shape| shape.to_string());
+        let warm_up = warm_up_end as f64;
+        let total = total_steps.map(|total| total as f64);
+        let found = infer(&after_warm_up, peak, warm_up, total);
+        let ran_out = total_steps.is_none() && recorded.has_run_out();
+        // What is stated holds where the logged rates leave it possible.
+        let stated = stated.filter(|stated| match (&found, total) {
+            (Some(found), Some(total)) => {
+                let warm_up = stated.warm_up.map_or(warm_up, |steps| steps as f64);
+                found.allows(stated, &after_warm_up, peak, warm_up, total)
             }
-            Some((schedule, source)) => plan.follow(&schedule, source, last_step, peak),
-            None => match inferred() {
-                Some(schedule) => {
-                    plan.total_inferred = total_steps.is_none();
-                    plan.total_steps = total_steps.or(schedule.total_steps);
-                    let ended = plan.total_steps.is_some_and(|total| last_step + 1 >= total);
-                    let source = if ended {
-                        ScheduleSource::Logged
-                    } else {
-                        ScheduleSource::Inferred
-                    };
-                    plan.follow(&schedule, source, last_step, peak);
-                }
-                None if total_steps.is_none() && recorded.has_run_out() => {
-                    plan.source = ScheduleSource::Logged;
-                    plan.description = "logged until it ran out".to_owned();
-                    plan.total_steps = Some(last_step + 1);
-                    plan.total_inferred = true;
-                }
-                None if stated.is_some_and(|stated| plan.agrees(stated, last_step, rate / peak)) => {
-                    if let Some(stated) = stated {
-                        plan.follow(stated, ScheduleSource::Declared, last_step, peak);
-                        plan.description = format!("{stated}, as the trainer states");
-                    }
-                }
-                None => {
-                    plan.description = "the last learning rate, carried on".to_owned();
-                    if let Some(total) = total_steps.filter(|total| *total > last_step) {
-                        plan.future = vec![(last_step as f64, rate), (total as f64, rate)];
-                    }
-                }
-            },
+            (Some(_), None) => false,
+            (None, _) => !ran_out && plan.agrees(stated, last_step, rate / peak),
+        });
+        if complete {
+            plan.source = ScheduleSource::Logged;
+            plan.description = found.map_or_else(
+                || "logged to the end".to_owned(),
+                |found| found.schedule.to_string(),
+            );
+        } else if let Some(declared) = declared {
+            plan.follow(declared, ScheduleSource::Declared, last_step, peak);
+        } else if let Some(stated) = stated {
+            plan.follow(stated, ScheduleSource::Declared, last_step, peak);
+            plan.description = format!("{stated}, as the trainer states");
+        } else if let Some(found) = found {
+            plan.total_inferred = total_steps.is_none();
+            plan.total_steps = total_steps.or(found.schedule.total_steps);
+            if plan.total_steps.is_some_and(|total| last_step + 1 >= total) {
+                plan.follow(&found.schedule, ScheduleSource::Logged, last_step, peak);
+            } else {
+                plan.follow(&found.schedule, ScheduleSource::Inferred, last_step, peak);
+                plan.alternatives = found.others;
+            }
+        } else if ran_out {
+            plan.source = ScheduleSource::Logged;
+            plan.description = "logged until it ran out".to_owned();
+            plan.total_steps = Some(last_step + 1);
+            plan.total_inferred = true;
+        } else {
+            plan.description = "the last learning rate, carried on".to_owned();
+            if let Some(total) = total_steps.filter(|total| *total > last_step) {
+                plan.future = vec![(last_step as f64, rate), (total as f64, rate)];
+            }
         }
         plan
     }
@@ -165,6 +165,7 @@ impl Plan {
             warm_up_end: all.warm_up_end().unwrap_or(0),
             future,
             curve,
+            alternatives: Vec::new(),
         }
     }
 
@@ -180,6 +181,7 @@ impl Plan {
             total_inferred: false,
             warm_up_end: warm_up,
             future: Vec::new(),
+            alternatives: Vec::new(),
         };
         let treads = (total as usize).min(8 * FUTURE_TREADS);
         for index in 0..treads {
@@ -210,15 +212,30 @@ impl Plan {
         let Some(total) = self.total_steps.filter(|total| *total > last_step) else {
             return;
         };
-        let peak = schedule.peak.unwrap_or(peak);
-        let warm_up = schedule.warm_up.unwrap_or(self.warm_up_end) as f64;
-        let share = |step: f64| schedule.share(step, warm_up, total as f64);
-        self.future = future_treads(last_step, total)
-            .map(|step| (step, peak * share(step)))
-            .collect();
+        self.future = self.ahead(schedule, last_step, total, peak);
         for (step, rate) in &self.future {
             self.curve.change(step + 1.0, *rate);
         }
+    }
+
+    /// The learning rates that follow `last_step` under a schedule.
+    fn ahead(&self, schedule: &Schedule, last_step: u64, total: u64, peak: f64) -> Vec<(f64, f64)> {
+        let peak = schedule.peak.unwrap_or(peak);
+        let warm_up = schedule.warm_up.unwrap_or(self.warm_up_end) as f64;
+        let rate = |step: f64| peak * schedule.share(step, warm_up, total as f64);
+        let treads = future_treads(last_step, total);
+        treads.map(|step| (step, rate(step))).collect()
+    }
+
+    /// The learning rates of the whole run, seen from `last_step`, if it follows one of the
+    /// alternatives, and its last step.
+    pub fn instead(&self, alternative: &Schedule, last_step: u64) -> Option<(LearningRateCurve, u64)> {
+        let total = alternative.total_steps.filter(|total| *total > last_step)?;
+        let mut curve = self.curve.until(last_step as f64);
+        for (step, rate) in self.ahead(alternative, last_step, total, self.curve.peak()) {
+            curve.change(step + 1.0, rate);
+        }
+        Some((curve, total))
     }
 }
 

@@ -91,11 +91,15 @@ pub struct Schedule {
     pub warm_up: Option<u64>,
     /// Peak learning rate, if stated.
     pub peak: Option<f64>,
+    /// The step at which the shape ends, where that is not the last: before it, and the rate
+    /// stays where it is, or beyond it.
+    pub decay_end: Option<u64>,
 }
 
 impl Schedule {
     /// Learning rate at `step` as a share of the peak, warm-up counted at the peak.
     pub fn share(&self, step: f64, warm_up: f64, total: f64) -> f64 {
+        let total = self.decay_end.map_or(total, |end| end as f64);
         let progress = |start: f64, end: f64| {
             if end > start {
                 ((step - start) / (end - start)).clamp(0.0, 1.0)
@@ -162,6 +166,9 @@ impl fmt::Display for Schedule {
             Shape::InverseSquareRoot => write!(f, "inverse square root"),
             Shape::MultiStep { drops } => write!(f, "{} drops", drops.len()),
         }?;
+        if let Some(end) = self.decay_end {
+            write!(f, " at step {end}")?;
+        }
         if let Some(total) = self.total_steps {
             write!(f, " over {total} steps")?;
         }
@@ -199,6 +206,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
         total_steps: None,
         warm_up: None,
         peak: None,
+        decay_end: None,
     };
     let mut min_ratio = 0.0;
     let mut decay_share = 0.2;
@@ -213,6 +221,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
         match key.trim() {
             "total" | "steps" => schedule.total_steps = Some(positive(key, value)? as u64),
             "warmup" | "warm-up" => schedule.warm_up = Some(number(key, value)? as u64),
+            "end" => schedule.decay_end = Some(positive(key, value)? as u64),
             "peak" => schedule.peak = Some(positive(key, value)?),
             "min" => min_ratio = share(key, value)?,
             "decay" => decay_share = share(key, value)?,
