@@ -587,6 +587,8 @@ const PARTS: &[&str] = &[
     "router",
     "mtp",
     "commitment",
+    "discriminator",
+    "critic",
 ];
 
 /// True for `kl loss`, two words: not the objective, although its last word names that.

@@ -142,6 +142,10 @@ impl RunView {
     /// Share of the planned steps that is done.
     pub fn progress(&self) -> Option<f64> {
         let total = self.total_steps.filter(|total| *total > 0)?;
+        // Where steps count from 0 the last one is not the number of them.
+        if self.step.saturating_add(1) >= total {
+            return Some(1.0);
+        }
         Some((self.step as f64 / total as f64).clamp(0.0, 1.0))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Options;
 use super::fitting::{LossFit, smoothed};
-use crate::alert::{Alert, STALL, Severity};
+use crate::alert::{Alert, FAILURE, STALL, Severity};
 use crate::forecast::Outcome;
 use crate::metric::Quantity;
 use crate::run::series::{Bucket, Series};
@@ -100,6 +100,11 @@ pub(super) fn state(
             State::Finished,
             format!("done at step {}, says its log", run.last_step()),
         );
+    }
+    if quiet > limit
+        && let Some(failure) = run.branch.alerts.open(FAILURE)
+    {
+        return (State::Stalled, failure.message.clone());
     }
     if total.is_none() {
         if run.branch.rates.has_run_out() {

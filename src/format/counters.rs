@@ -30,6 +30,8 @@ pub struct EpochCounter {
     first: u64,
     last: u64,
     interval: u64,
+    /// Iterations of an epoch, when the log says it.
+    length: Option<u64>,
 }
 
 impl EpochCounter {
@@ -45,6 +47,7 @@ impl EpochCounter {
     pub fn step(&mut self, place: Place) -> u64 {
         let iteration = place.iteration.unwrap_or(self.last);
         if let Some(length) = place.iterations {
+            self.length = Some(length);
             let done = place.epoch.saturating_sub(self.base).saturating_mul(length);
             (self.before, self.epoch) = (done, Some(place.epoch));
             self.last = iteration;
@@ -73,6 +76,11 @@ impl EpochCounter {
         }
         self.epoch = Some(place.epoch);
         self.before.saturating_add(self.last)
+    }
+
+    /// Iterations of an epoch, where the log says it.
+    pub fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// The planned number of steps.
@@ -113,6 +121,11 @@ impl OwnCounter {
     /// True when the log has counted something within its epochs or beside them.
     pub fn counts_iterations(&self) -> bool {
         self.last.is_some_and(|place| place.iteration.is_some()) || self.counting != Counting::Unknown
+    }
+
+    /// Iterations of an epoch, where the log says it and counts them.
+    pub fn epoch_length(&self) -> Option<u64> {
+        self.counter?.length().filter(|_| self.starts_again())
     }
 
     /// True when the counter is known to start again with every epoch.

@@ -35,6 +35,12 @@ impl Format for Delimited {
         for (number, line) in sample.lines().enumerate() {
             decoder.line(number as u64, line, &mut decoded);
         }
+        let steps = decoded.records.steps();
+        let stands_still = steps.len() > 1 && steps.iter().all(|step| steps.first() == Some(step));
+        if stands_still && decoder.header.has_prose(sample) {
+            // The same, of experiments that all went as far.
+            return None;
+        }
         let records = decoded
             .records
             .rows()

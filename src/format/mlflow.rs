@@ -11,8 +11,8 @@ use crate::metric::{Names, Quantity, Role};
 pub struct Metric {
     /// Its key.
     pub key: String,
-    /// Milliseconds since the Unix epoch.
-    pub timestamp: i64,
+    /// Milliseconds since the Unix epoch, if known.
+    pub timestamp: Option<i64>,
     /// Step; 0 when the user gave none.
     pub step: i64,
     /// Value, finite or not.
@@ -28,7 +28,7 @@ pub fn parse_line(key: &str, line: &[u8]) -> Option<Metric> {
     let step = fields.next().map_or(Some(0), |step| step.parse().ok())?;
     Some(Metric {
         key: key.to_owned(),
-        timestamp,
+        timestamp: Some(timestamp),
         step,
         value,
     })
@@ -79,7 +79,9 @@ impl MetricDecoder {
                 draft.step = Some(step);
             }
             draft.set(role, metric.value, out);
-            draft.put(Quantity::WallTime, metric.timestamp as f64 / 1000.0);
+            if let Some(timestamp) = metric.timestamp {
+                draft.put(Quantity::WallTime, timestamp as f64 / 1000.0);
+            }
         }
         flush(&draft, out);
     }

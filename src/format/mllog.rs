@@ -181,7 +181,7 @@ impl MllogDecoder {
         if let Some(samples) = samples {
             draft.put(Quantity::Samples, samples);
         }
-        if let Some(step) = get("step").and_then(whole) {
+        if let Some(step) = get("step").or_else(|| get("step_num")).and_then(whole) {
             return Some(step);
         }
         let samples = samples?;

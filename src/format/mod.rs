@@ -10,6 +10,7 @@
 mod block_log;
 pub mod counters;
 pub mod delimited;
+pub mod dvclive;
 pub mod encoding;
 pub mod exported_scalar;
 pub mod hints;
@@ -352,6 +353,12 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("dllogger", &["DLLL {"], |_| {
         Box::<text::dllogger::DlLogger>::default()
+    }),
+    &TextFormat::specific("pix2pix", &["(epoch: ", ", iters: "], |_| {
+        Box::<text::pix2pix::Pix2Pix>::default()
+    }),
+    &TextFormat::specific("yolo-results", &["G ", "/"], |_| {
+        Box::<text::ultralytics::ResultsTable>::default()
     }),
     &TextFormat::specific("ultralytics", &["Epoch", "_mem "], |_| {
         Box::<text::ultralytics::Ultralytics>::default()

@@ -64,13 +64,13 @@ struct Value {
 
 impl Scalar {
     fn metric(self) -> Option<Metric> {
-        let time = self.timestamp.unwrap_or_default();
+        let milliseconds = |time: Timestamp| {
+            let seconds = time.seconds.saturating_mul(1000);
+            seconds.saturating_add(i64::from(time.nanoseconds / 1_000_000))
+        };
         Some(Metric {
             key: String::from_utf8_lossy(&self.key).into_owned(),
-            timestamp: time
-                .seconds
-                .saturating_mul(1000)
-                .saturating_add(i64::from(time.nanoseconds / 1_000_000)),
+            timestamp: Some(self.timestamp.map_or(0, milliseconds)),
             step: self.step,
             value: self.value?.number,
         })

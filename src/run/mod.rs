@@ -267,7 +267,7 @@ impl Run {
             // the steps of an evaluation.
             let stated = match self.steps_are_epochs {
                 Some(true) => self.hints.count(Fact::Epochs),
-                _ => self.hints.count(Fact::TotalSteps),
+                _ => self.hints.counted_steps(),
             };
             let last = decoded.records.steps().last().copied().unwrap_or_default();
             self.logged_total_steps = stated.filter(|total| *total >= self.branch.last_step.max(last));

@@ -11,7 +11,7 @@ pub mod file;
 pub mod file_name;
 pub mod group;
 pub mod log;
-pub mod mlflow_files;
+pub mod metric_files;
 pub mod packed;
 pub mod reader;
 pub mod settings;

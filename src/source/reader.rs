@@ -13,7 +13,7 @@ use super::feed::Feed;
 use super::file::Step;
 use super::group::{Kind, Log, Memory, group};
 use super::log::FollowedLog;
-use super::mlflow_files::MlflowFiles;
+use super::metric_files::MetricFiles;
 use super::watch::Watch;
 use super::{FileKey, SourceEvent};
 use crate::config::GroupingSection;
@@ -326,7 +326,9 @@ impl Reader<'_> {
         }
         let followed: Box<dyn Follow> = match (&log.kind, log.files.first()) {
             (Kind::Database, Some(file)) => Box::new(DatabaseLog::new(log, file)),
-            (Kind::MlflowRun(folder), _) => Box::new(MlflowFiles::new(self.keys.fresh(), log, folder)),
+            (Kind::MetricFiles(folder, store), _) => {
+                Box::new(MetricFiles::new(self.keys.fresh(), log, folder, *store))
+            }
             _ => Box::new(FollowedLog::new(self.keys.fresh(), log)),
         };
         self.logs.insert(log.id.clone(), followed);

@@ -114,6 +114,9 @@ pub struct Hints {
     stated: Vec<Hint>,
 }
 
+/// The name of an epoch's length that the counters of the log show.
+const COUNTED: &str = "steps of an epoch, as the log counts them";
+
 /// Where a statement stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -156,6 +159,19 @@ impl Hints {
                 rank: 0,
             });
         }
+    }
+
+    /// Takes in how many of the steps that the log counts make an epoch.
+    pub fn put_epoch_length(&mut self, steps: u64) {
+        self.put_number(Fact::StepsPerEpoch, COUNTED, steps as f64);
+    }
+
+    /// The planned number of the steps that the log counts: as stated, or as epochs times what
+    /// the log shows of their length.
+    pub fn counted_steps(&self) -> Option<u64> {
+        let length = self.get(Fact::StepsPerEpoch).filter(|hint| hint.name == COUNTED);
+        let epochs = || length.and(self.total_steps());
+        self.count(Fact::TotalSteps).or_else(epochs)
     }
 
     /// Takes in what holds where nothing else is stated. `name` says why.

@@ -37,12 +37,14 @@ pub struct Bare {
     pub count: Count,
 }
 
-/// The counter of `Epoch 1[16/5011]: loss:0.7`, or of `Epoch: [1/30] [16/5011]`, behind the epoch.
+/// The counter of `Epoch 1[16/5011]: loss:0.7`, of `Epoch: [1/30] [16/5011]`, or of
+/// `epoch: 1, 16/5011`, behind the epoch.
 pub fn behind_epoch(behind: &str) -> Option<Count> {
-    let inside = behind
-        .trim_start_matches([' ', ']', ','])
-        .strip_prefix(['[', '('])?;
-    Count::parse(inside.split_once([']', ')'])?.0)
+    let rest = behind.trim_start_matches([' ', ']', ',']);
+    match rest.strip_prefix(['[', '(']) {
+        Some(inside) => Count::parse(inside.split_once([']', ')'])?.0),
+        None => Count::parse(rest.split([' ', ',']).next()?).filter(|count| count.of.is_some()),
+    }
 }
 
 /// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.

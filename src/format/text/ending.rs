@@ -25,6 +25,7 @@ const FAILED: &[(&str, &str)] = &[
         "the loss scale reached its minimum",
     ),
     ("ChildFailedError", "a process of the job failed"),
+    ("exited on signal", "a process of the job was killed"),
 ];
 
 /// Words that trainers say once, when they are done.
@@ -44,6 +45,7 @@ const FINISHED: &[&str] = &[
     "peak memory consumption",      // modded-nanogpt
     "stopping_early",               // modded-nanogpt's descendants
     "Total training time:",         // nanochat
+    "| End of training |",          // PyTorch's word model
 ];
 
 /// Looks for all of them at once: every line that is no record is asked.

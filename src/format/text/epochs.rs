@@ -338,6 +338,10 @@ impl Grammar for EpochGrammar {
         fields.total = EpochCounter::total(counted.place);
         Match::Record
     }
+
+    fn epoch_length(&self) -> Option<u64> {
+        self.counter.length()
+    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use crate::metric::{Quantity, Role, counts_the_run};
 pub struct KeyValue {
     names: NameFinder,
     counter: OwnCounter,
-    /// The epoch that a line of its own has announced.
-    announced: Option<Count>,
+    /// The epoch that a line of its own has announced, and the count within it.
+    announced: Option<(Count, Option<Count>)>,
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
@@ -91,10 +91,7 @@ impl KeyValue {
     /// Reads the lines that show how epochs and batches are counted.
     fn learn(&mut self, content: &[u8]) {
         for line in content.split(|byte| *byte == b'\n') {
-            let mentions = |part: &[u8]| memchr::memmem::find(line, part).is_some();
-            if mentions(b"poch") || mentions(b"atch") {
-                self.parse(&String::from_utf8_lossy(line), &mut Fields::default());
-            }
+            self.parse(&String::from_utf8_lossy(line), &mut Fields::default());
         }
     }
 
@@ -195,16 +192,18 @@ impl KeyValue {
 
     /// The step of a line that has an epoch, or stands below one.
     fn place(&mut self, found: &Counters, fields: &mut Fields) -> Option<Match> {
-        let epoch = found.epoch.or(self.announced)?;
+        let announced = self.announced.filter(|_| found.epoch.is_none());
+        let epoch = found.epoch.or(announced.map(|(epoch, _)| epoch))?;
         let inner = found
             .step_count
             .filter(|_| found.step.is_some())
-            .or(found.unnamed);
+            .or(found.unnamed)
+            .or_else(|| announced?.1);
         self.has_epochs = true;
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
             if found.step.is_none() && found.epoch.is_some() {
-                self.announced = Some(epoch);
+                self.announced = Some((epoch, found.unnamed));
                 return Some(Match::No);
             }
             found.epoch?;
@@ -226,6 +225,10 @@ impl KeyValue {
             && let Some(matched) = self.batch(&place, found, fields)
         {
             return Some(matched);
+        }
+        if !found.useful {
+            // Not about the training, whatever it counts.
+            return Some(Match::No);
         }
         let (step, total) = self.counter.step(place);
         (fields.step, fields.total) = (Some(step), total);
@@ -301,6 +304,10 @@ const TIMES: &[&str] = &["s", "ms", "sec", "min"];
 const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
+    fn epoch_length(&self) -> Option<u64> {
+        self.counter.epoch_length()
+    }
+
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if self.evaluations.announce(line)
             || !line.bytes().any(|byte| byte.is_ascii_digit())
@@ -471,6 +478,21 @@ mod tests {
         let durations = read(&|step| format!("{} | loss 2.5 | time 0.{}\n", stamp(step), step % 3));
         let elapsed = |row| durations.value(row, Quantity::Elapsed).unwrap();
         assert_eq!(elapsed(28) - elapsed(27), 60.0);
+    }
+
+    #[test]
+    fn a_line_announces_the_place_of_the_loss_below_it() {
+        let content = "epoch: 1, 1/125 0.8%, 0.29s per iter, lr: 0.0001\n    recon loss: 9.174  ppl:9647.46\n\n\
+            epoch: 1, 11/125 8.8%, 2.92s per iter, lr: 0.0003\n    recon loss: 9.075  ppl:8733.31\n\n\
+            epoch: 2, 1/125 0.8%, 0.29s per iter, lr: 0.0001\n    recon loss: 7.174  ppl:964.46\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), &[1, 11, 126]);
+        let content: String = (1..=20)
+            .map(|part| format!(" -- {part}0 / 2297 --\nmean loss: {part}.5\naccuracy: 0.5\n"))
+            .collect();
+        let content = format!("**** EPOCH 000 ****\n2018-11-30 00:30:00.504209\n{content}");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert!(read.decoded.records.steps().iter().copied().eq(1..=20));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod nanochat;
 pub mod nanogpt;
 pub mod notebook;
 mod passes;
+pub mod pix2pix;
 pub mod progress;
 mod repeats;
 mod rounded;
@@ -100,6 +101,12 @@ pub enum Match {
 pub trait Grammar: Send {
     /// Finds the metrics of a line that has been freed of wrappers.
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match;
+
+    /// How many steps an epoch has, where the log says it without saying how many epochs
+    /// there will be.
+    fn epoch_length(&self) -> Option<u64> {
+        None
+    }
 
     /// The step and the planned number of steps of a line with the words of one that was
     /// worth `lines`, see [`Fields::counts`]. It stands in for parsing the line.
@@ -241,6 +248,8 @@ struct TextDecoder {
     plain: bool,
     counter: Counter,
     last_step: Option<u64>,
+    /// What the hints were told, see [`Grammar::epoch_length`].
+    epoch_length: Option<u64>,
     /// The step that was reached since, as a bar shows it.
     reached: Option<u64>,
     pending: Option<Draft>,
@@ -266,6 +275,7 @@ impl TextDecoder {
             plain: false,
             counter: Counter::default(),
             last_step: None,
+            epoch_length: None,
             reached: None,
             pending: None,
             searchable: MOST_SEARCHED,
@@ -325,6 +335,13 @@ impl TextDecoder {
             layouts.learn(piece, &fields, &self.roles);
         }
         out.total_steps = fields.total.or(out.total_steps);
+        if draft.has(Quantity::TrainLoss) && fields.total.is_none() {
+            let length = self.grammar.epoch_length();
+            if let Some(length) = length.filter(|_| length != self.epoch_length) {
+                out.hints.put_epoch_length(length);
+                self.epoch_length = Some(length);
+            }
+        }
         if matched == Match::Ahead {
             self.roles.recorded(&draft);
             self.pending = Some(draft);

@@ -75,6 +75,48 @@ impl Grammar for Ultralytics {
     }
 }
 
+/// The `results.txt` of YOLOv5 up to 4.0, of YOLOv7 and of what was made from them: no header,
+/// but always the same columns. Epoch, memory, three parts of the loss and their sum, targets
+/// and image size, four measures, and the three parts on held-out data.
+///
+/// ```text
+///    149/149     1.97G   0.02443    0.1318 0.0001039    0.1563        99       640     0.951    0.9488     0.938    0.3538   0.06076   0.09969  0.001889
+/// ```
+#[derive(Debug, Default)]
+pub struct ResultsTable {
+    from_zero: bool,
+}
+
+impl Grammar for ResultsTable {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let mut words = line.split_ascii_whitespace();
+        let Some((epoch, of)) = words.next().and_then(number::counts) else {
+            return Match::No;
+        };
+        let memory = words.next().and_then(|word| word.strip_suffix('G'));
+        let numbers: Option<Vec<f64>> = words.map(number::parse).collect();
+        let (Some(_), Some(numbers)) = (memory.and_then(number::parse), numbers) else {
+            return Match::No;
+        };
+        let [_, _, _, loss, _, _, _, _, _, _, held_out @ ..] = numbers.as_slice() else {
+            return Match::No;
+        };
+        if held_out.len() != 3 {
+            return Match::No;
+        }
+        self.from_zero |= epoch == 0;
+        fields.step = Some(epoch);
+        fields.total = of.checked_add(u64::from(self.from_zero));
+        fields.values.push(("train/loss", *loss));
+        let held_out: f64 = held_out.iter().sum();
+        // All zero where it was not evaluated.
+        if held_out > 0.0 || held_out.is_nan() {
+            fields.values.push(("val/loss", held_out));
+        }
+        fields.record()
+    }
+}
+
 fn column(heading: &str) -> Option<&'static str> {
     let word = heading.strip_suffix("_loss").unwrap_or(heading);
     let (_, name) = LOSSES.iter().find(|(known, _)| *known == word)?;
@@ -96,6 +138,20 @@ fn is_full(line: &str) -> bool {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn the_table_of_results_has_no_header() {
+        let content = "     0/149     1.97G   0.08443    0.1318   0.00104     0.217        99       640    0.0151    0.0488    0.0138   0.00538   0.07076   0.09969  0.001889\n\
+            \u{20}    1/149     1.97G   0.07443    0.1218   0.00094     0.197        99       640     0.151    0.1488     0.138    0.0538         0         0         0\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((read.format, records.steps()), ("yolo-results", &[0, 1][..]));
+        assert_eq!(read.decoded.total_steps, Some(150));
+        assert_eq!(records.value(1, Quantity::TrainLoss), Some(0.197));
+        let eval = records.value(0, Quantity::EvalLoss).unwrap();
+        assert!((eval - 0.172339).abs() < 1e-9, "{eval}");
+        assert_eq!(records.value(1, Quantity::EvalLoss), None);
+    }
 
     #[test]
     fn the_full_bar_of_every_epoch_counts() {

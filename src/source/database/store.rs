@@ -308,7 +308,7 @@ fn metric(row: &Row) -> rusqlite::Result<Metric> {
     };
     Ok(Metric {
         key: text(row, 2)?,
-        timestamp: integer(4),
+        timestamp: Some(integer(4)),
         step: integer(5),
         value: database_value(value, is_nan),
     })

@@ -113,7 +113,8 @@ pub(super) fn leave_containers(folder: &mut Folder, scene: &Scene, label: &mut L
     loop {
         let name = folder.name().to_owned();
         let above = folder.path.parent().map(file_name).unwrap_or_default();
-        if name == "files" && wandb_run(above).is_some() {
+        if let ("files", Some(id)) = (name.as_str(), wandb_run(above)) {
+            made_up("wandb", id);
             folder.pop();
         } else if let Some(id) = wandb_run(&name) {
             made_up("wandb", id);

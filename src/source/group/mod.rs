@@ -23,6 +23,7 @@ use self::runs::{join_successive_jobs, part_contradicting, runs};
 use self::scene::Scene;
 
 use super::discover::Candidate;
+use super::metric_files::Store;
 use super::packed::unpacked_name;
 use crate::config::GroupingSection;
 
@@ -48,8 +49,8 @@ pub enum Kind {
     Rotated,
     /// In a database, together with other runs.
     Database,
-    /// As a folder of MLflow's file store, one file per metric.
-    MlflowRun(PathBuf),
+    /// As a folder with one file per metric.
+    MetricFiles(PathBuf, Store),
 }
 
 /// Finds the logs and runs among the files.

@@ -12,6 +12,7 @@ use super::{Kind, Label, Memory, Part, made};
 use crate::format::exported_scalar::run_and_tag;
 use crate::metric::SPLIT_FOLDERS;
 use crate::source::discover::Candidate;
+use crate::source::metric_files::Store;
 use crate::source::packed::unpacked_name;
 
 /// What is known of all files before each is placed.
@@ -87,6 +88,9 @@ impl Scene {
                 _ => Some(Part::alone(candidate)),
             };
         }
+        if let Some(run) = dvclive_run(&candidate.path) {
+            return Some(dvclive_part(candidate, run));
+        }
         let mut folder = Folder::of(candidate);
         let mut label = Label::None;
         if is_database(candidate) {
@@ -129,6 +133,12 @@ impl Scene {
             label = match run_and_tag(Path::new(base)) {
                 // One scalar of a run, which its page exported.
                 (Some(run), _) if !run.is_empty() => Label::Chosen(run.to_owned()),
+                // mmengine names its records, and their folder, by the time it started.
+                _ if file_name(&place) == "vis_data"
+                    || base.split_once('.').map_or(base, |(stem, _)| stem) == folder.name() =>
+                {
+                    Label::None
+                }
                 _ => stem_label(base),
             };
         }
@@ -182,7 +192,32 @@ pub(super) fn mlflow_part(candidate: &Candidate, run: PathBuf, name: String) -> 
         name,
     };
     let key = run.to_string_lossy().into_owned();
-    Part::new(Kind::MlflowRun(run), folder, label, "mlflow", key)
+    Part::new(
+        Kind::MetricFiles(run, Store::Mlflow),
+        folder,
+        label,
+        "mlflow",
+        key,
+    )
+}
+
+/// The folder of the run that a table of DVCLive belongs to.
+fn dvclive_run(path: &Path) -> Option<&Path> {
+    let in_metrics = |folder: &&Path| folder.ends_with(Store::Dvclive.metrics());
+    let table = path.extension().is_some_and(|extension| extension == "tsv");
+    let metrics = path.ancestors().skip(1).find(in_metrics).filter(|_| table)?;
+    metrics.parent()?.parent()
+}
+
+fn dvclive_part(candidate: &Candidate, run: &Path) -> Part {
+    let mut folder = Folder::of(candidate);
+    while folder.path != run && folder.pop() {}
+    if folder.name() == "dvclive" {
+        folder.pop();
+    }
+    let kind = Kind::MetricFiles(run.to_owned(), Store::Dvclive);
+    let key = run.to_string_lossy().into_owned();
+    Part::new(kind, folder, Label::None, "dvclive", key)
 }
 
 /// Lightning begins a new version at every start. One that begins in the midst of a

@@ -1,4 +1,4 @@
-//! A run of MLflow's file store: a folder with one growing file per metric.
+//! A run that is a folder with one growing file per metric: MLflow's file store, DVCLive.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,12 @@ use super::discover::{Candidate, explain};
 use super::file::Step;
 use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn};
+use super::settings;
 use super::tail::{Look, Tail};
 use super::{FileKey, SourceEvent};
 use crate::format::Decoded;
-use crate::format::mlflow::{Metric, MetricDecoder, parse_line};
+use crate::format::dvclive;
+use crate::format::mlflow::{self, Metric, MetricDecoder};
 use crate::run::Identity;
 use crate::text::printable;
 
@@ -18,9 +20,49 @@ const TURN_BYTES: usize = 1 << 17;
 /// A parameter is a word or two; a file of more than this is none.
 const LARGEST_PARAMETER: u64 = 1 << 16;
 
+/// Who wrote the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// MLflow.
+    Mlflow,
+    /// DVCLive.
+    Dvclive,
+}
+
+impl Store {
+    const fn name(self) -> &'static str {
+        match self {
+            Store::Mlflow => "mlflow",
+            Store::Dvclive => "dvclive",
+        }
+    }
+
+    /// Where the files of the metrics are, within the folder of a run.
+    pub const fn metrics(self) -> &'static str {
+        match self {
+            Store::Mlflow => "metrics",
+            Store::Dvclive => "plots/metrics",
+        }
+    }
+
+    fn lines(self) -> Lines {
+        match self {
+            Store::Mlflow => Lines::Mlflow,
+            Store::Dvclive => Lines::Dvclive(dvclive::Lines::default()),
+        }
+    }
+}
+
+/// How the lines of a file are read.
+enum Lines {
+    Mlflow,
+    Dvclive(dvclive::Lines),
+}
+
 /// A followed run.
-pub struct MlflowFiles {
+pub struct MetricFiles {
     key: FileKey,
+    store: Store,
     run: String,
     folder: PathBuf,
     metrics: Vec<MetricFile>,
@@ -31,17 +73,19 @@ pub struct MlflowFiles {
 
 struct MetricFile {
     key: String,
+    lines: Lines,
     tail: Tail,
     size: u64,
     /// The beginning of a line that is not complete yet.
     pending: Vec<u8>,
 }
 
-impl MlflowFiles {
+impl MetricFiles {
     /// Starts to follow the run in `folder`.
-    pub fn new(key: FileKey, log: &Log, folder: &Path) -> Self {
-        let mut run = MlflowFiles {
+    pub fn new(key: FileKey, log: &Log, folder: &Path, store: Store) -> Self {
+        let mut run = MetricFiles {
             key,
+            store,
             run: log.run.clone(),
             folder: folder.to_owned(),
             metrics: Vec::new(),
@@ -54,7 +98,7 @@ impl MlflowFiles {
     }
 
     fn take_up(&mut self, files: &[Candidate]) {
-        let folder = self.folder.join("metrics");
+        let folder = self.folder.join(self.store.metrics());
         for file in files {
             match self
                 .metrics
@@ -64,12 +108,15 @@ impl MlflowFiles {
                 Some(known) => known.size = known.size.max(file.size),
                 None => self.metrics.push(MetricFile {
                     // `train/loss` is a file in a folder.
-                    key: file
-                        .path
-                        .strip_prefix(&folder)
-                        .unwrap_or(&file.path)
-                        .to_string_lossy()
-                        .into_owned(),
+                    key: {
+                        let name = file.path.strip_prefix(&folder).unwrap_or(&file.path);
+                        let name = match self.store {
+                            Store::Mlflow => name.to_owned(),
+                            Store::Dvclive => name.with_extension(""),
+                        };
+                        name.to_string_lossy().into_owned()
+                    },
+                    lines: self.store.lines(),
                     tail: Tail::new(file.path.clone()),
                     size: file.size,
                     pending: Vec::new(),
@@ -84,7 +131,7 @@ impl MlflowFiles {
             identity: Identity {
                 id: printable(&self.run),
                 path: self.folder.clone(),
-                format: "mlflow",
+                format: self.store.name(),
             },
         })
     }
@@ -93,6 +140,9 @@ impl MlflowFiles {
         let keys = self.metrics.iter().map(|metric| metric.key.as_str());
         let decoder = MetricDecoder::new(turn.names, keys);
         let mut decoded = Decoded::default();
+        if self.store == Store::Dvclive {
+            decoded.hints = settings::beside(&self.folder.join("metrics.json"));
+        }
         for entry in walkdir::WalkDir::new(self.folder.join("params"))
             .into_iter()
             .flatten()
@@ -107,7 +157,7 @@ impl MlflowFiles {
         }
         self.decoder = Some(decoder);
         self.introduce(turn.outlet)?;
-        if decoded.settings.is_empty() {
+        if decoded.settings.is_empty() && decoded.hints.all().is_empty() {
             return Ok(());
         }
         turn.outlet.send(SourceEvent::Records {
@@ -128,6 +178,7 @@ impl MlflowFiles {
         for metric in &mut self.metrics {
             metric.tail.start_over();
             metric.pending.clear();
+            metric.lines = self.store.lines();
         }
         self.columns_told = 0;
         outlet.send(SourceEvent::Reread { key: self.key })?;
@@ -145,9 +196,15 @@ impl MetricFile {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match parse_line(&self.key, line) {
-                Some(metric) => values.push(metric),
-                None => decoded.skip(0, "not `timestamp value step`", line),
+            match &mut self.lines {
+                Lines::Mlflow => match mlflow::parse_line(&self.key, line) {
+                    Some(metric) => values.push(metric),
+                    None => decoded.skip(0, "not `timestamp value step`", line),
+                },
+                Lines::Dvclive(lines) => match lines.parse(&self.key, line) {
+                    Some(metric) => values.extend(metric),
+                    None => decoded.skip(0, "not the step and the value that the header promises", line),
+                },
             }
         }
         self.pending.drain(..end);
@@ -155,7 +212,7 @@ impl MetricFile {
     }
 }
 
-impl Follow for MlflowFiles {
+impl Follow for MetricFiles {
     fn size(&self) -> u64 {
         self.metrics.iter().map(|metric| metric.size).sum()
     }

@@ -1,0 +1,94 @@
+//! CycleGAN and pix2pix: the terms of every loss, and no sum.
+//!
+//! ```text
+//! ================ Training Loss (Wed Aug 23 13:29:28 2023) ================
+//! (epoch: 1, iters: 100, time: 0.092, data: 0.154) D_A: 0.508 G_A: 0.182 cycle_A: 1.943 idt_A: 0.142 D_B: 0.217 G_B: 0.487 cycle_B: 0.551 idt_B: 0.840
+//! ```
+//!
+//! The terms of the generator come with their weights and add up to what it is trained on
+//! (`loss_G` in the models of pytorch-CycleGAN-and-pix2pix); those of the discriminator begin
+//! with a D.
+
+use super::{Fields, Grammar, Match};
+use crate::format::counters::{EpochCounter, Place};
+use crate::format::number;
+
+/// The grammar.
+#[derive(Debug)]
+pub struct Pix2Pix {
+    counter: EpochCounter,
+}
+
+impl Default for Pix2Pix {
+    fn default() -> Self {
+        Pix2Pix {
+            counter: EpochCounter::from(1),
+        }
+    }
+}
+
+impl Grammar for Pix2Pix {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let parts = line
+            .split_once("(epoch: ")
+            .and_then(|(_, rest)| rest.split_once(')'));
+        let Some((counters, terms)) = parts else {
+            return Match::No;
+        };
+        let mut counters = counters.split(", ");
+        let epoch = counters.next().and_then(|epoch| epoch.parse().ok());
+        let mut named = counters.filter_map(|counter| counter.split_once(": "));
+        let iteration = named.next().filter(|(name, _)| *name == "iters");
+        let iteration = iteration.and_then(|(_, count)| count.parse().ok());
+        let (Some(epoch), Some(_)) = (epoch, iteration) else {
+            return Match::No;
+        };
+        let mut words = terms.split_ascii_whitespace();
+        let (mut sum, mut count) = (0.0, 0);
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            let (Some(name), Some(value)) = (name.strip_suffix(':'), number::parse(value)) else {
+                return Match::No;
+            };
+            if !name.starts_with(['D', 'd']) {
+                sum += value;
+                count += 1;
+            }
+        }
+        if count == 0 {
+            return Match::No;
+        }
+        let place = Place {
+            epoch,
+            epochs: None,
+            iteration,
+            iterations: None,
+        };
+        fields.step = Some(self.counter.step(place));
+        fields.values.push(("loss", sum));
+        let time = named.find(|(name, _)| *name == "time");
+        if let Some(seconds) = time.and_then(|(_, seconds)| number::parse(seconds)) {
+            fields.values.push(("step_time", seconds));
+        }
+        fields.record()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::read_all;
+    use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn the_terms_of_the_generator_add_up() {
+        let content = "================ Training Loss (Wed Aug 23 13:29:28 2023) ================\n\
+            (epoch: 1, iters: 100, time: 0.092, data: 0.154) D_A: 0.508 G_A: 0.182 cycle_A: 1.943 idt_A: 0.125 D_B: 0.217 G_B: 0.5 cycle_B: 0.5 idt_B: 0.75 \n\
+            (epoch: 1, iters: 200, time: 0.092, data: 0.154) D_A: 0.508 G_A: 0.25 cycle_A: 1.5 idt_A: 0.125 D_B: 0.217 G_B: 0.5 cycle_B: 0.5 idt_B: 0.75 \n\
+            (epoch: 2, iters: 40, time: 0.092, data: 0.154) G_GAN: 0.5 G_L1: 1.5 D_real: 0.5 D_fake: 0.25 \n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((read.format, records.steps()), ("pix2pix", &[100, 200, 240][..]));
+        for (row, loss) in [(0, 4.0), (1, 3.625), (2, 2.0)] {
+            assert_eq!(records.value(row, Quantity::TrainLoss), Some(loss));
+        }
+    }
+}
