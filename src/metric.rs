@@ -482,7 +482,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "optim_step_skipped",
             "optim_skipped_step",
             "step_skipped",
-            "skipped",
             "overflow",
         ],
     ),

@@ -168,11 +168,11 @@ impl FitJob {
             smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
             last_step: series.last_step().unwrap_or_default().max(run.last_step()),
             rates: run.branch.rates.clone(),
-            stated: stated::schedule(&run.hints, run.logged_total_steps),
+            stated: stated::schedule(&run.hints, run.logged_total_steps()),
             schedule: options.schedule_of(&run.identity.id).cloned(),
             total_steps: options
                 .total_steps_of(&run.identity.id)
-                .or(run.logged_total_steps),
+                .or(run.logged_total_steps()),
             level: options.level,
             plan: None,
             before: None,

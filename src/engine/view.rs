@@ -37,7 +37,7 @@ fn total_steps(run: &Run, plan: Option<&Plan>, options: &Options) -> (Option<u64
     let declared = options.total_steps_of(&run.identity.id);
     match (
         declared,
-        run.logged_total_steps,
+        run.logged_total_steps(),
         plan.and_then(|plan| plan.total_steps),
     ) {
         (Some(total), _, _) => (Some(total), "declared"),
@@ -75,11 +75,7 @@ pub(super) fn state(
         return (State::Diverged, alert.message.clone());
     }
     let (limit, usual) = silence_limit(run);
-    let interval = run
-        .branch
-        .pace
-        .steps_between_records()
-        .max(run.branch.steps_between_losses().unwrap_or(1.0));
+    let interval = steps_between_records(run);
     let quiet = now - last_data_at;
     let slack = if source == INFERRED && quiet > limit {
         INFERRED_SLACK
@@ -105,6 +101,16 @@ pub(super) fn state(
         && let Some(failure) = run.branch.alerts.open(FAILURE)
     {
         return (State::Stalled, failure.message.clone());
+    }
+    if quiet > limit
+        && !run.says_it_is_done()
+        && let Some(what) = run.branch.last_words
+    {
+        let message = format!(
+            "After step {} {what}, and no record has come since",
+            run.last_step()
+        );
+        return (State::Stalled, message);
     }
     if total.is_none() {
         if run.branch.rates.has_run_out() {
@@ -135,13 +141,18 @@ pub(super) fn state(
     (State::Training, "records keep coming".to_owned())
 }
 
+fn steps_between_records(run: &Run) -> f64 {
+    let losses = run.branch.steps_between_losses().unwrap_or(1.0);
+    run.branch.pace.steps_between_records().max(losses)
+}
+
 /// Seconds of silence after which a run is stalled, and the usual seconds between records.
 fn silence_limit(run: &Run) -> (f64, Option<f64>) {
     let usual = run
         .branch
         .pace
         .seconds_per_step()
-        .map(|pace| pace * run.branch.pace.steps_between_records());
+        .map(|pace| pace * steps_between_records(run));
     let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
         LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
     });
@@ -154,7 +165,7 @@ pub fn silent_end(run: &Run) -> Option<Alert> {
     let (limit, _) = silence_limit(run);
     let quiet = limit + 1.0;
     let (state, reason) = state(run, &[], &Options::default(), 0.0, quiet);
-    (state == State::Stalled).then(|| stall(run, quiet, run.logged_total_steps.is_some(), &reason))
+    (state == State::Stalled).then(|| stall(run, quiet, run.logged_total_steps().is_some(), &reason))
 }
 
 pub(super) fn build(

@@ -95,6 +95,11 @@ impl MllogDecoder {
                     self.take(name, value, &mut draft, out);
                 }
             }
+            // Of images there are several measures, none of them a loss.
+            ("eval_accuracy", _)
+                if metadata
+                    .get("metric")
+                    .is_some_and(|name| name == "FID" || name == "CLIP") => {}
             ("eval_accuracy", value) => {
                 if let Some(value) = number::of_json(value).filter(|value| self.is_loss(*value)) {
                     draft.put(Quantity::EvalLoss, value);

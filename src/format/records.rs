@@ -203,6 +203,8 @@ pub enum How {
     Failed(&'static str),
     /// As it was meant to.
     Finished,
+    /// What has happened ends runs, unless more records follow: they often go on after it.
+    Perhaps(&'static str),
 }
 
 /// A line by which the run says that it is over.

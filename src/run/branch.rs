@@ -50,6 +50,8 @@ pub struct Branch {
     pub(super) finished: Finish,
     detectors: Vec<Watcher>,
     failed_at: Option<u64>,
+    /// What the log has said last, if it is something that often ends runs.
+    pub(crate) last_words: Option<&'static str>,
 }
 
 impl Default for Branch {
@@ -65,6 +67,7 @@ impl Default for Branch {
             finished: Finish::Open,
             detectors: detectors(),
             failed_at: None,
+            last_words: None,
         }
     }
 }
@@ -146,6 +149,9 @@ impl Branch {
 
     /// Shows these records to the detectors.
     pub(super) fn watch(&mut self, records: &Records, rows: Range<usize>, context: &Context) {
+        if !rows.is_empty() {
+            self.last_words = None;
+        }
         let leading = self.leading();
         let mut detectors: Vec<&mut Watcher> = self
             .detectors
@@ -177,6 +183,10 @@ impl Branch {
         let step = ending.step.unwrap_or_default().max(self.last_step);
         let what = match ending.how {
             How::Failed(what) => what,
+            How::Perhaps(what) => {
+                self.last_words = Some(what);
+                return;
+            }
             How::Finished => {
                 if matches!(self.finished, Finish::Open) {
                     self.finished = Finish::At(step);

@@ -88,7 +88,7 @@ pub struct Run {
     /// The account of its lines.
     pub lines: LineCount,
     /// Planned number of steps, as the log states it.
-    pub logged_total_steps: Option<u64>,
+    logged_total_steps: Option<u64>,
     /// Settings that the client recorded.
     pub settings: BTreeMap<String, String>,
     /// What the client holds for the outcome.
@@ -205,6 +205,15 @@ impl Run {
             }
             Finish::Meaningless => false,
         }
+    }
+
+    /// Planned number of steps, as the log states it, unless the run has gone on far beyond:
+    /// then it is the number of something else.
+    pub fn logged_total_steps(&self) -> Option<u64> {
+        const BEYOND: u64 = 10;
+        let last = self.branch.last_step;
+        self.logged_total_steps
+            .filter(|total| last <= total.saturating_add(total / 20).saturating_add(BEYOND))
     }
 
     /// Last step seen.

@@ -18,7 +18,7 @@ const MLFLOW: &str = "
         run_uuid VARCHAR(32) NOT NULL, step BIGINT DEFAULT '0' NOT NULL, is_nan BOOLEAN DEFAULT '0' NOT NULL,
         CONSTRAINT metric_pk PRIMARY KEY (key, timestamp, step, run_uuid, value, is_nan));
     INSERT INTO runs VALUES ('aaaa', 'first', 1), ('bbbb', 'second', 2);
-    INSERT INTO params VALUES ('max_steps', '500', 'aaaa');";
+    INSERT INTO params VALUES ('max_steps', '500000', 'aaaa');";
 
 fn mlflow(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
@@ -65,7 +65,7 @@ fn a_writer_is_never_refused_its_lock() {
             points(snapshot, "mlflow.db/first") == step && points(snapshot, "mlflow.db/second") == 1
         });
         let first = run(&snapshot, "mlflow.db/first").unwrap();
-        assert_eq!((first.format, first.total_steps), ("mlflow", Some(500)));
+        assert_eq!((first.format, first.total_steps), ("mlflow", Some(500_000)));
     }
 }
 

@@ -39,6 +39,11 @@ impl Hints {
             self.put_number(Fact::TotalSteps, "max iterations", total);
             return;
         }
+        if let Some((epochs, total)) = unsloth(line) {
+            self.put_number(Fact::Epochs, "Num Epochs", epochs);
+            self.put_number(Fact::TotalSteps, "Total steps", total);
+            return;
+        }
         // What DeepSpeed would do if its sampling of data were on.
         if memchr::memmem::find(bytes, b"data_efficiency_config").is_some() {
             return;
@@ -108,6 +113,14 @@ fn transunet(line: &str) -> Option<(f64, f64)> {
     let total = rest.strip_suffix(" max iterations")?;
     let per_epoch = per_epoch.rsplit(' ').next()?;
     Some((number::parse(per_epoch)?, number::parse(total)?))
+}
+
+/// The banner of Unsloth: `\\   /|    Num examples = 295 | Num Epochs = 3 | Total steps = 111`.
+fn unsloth(line: &str) -> Option<(f64, f64)> {
+    let (_, rest) = line.split_once("| Num Epochs = ")?;
+    let (epochs, rest) = rest.split_once(" | Total steps = ")?;
+    let total = rest.split_ascii_whitespace().next()?;
+    Some((number::parse(epochs)?, number::parse(&total.replace(',', ""))?))
 }
 
 /// The identifiers of a line, as byte ranges.

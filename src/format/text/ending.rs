@@ -7,9 +7,6 @@ use aho_corasick::AhoCorasick;
 use crate::format::records::How;
 
 /// Words that are said when runs fail, and what has happened then.
-///
-/// Words that also occur in runs that go on (`Traceback`, `Killed`) are left out: what comes
-/// from them shows as silence.
 const FAILED: &[(&str, &str)] = &[
     (
         "Watchdog caught collective operation timeout",
@@ -26,6 +23,16 @@ const FAILED: &[(&str, &str)] = &[
     ),
     ("ChildFailedError", "a process of the job failed"),
     ("exited on signal", "a process of the job was killed"),
+];
+
+/// Words that are said then too, and in runs that go on: they tell where nothing follows.
+const PERHAPS: &[(&str, &str)] = &[
+    (
+        "Traceback (most recent call last)",
+        "an error was raised in Python",
+    ),
+    ("KeyboardInterrupt", "it was interrupted"),
+    ("got signal: ", "a process of the job got a signal"),
 ];
 
 /// Words that trainers say once, when they are done.
@@ -50,18 +57,23 @@ const FINISHED: &[&str] = &[
 
 /// Looks for all of them at once: every line that is no record is asked.
 static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let failed = FAILED.iter().map(|(words, _)| words);
-    AhoCorasick::new(failed.chain(FINISHED)).ok()
+    let told = FAILED.iter().chain(PERHAPS).map(|(words, _)| words);
+    AhoCorasick::new(told.chain(FINISHED)).ok()
 });
 
 /// What a line says of the end, if it is one that ends runs.
 pub fn ending(line: &str) -> Option<How> {
     let found = SEARCH.as_ref()?.find(line)?.pattern().as_usize();
-    Some(
-        FAILED
-            .get(found)
-            .map_or(How::Finished, |(_, what)| How::Failed(what)),
-    )
+    let perhaps = || {
+        found
+            .checked_sub(FAILED.len())
+            .and_then(|found| PERHAPS.get(found))
+    };
+    Some(match (FAILED.get(found), perhaps()) {
+        (Some((_, what)), _) => How::Failed(what),
+        (None, Some((_, what))) => How::Perhaps(what),
+        (None, None) => How::Finished,
+    })
 }
 
 #[cfg(test)]
@@ -76,7 +88,10 @@ mod tests {
         assert_eq!(ending(limit), Some(How::Failed("the job reached its time limit")));
         let done = "[after training is done] datetime: 2026-01-01 00:00:00";
         assert_eq!(ending(done), Some(How::Finished));
-        assert_eq!(ending("Traceback (most recent call last):"), None);
+        assert_eq!(
+            ending("Traceback (most recent call last):"),
+            Some(How::Perhaps("an error was raised in Python"))
+        );
         assert_eq!(ending("checkpoint written out, error 0.1, minimum 3"), None);
     }
 }

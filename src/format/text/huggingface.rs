@@ -171,6 +171,50 @@ impl Redraws {
     }
 }
 
+/// What the bars tell of the length of an epoch where they are drawn now and then, such as with
+/// every evaluation: then they stand where the records before them do.
+#[derive(Debug, Default)]
+struct Lengths {
+    /// The last epoch that was told.
+    epoch: Option<f64>,
+    bar: Option<Bar>,
+    bars: usize,
+    /// The steps of an epoch, as the last bar has it, and that all have it so.
+    length: Option<f64>,
+    agree: bool,
+}
+
+impl Lengths {
+    fn see(&mut self, bar: Bar) {
+        const ALIKE: f64 = 0.02;
+        if self.bar == Some(bar) || bar.done == 0 {
+            return;
+        }
+        self.bar = Some(bar);
+        self.bars += 1;
+        let length = self
+            .epoch
+            .filter(|epoch| *epoch > 0.0)
+            .map(|epoch| bar.done as f64 / epoch);
+        let alike = |one: f64, other: f64| (one - other).abs() < ALIKE * other;
+        self.agree = match (length, self.length) {
+            (Some(length), Some(before)) => self.agree && alike(length, before),
+            // The whole run is a whole number of epochs.
+            (Some(length), None) => {
+                let epochs = bar.total as f64 / length;
+                epochs > 0.5 && alike(epochs, epochs.round())
+            }
+            (None, _) => false,
+        };
+        self.length = length;
+    }
+
+    /// The steps of an epoch, where a few bars agree on it among so many records.
+    fn of_an_epoch(&self, records: usize) -> Option<f64> {
+        self.length.filter(|_| self.agree && self.bars * 3 < records)
+    }
+}
+
 /// A progress bar: steps done and planned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bar {
@@ -193,6 +237,7 @@ impl HuggingFace {
         let mut redraws = Redraws::default();
         let mut records: Vec<u64> = Vec::new();
         let (mut epochs, mut rates, mut reached) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lengths = Lengths::default();
         let mut stated = Hints::default();
         let mut bars = Bars::default();
         let mut start = None;
@@ -206,7 +251,11 @@ impl HuggingFace {
                 records.extend(redraws.look(piece));
                 if let Some(bar) = redraws.bar {
                     bars.see(bar.done);
+                    lengths.see(bar);
                 }
+                lengths.epoch = dict(piece)
+                    .and_then(|dict| value_of(dict, "epoch"))
+                    .or(lengths.epoch);
                 match dict(piece) {
                     Some(dict) if dict.contains("'loss'") => {
                         epochs.push(value_of(dict, "epoch").unwrap_or(f64::NAN));
@@ -245,6 +294,12 @@ impl HuggingFace {
         };
         if let Some(interval) = most_common_distance(&records) {
             return grammar(interval);
+        }
+        if let Some(interval) = lengths
+            .of_an_epoch(epochs.len())
+            .and_then(|length| interval_of(&epochs, length))
+        {
+            return HuggingFace::every(interval, first_step_logged && start == 0);
         }
         let Some(end) = reached.last().copied().filter(|end| *end > 0) else {
             let per_epoch = stated
@@ -413,6 +468,7 @@ impl Grammar for HuggingFace {
             fields.step = bar
                 .filter(|bar| self.redraws.bar == Some(*bar))
                 .map(|bar| bar.done);
+            fields.pace = fields.step.and_then(|_| pace(line));
             return if bar.is_some() { Match::Notice } else { Match::No };
         };
         if is_summary(dict) {
@@ -515,6 +571,18 @@ fn progress(line: &str) -> Option<Bar> {
         done: done.parse().ok()?,
         total: total.parse().ok().filter(|total| *total > 0)?,
     })
+}
+
+/// Seconds a step, from `, 13.86s/it]` or `, 1.20it/s]` at the end of a bar.
+fn pace(line: &str) -> Option<f64> {
+    let rate = line.get(line.find('[')?..)?.split_once(", ")?.1;
+    let rate = rate.split([',', ']']).next()?.trim();
+    match rate.strip_suffix("s/it") {
+        Some(seconds) => number::parse(seconds),
+        None => number::parse(rate.strip_suffix("it/s")?)
+            .filter(|rate| *rate > 0.0)
+            .map(f64::recip),
+    }
 }
 
 #[cfg(test)]

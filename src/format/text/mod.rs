@@ -62,6 +62,8 @@ pub struct Fields<'a> {
     pub total: Option<u64>,
     /// The line says that the run is done.
     pub finished: bool,
+    /// Seconds that a step takes, as a bar shows them.
+    pub pace: Option<f64>,
     /// Named numbers.
     pub values: Vec<(&'a str, f64)>,
     /// What the line says follows from its words and numbers alone: neither from lines
@@ -244,6 +246,10 @@ struct TextDecoder {
     clock: LineClock,
     named_time: RunningTime,
     names_durations: bool,
+    /// Some record had a time, or a duration.
+    records_are_timed: bool,
+    /// Seconds that a step takes, as a bar has shown them since the last record.
+    pace: Option<f64>,
     /// The line at hand is one piece of plain text.
     plain: bool,
     counter: Counter,
@@ -272,6 +278,8 @@ impl TextDecoder {
             clock: LineClock::default(),
             named_time: RunningTime::default(),
             names_durations: false,
+            records_are_timed: false,
+            pace: None,
             plain: false,
             counter: Counter::default(),
             last_step: None,
@@ -302,6 +310,7 @@ impl TextDecoder {
             Match::Notice => {
                 out.total_steps = fields.total.or(out.total_steps);
                 self.reached = fields.step.or(self.reached);
+                self.pace = fields.pace.or(self.pace);
                 self.aside(piece, self.reached, out);
                 return false;
             }
@@ -376,6 +385,12 @@ impl TextDecoder {
             && let Some(time) = self.clock.read(line)
         {
             draft.put(Quantity::Elapsed, time);
+        }
+        self.records_are_timed |= [Quantity::Elapsed, Quantity::WallTime, Quantity::StepTime]
+            .iter()
+            .any(|time| draft.has(*time));
+        if let Some(seconds) = self.pace.take().filter(|_| !self.records_are_timed) {
+            draft.put(Quantity::StepTime, seconds);
         }
         self.roles.recorded(draft);
         match step {

@@ -169,7 +169,7 @@ const NOT_TRAINING: &[&str] = &[
 impl Grammar for Progress {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line).filter(|bar| bar.done > 0) else {
-            return Match::No;
+            return self.checkpoint(line, fields);
         };
         let description = bar.description.to_ascii_lowercase();
         if NOT_TRAINING.iter().any(|word| description.contains(word)) {
@@ -202,9 +202,20 @@ impl Grammar for Progress {
                 };
             }
         }
+        let full = Some(bar.done) == bar.total;
+        if let Some(drawn) = &self.drawn
+            && full
+            && bar
+                .total
+                .is_some_and(|length| drawn.step.checked_add(length) == Some(step))
+            && drawn.values[Quantity::TrainLoss.index()] == values[Quantity::TrainLoss.index()]
+        {
+            // Lightning draws the full bar of an epoch once more under the name of the next.
+            return Match::No;
+        }
         match &mut self.drawn {
             Some(drawn) if drawn.step == step => {
-                let again = !drawn.taken && Some(bar.done) == bar.total;
+                let again = !drawn.taken && full;
                 if drawn.taken {
                     // Only an evaluation can still come.
                     values[Quantity::TrainLoss.index()] = None;
@@ -233,6 +244,26 @@ impl Grammar for Progress {
 }
 
 impl Progress {
+    /// What Lightning says when it keeps a checkpoint, of the step that was reached: `Epoch 0,
+    /// global step 168: 'val_loss' reached 0.59559 (best 0.59559), saving model to ..`.
+    fn checkpoint<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let told = line
+            .split_once(", global step ")
+            .and_then(|(_, rest)| rest.split_once(": '")?.1.split_once("' reached "));
+        let Some((name, value)) = told else {
+            return Match::No;
+        };
+        let (_, fit) = self.names.find(name);
+        let is_eval_loss = fit.is_some_and(|fit| fit.role == Role::of(Quantity::EvalLoss));
+        let value = value.split(' ').next().and_then(crate::format::number::parse);
+        let Some(value) = value.filter(|_| is_eval_loss) else {
+            return Match::No;
+        };
+        fields.step = self.drawn.map(|drawn| drawn.step);
+        fields.values.push((Quantity::EvalLoss.name(), value));
+        Match::Record
+    }
+
     /// The quantities named in a part of the bar.
     fn values(&mut self, text: &str) -> Values {
         let mut values = [None; Quantity::COUNT];
@@ -281,6 +312,40 @@ mod tests {
     use super::*;
     use crate::format::read_all;
     use crate::metric::Names;
+
+    #[test]
+    fn what_lightning_draws_twice_and_what_it_says_of_checkpoints() {
+        let mut content = String::new();
+        for epoch in 0..3 {
+            if epoch > 0 {
+                content += &format!(
+                    "\rEpoch {epoch}: 100%|██████████| 198/198 [02:36<00:00,  1.26it/s, loss=1.{epoch}5, v_num=14]"
+                );
+            }
+            content += &format!(
+                "\rEpoch {epoch}:  51%|█████     | 100/198 [01:29<01:27,  1.12it/s, loss=1.{next}1, v_num=14]\
+                 \rEpoch {epoch}: 100%|██████████| 198/198 [02:36<00:00,  1.26it/s, loss=1.{next}5, v_num=14]Epoch {epoch}, global step {step}: 'val_loss' reached 0.{epoch}5 (best 0.15), saving model to 'x'\n",
+                next = epoch + 1,
+                step = 168 * (epoch + 1),
+            );
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        let points = |quantity: Quantity| -> Vec<(u64, f64)> {
+            let rows = records.rows();
+            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                .collect()
+        };
+        let steps: Vec<u64> = points(Quantity::TrainLoss).iter().map(|point| point.0).collect();
+        assert_eq!(
+            (read.format, steps),
+            ("progress-bar", vec![100, 198, 298, 396, 496])
+        );
+        assert_eq!(
+            points(Quantity::EvalLoss),
+            [(198, 0.05), (396, 0.15), (594, 0.25)]
+        );
+    }
 
     #[test]
     fn bars_are_told_from_tables() {

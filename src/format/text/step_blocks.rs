@@ -11,7 +11,7 @@
 use super::bare_counts::{Count, at_either_end};
 use super::held_out::{Data, data_of, held_out};
 use super::scan::{NameFinder, named_numbers, push_value};
-use super::{Fields, Grammar, Match};
+use super::{Fields, Grammar, Match, progress};
 use crate::metric::{Quantity, Role};
 
 /// The grammar.
@@ -31,6 +31,9 @@ impl Grammar for StepBlocks {
                 let words = heading.split(|letter: char| !letter.is_ascii_alphabetic());
                 self.about_held_out_data = data_of(words) == Some(Data::Validation);
             }
+            return Match::No;
+        }
+        if progress::is_bar(line) {
             return Match::No;
         }
         let (mut counts, mut counted, mut useful) = (false, None, false);

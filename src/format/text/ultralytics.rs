@@ -90,14 +90,15 @@ pub struct ResultsTable {
 impl Grammar for ResultsTable {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let mut words = line.split_ascii_whitespace();
-        let Some((epoch, of)) = words.next().and_then(number::counts) else {
+        // A launcher may have put something before it.
+        let Some((epoch, of)) = words.by_ref().find_map(number::counts) else {
             return Match::No;
         };
         let memory = words.next().and_then(|word| word.strip_suffix('G'));
-        let numbers: Option<Vec<f64>> = words.map(number::parse).collect();
-        let (Some(_), Some(numbers)) = (memory.and_then(number::parse), numbers) else {
+        if memory.and_then(number::parse).is_none() {
             return Match::No;
-        };
+        }
+        let numbers: Vec<f64> = words.map_while(number::parse).collect();
         let [_, _, _, loss, _, _, _, _, _, _, held_out @ ..] = numbers.as_slice() else {
             return Match::No;
         };
