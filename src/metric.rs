@@ -312,9 +312,12 @@ const NAMES: &[(Role, &[&str])] = &[
             "current_learning_rate",
             "optim_lr_group_0",
             "lr_group_0",
+            // YOLO warms the rate of the biases, which is group 0 or 2, up from above.
+            "lr_pg1",
             "lr_pg0",
             "lr_0",
             "lr0",
+            "x_lr1",
             "x_lr0",
             "lrate",
             "lr_used",
@@ -572,7 +575,10 @@ const NOT_A_LOSS_WORDS: &[&str] = &[
 /// True for a loss by its name that is not the objective.
 fn is_another_loss(canonical: &str) -> bool {
     let begins = |word: &str| NOT_A_LOSS_WORDS.iter().any(|start| word.starts_with(start));
-    NOT_A_LOSS.iter().any(|part| canonical.contains(part)) || canonical.split('_').any(begins)
+    // That of a policy, and not a cross entropy.
+    let words = || canonical.split('_');
+    let of_entropy = words().any(|word| word == "entropy") && !words().any(|word| word.starts_with("cross"));
+    of_entropy || NOT_A_LOSS.iter().any(|part| canonical.contains(part)) || words().any(begins)
 }
 
 /// Words that make of the `loss` behind them a part of the objective.

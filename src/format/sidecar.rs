@@ -28,7 +28,8 @@ pub fn is_sidecar(name: &str) -> bool {
         "cfg",
         "hyperparam",
     ];
-    let told = settings.iter().any(|word| stem.contains(word));
+    // `opt.yaml` is YOLOv5's.
+    let told = stem == "opt" || settings.iter().any(|word| stem.contains(word));
     // A tokenizer's, a generation's or an adapter's settings are not those of the training.
     let other = [
         "tokenizer",

@@ -431,7 +431,10 @@ impl Logged {
                 spread_of_length: spread,
             });
         }
-        if planned.is_none() {
+        if let Some(planned) = planned {
+            // What ends with the run has been looked at.
+            fits.retain(|fit| (fit.end / planned - 1.0).abs() > NEARLY_THE_END);
+        } else {
             // Most logs are of runs that are over.
             let now = self.deviation(decay, start, self.last_step);
             let over = |fit: &Fit| Fit {
@@ -467,8 +470,10 @@ const OVER: f64 = 0.1;
 
 const ROOT_OF_TWO_PI: f64 = 2.506_628_274_631_000_5;
 
-/// How often a fall ends before or after the last step that was planned.
+/// How often a fall ends before or after the last step that was planned, and how far from it,
+/// as a share of the run, at least.
 const ELSEWHERE: f64 = 0.05;
+const NEARLY_THE_END: f64 = 0.03;
 
 /// Longest run that is tried, in times what has been seen of the fall.
 const LONGEST: f64 = 11.0;
@@ -668,6 +673,8 @@ impl Deviation {
         /// none of the logged rates shows.
         const EARLIER: f64 = 0.7;
         const HIGHER: f64 = 5e-4;
+        const MOST_HIGHER: f64 = 5e-3;
+        const MOST_LOWER: f64 = 1e-3;
         let (off, earlier, higher) = (
             [1.0, -1.0, -ratio, 0.0],
             [0.0, 0.0, 0.0, 1.0],
@@ -680,7 +687,12 @@ impl Deviation {
             self.product(higher, higher) + held_back(HIGHER),
         ];
         let (one, other) = (self.product(off, earlier), self.product(off, higher));
-        let explained = (c * one * one - 2.0 * b * one * other + a * other * other) / (a * c - b * b);
+        // Where they would be free, a line would do for the flank of a cosine.
+        let begins = ((c * one - b * other) / (a * c - b * b)).clamp(-1.0, 1.0);
+        let rises = ((other - b * begins) / c).clamp(-MOST_LOWER, MOST_HIGHER);
+        let begins = ((one - b * rises) / a).clamp(-1.0, 1.0);
+        let explained = 2.0 * (begins * one + rises * other)
+            - (a * begins * begins + 2.0 * b * begins * rises + c * rises * rises);
         ((self.product(off, off) - explained).max(0.0) / self.count).sqrt()
     }
 

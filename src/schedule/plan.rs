@@ -135,6 +135,7 @@ impl Plan {
             } else {
                 plan.follow(&found.schedule, ScheduleSource::Inferred, last_step, peak);
                 plan.alternatives = found.others;
+                plan.name_the_doubt();
             }
         } else if ran_out {
             plan.source = ScheduleSource::Logged;
@@ -215,6 +216,19 @@ impl Plan {
         self.future = self.ahead(schedule, last_step, total, peak);
         for (step, rate) in &self.future {
             self.curve.change(step + 1.0, *rate);
+        }
+    }
+
+    /// Adds to the description what the schedule may be instead, where that is not unlikely.
+    fn name_the_doubt(&mut self) {
+        const NOT_UNLIKELY: f64 = 0.1;
+        let doubt: f64 = self.alternatives.iter().map(|(probability, _)| probability).sum();
+        let likeliest = self
+            .alternatives
+            .iter()
+            .max_by(|one, other| one.0.total_cmp(&other.0));
+        if let Some((_, other)) = likeliest.filter(|_| doubt > NOT_UNLIKELY) {
+            self.description += &format!("; {:.0}%: another, as {other}", 100.0 * doubt);
         }
     }
 
