@@ -485,6 +485,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "optim_step_skipped",
             "optim_skipped_step",
             "step_skipped",
+            "skipped",
             "overflow",
         ],
     ),

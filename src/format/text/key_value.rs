@@ -121,6 +121,11 @@ impl KeyValue {
                     }
                     fields.values.push((name, named.value));
                 }
+                // The engines of DeepSpeed count all that they ever skipped.
+                Some(Role::Value {
+                    quantity: Quantity::SkippedSteps,
+                    ..
+                }) if name == "skipped" => {}
                 Some(Role::Value { quantity, .. }) => {
                     found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
