@@ -97,20 +97,15 @@ pub(super) fn state(
             format!("done at step {}, says its log", run.last_step()),
         );
     }
-    if quiet > limit
-        && let Some(failure) = run.branch.alerts.open(FAILURE)
-    {
-        return (State::Stalled, failure.message.clone());
-    }
-    if quiet > limit
-        && !run.says_it_is_done()
-        && let Some(what) = run.branch.last_words
-    {
-        let message = format!(
-            "After step {} {what}, and no record has come since",
-            run.last_step()
-        );
-        return (State::Stalled, message);
+    if quiet > limit {
+        if let Some(failure) = run.branch.alerts.open(FAILURE) {
+            return (State::Stalled, failure.message.clone());
+        }
+        if let Some(what) = run.branch.last_words {
+            let step = run.last_step();
+            let message = format!("After step {step} {what}, and no record has come since");
+            return (State::Stalled, message);
+        }
     }
     if total.is_none() {
         if run.branch.rates.has_run_out() {

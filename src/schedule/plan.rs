@@ -105,7 +105,10 @@ impl Plan {
         };
         let warm_up = warm_up_end as f64;
         let total = total_steps.map(|total| total as f64);
-        let found = infer(&after_warm_up, peak, warm_up, total);
+        let wanted = complete || declared.is_none();
+        let found = wanted
+            .then(|| infer(&after_warm_up, peak, warm_up, total))
+            .flatten();
         let ran_out = total_steps.is_none() && recorded.has_run_out();
         // What is stated holds where the logged rates leave it possible.
         let stated = stated.filter(|stated| match (&found, total) {

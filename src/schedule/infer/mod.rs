@@ -8,7 +8,12 @@
 //! deviation d of n rates (Gelman et al., Bayesian Data Analysis, section 3.2). Around its
 //! best length and ratio it is taken for a normal distribution (Laplace's approximation).
 
+mod deviation;
+mod search;
+
 use super::shape::{Decay, Schedule, Shape};
+use deviation::Deviation;
+use search::{Grid, least};
 
 /// Largest root mean square deviation, as a share of the peak, at which a shape
 /// counts as recognised. Logs that round the rate stay below it.
@@ -485,64 +490,6 @@ const ENDS: usize = 32;
 const NEARBY: f64 = 0.01;
 const WIDEST_LENGTH: f64 = 0.4;
 
-/// Where to look for the least value of a function: on a grid, then by golden section.
-#[derive(Clone, Copy)]
-struct Grid {
-    low: f64,
-    high: f64,
-    places: usize,
-}
-
-impl Grid {
-    fn width(&self) -> f64 {
-        (self.high - self.low) / self.places as f64
-    }
-
-    fn all(self) -> impl Iterator<Item = f64> {
-        (0..=self.places).map(move |index| self.low + self.width() * index as f64)
-    }
-
-    /// The place where a function is least, given its values on the grid.
-    fn least(self, on_grid: impl Iterator<Item = f64>, function: impl Fn(f64) -> f64) -> f64 {
-        const GOLDEN: f64 = 0.618_033_988_749_894_8;
-        const SECTIONS: usize = 18;
-        let (best, lowest) = self
-            .all()
-            .zip(on_grid)
-            .min_by(|one, other| one.1.total_cmp(&other.1))
-            .unwrap_or((self.low, f64::NAN));
-        let (mut from, mut to) = (
-            (best - self.width()).max(self.low),
-            (best + self.width()).min(self.high),
-        );
-        let inner = |from: f64, to: f64| (to - GOLDEN * (to - from), from + GOLDEN * (to - from));
-        let (mut left, mut right) = inner(from, to);
-        let (mut at_left, mut at_right) = (function(left), function(right));
-        for _ in 0..SECTIONS {
-            if at_left < at_right {
-                (to, right, at_right) = (right, left, at_left);
-                left = inner(from, to).0;
-                at_left = function(left);
-            } else {
-                (from, left, at_left) = (left, right, at_right);
-                right = inner(from, to).1;
-                at_right = function(right);
-            }
-        }
-        let (found, value) = if at_left < at_right {
-            (left, at_left)
-        } else {
-            (right, at_right)
-        };
-        if value < lowest { found } else { best }
-    }
-}
-
-fn least(low: f64, high: f64, places: usize, function: impl Fn(f64) -> f64) -> f64 {
-    let grid = Grid { low, high, places };
-    grid.least(grid.all().map(&function), &function)
-}
-
 /// At most so many of the rates, evenly.
 fn thin(rates: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
     const MOST: usize = 64;
@@ -610,99 +557,6 @@ fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) 
         warm_up: (!stable).then_some(start.round() as u64),
         peak: None,
         decay_end: None,
-    }
-}
-
-/// How far a shape of a given length lies from the logged rates, whatever its ratio at the end.
-///
-/// Where exactly, within the steps between two rates, the fall begins, and how far above the
-/// highest logged rate the peak lies, is not known: both are fitted along, held back a little.
-/// The share is linear in the ratio, `r + (1 - r) d`, and nearly so in these two, so products
-/// of four vectors are all that is needed.
-struct Deviation {
-    count: f64,
-    /// Products of every two of: the logged share, the shape down to zero, what a ratio of one
-    /// would add to it, and what an earlier start would.
-    products: [[f64; 4]; 4],
-}
-
-impl Deviation {
-    fn of(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64, stride: f64) -> Deviation {
-        let to_zero = Schedule {
-            shape: Shape::Fall {
-                decay,
-                min_ratio: 0.0,
-            },
-            total_steps: None,
-            warm_up: None,
-            peak: None,
-            decay_end: None,
-        };
-        let mut products = [[0.0; 4]; 4];
-        for (step, share) in shares {
-            let low = to_zero.share(*step, start, total);
-            // Before the start the rate owes nothing to the ratio.
-            let above = if *step >= start { 1.0 - low } else { 0.0 };
-            let earlier = to_zero.share(*step, start - stride, total) - low;
-            let vectors = [*share, low, above, earlier];
-            for (row, one) in products.iter_mut().zip(vectors) {
-                for (product, other) in row.iter_mut().zip(vectors) {
-                    *product += one * other;
-                }
-            }
-        }
-        Deviation {
-            count: shares.len() as f64,
-            products,
-        }
-    }
-
-    /// The product of two sums of the vectors.
-    fn product(&self, one: [f64; 4], other: [f64; 4]) -> f64 {
-        let rows = self.products.iter().zip(one);
-        rows.map(|(row, weight)| {
-            let row = row.iter().zip(other);
-            weight * row.map(|(product, weight)| product * weight).sum::<f64>()
-        })
-        .sum()
-    }
-
-    /// Root mean square at this ratio.
-    fn at(&self, ratio: f64) -> f64 {
-        /// Strides by which a fall may begin earlier or later, and the share of the peak that
-        /// none of the logged rates shows.
-        const EARLIER: f64 = 0.7;
-        const HIGHER: f64 = 5e-4;
-        const MOST_HIGHER: f64 = 5e-3;
-        const MOST_LOWER: f64 = 1e-3;
-        let (off, earlier, higher) = (
-            [1.0, -1.0, -ratio, 0.0],
-            [0.0, 0.0, 0.0, 1.0],
-            [0.0, 1.0, ratio, 0.0],
-        );
-        let held_back = |spread: f64| (TRIFLE / spread).powi(2);
-        let [a, b, c] = [
-            self.product(earlier, earlier) + held_back(EARLIER),
-            self.product(earlier, higher),
-            self.product(higher, higher) + held_back(HIGHER),
-        ];
-        let (one, other) = (self.product(off, earlier), self.product(off, higher));
-        // Where they would be free, a line would do for the flank of a cosine.
-        let begins = ((c * one - b * other) / (a * c - b * b)).clamp(-1.0, 1.0);
-        let rises = ((other - b * begins) / c).clamp(-MOST_LOWER, MOST_HIGHER);
-        let begins = ((one - b * rises) / a).clamp(-1.0, 1.0);
-        let explained = 2.0 * (begins * one + rises * other)
-            - (a * begins * begins + 2.0 * b * begins * rises + c * rises * rises);
-        ((self.product(off, off) - explained).max(0.0) / self.count).sqrt()
-    }
-
-    /// The ratio that fits best, and how fast the mean square grows with the square of the
-    /// distance from it.
-    fn best_ratio(&self) -> Option<(f64, f64)> {
-        let (above, off) = ([0.0, 0.0, 1.0, 0.0], [1.0, -1.0, 0.0, 0.0]);
-        let square = self.product(above, above);
-        let ratio = (self.product(off, above) / square).clamp(0.0, LARGEST_OTHER_RATIO);
-        (square > 0.0).then_some((ratio, square / self.count))
     }
 }
 
