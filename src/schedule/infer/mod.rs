@@ -98,7 +98,7 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
     let mut fits: Vec<Fit> = origins(rates, peak, warm_up)
         .iter()
         .flat_map(|origin| logged.fits(origin, total))
-        .filter(|fit| fit.deviation < TOLERANCE)
+        .filter(|fit| fit.deviation < TOLERANCE && fit.evidence.is_finite())
         .collect();
     fits.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
     if let Some(best) = fits.first() {
@@ -674,6 +674,29 @@ mod tests {
             inferred.schedule.to_string(),
             "cosine to 10% at step 3000 over 4000 steps"
         );
+    }
+
+    #[test]
+    fn rates_of_a_single_step_are_no_schedule() {
+        let falling = |step: fn(i32) -> f64| -> Vec<(f64, f64)> {
+            (0..12)
+                .map(|index| (step(index), 1e-3 - 5e-5 * f64::from(index)))
+                .collect()
+        };
+        for total in [None, Some(0.0), Some(1.0), Some(1e18)] {
+            for rates in [
+                falling(|_| 0.0),
+                falling(|_| 7.0),
+                falling(|index| f64::from(index / 6)),
+            ] {
+                if let Some(inferred) = infer(&rates, 1e-3, 0.0, total) {
+                    assert!(
+                        inferred.deviation.is_finite(),
+                        "{rates:?} {total:?}: {inferred:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
