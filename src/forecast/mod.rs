@@ -230,11 +230,9 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         repeats.map_or(0.0, |repeats| repeats.variance(task.smoothed, now, step))
     };
     let missed = missed_now(task, &posterior, evidence);
-    let foreseen = seen_from(here, there);
-    let whole = among_alternatives(task, &foreseen, seen_from);
-    // How far the plans that the run may follow lead apart, the more the closer to the end.
-    let apart = (whole.sd().powi(2) - foreseen.sd().powi(2)).max(0.0);
+    let (whole, apart) = among_alternatives(task, seen_from(here, there), seen_from);
     let unforeseen = |step: f64| unknown_decay(step) + repeats(step) + missed;
+    // The plans that the run may follow lead apart the more the closer the end is.
     let of_plans = |step: f64| apart * ((step - now) / (end - now).max(1.0)).powi(2);
     outcome.projection = steps
         .iter()
@@ -262,12 +260,15 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
 }
 
 /// The loss at the end when the run may follow another plan than the one that `foreseen` holds
-/// for.
+/// for, and the variance that this adds.
 fn among_alternatives(
     task: &Task,
-    foreseen: &Mixture,
+    foreseen: Mixture,
     seen_from: impl Fn(&Standing, &Standing) -> Mixture,
-) -> Mixture {
+) -> (Mixture, f64) {
+    if task.plan.alternatives.is_empty() {
+        return (foreseen, 0.0);
+    }
     let under = |schedule: &Schedule| {
         let (curve, total) = task.plan.instead(schedule, task.last_step)?;
         match standings(&curve, &[task.last_step as f64, total as f64]).as_slice() {
@@ -280,8 +281,11 @@ fn among_alternatives(
         .filter_map(|(probability, schedule)| Some((*probability, under(schedule)?)))
         .collect();
     let other: f64 = possible.iter().map(|(probability, _)| probability).sum();
-    possible.insert(0, (1.0 - other, foreseen.clone()));
-    Mixture::any_of(&possible)
+    let before = foreseen.sd().powi(2);
+    possible.insert(0, (1.0 - other, foreseen));
+    let whole = Mixture::any_of(&possible);
+    let added = (whole.sd().powi(2) - before).max(0.0);
+    (whole, added)
 }
 
 /// The law that fits best, and where it has been.

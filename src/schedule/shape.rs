@@ -97,6 +97,17 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// A shape of which nothing else is stated.
+    pub const fn of(shape: Shape) -> Schedule {
+        Schedule {
+            shape,
+            total_steps: None,
+            warm_up: None,
+            peak: None,
+            decay_end: None,
+        }
+    }
+
     /// Learning rate at `step` as a share of the peak, warm-up counted at the peak.
     pub fn share(&self, step: f64, warm_up: f64, total: f64) -> f64 {
         let total = self.decay_end.map_or(total, |end| end as f64);
@@ -201,13 +212,7 @@ impl FromStr for Schedule {
 
 fn parse(spec: &str) -> Result<Schedule, String> {
     let (name, settings) = spec.split_once(':').unwrap_or((spec, ""));
-    let mut schedule = Schedule {
-        shape: Shape::Constant,
-        total_steps: None,
-        warm_up: None,
-        peak: None,
-        decay_end: None,
-    };
+    let mut schedule = Schedule::of(Shape::Constant);
     let mut min_ratio = 0.0;
     let mut decay_share = 0.2;
     let mut decay = Decay::Linear;

@@ -45,6 +45,14 @@ impl Store {
         }
     }
 
+    /// The name of the metric in a file of that folder: `train/loss` is a file in a folder.
+    fn key(self, file: &Path) -> String {
+        match self {
+            Store::Mlflow => file.to_string_lossy().into_owned(),
+            Store::Dvclive => file.with_extension("").to_string_lossy().into_owned(),
+        }
+    }
+
     fn lines(self) -> Lines {
         match self {
             Store::Mlflow => Lines::Mlflow,
@@ -107,15 +115,9 @@ impl MetricFiles {
             {
                 Some(known) => known.size = known.size.max(file.size),
                 None => self.metrics.push(MetricFile {
-                    // `train/loss` is a file in a folder.
-                    key: {
-                        let name = file.path.strip_prefix(&folder).unwrap_or(&file.path);
-                        let name = match self.store {
-                            Store::Mlflow => name.to_owned(),
-                            Store::Dvclive => name.with_extension(""),
-                        };
-                        name.to_string_lossy().into_owned()
-                    },
+                    key: self
+                        .store
+                        .key(file.path.strip_prefix(&folder).unwrap_or(&file.path)),
                     lines: self.store.lines(),
                     tail: Tail::new(file.path.clone()),
                     size: file.size,
@@ -140,20 +142,9 @@ impl MetricFiles {
         let keys = self.metrics.iter().map(|metric| metric.key.as_str());
         let decoder = MetricDecoder::new(turn.names, keys);
         let mut decoded = Decoded::default();
-        if self.store == Store::Dvclive {
-            decoded.hints = settings::beside(&self.folder.join("metrics.json"));
-        }
-        for entry in walkdir::WalkDir::new(self.folder.join("params"))
-            .into_iter()
-            .flatten()
-        {
-            let small = entry
-                .metadata()
-                .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST_PARAMETER);
-            if let Some(value) = small.then(|| std::fs::read(entry.path()).ok()).flatten() {
-                let name = entry.file_name().to_string_lossy();
-                decoder.parameter(&name, String::from_utf8_lossy(&value).trim(), &mut decoded);
-            }
+        match self.store {
+            Store::Mlflow => parameters(&self.folder.join("params"), &decoder, &mut decoded),
+            Store::Dvclive => decoded.hints = settings::beside(&self.folder.join("metrics.json")),
         }
         self.decoder = Some(decoder);
         self.introduce(turn.outlet)?;
@@ -183,6 +174,19 @@ impl MetricFiles {
         self.columns_told = 0;
         outlet.send(SourceEvent::Reread { key: self.key })?;
         Ok(Step::MoreToRead)
+    }
+}
+
+/// Takes in the parameters of an MLflow run, one file each.
+fn parameters(folder: &Path, decoder: &MetricDecoder, decoded: &mut Decoded) {
+    for entry in walkdir::WalkDir::new(folder).into_iter().flatten() {
+        let small = entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST_PARAMETER);
+        if let Some(value) = small.then(|| std::fs::read(entry.path()).ok()).flatten() {
+            let name = entry.file_name().to_string_lossy();
+            decoder.parameter(&name, String::from_utf8_lossy(&value).trim(), decoded);
+        }
     }
 }
 

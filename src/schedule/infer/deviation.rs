@@ -19,16 +19,8 @@ pub(super) struct Deviation {
 impl Deviation {
     /// That of a shape, from its start to its end, with so many steps between two rates.
     pub(super) fn of(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64, stride: f64) -> Deviation {
-        let to_zero = Schedule {
-            shape: Shape::Fall {
-                decay,
-                min_ratio: 0.0,
-            },
-            total_steps: None,
-            warm_up: None,
-            peak: None,
-            decay_end: None,
-        };
+        let min_ratio = 0.0;
+        let to_zero = Schedule::of(Shape::Fall { decay, min_ratio });
         let mut products = [[0.0; 4]; 4];
         for (step, share) in shares {
             let low = to_zero.share(*step, start, total);

@@ -190,16 +190,10 @@ fn begun_before(rates: &[(f64, f64)], total: f64) -> Option<Schedule> {
     if first_step < LATE * total {
         return None;
     }
-    let to_zero = Schedule {
-        shape: Shape::Fall {
-            decay: Decay::Cosine,
-            min_ratio: 0.0,
-        },
-        total_steps: None,
-        warm_up: None,
-        peak: None,
-        decay_end: None,
-    };
+    let to_zero = Schedule::of(Shape::Fall {
+        decay: Decay::Cosine,
+        min_ratio: 0.0,
+    });
     let fit = |warm_up: f64| {
         let points: Vec<(f64, f64)> = thin(rates)
             .map(|(step, rate)| (to_zero.share(step, warm_up, total), rate))
@@ -239,17 +233,20 @@ fn inverse_square_root(shares: &[(f64, f64)], total: Option<f64>) -> Option<Sche
     let (last_step, last_share) = *shares.last()?;
     let warm_up = last_share * last_share * last_step;
     let schedule = Schedule {
-        shape: Shape::InverseSquareRoot,
         total_steps: total.map(|total| total.round() as u64),
         warm_up: Some(warm_up.round() as u64),
-        peak: None,
-        decay_end: None,
+        ..Schedule::of(Shape::InverseSquareRoot)
     };
     let square: f64 = shares
         .iter()
         .map(|(step, share)| (schedule.share(*step, warm_up, last_step) - share).powi(2))
         .sum();
     ((square / shares.len() as f64).sqrt() < TOLERANCE).then_some(schedule)
+}
+
+/// The variance that a deviation stands for: below a trifle none is believed.
+fn variance(deviation: f64) -> f64 {
+    deviation * deviation + TRIFLE * TRIFLE
 }
 
 /// Logged learning rates as shares of the peak.
@@ -282,7 +279,12 @@ impl Logged {
 
     /// Half the logarithm of the mean square deviation, times the rates that count.
     fn log_likelihood(&self, deviation: f64) -> f64 {
-        -0.5 * self.independent() * (deviation * deviation + TRIFLE * TRIFLE).ln()
+        -0.5 * self.independent() * variance(deviation).ln()
+    }
+
+    /// Standard deviation of what the mean square deviation grows with so fast, around its best.
+    fn spread(&self, deviation: f64, curvature: f64) -> f64 {
+        (variance(deviation) / (self.independent() * curvature)).sqrt()
     }
 
     /// The shapes that begin here, each at its best.
@@ -335,9 +337,10 @@ impl Logged {
         let deviation = self.deviation(decay, start, total);
         let fit = |ratio: f64, prior: f64, spread_of_ratio: f64| {
             let prior = (prior * origin.prior()).ln();
+            let deviation = deviation.at(ratio);
             Fit {
-                deviation: deviation.at(ratio),
-                evidence: self.log_likelihood(deviation.at(ratio)) + prior,
+                deviation,
+                evidence: self.log_likelihood(deviation) + prior,
                 prior,
                 decay,
                 stable: origin.stable,
@@ -353,9 +356,9 @@ impl Logged {
             .iter()
             .map(|(ratio, prior)| fit(*ratio, *prior, 0.0));
         let other = deviation.best_ratio().map(|(ratio, curvature)| {
-            let variance = deviation.at(ratio).powi(2) + TRIFLE * TRIFLE;
-            let spread = (variance / (self.independent() * curvature)).sqrt();
-            let spread = spread.min(LARGEST_OTHER_RATIO);
+            let spread = self
+                .spread(deviation.at(ratio), curvature)
+                .min(LARGEST_OTHER_RATIO);
             let prior = OTHER_RATIO * ROOT_OF_TWO_PI * spread / LARGEST_OTHER_RATIO;
             fit(ratio, prior, spread)
         });
@@ -419,9 +422,7 @@ impl Logged {
             let square = |side: f64| at(start, log_end + side * aside, ratio).powi(2);
             let curvature =
                 (square(1.0) + square(-1.0) - 2.0 * deviation * deviation) / (2.0 * aside * aside);
-            let variance =
-                (deviation * deviation + TRIFLE * TRIFLE) / (self.independent() * curvature.max(1e-12));
-            let spread = variance.sqrt().min(WIDEST_LENGTH);
+            let spread = self.spread(deviation, curvature.max(1e-12)).min(WIDEST_LENGTH);
             fits.push(Fit {
                 deviation,
                 evidence: self.log_likelihood(deviation) + spread.ln() + prior,
@@ -442,12 +443,15 @@ impl Logged {
         } else {
             // Most logs are of runs that are over.
             let now = self.deviation(decay, start, self.last_step);
-            let over = |fit: &Fit| Fit {
-                deviation: now.at(fit.ratio),
-                evidence: self.log_likelihood(now.at(fit.ratio)) + OVER.ln() + fit.prior,
-                end: self.last_step,
-                spread_of_length: 0.0,
-                ..*fit
+            let over = |fit: &Fit| {
+                let deviation = now.at(fit.ratio);
+                Fit {
+                    deviation,
+                    evidence: self.log_likelihood(deviation) + OVER.ln() + fit.prior,
+                    end: self.last_step,
+                    spread_of_length: 0.0,
+                    ..*fit
+                }
             };
             let over: Vec<Fit> = fits.iter().map(over).collect();
             fits.extend(over);
@@ -552,11 +556,9 @@ fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) 
         Shape::Fall { decay, min_ratio }
     };
     Schedule {
-        shape,
         total_steps: Some(total.round() as u64),
         warm_up: (!stable).then_some(start.round() as u64),
-        peak: None,
-        decay_end: None,
+        ..Schedule::of(shape)
     }
 }
 
