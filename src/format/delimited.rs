@@ -554,6 +554,7 @@ impl LineDecoder for DelimitedDecoder {
 }
 
 /// Splits a line into its cells, keeping its buffers.
+#[derive(Clone)]
 pub(super) struct Cells {
     delimiter: u8,
     /// For quoted cells; made when there is one, for making it takes longer than most lines.

@@ -64,6 +64,9 @@ struct JsonDecoder {
 /// ms-swift ends its log with the state of the trainer, which repeats all rows before.
 const WHOLE_HISTORY: &str = "log_history";
 
+/// What detectron2 expects the rest of the run to take: nothing in the last record alone.
+const TIME_LEFT: &str = "eta_seconds";
+
 /// Objects nested deeper than this are not looked into.
 const DEPTH: usize = 6;
 
@@ -159,8 +162,12 @@ impl JsonDecoder {
             self.count(&mut draft);
         }
         self.finish(&draft, out);
+        let left = fields.get(TIME_LEFT);
+        if left.and_then(Value::as_f64) == Some(0.0) {
+            out.end(None, How::Finished);
+        }
         // What a row is about may change in a word, which layouts do not look at.
-        if !stood_in && !fields.keys().any(|name| is_split(name)) {
+        if !stood_in && left.is_none() && !fields.keys().any(|name| is_split(name)) {
             self.layouts.learn(line, &mut |name| self.roles.role(name).0);
         }
     }
@@ -461,6 +468,21 @@ mod tests {
             ),
             [(5, Some(2.3475))]
         );
+    }
+
+    #[test]
+    fn nothing_left_to_do_is_the_end() {
+        let row =
+            |step, left| format!("{{\"eta_seconds\": {left}, \"iteration\": {step}, \"total_loss\": 1.5}}\n");
+        let rows = [row(19, 37.5), row(39, 0.0)].concat();
+        let read = read_all(rows.as_bytes(), &Names::default()).unwrap();
+        let endings: Vec<_> = read
+            .decoded
+            .endings
+            .iter()
+            .map(|ending| (ending.after, ending.how))
+            .collect();
+        assert_eq!(endings, [(2, How::Finished)]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod plain_number;
 pub mod records;
 pub mod roles;
 pub mod running_time;
+pub mod shared_table;
 pub mod sidecar;
 pub mod swanlab;
 pub mod tensorboard;

@@ -96,10 +96,21 @@ pub struct Candidate {
     pub id: String,
     /// True when the user named this very file.
     pub named: bool,
+    /// Of a table that several runs share, the one that is meant.
+    pub sharer: Option<Sharer>,
     /// Size in bytes when it was found.
     pub size: u64,
     /// Seconds since the Unix epoch at which it was last changed.
     pub modified: f64,
+}
+
+/// One of the runs that share a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sharer {
+    /// What the table calls it.
+    pub run: String,
+    /// What it is called among the runs of the folder.
+    pub label: String,
 }
 
 /// What a search has found.
@@ -254,6 +265,7 @@ fn candidate(path: PathBuf, id: String, named: bool, metadata: &Metadata) -> Can
         path,
         id,
         named,
+        sharer: None,
         size: metadata.len(),
         modified: super::tail::modified(metadata),
     }

@@ -3,12 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use super::discover::{Candidate, explain};
+use super::discover::{Candidate, Sharer, explain};
 use super::file_name;
 use super::reader::{Deaf, Outlet};
 use super::tail::{LONGEST_LINE, Look, Tail, sample};
 use super::{FileKey, SourceEvent};
+use crate::format::delimited::Delimited;
 use crate::format::encoding::{self, Utf16};
+use crate::format::shared_table::{Share, SharedTable};
 use crate::format::{
     Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, refuse,
 };
@@ -45,6 +47,8 @@ pub struct Followed {
     /// Id of the run that the file is part of.
     run: String,
     named: bool,
+    /// Of a table that several runs share, the one that is followed.
+    sharer: Option<Sharer>,
     /// One of several files of a log: it cannot be read again without the others.
     one_of_several: bool,
     /// Size when last looked at, for the progress of the first reading.
@@ -82,6 +86,7 @@ impl Followed {
             key,
             run: run.to_owned(),
             named: candidate.named,
+            sharer: candidate.sharer.clone(),
             one_of_several: false,
             size: candidate.size,
             tail: Tail::new(candidate.path.clone()),
@@ -268,10 +273,18 @@ impl Followed {
         if !due {
             return Ok(Ok(DONE));
         }
-        let (head, tail) = match sample(self.path(), SAMPLE_BYTES) {
+        let (mut head, mut tail) = match sample(self.path(), SAMPLE_BYTES) {
             Ok(sample) => sample,
             Err(error) => return Ok(Err(error)),
         };
+        let share = || {
+            let run = &self.sharer.as_ref()?.run;
+            Some(SharedTable::beginning(&head, names)?.share(run))
+        };
+        let share = share();
+        if let Some(mut share) = share.clone() {
+            (head, tail) = (share.of(&head), share.of(&tail));
+        }
         let sample = Sample {
             head: &head,
             tail: &tail,
@@ -281,9 +294,12 @@ impl Followed {
         let detected = if refused.is_some() {
             None
         } else {
-            detect(&sample, names)
+            let detected = detect(&sample, names).map(|(format, _)| format);
+            // A panel may show no loss: another one does.
+            let panel = || share.is_some().then_some(&Delimited as &dyn Format);
+            detected.or_else(panel)
         };
-        let Some((format, _)) = detected else {
+        let Some(format) = detected else {
             if let Some(reading) = &mut self.reading {
                 reading.recognised_at = size.max(1);
                 return Ok(Ok(DONE));
@@ -296,7 +312,7 @@ impl Followed {
             if reading.format.name() == format.name() {
                 if reading.recognised_at == 0 {
                     // A rewritten file may have other columns: a new decoder looks afresh.
-                    reading.decoder = decoder(format, &sample, names, self.tail.path());
+                    reading.decoder = decoder(format, &sample, names, self.tail.path(), share);
                     reading.columns_told = 0;
                 }
                 reading.recognised_at = size.max(1);
@@ -312,7 +328,7 @@ impl Followed {
         self.found(format, outlet)?;
         self.reading = Some(Reading {
             format,
-            decoder: decoder(format, &sample, names, self.tail.path()),
+            decoder: decoder(format, &sample, names, self.tail.path(), share),
             recognised_at: size.max(1),
             pending: Vec::new(),
             lines: 0,
@@ -573,15 +589,24 @@ impl Reading {
     }
 }
 
-/// A decoder that knows where its file is.
-fn decoder(format: &dyn Format, sample: &Sample, names: &Names, path: &Path) -> Decoder {
-    let mut decoder = format.decoder(sample, names);
-    if let Decoder::Frames(decoder) = &mut decoder
-        && let Some(folder) = path.parent().and_then(Path::file_name)
-    {
-        decoder.within(&folder.to_string_lossy());
+/// A decoder that knows where its file is, and whose share of it counts.
+fn decoder(
+    format: &dyn Format,
+    sample: &Sample,
+    names: &Names,
+    path: &Path,
+    share: Option<Share>,
+) -> Decoder {
+    match (format.decoder(sample, names), share) {
+        (Decoder::Lines(decoder), Some(share)) => Decoder::Lines(share.decoder(decoder)),
+        (Decoder::Frames(mut decoder), _) => {
+            if let Some(folder) = path.parent().and_then(Path::file_name) {
+                decoder.within(&folder.to_string_lossy());
+            }
+            Decoder::Frames(decoder)
+        }
+        (decoder, _) => decoder,
     }
-    decoder
 }
 
 fn decode_document(

@@ -111,6 +111,43 @@ fn without_a_terminal_the_report_is_printed() {
 }
 
 #[test]
+fn tables_that_runs_share_are_a_run_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let panel = |metric: &str, value: &dyn Fn(usize) -> f64| {
+        let header = format!("\"Step\",\"a - {metric}\",\"a - {metric}__MIN\",\"b, c - {metric}\"\n");
+        let row = |step| format!("{step},{0},{0},{0}\n", value(step));
+        header + &(0..50).map(row).collect::<String>()
+    };
+    let write = |name: &str, table: &str| std::fs::write(folder.path().join(name), table).unwrap();
+    write(
+        "wandb_export_1.csv",
+        &panel("train/loss", &|step| 4.0 - step as f64 / 50.0),
+    );
+    write(
+        "wandb_export_2.csv",
+        &panel("lr", &|step| 1e-3 / (step + 1) as f64),
+    );
+    let rows = |seed| (0..9).map(move |epoch| format!("{seed},{epoch},{}\n", 4 - epoch / 3));
+    let rows: String = rows(1).chain(rows(2)).collect();
+    write("sweep.csv", &format!("seed,epoch,train_loss\n{rows}"));
+    let report = report(folder.path());
+    let ids: Vec<&str> = report["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|run| run["id"].as_str())
+        .collect();
+    assert_eq!(ids, ["a", "b, c", "sweep/1", "sweep/2"]);
+    let run = find(&report, "b, c");
+    assert_eq!(
+        (&run["step"], &run["segments"]),
+        (&Value::from(49), &Value::from(1))
+    );
+    assert_eq!(run["learning_rate"]["last"], 1e-3 / 50.0);
+    assert_eq!(find(&report, "sweep/2")["losses"][0]["loss"]["points"], 9);
+}
+
+#[test]
 fn bad_input_is_named_and_never_stops_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();

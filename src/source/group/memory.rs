@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::format::records::Records;
+use crate::format::shared_table::SharedTable;
 use crate::metric::{Names, Quantity};
 use crate::source::discover::Candidate;
 
@@ -17,7 +18,21 @@ pub struct Memory {
     midway: HashMap<PathBuf, bool>,
     /// Train losses by step at the start of a log, and the size that it had then.
     starts: HashMap<PathBuf, (u64, BTreeMap<u64, f64>)>,
+    /// Who shares a table, and the size that it had when that was looked at.
+    shares: HashMap<PathBuf, (u64, Sharers)>,
 }
+
+/// The runs that share a table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sharers {
+    /// Their names: none for a table that one run has to itself, or that is no table.
+    pub(super) runs: Vec<String>,
+    /// They have a name beyond this table: other panels tell more of them.
+    pub(super) of_a_panel: bool,
+}
+
+/// A table larger than this belongs to one run.
+const LARGEST_SHARED: u64 = 1 << 26;
 
 impl Memory {
     pub(super) fn begins_midway(&mut self, candidate: &Candidate) -> bool {
@@ -37,6 +52,24 @@ impl Memory {
         let midway = *first > FRESH * second.abs_diff(*first).max(1);
         self.midway.insert(candidate.path.clone(), midway);
         midway
+    }
+
+    /// The runs that share a table. Looked at again when it has grown by an eighth.
+    pub(super) fn sharers(&mut self, candidate: &Candidate) -> Sharers {
+        let name = super::file_name(&candidate.path);
+        if ![".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)) || candidate.size > LARGEST_SHARED {
+            return Sharers::default();
+        }
+        let known = self.shares.get(&candidate.path);
+        if let Some((size, known)) = known
+            && (*size..=size + size / 8).contains(&candidate.size)
+        {
+            return known.clone();
+        }
+        let sharers = sharers(candidate).unwrap_or_default();
+        self.shares
+            .insert(candidate.path.clone(), (candidate.size, sharers.clone()));
+        sharers
     }
 
     /// True when two logs say quite different things about the same steps: no two clients
@@ -80,6 +113,20 @@ impl Memory {
         }
         self.starts.insert(candidate.path.clone(), (size, losses));
     }
+}
+
+fn sharers(candidate: &Candidate) -> Option<Sharers> {
+    let names = Names::default();
+    let (head, _) = crate::source::tail::sample(&candidate.path, START).ok()?;
+    let table = SharedTable::beginning(&head, &names)?;
+    let of_a_panel = table.is_panel();
+    let content = if of_a_panel {
+        head
+    } else {
+        std::fs::read(&candidate.path).ok()?
+    };
+    let runs = table.runs(&content, &names);
+    Some(Sharers { runs, of_a_panel })
 }
 
 /// The records in the first bytes of a log, but for one that is cut off; `None` when it is

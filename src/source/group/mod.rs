@@ -18,11 +18,11 @@ use std::path::PathBuf;
 
 use self::folder::Folder;
 pub use self::memory::Memory;
-use self::names::{Piece, file_name, is_database, natural, rotation};
+use self::names::{Piece, file_name, is_database, natural, rotation, stem_label};
 use self::runs::{join_successive_jobs, part_contradicting, runs};
 use self::scene::Scene;
 
-use super::discover::Candidate;
+use super::discover::{Candidate, Sharer};
 use super::metric_files::Store;
 use super::packed::unpacked_name;
 use crate::config::GroupingSection;
@@ -57,8 +57,11 @@ pub enum Kind {
 pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mut Memory) -> Vec<Log> {
     let scene = Scene::new(&candidates, memory);
     let mut logs: BTreeMap<String, Part> = BTreeMap::new();
-    for candidate in candidates {
-        let part = if grouping.splits(&candidate.id) {
+    let shared = |candidate: Candidate| shares(candidate, memory);
+    for candidate in candidates.into_iter().flat_map(shared) {
+        let part = if let Some(sharer) = &candidate.sharer {
+            Some(Part::share(&candidate, sharer))
+        } else if grouping.splits(&candidate.id) {
             Some(Part::alone(&candidate))
         } else {
             scene.place(&candidate)
@@ -66,7 +69,9 @@ pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mu
         let Some(mut part) = part else {
             continue;
         };
-        if let Some(run) = grouping.joined(&candidate.id) {
+        if candidate.sharer.is_none()
+            && let Some(run) = grouping.joined(&candidate.id)
+        {
             part.forced = Some(run.to_owned());
             if part.kind == Kind::Files && !part.key.contains('\0') {
                 // Text logs that were joined by hand follow one another.
@@ -101,6 +106,27 @@ pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mu
         .collect();
     logs.sort_by(|one, other| (&one.run, &one.id).cmp(&(&other.run, &other.id)));
     logs
+}
+
+/// A candidate for each run that shares a table; what is no such table by itself.
+fn shares(candidate: Candidate, memory: &mut Memory) -> Vec<Candidate> {
+    let sharers = memory.sharers(&candidate);
+    if sharers.runs.is_empty() {
+        return vec![candidate];
+    }
+    // Panels tell of the same runs, other tables of their own.
+    let table = match stem_label(unpacked_name(file_name(&candidate.path))) {
+        Label::Chosen(stem) if !sharers.of_a_panel => format!("{stem}/"),
+        _ => String::new(),
+    };
+    let share = |run: String| Candidate {
+        sharer: Some(Sharer {
+            label: format!("{table}{run}"),
+            run,
+        }),
+        ..candidate.clone()
+    };
+    sharers.runs.into_iter().map(share).collect()
 }
 
 /// What tells logs of the same folder apart.
@@ -151,6 +177,13 @@ impl Part {
         let folder = Folder::of(candidate);
         let key = candidate.path.to_string_lossy().into_owned();
         Part::new(kind, folder, Label::Alone, "file", key)
+    }
+
+    /// What a run has of a table that it shares.
+    fn share(candidate: &Candidate, sharer: &Sharer) -> Self {
+        let key = format!("{}\0{}", candidate.path.display(), sharer.run);
+        let label = Label::Chosen(sharer.label.clone());
+        Part::new(Kind::Files, Folder::of(candidate), label, "table", key)
     }
 
     /// The order in which the files were begun.

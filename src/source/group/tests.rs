@@ -8,6 +8,7 @@ fn candidates(ids: &[&str]) -> Vec<Candidate> {
             path: Path::new("/data/root").join(id),
             id: (*id).to_owned(),
             named: false,
+            sharer: None,
             size: 1,
             modified: 0.0,
         })
@@ -125,6 +126,7 @@ fn a_version_that_begins_midway_continues_the_one_before() {
             path,
             id,
             named: false,
+            sharer: None,
             size: 1,
             modified: 0.0,
         });
