@@ -242,6 +242,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_nll_loss",
             "nll_loss",
             "loss_train",
+            "loss_training",
             "loss_train_total",
             "metrics_train_languagecrossentropy",
             "train_languagecrossentropy",
@@ -280,6 +281,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "loss_val",
             "loss_eval",
             "loss_valid",
+            "loss_validation",
+            "loss_evaluation",
             "eval_nll_loss",
             "valid_nll_loss",
             "val_lm_loss",
@@ -288,6 +291,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "heldout_loss",
             "dev_loss",
             "test_loss",
+            "loss_test",
             "metrics_eval_languagecrossentropy",
             "eval_languagecrossentropy",
             "loss_eval_total",
@@ -708,6 +712,9 @@ const PATTERN_RANK: u16 = 1000;
 /// Rank, among names that follow a pattern, of those whose end says nothing either.
 const UNKNOWN_END: u16 = 500;
 
+/// How much later a name of test data comes than its like of validation data.
+const TESTED: u16 = 250;
+
 /// Names the user declared on the command line, which beat the table, and the shapes of
 /// lines that the user described.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -895,6 +902,9 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows.
     let end = name.rsplit(['/', '.']).next().unwrap_or(name);
     let rank = in_table(&self::canonical(end)).map_or(UNKNOWN_END, |fit| fit.rank);
+    // What is tested at the end is held out even from the choice of the best step.
+    let tested = held_out && canonical.split('_').any(|word| word == "test");
+    let rank = rank + if tested { TESTED } else { 0 };
     Some(Fit {
         role,
         rank: PATTERN_RANK + rank,

@@ -88,8 +88,9 @@ impl Detector for Divergence {
         let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) else {
             return;
         };
-        let usual = self.best.map_or(f64::NAN, |best| best.loss);
-        if self.restart.noticed(loss, row.value(Quantity::GradNorm), usual) {
+        let last = &self.last;
+        let largest = || last.ascending().last().copied().unwrap_or(f64::NAN);
+        if self.restart.noticed(loss, row.value(Quantity::GradNorm), largest) {
             alerts.clear(KIND, row.step());
             *self = Divergence {
                 rate: self.rate,

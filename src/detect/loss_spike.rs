@@ -182,7 +182,9 @@ impl Detector for LossSpike {
             self.start_level = middle(&mut self.start.clone());
         }
         let before = self.recent.recent().newest().unwrap_or(f64::NAN);
-        if self.restart.noticed(loss, gradient, before) {
+        let recent = &self.recent;
+        let largest = || recent.ascending().last().copied().unwrap_or(f64::NAN);
+        if self.restart.noticed(loss, gradient, largest) {
             self.starts_anew(step, loss, before, alerts);
         }
         let level = self.level();

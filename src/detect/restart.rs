@@ -16,16 +16,16 @@ const SAME_GRADIENT: f64 = 0.25;
 const PROGRESS: f64 = 0.8;
 
 impl Restart {
-    /// Takes the loss and the gradient norm of the next record; `usual` is the level of
-    /// the loss before it.
-    pub fn noticed(&mut self, loss: f64, gradient: Option<f64>, usual: f64) -> bool {
+    /// Takes the loss and the gradient norm of the next record; `recent` is the largest of the
+    /// losses just before it, for among noisy ones some come near to the first by chance.
+    pub fn noticed(&mut self, loss: f64, gradient: Option<f64>, recent: impl Fn() -> f64) -> bool {
         let (first, first_gradient) = *self.first.get_or_insert((loss, gradient));
         let near = |value: f64, target: f64, share: f64| (value - target).abs() <= share * target.abs();
         near(loss, first, SAME_LOSS)
-            && usual.abs() < PROGRESS * first.abs()
             && first_gradient
                 .zip(gradient)
                 .is_some_and(|(first, now)| near(now, first, SAME_GRADIENT))
+            && recent().abs() < PROGRESS * first.abs()
     }
 }
 
@@ -36,11 +36,11 @@ mod tests {
     #[test]
     fn the_first_record_come_back_is_a_restart_and_nothing_else_is() {
         let mut restart = Restart::default();
-        assert!(!restart.noticed(31.1, Some(60.2), f64::NAN));
-        assert!(!restart.noticed(5.9, Some(0.5), 31.1));
+        assert!(!restart.noticed(31.1, Some(60.2), || f64::NAN));
+        assert!(!restart.noticed(5.9, Some(0.5), || 31.1));
         // The loss alone may come back by accident, or without a gradient norm.
-        assert!(!restart.noticed(31.0, Some(900.0), 0.9));
-        assert!(!restart.noticed(31.0, None, 0.9));
-        assert!(restart.noticed(31.0, Some(57.6), 0.9));
+        assert!(!restart.noticed(31.0, Some(900.0), || 0.9));
+        assert!(!restart.noticed(31.0, None, || 0.9));
+        assert!(restart.noticed(31.0, Some(57.6), || 0.9));
     }
 }

@@ -102,9 +102,7 @@ pub(super) fn state(
             return (State::Stalled, failure.message.clone());
         }
         if let Some(what) = run.branch.last_words {
-            let step = run.last_step();
-            let message = format!("After step {step} {what}, and no record has come since");
-            return (State::Stalled, message);
+            return (State::Stalled, format!("{what}, and no record has come since"));
         }
     }
     if total.is_none() {
@@ -160,7 +158,8 @@ pub fn silent_end(run: &Run) -> Option<Alert> {
     let (limit, _) = silence_limit(run);
     let quiet = limit + 1.0;
     let (state, reason) = state(run, &[], &Options::default(), 0.0, quiet);
-    (state == State::Stalled).then(|| stall(run, quiet, run.logged_total_steps().is_some(), &reason))
+    let told = run.branch.alerts.open(FAILURE).is_some();
+    (state == State::Stalled && !told).then(|| stall(run, quiet, run.logged_total_steps().is_some(), &reason))
 }
 
 pub(super) fn build(
@@ -192,7 +191,8 @@ pub(super) fn build(
     let remaining = total.map(|total| total.saturating_sub(run.last_step()) as f64);
     let running = matches!(state, State::Training);
     let mut alerts = run.branch.alerts.all().to_vec();
-    if state == State::Stalled {
+    // A death that has been told is not told again.
+    if state == State::Stalled && run.branch.alerts.open(FAILURE).is_none() {
         alerts.push(stall(run, now - last_data_at, total.is_some(), &state_reason));
     }
     RunView {

@@ -1,5 +1,7 @@
 //! CSV and its kin: a header, then rows.
 
+use std::collections::HashSet;
+
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::counters::{OwnCounter, RowCounter};
@@ -28,6 +30,9 @@ impl Format for Delimited {
         }
         if !header.has_counter() && header.has_prose(sample) {
             // A list of results, one row for each experiment.
+            return None;
+        }
+        if header.lists_runs(sample) {
             return None;
         }
         let mut decoder = DelimitedDecoder::new(header);
@@ -241,6 +246,27 @@ impl Header {
                         ..
                     }
             )
+        })
+    }
+
+    /// True when each row is of another run, which it names, as in W&B's table of runs.
+    fn lists_runs(&self, sample: &Sample) -> bool {
+        const NAMES: [&str; 6] = ["name", "id", "run", "run_id", "run_name", "experiment"];
+        let columns = self.roles.columns();
+        let mut cells = Cells::new(self.delimiter);
+        let is_word = |cell: &String| number::parse(cell).is_none() && !number::is_missing(cell);
+        columns.iter().enumerate().any(|(index, column)| {
+            let mut seen = HashSet::new();
+            let mut rows = sample
+                .lines()
+                .filter(|line| !line.trim_ascii().is_empty())
+                .skip(1);
+            NAMES.iter().any(|name| column.name.eq_ignore_ascii_case(name))
+                && rows.all(|line| {
+                    let cell = cells.split(line.trim_ascii()).and_then(|cells| cells.get(index));
+                    cell.is_some_and(|cell| is_word(cell) && seen.insert(cell.clone()))
+                })
+                && seen.len() > 1
         })
     }
 
@@ -647,6 +673,14 @@ mod tests {
             )
         };
         read.decoded.records.rows().map(row).collect()
+    }
+
+    #[test]
+    fn a_list_of_runs_is_no_curve() {
+        let table = |rows: &str| format!("_step,train_loss,name,id\n{rows}");
+        let refused = |table: &str| read_all(table.as_bytes(), &Names::default()).is_err();
+        assert!(refused(&table("35,0.05,warm,s4221lzx\n43,0.04,cold,rm2zewfq\n")));
+        assert!(!refused(&table("35,0.05,warm,s4221lzx\n43,0.04,warm,s4221lzx\n")));
     }
 
     #[test]

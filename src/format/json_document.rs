@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::counters::RowCounter;
@@ -49,6 +50,21 @@ impl Format for JsonDocument {
 
     fn decoder(&self, _sample: &Sample, names: &Names) -> Decoder {
         Decoder::Document(Box::new(JsonDocumentDecoder::new(names)))
+    }
+}
+
+/// True for the beginning of one JSON value that goes over several lines and has nothing
+/// behind it: a vocabulary with a line for each word, say.
+pub(super) fn spans_lines(content: &[u8]) -> bool {
+    let content = content.trim_ascii();
+    if !matches!(content.first(), Some(b'{' | b'[')) || !content.contains(&b'\n') {
+        return false;
+    }
+    let mut values = serde_json::Deserializer::from_slice(content).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => values.byte_offset() == content.len(),
+        Some(Err(error)) => error.is_eof(),
+        None => false,
     }
 }
 

@@ -406,6 +406,7 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         return Some(only);
     }
     let few: Vec<&dyn Format> = few.into_iter().map(|(format, _)| format).collect();
+    let one_document = json_document::spans_lines(sample.head);
     let formats = if few.is_empty() { FORMATS } else { &few[..] };
     for format in formats {
         let settled = best.is_some_and(|(_, claim)| match format.precedence() {
@@ -420,6 +421,10 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         let Some(claim) = format.claim(sample, names) else {
             continue;
         };
+        // What its lines look like means nothing.
+        if one_document && matches!(format.decoder(sample, names), Decoder::Lines(_)) {
+            continue;
+        }
         let better =
             best.is_none_or(|(_, other)| (claim.certain, claim.records) > (other.certain, other.records));
         if better && (claim.records > 0 || claim.certain) {

@@ -14,8 +14,28 @@ const FAILED: &[(&str, &str)] = &[
     ),
     ("CUDA out of memory", "the GPU ran out of memory"),
     ("OutOfMemoryError", "it ran out of memory"),
+    (
+        "RESOURCE_EXHAUSTED: Out of memory",
+        "the device ran out of memory",
+    ),
+    ("HIP out of memory", "the GPU ran out of memory"),
     ("CUDA error: ", "CUDA reported an error"),
+    ("HIP error: ", "HIP reported an error"),
+    (
+        "oom-kill event",
+        "the node ran out of memory and the job was killed",
+    ),
+    (
+        "oom_kill event",
+        "the node ran out of memory and the job was killed",
+    ),
     ("DUE TO TIME LIMIT", "the job reached its time limit"),
+    ("job killed: walltime", "the job reached its time limit"),
+    ("TERM_RUNLIMIT", "the job reached its time limit"),
+    ("TERM_MEMLIMIT", "the job reached its memory limit"),
+    ("DUE TO PREEMPTION", "the job was preempted"),
+    ("DUE TO NODE FAILURE", "a node of the job failed"),
+    ("CANCELLED AT ", "the job was cancelled"),
     ("Minimum loss scale reached", "the loss scale reached its minimum"),
     (
         "Current loss scale already at minimum",
@@ -32,7 +52,29 @@ const PERHAPS: &[(&str, &str)] = &[
         "an error was raised in Python",
     ),
     ("KeyboardInterrupt", "it was interrupted"),
+    ("received SIGINT", "it was interrupted"),
+    ("SIGTERM", "it was told to stop"),
     ("got signal: ", "a process of the job got a signal"),
+    (
+        "exits with return code",
+        "a process of the job ended with an error",
+    ),
+    (
+        "exited with exit code",
+        "a process of the job ended with an error",
+    ),
+    (
+        "terminated with exit code",
+        "a process of the job ended with an error",
+    ),
+    ("death signal", "it was told to stop"),
+    (": Killed", "a process of the job was killed"),
+    (" Killed ", "a process of the job was killed"),
+    ("Segmentation fault", "a process of the job crashed"),
+    ("Bus error", "a process of the job crashed"),
+    ("(core dumped)", "a process of the job crashed"),
+    ("No space left on device", "the disk was full"),
+    ("Disk quota exceeded", "the disk quota was exceeded"),
 ];
 
 /// Words that trainers say once, when they are done.
@@ -43,6 +85,19 @@ const FINISHED: &[&str] = &[
     "Training Completed",           // Axolotl
     "raining complete",             // torchtitan, OLMo and many a script
     "raining finished",             // Marian
+    "inished training",             // many a script
+    "Signaling Trainer to stop",    // Lightning, stopping early
+    ": early stopping",             // Keras
+    "Stopping training early",      // Ultralytics
+    "early stop since",             // fairseq
+    "quitting training!",           // flair
+    "arly stopping triggered",      // many a script
+    "arly stopping at ",            // many a script
+    "topped early",                 // many a script
+    "Early stop at ",               // many a script
+    "stop training.",               // many a script
+    "Stopping training.",           // many a script
+    "run complete @ step",          // nanochat's descendants
     "done training in",             // fairseq
     "`Trainer.fit` stopped",        // Lightning
     "epochs completed in",          // Ultralytics
@@ -55,6 +110,16 @@ const FINISHED: &[&str] = &[
     "| End of training |",          // PyTorch's word model
 ];
 
+/// All that some shells say of what was killed or stopped, which is too little to look for in
+/// longer lines.
+const ALONE: &[(&str, How)] = &[
+    ("Killed", How::Perhaps("a process of the job was killed")),
+    ("Terminated", How::Perhaps("it was told to stop")),
+    ("Early stopping", How::Finished),
+    ("Early stopping!", How::Finished),
+    ("Early stopping.", How::Finished),
+];
+
 /// Looks for all of them at once: every line that is no record is asked.
 static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let told = FAILED.iter().chain(PERHAPS).map(|(words, _)| words);
@@ -63,7 +128,15 @@ static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 
 /// What a line says of the end, if it is one that ends runs.
 pub fn ending(line: &str) -> Option<How> {
-    let found = SEARCH.as_ref()?.find(line)?.pattern().as_usize();
+    if let Some((_, how)) = ALONE.iter().find(|(words, _)| *words == line.trim_end()) {
+        return Some(*how);
+    }
+    // The first of the list: `CANCELLED AT` stands before the reason.
+    let found = SEARCH
+        .as_ref()?
+        .find_iter(line)
+        .map(|found| found.pattern().as_usize())
+        .min()?;
     let perhaps = || {
         found
             .checked_sub(FAILED.len())
@@ -83,7 +156,7 @@ mod tests {
     #[test]
     fn what_ends_runs_is_found_and_what_does_not_is_not() {
         let memory = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB";
-        assert_eq!(ending(memory), Some(How::Failed("it ran out of memory")));
+        assert_eq!(ending(memory), Some(How::Failed("the GPU ran out of memory")));
         let limit = "slurmstepd: error: *** JOB 7 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***";
         assert_eq!(ending(limit), Some(How::Failed("the job reached its time limit")));
         let done = "[after training is done] datetime: 2026-01-01 00:00:00";
@@ -92,6 +165,18 @@ mod tests {
             ending("Traceback (most recent call last):"),
             Some(How::Perhaps("an error was raised in Python"))
         );
+        let cancelled = "slurmstepd: error: *** JOB 7 ON dgx-30 CANCELLED AT 2026-01-01T00:00:00 ***";
+        assert_eq!(ending(cancelled), Some(How::Failed("the job was cancelled")));
+        let preempted = "*** STEP 7.0 ON dgx-30 CANCELLED AT 2026-01-01T00:00:00 DUE TO PREEMPTION ***";
+        assert_eq!(ending(preempted), Some(How::Failed("the job was preempted")));
+        let killed = Some(How::Perhaps("a process of the job was killed"));
+        assert_eq!(ending("Killed"), killed);
+        assert_eq!(
+            ending("run.sh: line 3:   120 Killed                  python train.py"),
+            killed
+        );
+        assert_eq!(ending("Epoch 00012: early stopping"), Some(How::Finished));
+        assert_eq!(ending("EarlyStopping counter: 3 out of 10"), None);
         assert_eq!(ending("checkpoint written out, error 0.1, minimum 3"), None);
     }
 }

@@ -196,7 +196,7 @@ impl KeyValue {
     }
 
     /// The step of a line that has an epoch, or stands below one.
-    fn place(&mut self, found: &Counters, fields: &mut Fields) -> Option<Match> {
+    fn place(&mut self, line: &str, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let announced = self.announced.filter(|_| found.epoch.is_none());
         let epoch = found.epoch.or(announced.map(|(epoch, _)| epoch))?;
         let inner = found
@@ -204,15 +204,17 @@ impl KeyValue {
             .filter(|_| found.step.is_some())
             .or(found.unnamed)
             .or_else(|| announced?.1);
-        self.has_epochs = true;
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
             if found.step.is_none() && found.epoch.is_some() {
-                self.announced = Some((epoch, found.unnamed));
+                if !looks_back(line) {
+                    self.announced = Some((epoch, found.unnamed));
+                }
                 return Some(Match::No);
             }
             found.epoch?;
         }
+        self.has_epochs = true;
         let place = Place {
             epoch: epoch.value,
             epochs: epoch.of,
@@ -303,6 +305,21 @@ fn is_about_a_checkpoint(line: &str) -> bool {
     (has("best") || has("Best")) && (has("model") || has("checkpoint")) && !has("train")
 }
 
+/// `Saved best model from epoch 3`, `Early stopping triggered at epoch 12`.
+fn looks_back(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let words = [
+        "save",
+        "saving",
+        "checkpoint",
+        "best",
+        "early stop",
+        "early-stop",
+        "earlystop",
+    ];
+    words.iter().any(|word| line.contains(word))
+}
+
 /// Units that make a number a time.
 const TIMES: &[&str] = &["s", "ms", "sec", "min"];
 
@@ -341,7 +358,7 @@ impl Grammar for KeyValue {
         let runs_on = found.step.is_some_and(|(_, runs_on)| runs_on);
         if !stated
             && !runs_on
-            && let Some(matched) = self.place(&found, fields)
+            && let Some(matched) = self.place(line, &found, fields)
         {
             return matched;
         }
@@ -498,6 +515,22 @@ mod tests {
         let content = format!("**** EPOCH 000 ****\n2018-11-30 00:30:00.504209\n{content}");
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert!(read.decoded.records.steps().iter().copied().eq(1..=20));
+    }
+
+    #[test]
+    fn prose_about_an_epoch_does_not_take_the_plan() {
+        let rows: String = (1..=30)
+            .map(|row| format!("iter {0}/5000 loss {0}.5 lr 3e-4\n", 5 * row))
+            .collect();
+        for prose in ["Early stopping triggered at epoch 12\n", "Finished epoch 2\n"] {
+            let read = read_all(format!("{rows}{prose}").as_bytes(), &Names::default()).unwrap();
+            assert_eq!(read.decoded.total_steps, Some(5000), "{prose}");
+        }
+        // In the midst of the log as well.
+        let content = format!("{rows}Saved best model from epoch 3\niter 155/5000 loss 2.5 lr 3e-4\n");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.total_steps, Some(5000));
+        assert_eq!(read.decoded.records.steps().last(), Some(&155));
     }
 
     #[test]

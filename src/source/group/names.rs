@@ -170,25 +170,77 @@ pub(in crate::source) fn rotatable(name: &str) -> bool {
         .any(|ending| name.len() > ending.len() && name.ends_with(ending))
 }
 
+/// Parts of names, between dots, that say what of a run a file holds, and not of which.
+fn says_what(part: &str) -> bool {
+    const WRITERS: [&str; 8] = [
+        "hf",
+        "megatron",
+        "deepspeed",
+        "wandb",
+        "tensorboard",
+        "tb",
+        "mlflow",
+        "trainer",
+    ];
+    const KINDS: [&str; 6] = ["txt", "err", "csv", "tsv", "json", "jsonl"];
+    let is_rank = || part.strip_prefix("rank").is_some_and(is_digits);
+    PLAIN_STEMS.contains(&part) || KINDS.contains(&part) || WRITERS.contains(&part) || is_rank()
+}
+
+/// Any word may be the last ending of a name.
+fn is_ending(part: &str) -> bool {
+    const LONGEST: usize = 6;
+    !part.is_empty() && part.len() <= LONGEST && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The name without its endings (`.log`, `.log.json`, `.train.jsonl`). What stands between dots
+/// may tell runs apart: `gpt.seed1.log`, `gpt.1001.out`.
+fn stem(name: &str) -> &str {
+    let without = |name: &'_ str, is: &dyn Fn(&str) -> bool| {
+        let (shorter, ending) = name.rsplit_once('.')?;
+        (!shorter.is_empty() && is(&ending.to_lowercase())).then_some(shorter.len())
+    };
+    let mut length = without(name, &is_ending).unwrap_or(name.len());
+    while let Some(shorter) = without(name.get(..length).unwrap_or_default(), &says_what) {
+        length = shorter;
+    }
+    name.get(..length).unwrap_or(name)
+}
+
 pub(super) fn stem_label(name: &str) -> Label {
-    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    /// Digits of a job's number at least.
+    const LEAST_DIGITS: usize = 4;
+    let stem = stem(name);
     let plain = stem.to_lowercase();
     if PLAIN_STEMS.contains(&plain.as_str()) {
         return Label::None;
     }
-    // `slurm-10240.out`, `log_1795473699.txt`: a job number or a time.
+    // `slurm-10240.out`, `log_1795473699.txt`, `gpt.10240.log`, `gpt.o10240`: a job number or a time.
     let number = stem.trim_start_matches(|character: char| !character.is_ascii_digit());
     let prefix = stem
         .strip_suffix(number)
         .unwrap_or_default()
         .trim_end_matches(['-', '_']);
-    let job = number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit());
     let known = ["slurm", "log", "job", "out", "train", "output"].contains(&prefix);
-    if job && known {
-        return Label::Made {
-            class: "job",
-            name: stem.to_owned(),
-        };
-    }
-    Label::Chosen(stem.to_owned())
+    let (before, last) = stem.rsplit_once('.').unwrap_or(("", ""));
+    let of_a_queue = last.strip_prefix(['o', 'e']).unwrap_or(last);
+    let is_job = |number: &str| number.len() >= LEAST_DIGITS && is_digits(number);
+    let name = if is_job(of_a_queue) {
+        // Its output and its errors are of one job.
+        let plain = PLAIN_STEMS.contains(&before);
+        if plain {
+            of_a_queue.to_owned()
+        } else {
+            format!("{before}.{of_a_queue}")
+        }
+    } else if known && is_job(number) {
+        stem.to_owned()
+    } else {
+        return Label::Chosen(stem.to_owned());
+    };
+    Label::Made { class: "job", name }
 }

@@ -19,6 +19,8 @@ use crate::source::packed::unpacked_name;
 pub(super) struct Scene {
     /// Folders with event files, and the processes that wrote them.
     pub(super) event_writers: HashMap<PathBuf, HashSet<String>>,
+    /// Folders with logs other than event files.
+    pub(super) other_logs: HashSet<PathBuf>,
     /// Folders with a `trainer_state.json` in them or in a checkpoint in them.
     pub(super) trainers: HashSet<PathBuf>,
     /// Folders `version_<n>` of Lightning, and the first version of the same run.
@@ -33,6 +35,7 @@ impl Scene {
             versions: versions(candidates, memory),
             event_writers: HashMap::new(),
             trainers: HashSet::new(),
+            other_logs: HashSet::new(),
             mlflow_runs: std::cell::RefCell::default(),
         };
         for candidate in candidates {
@@ -43,7 +46,10 @@ impl Scene {
             if is_event_file(name) {
                 let writers = scene.event_writers.entry(folder.to_owned()).or_default();
                 writers.insert(event_writer(name));
-            } else if name == "trainer_state.json" {
+                continue;
+            }
+            scene.other_logs.insert(folder.to_owned());
+            if name == "trainer_state.json" {
                 let checkpoint = folder
                     .file_name()
                     .is_some_and(|name| name.to_string_lossy().contains("checkpoint"));
@@ -100,7 +106,8 @@ impl Scene {
         }
         if is_event_file(name) {
             while self.nested_writer(&folder, name) && folder.pop() {}
-            if SPLIT_FOLDERS.contains(&folder.name()) {
+            // The half of a run, unless it holds all of one: Ultralytics calls its first run `train`.
+            if SPLIT_FOLDERS.contains(&folder.name()) && !self.other_logs.contains(&folder.path) {
                 folder.pop();
             }
             leave_containers(&mut folder, self, &mut label);

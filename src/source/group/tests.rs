@@ -192,6 +192,42 @@ fn same_stem_is_one_run_and_the_user_has_the_last_word() {
 }
 
 #[test]
+fn what_stands_between_the_dots_of_a_name_tells_runs_apart() {
+    assert_eq!(
+        grouped(&[
+            "a/gpt.11672114.log",
+            "a/gpt.11672114.err",
+            "a/gpt.11672255.log",
+            "b/train.lr3e-4.log",
+            "b/train.lr1e-3.log",
+            "c/gpt.seed1.train.jsonl",
+            "c/gpt.seed1.eval.jsonl",
+            "c/gpt.seed2.log.json",
+            "c/gpt.adam.log",
+            "c/gpt.sgd.log",
+            "d/pretrain.o1001",
+            "d/pretrain.e1001",
+            "d/pretrain.o1002",
+        ]),
+        [
+            "a/gpt.11672114: a/gpt.11672114.err",
+            "a/gpt.11672114: a/gpt.11672114.log",
+            "a/gpt.11672255.log: a/gpt.11672255.log",
+            "b/train.lr1e-3.log: b/train.lr1e-3.log",
+            "b/train.lr3e-4.log: b/train.lr3e-4.log",
+            "c/gpt.adam.log: c/gpt.adam.log",
+            "c/gpt.seed1: c/gpt.seed1.eval.jsonl",
+            "c/gpt.seed1: c/gpt.seed1.train.jsonl",
+            "c/gpt.seed2.log.json: c/gpt.seed2.log.json",
+            "c/gpt.sgd.log: c/gpt.sgd.log",
+            "d/pretrain.1001: d/pretrain.e1001",
+            "d/pretrain.1001: d/pretrain.o1001",
+            "d/pretrain.o1002: d/pretrain.o1002",
+        ]
+    );
+}
+
+#[test]
 fn logs_that_contradict_one_another_are_two_runs() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, line: &dyn Fn(u64) -> String| {
