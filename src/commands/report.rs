@@ -271,14 +271,23 @@ fn write_rows(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
 /// Crossovers that are told in words. Hundreds of runs have thousands of them.
 const MOST_CROSSOVERS: usize = 10;
 
+fn how_surely(probability: f64) -> &'static str {
+    match probability {
+        0.9.. => "will",
+        0.7.. => "will probably",
+        _ => "may",
+    }
+}
+
 fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
     let told = snapshot.crossovers.iter().take(MOST_CROSSOVERS).map(|crossover| {
         let step = crossover
             .at_step
             .map_or_else(String::new, |step| format!(" at about step {step}"));
         format!(
-            "{} will pass {}{step} and end {:.4} lower (P {:.2}, {})",
+            "{} {} pass {}{step} and end {:.4} lower (P {:.2}, {})",
             printable(&crossover.ahead_at_end),
+            how_surely(crossover.probability),
             printable(&crossover.ahead_now),
             crossover.gap,
             crossover.probability,

@@ -5,7 +5,9 @@
 //! and 3% of the run; a warning when above 20% for ten points in a row, for smaller ones that
 //! came back were seen in healthy runs of adaptive optimisers; critical when more than 30% for
 //! twice as long as is noted, or when above the loss that the run started with. A spike that
-//! is open tells of the rise itself. Clears when the best level is nearly reached again (a
+//! is open tells of the rise itself. The best of very many levels is low by chance, and losses near
+//! zero move by large shares of themselves: a rise counts only from 2% of the first loss on, and
+//! warns only when it exceeds by half what was told before and came back. Clears when the best level is nearly reached again (a
 //! quarter of the way).
 
 use super::loss_spike;
@@ -23,6 +25,10 @@ const RISE: f64 = 0.05;
 const CLEAR_RISE: f64 = 0.0125;
 const CRITICAL_RISE: f64 = 0.30;
 const STANDARD_ERRORS: f64 = 5.0;
+/// Least rise, as a share of the loss that the run began with: near zero, ratios mean nothing.
+const LEAST_RISE: f64 = 0.02;
+/// A rise is a warning when it is so many times the largest that was told and came back.
+const BEYOND: f64 = 1.5;
 /// Points in a row above a rise before it is noted, and the share of the run that they span.
 const POINTS_BEFORE_NOTE: u32 = 60;
 const SHARE_BEFORE_NOTE: f64 = 0.03;
@@ -55,6 +61,10 @@ pub struct Divergence {
     rate: f64,
     has_sign: bool,
     restart: Restart,
+    /// The largest rise, as a share, since the alert that is open was raised...
+    peak: f64,
+    /// ...and of all that were told and came back.
+    came_back: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +133,15 @@ impl Divergence {
         (self.noted, self.warned) = (0, 0);
     }
 
+    /// The loss is back. What has come back once is usual in this run.
+    fn clear(&mut self, step: u64, alerts: &mut AlertLog) {
+        if alerts.open(KIND).is_some() {
+            self.came_back = self.came_back.max(self.peak);
+            alerts.clear(KIND, step);
+        }
+        self.peak = 0.0;
+    }
+
     fn judge(&mut self, step: u64, context: &Context, alerts: &mut AlertLog) {
         let [as_good, back, not_risen] = self.last.median_is_within();
         let Some(best) = self.best.filter(|_| !as_good) else {
@@ -135,11 +154,11 @@ impl Divergence {
             self.last.set_bounds(best.bounds());
             self.best = Some(best);
             self.not_above();
-            alerts.clear(KIND, step);
+            self.clear(step, alerts);
             return;
         };
         if back {
-            alerts.clear(KIND, step);
+            self.clear(step, alerts);
         }
         let restarted = best.rate > 0.0 && self.rate > RESTARTED_RATE * best.rate;
         // Most records end here.
@@ -152,13 +171,15 @@ impl Divergence {
         let low = values.get(WIDTH / 4).copied().unwrap_or(level);
         let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
         let error = 1.4826 * 1.25 * middle(&mut deviations) / (WIDTH as f64).sqrt();
-        let limit = best.loss + (RISE * best.loss).max(STANDARD_ERRORS * error);
+        let least = (RISE * best.loss).max(STANDARD_ERRORS * error);
+        let limit = best.loss + least.max(LEAST_RISE * first);
         if level <= limit {
             return self.not_above();
         }
         let since = *self.above_since.get_or_insert(step);
         let rise = (level - best.loss) / best.loss.max(f64::MIN_POSITIVE);
         self.noted += 1;
+        self.peak = self.peak.max(rise);
         // Where batches are of two kinds the median leaps from one to the other: the lower
         // quarter must have risen too.
         if alerts.open(loss_spike::KIND).is_some() {
@@ -166,7 +187,7 @@ impl Divergence {
         }
         self.since_spike = self.since_spike.saturating_add(1);
         let of_a_spike = self.since_spike <= WIDTH as u32;
-        let warns = rise > context.thresholds.divergence_rise
+        let warns = rise > context.thresholds.divergence_rise.max(BEYOND * self.came_back)
             && low > best.loss * (1.0 + RISE)
             && self.points > FEW_POINTS;
         self.warned = if warns && !of_a_spike { self.warned + 1 } else { 0 };

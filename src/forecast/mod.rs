@@ -278,11 +278,11 @@ fn among_alternatives(
     };
     let others = task.plan.alternatives.iter();
     let mut possible: Vec<(f64, Mixture)> = others
-        .filter_map(|(probability, schedule)| Some((*probability, under(schedule)?)))
+        .filter_map(|(probability, schedule)| Some((*probability, under(schedule)?.condensed())))
         .collect();
     let other: f64 = possible.iter().map(|(probability, _)| probability).sum();
     let before = foreseen.sd().powi(2);
-    possible.insert(0, (1.0 - other, foreseen));
+    possible.insert(0, (1.0 - other, foreseen.condensed()));
     let whole = Mixture::any_of(&possible);
     let added = (whole.sd().powi(2) - before).max(0.0);
     (whole, added)

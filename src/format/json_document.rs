@@ -1,6 +1,7 @@
 //! A log that is one JSON document: rows in an array, columns in an object of arrays
 //! (exports of W&B runs), or series as maps from step to value (Megatron's golden values).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
@@ -13,7 +14,7 @@ use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Quantity, Role, SPLIT_FOLDERS};
 
 /// The format.
 pub struct JsonDocument;
@@ -110,7 +111,7 @@ impl JsonDocumentDecoder {
             return;
         }
         match value {
-            Value::Array(rows) => self.rows(rows.iter().map(|row| (None, row)), out),
+            Value::Array(rows) => self.rows(path, rows.iter().map(|row| (None, row)), points, out),
             Value::Object(fields) => {
                 let mut has_pairs = false;
                 for (name, value) in fields {
@@ -120,7 +121,7 @@ impl JsonDocumentDecoder {
                     return;
                 }
                 if let Some(rows) = rows_by_number(fields) {
-                    return self.rows(rows, out);
+                    return self.rows(path, rows, points, out);
                 }
                 for (name, value) in fields {
                     let inner = value.as_object();
@@ -130,7 +131,7 @@ impl JsonDocumentDecoder {
                         }
                         // The last values of a run, and no history.
                         ("summary" | "summary_metrics", _) => {}
-                        (_, Some(series)) if self.series(name, series, points, out) => {}
+                        (_, Some(series)) if self.series(path, name, series, points, out) => {}
                         _ => {
                             let mut deeper = path.to_vec();
                             deeper.push(name);
@@ -144,7 +145,14 @@ impl JsonDocumentDecoder {
     }
 
     /// Rows, in their order, with their numbers where they have some.
-    fn rows<'a>(&mut self, rows: impl IntoIterator<Item = (Option<u64>, &'a Value)>, out: &mut Decoded) {
+    fn rows<'a>(
+        &mut self,
+        path: &[&str],
+        rows: impl IntoIterator<Item = (Option<u64>, &'a Value)>,
+        points: &mut Points,
+        out: &mut Decoded,
+    ) {
+        let split = split_of(path);
         let mut counter = RowCounter::default();
         for (number, row) in rows {
             let Some(fields) = row.as_object() else {
@@ -154,7 +162,17 @@ impl JsonDocumentDecoder {
             let mut draft = Draft::default();
             let roles = &mut self.roles;
             visit(fields, "", DEPTH, &mut |name, value| {
-                if let (Some(role), Some(value)) = (roles.take(name, out), number::of_json(value)) {
+                let counts = || {
+                    roles
+                        .names()
+                        .role_of(name)
+                        .is_some_and(|fit| fit.role == Role::Step || fit.role == Role::of(Quantity::Epoch))
+                };
+                let name = match split {
+                    Some(_) if !counts() => Cow::Owned(qualified(path, name)),
+                    _ => Cow::Borrowed(name),
+                };
+                if let (Some(role), Some(value)) = (roles.take(&name, out), number::of_json(value)) {
                     draft.set(role, value, out);
                 }
             });
@@ -168,6 +186,8 @@ impl JsonDocumentDecoder {
                 counts_rows.then(|| number.unwrap_or_else(count))
             });
             match step {
+                // The rows of the other split have the same steps.
+                Some(step) if split.is_some() => points.entry(step).or_default().take_in(&draft),
                 Some(step) => draft.push(step, out),
                 None => out.ignored += 1,
             }
@@ -243,11 +263,15 @@ impl JsonDocumentDecoder {
     /// `{"steps": [10, 20], "values": [2.5, 2.4]}`.
     fn series(
         &mut self,
+        path: &[&str],
         name: &str,
         series: &Map<String, Value>,
         points: &mut Points,
         out: &mut Decoded,
     ) -> bool {
+        if let Some(found) = values_by_number(series) {
+            return self.take_series(singular(&qualified(path, name)), found, points, out);
+        }
         let Some(values) = series.get("values").or_else(|| series.get("data")) else {
             return false;
         };
@@ -322,10 +346,38 @@ type Points = BTreeMap<u64, Draft>;
 
 /// The rows of `{"1": {"loss": 2.5}, "2": {"loss": 2.4}}` with their numbers.
 fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Value)>> {
-    let row = |(name, value): (&'_ String, _)| Some((Some(name.parse().ok()?), value));
+    let row = |(name, value): (&'_ String, _)| Some((Some(number_of(name)?), value));
     let mut rows: Vec<(Option<u64>, &Value)> = fields.iter().map(row).collect::<Option<_>>()?;
     rows.sort_by_key(|(number, _)| *number);
     (rows.len() >= SHORTEST_SERIES && rows.iter().all(|(_, value)| value.is_object())).then_some(rows)
+}
+
+/// `7`, or `epoch_7`.
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let word = name.strip_suffix(digits)?.trim_end_matches(['_', '-', ' ']);
+    let counts = ["", "epoch", "step", "iter", "iteration"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known));
+    counts.then(|| digits.parse().ok())?
+}
+
+/// The values of `{"0": 2.5, "1": 2.4, "2": 2.3}`, a column as pandas writes it.
+fn values_by_number(fields: &Map<String, Value>) -> Option<Vec<(u64, f64)>> {
+    let value = |(name, value): (&'_ String, &'_ Value)| Some((name.parse().ok()?, value.as_f64()?));
+    let mut values: Vec<(u64, f64)> = fields.iter().map(value).collect::<Option<_>>()?;
+    values.sort_unstable_by_key(|(number, _)| *number);
+    (values.len() >= SHORTEST_UNCOUNTED).then_some(values)
+}
+
+/// The innermost of the tables around a value that says which data it is about.
+fn split_of<'a>(path: &[&'a str]) -> Option<&'a str> {
+    let is_split = |table: &&&str| {
+        SPLIT_FOLDERS
+            .iter()
+            .any(|split| table.eq_ignore_ascii_case(split))
+    };
+    path.iter().rev().find(is_split).copied()
 }
 
 /// `train_losses` is `train_loss`.
@@ -337,8 +389,8 @@ fn singular(name: &str) -> &str {
 
 /// `loss` of the table `val` is `val/loss`; names that say so themselves are left alone.
 fn qualified(path: &[&str], name: &str) -> String {
-    match path.last() {
-        Some(table) if !name.to_lowercase().contains(&table.to_lowercase()) && *table != "history" => {
+    match split_of(path).or(path.last().copied()) {
+        Some(table) if !name.to_lowercase().contains(&table.to_lowercase()) && table != "history" => {
             format!("{table}/{name}")
         }
         _ => name.to_owned(),
@@ -428,6 +480,28 @@ mod tests {
         let sacred =
             r#"{"training.loss": {"steps": [10, 20], "timestamps": ["a", "b"], "values": [2.5, 2.4]}}"#;
         assert_eq!(points(sacred, Quantity::TrainLoss), [(10, 2.5), (20, 2.4)]);
+    }
+
+    #[test]
+    fn what_a_value_is_about_may_stand_far_above_it() {
+        let ludwig = r#"{"test": {"class": {"loss": [3.5, 3.25, 3.0]}}, "train": {"class": {"loss": [2.5, 2.25, 2.0]}},
+            "validation": {"class": {"loss": [2.75, 2.5, 2.25]}}}"#;
+        let rows = r#"{"metrics": {"train": [{"epoch": 0, "loss": 2.5}, {"epoch": 1, "loss": 2.25}, {"epoch": 2, "loss": 2.0}],
+            "val": [{"epoch": 0, "loss": 2.75}, {"epoch": 1, "loss": 2.5}, {"epoch": 2, "loss": 2.25}]}}"#;
+        let pandas =
+            r#"{"loss": {"0": 2.5, "1": 2.25, "2": 2.0}, "val_loss": {"0": 2.75, "1": 2.5, "2": 2.25}}"#;
+        let epochs = r#"{"epoch_0": {"train_loss": 2.5, "val_loss": 2.75}, "epoch_1": {"train_loss": 2.25, "val_loss": 2.5},
+            "epoch_2": {"train_loss": 2.0, "val_loss": 2.25}}"#;
+        for document in [ludwig, rows, pandas, epochs] {
+            assert_eq!(
+                points(document, Quantity::TrainLoss),
+                [(0, 2.5), (1, 2.25), (2, 2.0)]
+            );
+            assert_eq!(
+                points(document, Quantity::EvalLoss),
+                [(0, 2.75), (1, 2.5), (2, 2.25)]
+            );
+        }
     }
 
     #[test]

@@ -287,6 +287,15 @@ impl Draft {
         (self.present & (1 << quantity.index()) != 0).then(|| self.values[quantity.index()])
     }
 
+    /// Sets what is set in another draft of the same step.
+    pub fn take_in(&mut self, other: &Draft) {
+        for quantity in Quantity::ALL {
+            if let Some(value) = other.get(quantity) {
+                self.put(quantity, value);
+            }
+        }
+    }
+
     /// Which quantities are set, as a mask by [`Quantity::index`].
     pub fn present(&self) -> u16 {
         self.present
