@@ -91,6 +91,10 @@ impl Detector for Divergence {
         &[Quantity::TrainLoss, Quantity::LearningRate]
     }
 
+    fn expects_the_loss_to_fall(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = rate;

@@ -148,6 +148,10 @@ impl Detector for LossSpike {
         &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate]
     }
 
+    fn expects_the_loss_to_fall(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         self.thresholds = context.thresholds;
         if let Some(rate) = row.value(Quantity::LearningRate).filter(|rate| rate.is_finite()) {

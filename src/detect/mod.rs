@@ -36,6 +36,8 @@ use thresholds::Thresholds;
 pub struct Context {
     /// Planned number of steps, when known.
     pub total_steps: Option<u64>,
+    /// The run learns from rewards: its loss is no measure of success, and need not fall.
+    pub learns_from_rewards: bool,
     /// What the user has set.
     pub thresholds: Thresholds,
 }
@@ -45,6 +47,11 @@ pub trait Detector: Duplicate + Send {
     /// What it looks at: a record without any of these says nothing to it, and is not
     /// shown to it.
     fn watches(&self) -> &'static [Quantity];
+
+    /// True for one that holds a loss that rises for a bad sign.
+    fn expects_the_loss_to_fall(&self) -> bool {
+        false
+    }
 
     /// Takes the next record. Raises, escalates and clears its own alerts.
     fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog);
@@ -92,8 +99,9 @@ impl Watcher {
     }
 
     /// True when some record of the batch says something to it.
-    pub fn watches_any(&self, records: &Records) -> bool {
-        records.begun() & self.mask != 0
+    pub fn watches_any(&self, records: &Records, context: &Context) -> bool {
+        let means_something = !context.learns_from_rewards || !self.detector.expects_the_loss_to_fall();
+        means_something && records.begun() & self.mask != 0
     }
 
     /// Shows it the next record, see [`Detector::observe`].

@@ -35,6 +35,10 @@ impl Detector for Overfitting {
         &[Quantity::TrainLoss, Quantity::EvalLoss]
     }
 
+    fn expects_the_loss_to_fall(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
             self.first_train.get_or_insert(loss);

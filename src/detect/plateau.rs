@@ -35,6 +35,10 @@ impl Detector for Plateau {
         &[Quantity::TrainLoss, Quantity::LearningRate]
     }
 
+    fn expects_the_loss_to_fall(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = Some(rate);

@@ -341,12 +341,15 @@ pub(super) fn without_loss(run: &Run) -> Option<Problem> {
         .map(|column| column.name.as_str())
         .take(12)
         .collect();
+    let read = format!("read as {}, but ", run.identity.format);
+    let message = if names.is_empty() {
+        read + "it holds no metric so far"
+    } else {
+        let names = crate::text::printable(&names.join(", "));
+        format!("{read}no loss was found among: {names}. Name it with --loss NAME")
+    };
     Some(Problem {
         path: run.identity.path.clone(),
-        message: format!(
-            "read as {}, but no loss was found among: {}. Name it with --loss NAME",
-            run.identity.format,
-            crate::text::printable(&names.join(", "))
-        ),
+        message,
     })
 }

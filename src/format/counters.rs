@@ -46,6 +46,8 @@ impl EpochCounter {
     /// The step over all epochs.
     pub fn step(&mut self, place: Place) -> u64 {
         let iteration = place.iteration.unwrap_or(self.last);
+        // Some of a trainer's versions begin with epoch 0.
+        self.base = self.base.min(place.epoch);
         if let Some(length) = place.iterations {
             self.length = Some(length);
             let done = place.epoch.saturating_sub(self.base).saturating_mul(length);

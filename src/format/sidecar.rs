@@ -93,7 +93,7 @@ pub fn setting(path: &str, value: &str, hints: &mut Hints) {
     }
     // `trainer_state.json` and model configurations count other things in epochs and steps.
     if leaf == "max_duration" {
-        return duration(value, hints);
+        duration(value, hints);
     }
     hints.state(leaf, value, Place::Configuration);
 }
@@ -105,6 +105,7 @@ fn duration(value: &str, hints: &mut Hints) {
         ("ba", Fact::TotalSteps),
         ("ep", Fact::Epochs),
         ("tok", Fact::TotalTokens),
+        ("T", Fact::TotalTokens),
     ] {
         if let Some(number) = value.strip_suffix(unit).and_then(super::number::parse) {
             hints.put_number(fact, "max_duration", number);

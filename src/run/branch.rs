@@ -156,7 +156,7 @@ impl Branch {
         let mut detectors: Vec<&mut Watcher> = self
             .detectors
             .iter_mut()
-            .filter(|detector| detector.watches_any(records))
+            .filter(|detector| detector.watches_any(records, context))
             .collect();
         for index in rows {
             let row = records.row(index);

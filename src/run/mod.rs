@@ -234,6 +234,7 @@ impl Run {
                 None => self.columns.push(column),
             }
         }
+        self.context.learns_from_rewards = learns_from_rewards(&self.columns);
     }
 
     /// The file was truncated or replaced. Whether its new content continues the run
@@ -253,7 +254,9 @@ impl Run {
             self.restarted = false;
             let first = decoded.records.steps().first().copied().unwrap_or_default();
             if self.first_step.is_some_and(|known| first <= known) {
+                let columns = std::mem::take(&mut self.columns);
                 self.forget();
+                self.learn(columns);
             }
         }
         self.lines.lines += decoded.lines;
@@ -402,6 +405,16 @@ impl Run {
         let per_step = tokens.last_value() / step as f64;
         (per_step.is_finite() && per_step > 0.0).then_some(per_step)
     }
+}
+
+/// True for the names of reinforcement learning. Preferences (DPO) have rewards as well, of what
+/// was chosen and rejected, but a loss that falls.
+fn learns_from_rewards(columns: &[Column]) -> bool {
+    let mentions = |words: &[&str]| {
+        let mut names = columns.iter().map(|column| column.name.to_ascii_lowercase());
+        names.any(|name| words.iter().any(|word| name.contains(word)))
+    };
+    mentions(&["reward", "ep_rew", "episode_return"]) && !mentions(&["chosen", "rejected", "margin"])
 }
 
 /// Keeps what a client says about a run, as text that can be shown, within bounds.
@@ -558,6 +571,27 @@ mod tests {
             run.apply(&first);
             assert_eq!(run.logged_total_steps, total);
         }
+    }
+
+    #[test]
+    fn the_loss_of_a_run_that_learns_from_rewards_may_rise() {
+        let alerts = |names: &[&str]| {
+            let column = |name: &&str| Column {
+                name: (*name).to_owned(),
+                role: None,
+            };
+            let mut run = run();
+            run.learn(names.iter().map(column).collect());
+            let mut decoded = Decoded::default();
+            for step in 0..400u64 {
+                let loss = if step < 200 { 0.1 } else { 50.0 };
+                decoded.records.push(step, &[(Quantity::TrainLoss, loss)]);
+            }
+            run.apply(&decoded);
+            run.branch.alerts.all().len()
+        };
+        assert_eq!(alerts(&["rollout/ep_rew_mean", "train/loss"]), 0);
+        assert!(alerts(&["rewards/chosen", "rewards/margins", "loss"]) > 0);
     }
 
     #[test]

@@ -76,8 +76,10 @@ impl Plan {
         let total_steps = declared_total
             .or(total_steps)
             .or(stated_total.filter(|total| *total > last_step));
+        let stated_warm_up = stated.and_then(|schedule| schedule.warm_up);
         let warm_up_end = match declared.and_then(|schedule| schedule.warm_up) {
             Some(warm_up) => warm_up,
+            None if recorded.is_warming_up() => stated_warm_up.unwrap_or(last_step).min(last_step),
             None => recorded.warm_up_end().unwrap_or(0),
         };
         if let (true, Some(schedule)) = (recorded.is_empty(), declared.or(stated)) {
@@ -175,6 +177,7 @@ impl Plan {
 
     fn declared_alone(schedule: &Schedule, last_step: u64, total_steps: Option<u64>, warm_up: u64) -> Plan {
         let total = total_steps.unwrap_or(last_step).max(1);
+        let warm_up = schedule.warm_up.unwrap_or(warm_up);
         let peak = schedule.peak.unwrap_or(1.0);
         let rate = |step: f64| peak * schedule.share(step, warm_up as f64, total as f64);
         let mut plan = Plan {

@@ -209,6 +209,20 @@ impl RecordedRates {
         Some(if end > first { end } else { 0 })
     }
 
+    /// True while the rate rises: half of the way back it was lower by a tenth at least.
+    pub fn is_warming_up(&self) -> bool {
+        const LEAST_RISE: f64 = 0.9;
+        let (WarmUp::Rising { top, .. }, Some(first), Some(last)) =
+            (&self.warm_up, self.treads.first(), self.last_step())
+        else {
+            return false;
+        };
+        let middle = first.start + last.saturating_sub(first.start) / 2;
+        let at_the_middle = self.treads.iter().rev().find(|tread| tread.start <= middle);
+        self.warm_up_end().is_none()
+            && at_the_middle.is_some_and(|tread| tread.mean_until(middle.max(tread.since)) < LEAST_RISE * top)
+    }
+
     /// The logged rates, thinned: (step from which it holds, rate).
     pub fn steps_and_rates(&self) -> Vec<(f64, f64)> {
         self.treads
@@ -280,6 +294,21 @@ mod tests {
         }
         assert_eq!(rates.peak(), Some(6e-4));
         assert!(rates.warm_up_end().is_some_and(|end| (699..=700).contains(&end)));
+    }
+
+    #[test]
+    fn a_rate_that_still_rises_is_warm_up_and_one_that_creeps_is_not() {
+        let after = |rate: &dyn Fn(u64) -> f64, last: u64| {
+            let mut rates = RecordedRates::default();
+            (0..=last).for_each(|step| rates.push(step, rate(step)));
+            rates.is_warming_up()
+        };
+        let warms_up = |step: u64| 6e-4 * (step as f64 / 700.0).min(1.0);
+        assert!(after(&warms_up, 300) && after(&warms_up, 900));
+        assert!(!after(&warms_up, 1500));
+        assert!(!after(&|step| 6e-4 * (1.0 + 1e-6 * step as f64), 300));
+        assert!(!after(&|step| 6e-4 * (1.0 - step as f64 / 1e3), 300));
+        assert!(!after(&|_| 0.0, 300));
     }
 
     #[test]

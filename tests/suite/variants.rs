@@ -47,6 +47,8 @@ const VARIANTS: &[Variant] = &[
     variant("llm.c", "s:0 tel:11.009500\ns:11 trl:9.350030\n", Some((11, 9.35003)), Some((0, 11.0095))),
     // minimind of 2024.
     variant("minimind", "Epoch:[1/2](0/1000) loss:8.900 lr:0.0002000 epoch_Time:200.0min:\nEpoch:[2/2](100/1000) loss:7.900 lr:0.0001900 epoch_Time:199.0min:\n", Some((1100, 7.9)), None),
+    // An older one, which counts its epochs from 0.
+    variant("minimind", "Epoch:[0/3](100/1000) loss:8.900 lr:0.0000100 epoch_Time:87.0min:\nEpoch:[1/3](100/1000) loss:7.900 lr:0.0000090 epoch_Time:86.0min:\n", Some((1100, 7.9)), None),
     // OLMo-core.
     variant("olmo", "2025-01-01 10:00:00.000\thost:0\tolmo_core.train.callbacks.console_logger:45\tINFO\t[step=100/10000,epoch=1,eta=1h]\n    optim/LR (group 0)=0.0003\n    optim/total grad norm=0.45\n    train/CE loss=3.21\n    train/PPL=24.8\n", Some((100, 3.21)), None),
     // Composer of several epochs.

@@ -5,7 +5,7 @@
 mod names;
 mod scan;
 
-use self::names::{ONLY_IN_CONFIGURATIONS, judge, lookup};
+use self::names::{FEWEST_TOKENS, ONLY_IN_CONFIGURATIONS, judge, lookup};
 use crate::metric::canonical;
 
 /// What a hint is about.
@@ -140,6 +140,9 @@ impl Hints {
         let Some((fact, value)) = judge(fact, value) else {
             return false;
         };
+        if known == "max_tokens" && matches!(value, Value::Number(tokens) if tokens < FEWEST_TOKENS) {
+            return false;
+        }
         self.put(Hint {
             fact,
             name: name.trim().to_owned(),

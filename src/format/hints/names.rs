@@ -33,6 +33,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "trainer_max_steps",
             "iterations",
             "num_train_steps",
+            "max_duration",
             "num_steps",
             "nb_steps",
             "steps",
@@ -90,6 +91,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "solver_warmup_iters",
             "warmup_step",
             "lr_scheduler_warmup_steps",
+            "t_warmup",
             "warmup",
         ],
     ),
@@ -338,6 +340,9 @@ pub(super) fn lookup(canonical: &str) -> Option<(Fact, usize, &'static str)> {
     })
 }
 
+/// `max_tokens` of fewer are those of a batch, or of an answer.
+pub(super) const FEWEST_TOKENS: f64 = 1e7;
+
 pub(super) fn judge(fact: Fact, text: &str) -> Option<(Fact, Value)> {
     let text = text.trim().trim_matches(['"', '\'', '`']).trim();
     if fact.is_word() {
@@ -349,7 +354,8 @@ pub(super) fn judge(fact: Fact, text: &str) -> Option<(Fact, Value)> {
     }
     let value = quantity(text)?;
     let (least, most) = match fact {
-        Fact::WarmUpSteps => (0.0, 1e9),
+        // More is tokens.
+        Fact::WarmUpSteps => (0.0, 1e7),
         Fact::WarmUpRatio | Fact::CoolDownRatio => (0.0, 1.0),
         Fact::FinalRatio => (0.0, 1.0),
         Fact::PeakLearningRate => (1e-12, 1e3),

@@ -8,8 +8,25 @@ use crate::metric::canonical;
 /// Parts of names, without their first letter, whose case varies: a line with none of
 /// these is not looked at.
 const SIGNS: &[&[u8]] = &[
-    b"tep", b"ter", b"TER", b"poch", b"POCH", b"arm", b"ecay", b"lr", b"LR", b"earning", b"ched", b"atch",
-    b"eq", b"lock", b"pdate", b"ooldown", b"ontext", b"oken",
+    b"tep",
+    b"ter",
+    b"TER",
+    b"poch",
+    b"POCH",
+    b"arm",
+    b"ecay",
+    b"lr",
+    b"LR",
+    b"earning",
+    b"ched",
+    b"atch",
+    b"eq",
+    b"lock",
+    b"pdate",
+    b"ooldown",
+    b"ontext",
+    b"oken",
+    b"rogress on:",
 ];
 
 impl Hints {
@@ -44,6 +61,10 @@ impl Hints {
             self.put_number(Fact::TotalSteps, "Total steps", total);
             return;
         }
+        if let Some(total) = tqdm_loggable(line) {
+            self.put_number(Fact::TotalSteps, "progress", total);
+            return;
+        }
         // What DeepSpeed would do if its sampling of data were on.
         if memchr::memmem::find(bytes, b"data_efficiency_config").is_some() {
             return;
@@ -63,10 +84,23 @@ impl Hints {
     fn statement_at(&mut self, line: &str, name: &str, end: usize) {
         let canonical = canonical(name);
         let canonical = canonical.trim_start_matches('_');
-        if lookup(canonical).is_none() {
+        let Some((fact, ..)) = lookup(canonical) else {
+            return;
+        };
+        let Some(rest) = line.get(end..) else { return };
+        if fact == Fact::Scheduler
+            && let Some(scheduler) = inner_name(rest)
+        {
+            self.state(name, scheduler, Place::Configuration);
             return;
         }
-        let Some(rest) = line.get(end..) else { return };
+        // A rate for each group of parameters, or for each epoch.
+        let rates = || rest.trim_start_matches(['\'', '"']).strip_prefix(": [");
+        let first = (fact == Fact::PeakLearningRate).then(rates).flatten();
+        if let Some(rate) = first.and_then(|rates| rates.split([',', ']']).next()) {
+            self.state(name, rate, Place::Configuration);
+            return;
+        }
         let flag = line
             .get(..end - name.len())
             .is_some_and(|before| before.ends_with("--"));
@@ -123,6 +157,16 @@ fn unsloth(line: &str) -> Option<(f64, f64)> {
     Some((number::parse(epochs)?, number::parse(&total.replace(',', ""))?))
 }
 
+/// What tqdm-loggable writes of the training, which openpi does not name:
+/// `Progress on: 11.0it/200kit rate:3.7s/it remaining:205:24:25 elapsed:02:13 postfix:-`.
+fn tqdm_loggable(line: &str) -> Option<f64> {
+    let (_, rest) = line.split_once("Progress on:")?;
+    let (counts, total) = rest.split_once(" rate:")?.0.rsplit_once('/')?;
+    let mut words = counts.split_ascii_whitespace().rev();
+    let of_training = words.nth(1).is_none_or(|description| description == "train");
+    number::parse(total.trim_end_matches("it")).filter(|_| of_training)
+}
+
 /// The identifiers of a line, as byte ranges.
 fn words(line: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let bytes = line.as_bytes();
@@ -176,6 +220,27 @@ fn value_behind(rest: &str, flag: bool) -> Option<&str> {
     (!value.is_empty()).then_some(value)
 }
 
+/// The name in an object of settings: `': {'_name': 'polynomial_decay', ..}`,
+/// `=SchedulerConfig(name='cosine_with_warmup', ..)`.
+fn inner_name(rest: &str) -> Option<&str> {
+    let rest = rest.trim_start_matches(['\'', '"']).trim_start();
+    let object = rest.strip_prefix([':', '='])?.trim_start();
+    let (class, inside) = object.split_once(['{', '('])?;
+    if !class
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return None;
+    }
+    let inside = inside.split(['}', ')']).next()?;
+    inside.split(',').find_map(|setting| {
+        let (name, value) = setting.split_once([':', '='])?;
+        let name = name.trim().trim_matches(['\'', '"']);
+        let is_name = ["_name", "name", "type", "_target_", "class_name"].contains(&name);
+        is_name.then(|| value.trim().trim_matches(['\'', '"']))
+    })
+}
+
 /// `Config param steps: 5000`: MaxText prints its whole configuration, one a line.
 fn maxtext(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once("Config param ")?.1.split_once(": ")?;
@@ -206,6 +271,14 @@ mod tests {
     fn totals_behind_ray_and_in_front_of_their_names() {
         let verl = scan("(TaskRunner pid=625502) Total training steps: 3746\n");
         assert_eq!(verl.total_steps(), Some(3746));
+        let bar = |description| {
+            format!(
+                "03:21.449 [I] Progress on:{description} 7.00it/200kit rate:6.5s/it remaining:3:01 elapsed:02 postfix:-"
+            )
+        };
+        assert_eq!(scan(&bar("")).total_steps(), Some(200_000));
+        assert_eq!(scan(&bar("train")).total_steps(), Some(200_000));
+        assert!(scan(&bar("eval")).is_empty());
         let transunet = scan("125 iterations per epoch. 12500 max iterations \n");
         assert_eq!(transunet.total_steps(), Some(12_500));
         assert_eq!(transunet.count(Fact::StepsPerEpoch), Some(125));
@@ -276,6 +349,20 @@ mod tests {
             (fairseq.total_steps(), fairseq.warm_up_steps()),
             (Some(400_000), Some(32_000))
         );
+        assert_eq!(fairseq.scheduler(), Some("polynomial_decay"));
+        assert_eq!(fairseq.number(Fact::PeakLearningRate), Some(5e-4));
+        let olmo = scan(
+            "TrainConfig(max_duration=2500, scheduler=SchedulerConfig(name='cosine_with_warmup', units='steps', t_warmup=500, t_max=None, alpha_f=0.1)",
+        );
+        assert_eq!(
+            (olmo.total_steps(), olmo.warm_up_steps()),
+            (Some(2500), Some(500))
+        );
+        assert_eq!(
+            (olmo.scheduler(), olmo.number(Fact::FinalRatio)),
+            (Some("cosine_with_warmup"), Some(0.1))
+        );
+        assert!(scan("'optimization': {'max_tokens': 1400000}").is_empty());
 
         let source = scan(
             "    num_iterations : int = 5100 # number of iterations to run\n    warmdown_iters : int = 1450\n",
