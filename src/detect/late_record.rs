@@ -8,7 +8,7 @@
 //! compared among themselves, from the third evaluation on. The alert is over with the
 //! record that raises it.
 
-use super::robust::{Window, middle};
+use super::robust::{Clock, Window, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, STALL, Severity};
 use crate::format::records::Row;
@@ -30,6 +30,9 @@ const REMEDY: &str =
 #[derive(Clone, Debug, Default)]
 pub struct LateRecord {
     last: Option<(u64, f64)>,
+    clock: Clock,
+    /// Steps between the last two records.
+    stride: u64,
     intervals: Window,
     /// Longest gap so far without and with an evaluation.
     longest: [f64; 2],
@@ -44,8 +47,7 @@ impl Detector for LateRecord {
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let evaluates = row.has(Quantity::EvalLoss);
-        let time = row.value(Quantity::WallTime).or(row.value(Quantity::Elapsed));
-        let Some(time) = time.filter(|time| time.is_finite()) else {
+        let Some(time) = self.clock.read(row).filter(|time| time.is_finite()) else {
             self.evaluated |= evaluates;
             return;
         };
@@ -63,9 +65,13 @@ impl Detector for LateRecord {
         if step == last_step || gap <= 0.0 {
             return;
         }
+        // A log that is written more rarely from now on has further apart steps as well.
+        let stride = std::mem::replace(&mut self.stride, step - last_step);
+        let as_often = self.stride <= 2 * stride;
         // The smallest interval is at most the usual one: most records end here.
         let longest = self.longest.get(usize::from(evaluated)).copied().unwrap_or(0.0);
-        if self.intervals.count() >= HISTORY
+        if as_often
+            && self.intervals.count() >= HISTORY
             && gap >= LEAST_SECONDS
             && gap >= LONG_INTERVALS * self.intervals.min()
             && gap > LONGER_THAN_BEFORE * longest

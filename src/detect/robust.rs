@@ -1,5 +1,8 @@
 //! Trailing windows and robust statistics for the detectors.
 
+use crate::format::records::Row;
+use crate::metric::Quantity;
+
 /// Points of the trailing window (instability study, section 3.1).
 pub const WINDOW: usize = 100;
 
@@ -323,6 +326,22 @@ pub fn middle(values: &mut [f64]) -> f64 {
     }
     let index = values.len() / 2;
     *values.select_nth_unstable_by(index, f64::total_cmp).1
+}
+
+/// The time of each record, by one clock: where there are times of day, what else the record
+/// says of time may be that of another one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    has_time_of_day: bool,
+}
+
+impl Clock {
+    /// Seconds, for differences.
+    pub fn read(&mut self, row: &Row) -> Option<f64> {
+        let time_of_day = row.value(Quantity::WallTime);
+        self.has_time_of_day |= time_of_day.is_some();
+        time_of_day.or(row.value(Quantity::Elapsed).filter(|_| !self.has_time_of_day))
+    }
 }
 
 /// A straight line through points by least squares.

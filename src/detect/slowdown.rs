@@ -9,7 +9,7 @@
 //! checkpoint or a pause makes one or two such records, a busy machine up to five in
 //! healthy runs.
 
-use super::robust::{Recent, WINDOW, Window, middle};
+use super::robust::{Clock, Recent, WINDOW, Window, middle};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
@@ -38,6 +38,7 @@ pub struct Slowdown {
     usual: Window,
     recent: Recent<RECENT>,
     last: Option<(u64, f64)>,
+    clock: Clock,
     since_look: u32,
     /// Records since it was raised, while it is open.
     open: Option<usize>,
@@ -51,7 +52,7 @@ impl Detector for Slowdown {
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let logged = row.value(Quantity::StepTime);
-        let clock = row.value(Quantity::Elapsed).or(row.value(Quantity::WallTime));
+        let clock = self.clock.read(row);
         // Other files of the same log are read after it and begin at the beginning again.
         if clock.is_some() && self.last.is_some_and(|(last_step, _)| step < last_step) {
             return;

@@ -563,6 +563,8 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
         (b"PK\x03\x04", "a zip archive"),
         (b"\x1f\x8b", "gzip-compressed; decompress it first"),
         (b"\x28\xb5\x2f\xfd", "zstd-compressed; decompress it first"),
+        (b"\xfd7zXZ\x00", "xz-compressed; decompress it first"),
+        (b"BZh", "bzip2-compressed; decompress it first"),
         (b"\x89PNG", "a picture"),
         (b"\x7fELF", "a program"),
         (b"\x93NUMPY", "a NumPy array"),

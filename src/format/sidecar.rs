@@ -29,7 +29,8 @@ pub fn is_sidecar(name: &str) -> bool {
         "hyperparam",
     ];
     // `opt.yaml` is YOLOv5's.
-    let told = stem == "opt" || settings.iter().any(|word| stem.contains(word));
+    let told =
+        ["opt", "catboost_training"].contains(&stem) || settings.iter().any(|word| stem.contains(word));
     // A tokenizer's, a generation's or an adapter's settings are not those of the training.
     let other = [
         "tokenizer",

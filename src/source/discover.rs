@@ -287,7 +287,22 @@ fn never_a_log(path: &Path) -> bool {
     let ending = path
         .extension()
         .map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str())) && original(path).is_none()
+    ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str()))
+        && original(path).is_none()
+        && !is_unreadably_packed(path)
+}
+
+/// Named like a log that was compressed in a way that is not read: which is to be said, for a
+/// part of a run may be missing without it.
+pub(super) fn is_unreadably_packed(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let plain = ["xz", "bz2", "zst"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'));
+    plain.is_some_and(|plain| rotation(plain).is_some() || rotatable(plain))
 }
 
 /// True when a search passes over a file, given by its path below where the search began.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::discover::{Candidate, Sharer, explain};
+use super::discover::{Candidate, Sharer, explain, is_unreadably_packed};
 use super::file_name;
 use super::reader::{Deaf, Outlet};
 use super::tail::{LONGEST_LINE, Look, Tail, sample};
@@ -350,7 +350,7 @@ impl Followed {
             .map(|ending| ending.to_string_lossy().to_lowercase());
         let like_a_log =
             ending.is_some_and(|ending| ["log", "out", "jsonl", "csv", "tsv"].contains(&ending.as_str()));
-        if !self.named && !like_a_log {
+        if !self.named && !like_a_log && !is_unreadably_packed(self.path()) {
             return Ok(());
         }
         let message = match refused {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use crate::format::exported_scalar;
-use crate::metric::Names;
+use crate::metric::{Names, Quantity, Role};
 
 /// `names` as they hold in the file at `path`, which begins with `head`.
 pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names> {
@@ -12,7 +12,23 @@ pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names
     if has_training_beside(path) {
         names.to_mut().hold_out();
     }
+    if let Some((loss, quantity)) = catboost(head, path) {
+        names.to_mut().declare(loss, Role::of(quantity));
+    }
     names
+}
+
+/// The loss in a table of CatBoost's, which calls it as the user does (`iter  RMSE`, `iter
+/// MultiClass`): the objective is the first of the measures.
+fn catboost<'a>(head: &'a [u8], path: &Path) -> Option<(&'a str, Quantity)> {
+    let quantity = match path.file_name()?.to_str()? {
+        "learn_error.tsv" => Quantity::TrainLoss,
+        "test_error.tsv" => Quantity::EvalLoss,
+        _ => return None,
+    };
+    let header = std::str::from_utf8(head.split(|byte| *byte == b'\n').next()?).ok()?;
+    let loss = header.trim_end().strip_prefix("iter\t")?.split('\t').next()?;
+    Some((loss, quantity))
 }
 
 /// Words that say what a file is about, and those for its counterpart.
@@ -44,6 +60,29 @@ fn has_training_beside(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_measure_of_catboost_is_its_loss() {
+        let role = |file: &str, name: &str| {
+            let names = names_in(
+                &Names::default(),
+                b"iter\tMultiClass\tAccuracy\n0\t1.5\t0.25\n",
+                Path::new(file),
+            )
+            .into_owned();
+            names.role_of(name).map(|fit| fit.role.name())
+        };
+        assert_eq!(
+            role("catboost_info/learn_error.tsv", "MultiClass"),
+            Some("train_loss")
+        );
+        assert_eq!(
+            role("catboost_info/test_error.tsv", "MultiClass"),
+            Some("eval_loss")
+        );
+        assert_eq!(role("catboost_info/test_error.tsv", "Accuracy"), None);
+        assert_eq!(role("other.tsv", "MultiClass"), None);
+    }
 
     #[test]
     fn a_loss_beside_the_training_log_is_of_held_out_data() {

@@ -289,6 +289,9 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     if let Some(mut packed) = Packed::of(&file)? {
         // Its end cannot be read without all before it.
         packed.read(&mut head, each)?;
+        if let Some(mut utf16) = Utf16::of(&head) {
+            utf16.decode(&mut head, 0);
+        }
         return Ok((head, Vec::new()));
     }
     Read::by_ref(&mut file).take(each as u64).read_to_end(&mut head)?;

@@ -36,6 +36,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "max_duration",
             "num_steps",
             "nb_steps",
+            "iteration_count",
             "steps",
             "iters",
         ],

@@ -18,8 +18,17 @@ pub struct Memory {
     midway: HashMap<PathBuf, bool>,
     /// Train losses by step at the start of a log, and the size that it had then.
     starts: HashMap<PathBuf, (u64, BTreeMap<u64, f64>)>,
+    /// Where a log begins and ends, and the size that it had then.
+    ends: HashMap<PathBuf, (u64, Option<Ends>)>,
     /// Who shares a table, and the size that it had when that was looked at.
     shares: HashMap<PathBuf, (u64, Sharers)>,
+}
+
+/// Where a log begins and ends: its steps, and the loss there.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    first: (u64, f64),
+    last: (u64, f64),
 }
 
 /// The runs that share a table.
@@ -72,6 +81,38 @@ impl Memory {
         sharers
     }
 
+    /// True when a log goes on where another one has ended, or at a checkpoint shortly before: in
+    /// the midst of a run, at a step that the other has reached, with a loss as it had then.
+    pub(super) fn continues(&mut self, earlier: &Candidate, later: &Candidate) -> bool {
+        /// How far the later one may begin before or behind the end, as a share of the steps.
+        const BEFORE: f64 = 0.5;
+        const BEHIND: f64 = 0.02;
+        /// Losses further apart than this, as a share, are not of one run.
+        const APART: f64 = 0.1;
+        if !self.begins_midway(later) {
+            return false;
+        }
+        let (Some(earlier), Some(later)) = (self.ends(earlier), self.ends(later)) else {
+            return false;
+        };
+        let (begins, ended) = (later.first.0 as f64, earlier.last.0 as f64);
+        begins > earlier.first.0 as f64
+            && begins >= (1.0 - BEFORE) * ended
+            && begins <= (1.0 + BEHIND) * ended
+            && (later.first.1 - earlier.last.1).abs() < APART * earlier.last.1.abs()
+    }
+
+    fn ends(&mut self, candidate: &Candidate) -> Option<Ends> {
+        if let Some((size, known)) = self.ends.get(&candidate.path)
+            && (*size..=size + size / 8).contains(&candidate.size)
+        {
+            return *known;
+        }
+        let ends = ends(candidate);
+        self.ends.insert(candidate.path.clone(), (candidate.size, ends));
+        ends
+    }
+
     /// True when two logs say quite different things about the same steps: no two clients
     /// of one run do. What both round or smooth differently is no difference.
     pub(super) fn contradict(&mut self, one: &Candidate, other: &Candidate) -> bool {
@@ -113,6 +154,33 @@ impl Memory {
         }
         self.starts.insert(candidate.path.clone(), (size, losses));
     }
+}
+
+/// Looks at both ends of a log, at so many records of each.
+fn ends(candidate: &Candidate) -> Option<Ends> {
+    const RECORDS: usize = 20;
+    let (mut content, tail) = crate::source::tail::sample(&candidate.path, START).ok()?;
+    content.truncate(memchr::memrchr(b'\n', &content)? + 1);
+    let whole_lines = memchr::memchr(b'\n', &tail).map_or(tail.len(), |end| end + 1);
+    content.extend_from_slice(tail.get(whole_lines..)?);
+    let log = crate::format::read_all(&content, &Names::default()).ok()?;
+    let losses: Vec<(u64, f64)> = log
+        .decoded
+        .records
+        .rows()
+        .filter_map(|row| Some((row.step(), row.value(Quantity::TrainLoss)?)))
+        .filter(|(_, loss)| loss.is_finite())
+        .collect();
+    let median = |some: &[(u64, f64)]| {
+        let mut losses: Vec<f64> = some.iter().map(|(_, loss)| *loss).collect();
+        crate::detect::robust::middle(&mut losses)
+    };
+    let beginning = losses.get(..RECORDS.min(losses.len()))?;
+    let end = losses.get(losses.len().saturating_sub(RECORDS)..)?;
+    Some(Ends {
+        first: (beginning.first()?.0, median(beginning)),
+        last: (end.last()?.0, median(end)),
+    })
 }
 
 fn sharers(candidate: &Candidate) -> Option<Sharers> {

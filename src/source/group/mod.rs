@@ -91,7 +91,7 @@ pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mu
         let order = part.order();
         part.files.sort_by_cached_key(|file| order(file));
     }
-    join_successive_jobs(&mut parts);
+    join_successive_jobs(&mut parts, memory);
     part_contradicting(&mut parts, memory);
     let runs = runs(&parts);
     let mut logs: Vec<Log> = parts

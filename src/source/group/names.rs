@@ -118,6 +118,7 @@ pub(super) const PLAIN_STEMS: &[&str] = &[
     "stats",
     "summary",
     "run",
+    "logging",
     "nohup",
     "measurements",
     "eval_measurements",
@@ -126,6 +127,8 @@ pub(super) const PLAIN_STEMS: &[&str] = &[
     "logs-rank0",
     "metrics-rank0",
     "wandb-history",
+    "learn_error",
+    "test_error",
     "log_history",
 ];
 
@@ -237,7 +240,7 @@ pub(super) fn stem_label(name: &str) -> Label {
         } else {
             format!("{before}.{of_a_queue}")
         }
-    } else if known && is_job(number) {
+    } else if known && is_job(number) || prefix == "slurm" && is_digits(number) {
         stem.to_owned()
     } else {
         return Label::Chosen(stem.to_owned());

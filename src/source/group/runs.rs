@@ -9,8 +9,9 @@ use super::{Kind, Label, Memory, Part};
 use crate::source::discover::Candidate;
 
 /// Consoles of successive jobs (`slurm-1.out`, `slurm-2.out`) are one log where the
-/// folder is known to be one run by what else is in it.
-pub(super) fn join_successive_jobs(parts: &mut Vec<Part>) {
+/// folder is known to be one run by what else is in it, or where each goes on with what the one
+/// before it has left.
+pub(super) fn join_successive_jobs(parts: &mut Vec<Part>, memory: &mut Memory) {
     let anchored: BTreeSet<PathBuf> = parts
         .iter()
         .filter(|part| matches!(part.label, Label::None) && part.client != "database")
@@ -23,33 +24,39 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>) {
         })
         .map(|part| part.folder.path.clone())
         .collect();
-    let mut first: HashMap<PathBuf, usize> = HashMap::new();
-    let mut index = 0;
-    while index < parts.len() {
-        let part = &parts[index];
-        let job = matches!(part.label, Label::Made { class: "job", .. });
-        if !job || part.forced.is_some() || !anchored.contains(&part.folder.path) {
-            index += 1;
-            continue;
-        }
-        let folder = part.folder.path.clone();
-        match first.get(&folder) {
-            Some(&earlier) => {
-                let later = parts.remove(index);
-                if let Some(part) = parts.get_mut(earlier) {
-                    part.files.extend(later.files);
-                    part.kind = Kind::Files;
-                    part.label = Label::None;
-                    part.files
-                        .sort_by_cached_key(|file| natural(file_name(&file.path)));
+    let mut jobs: Vec<Part> = Vec::new();
+    parts.retain(|part| {
+        let job = matches!(part.label, Label::Made { class: "job", .. }) && part.forced.is_none();
+        jobs.extend(job.then(|| part.clone()));
+        !job
+    });
+    jobs.sort_by_cached_key(|job| (job.folder.path.clone(), natural(&job.key)));
+    let mut joined: Vec<Part> = Vec::new();
+    for job in jobs {
+        let anchored = anchored.contains(&job.folder.path);
+        let goes_on = |earlier: &&mut Part| {
+            earlier.folder.path == job.folder.path
+                && (anchored
+                    || match (earlier.files.last(), job.files.first()) {
+                        (Some(earlier), Some(later)) => memory.continues(earlier, later),
+                        _ => false,
+                    })
+        };
+        match joined.last_mut().filter(goes_on) {
+            Some(earlier) => {
+                earlier.files.extend(job.files);
+                earlier.kind = Kind::Files;
+                earlier
+                    .files
+                    .sort_by_cached_key(|file| natural(file_name(&file.path)));
+                if anchored {
+                    earlier.label = Label::None;
                 }
             }
-            None => {
-                first.insert(folder, index);
-                index += 1;
-            }
+            None => joined.push(job),
         }
     }
+    parts.extend(joined);
 }
 
 fn is_held_out(name: &str) -> bool {

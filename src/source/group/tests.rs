@@ -228,6 +228,37 @@ fn what_stands_between_the_dots_of_a_name_tells_runs_apart() {
 }
 
 #[test]
+fn jobs_that_go_on_where_others_ended_are_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, steps: std::ops::Range<u64>, above: f64| {
+        let row = |step: u64| {
+            let loss = above + 3.0 + 4.0 / (1.0 + step as f64).sqrt();
+            format!("iter {step}: loss {loss:.4}, time 425.11ms, mfu 38.12%\n")
+        };
+        std::fs::write(folder.path().join(name), steps.map(row).collect::<String>()).unwrap();
+    };
+    let runs = || {
+        let candidates = crate::source::discover::discover(&[folder.path().to_owned()]).candidates;
+        described(group(
+            candidates,
+            &GroupingSection::default(),
+            &mut Memory::default(),
+        ))
+    };
+    write("slurm-1001.out", 0..1000, 0.0);
+    write("slurm-1002.out", 900..1800, 0.0);
+    write("slurm-1003.out", 1801..2500, 0.0);
+    let joined = runs();
+    let all = ": slurm-1001.out slurm-1002.out slurm-1003.out";
+    assert!(joined.len() == 1 && joined[0].ends_with(all), "{joined:?}");
+    // A run of its own from the start, one that begins elsewhere, and one with another loss.
+    write("slurm-1002.out", 0..1800, 0.0);
+    write("slurm-1003.out", 4000..4100, 0.0);
+    write("slurm-1004.out", 4050..4200, 1.0);
+    assert_eq!(runs().len(), 4);
+}
+
+#[test]
 fn logs_that_contradict_one_another_are_two_runs() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, line: &dyn Fn(u64) -> String| {
