@@ -212,8 +212,27 @@ impl Run {
     pub fn logged_total_steps(&self) -> Option<u64> {
         const BEYOND: u64 = 10;
         let last = self.branch.last_step;
-        self.logged_total_steps
-            .filter(|total| last <= total.saturating_add(total / 20).saturating_add(BEYOND))
+        let total = self
+            .logged_total_steps
+            .filter(|total| last <= total.saturating_add(total / 20).saturating_add(BEYOND));
+        match self.steps_in_time() {
+            Some(steps) => Some(total.map_or(steps, |total| total.min(steps))),
+            None => total,
+        }
+    }
+
+    /// About how many steps the run makes where it ends by the clock (parameter-golf's ten
+    /// minutes), to three digits; `None` where it does not, or has gone on beyond that.
+    fn steps_in_time(&self) -> Option<u64> {
+        const OBEYED: f64 = 1.02;
+        let planned = self.hints.number(Fact::TotalSeconds)?;
+        let (step, seconds) = self.branch.pace.last_elapsed()?;
+        if step == 0 || seconds <= 0.0 || seconds > OBEYED * planned {
+            return None;
+        }
+        let steps = step as f64 * planned / seconds;
+        let unit = 10f64.powi((steps.log10().floor() as i32 - 2).max(0));
+        Some(((steps / unit).round() * unit) as u64).map(|steps| steps.max(self.branch.last_step))
     }
 
     /// Last step seen.
@@ -555,6 +574,31 @@ mod tests {
         assert_eq!(run.logged_total_steps, Some(100));
         run.apply(&decoded(51..=60));
         assert_eq!(run.logged_total_steps, Some(100));
+    }
+
+    #[test]
+    fn a_run_that_ends_by_the_clock_makes_as_many_steps_as_it_has_time_for() {
+        let mut run = run();
+        let mut first = Decoded {
+            total_steps: Some(20_000),
+            ..Decoded::default()
+        };
+        for step in (0..=4000u64).step_by(50) {
+            let values = [
+                (Quantity::TrainLoss, 3.0),
+                (Quantity::Elapsed, 0.0435 * step as f64),
+            ];
+            first.records.push(step, &values);
+        }
+        run.apply(&first);
+        assert_eq!(run.logged_total_steps(), Some(20_000));
+        run.hints
+            .put_number(Fact::TotalSeconds, "max_wallclock_seconds", 600.0);
+        assert_eq!(run.logged_total_steps(), Some(13_800));
+        // A limit that is not kept is none.
+        run.hints
+            .put_number(Fact::TotalSeconds, "max_wallclock_seconds", 60.0);
+        assert_eq!(run.logged_total_steps(), Some(20_000));
     }
 
     #[test]

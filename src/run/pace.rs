@@ -87,6 +87,11 @@ impl Pace {
         self.wall.back().map(|(_, time)| *time)
     }
 
+    /// The last step whose time since the start is known, and that time in seconds.
+    pub fn last_elapsed(&self) -> Option<(u64, f64)> {
+        self.elapsed.back().copied()
+    }
+
     /// Recent seconds per step.
     ///
     /// Arrivals that we have watched for a while beat the times in the log, which may

@@ -51,6 +51,8 @@ pub enum Fact {
     SequenceLength,
     /// Steps between two records.
     LogInterval,
+    /// Seconds of training after which the run ends, wherever it is.
+    TotalSeconds,
 }
 
 impl Fact {
@@ -77,6 +79,7 @@ impl Fact {
             Fact::BatchSize => "batch_size",
             Fact::SequenceLength => "sequence_length",
             Fact::LogInterval => "log_interval",
+            Fact::TotalSeconds => "total_seconds",
         }
     }
 

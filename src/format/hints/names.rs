@@ -280,6 +280,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "ctx",
         ],
     ),
+    (Fact::TotalSeconds, &["max_wallclock_seconds"]),
     (
         Fact::LogInterval,
         &["logging_steps", "log_interval", "log_every", "log_freq"],
