@@ -393,6 +393,7 @@ impl Run {
     /// Losses that the run logs, the one that stands for it first: the train loss,
     /// unless the log has it too seldom to be of use.
     pub fn losses(&self) -> Vec<Quantity> {
+        const ENOUGH: u64 = 5;
         let points = |quantity| self.series(quantity).map_or(0, Series::points);
         let (train, eval) = (points(Quantity::TrainLoss), points(Quantity::EvalLoss));
         let mut losses = Vec::new();
@@ -402,7 +403,10 @@ impl Run {
         if eval > 0 {
             losses.push(Quantity::EvalLoss);
         }
-        if train < 20 && eval > train {
+        // One that was logged at the beginning only has no more to say.
+        let reached = |quantity| self.series(quantity).and_then(Series::last_step).unwrap_or(0);
+        let stale = 2 * reached(Quantity::TrainLoss) < reached(Quantity::EvalLoss);
+        if train < 20 && eval > train || stale && eval >= ENOUGH {
             losses.reverse();
         }
         losses
@@ -615,6 +619,20 @@ mod tests {
             run.apply(&first);
             assert_eq!(run.logged_total_steps, total);
         }
+    }
+
+    #[test]
+    fn a_train_loss_that_stopped_early_does_not_stand_for_the_run() {
+        let mut run = run();
+        let mut decoded = decoded(0..100);
+        run.apply(&decoded);
+        assert_eq!(run.losses(), [Quantity::TrainLoss, Quantity::EvalLoss]);
+        decoded.records.clear();
+        for step in (200..3000).step_by(200) {
+            decoded.records.push(step, &[(Quantity::EvalLoss, 3.0)]);
+        }
+        run.apply(&decoded);
+        assert_eq!(run.losses(), [Quantity::EvalLoss, Quantity::TrainLoss]);
     }
 
     #[test]
