@@ -228,11 +228,15 @@ impl Plan {
     /// Adds to the description what the schedule may be instead, where that is not unlikely.
     fn name_the_doubt(&mut self) {
         const NOT_UNLIKELY: f64 = 0.1;
-        let doubt: f64 = self.alternatives.iter().map(|(probability, _)| probability).sum();
-        let likeliest = self
+        let mut others: Vec<(f64, String)> = self
             .alternatives
             .iter()
-            .max_by(|one, other| one.0.total_cmp(&other.0));
+            .map(|(probability, schedule)| (*probability, schedule.to_string()))
+            .collect();
+        // Many differ by less than is told of them.
+        others.retain(|(_, other)| *other != self.description);
+        let doubt: f64 = others.iter().map(|(probability, _)| probability).sum();
+        let likeliest = others.iter().max_by(|one, other| one.0.total_cmp(&other.0));
         if let Some((_, other)) = likeliest.filter(|_| doubt > NOT_UNLIKELY) {
             self.description += &format!("; {:.0}%: another, as {other}", 100.0 * doubt);
         }
