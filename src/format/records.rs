@@ -233,12 +233,17 @@ pub struct Decoded {
     pub bad_lines: Vec<BadLine>,
     /// The planned number of steps, when the log states it.
     pub total_steps: Option<u64>,
+    /// Records of the batch that stand before that statement, where it is known.
+    pub total_after: Option<usize>,
     /// Settings of the run that its client recorded: names and values as written.
     pub settings: Vec<(String, String)>,
     /// What the client holds for the outcome of the run: names and values as written.
     pub summary: Vec<(String, String)>,
     /// What the log states about the plan of the run.
     pub hints: Hints,
+    /// What is stated of the plan behind records of the log, and how many of the batch stand
+    /// before it: a further program may have been started.
+    pub restated: Vec<(usize, Hints)>,
     /// Records before which a further training may begin.
     pub trainings: Vec<usize>,
     /// What the run says of its end, in file order.
@@ -267,6 +272,28 @@ impl Decoded {
         self.endings.push(Ending { after, step, how });
     }
 
+    /// A line says how many steps are planned, if it does.
+    pub fn state_total(&mut self, total: Option<u64>) {
+        if total.is_some() {
+            (self.total_steps, self.total_after) = (total, Some(self.records.len()));
+        }
+    }
+
+    /// Where what is stated of the plan from here on belongs. `begun` says that records stand
+    /// before it.
+    pub fn plan(&mut self, begun: bool) -> &mut Hints {
+        let after = self.records.len();
+        if !begun {
+            return &mut self.hints;
+        }
+        if self.restated.last().is_none_or(|(known, _)| *known != after) {
+            self.restated.push((after, Hints::default()));
+        }
+        self.restated
+            .last_mut()
+            .map_or(&mut self.hints, |(_, hints)| hints)
+    }
+
     /// Empties it for the next piece of the file.
     pub fn clear(&mut self) {
         self.records.clear();
@@ -275,9 +302,11 @@ impl Decoded {
         self.skipped = 0;
         self.bad_lines.clear();
         self.total_steps = None;
+        self.total_after = None;
         self.settings.clear();
         self.summary.clear();
         self.hints = Hints::default();
+        self.restated.clear();
         self.trainings.clear();
         self.endings.clear();
         self.remapped = false;

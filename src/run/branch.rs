@@ -201,6 +201,13 @@ impl Branch {
         );
     }
 
+    /// True when the loss that leads the log began at `step`, or nearly so.
+    pub(super) fn begins_by(&self, step: u64) -> bool {
+        let train = self.series(Quantity::TrainLoss);
+        let leading = train.or(self.series(Quantity::EvalLoss));
+        leading.is_some_and(|series| series.begins_by(step))
+    }
+
     /// Goes back to `step`: what was recorded from there on is superseded.
     pub(super) fn rewind(&mut self, step: u64) {
         let leading = if self.leading().has_train_loss {

@@ -111,6 +111,8 @@ pub struct Run {
     since_doubt: u64,
     /// The planned number of steps comes from `hints`.
     total_is_a_hint: bool,
+    /// What was stated of the plan since the last record.
+    restated: Hints,
 }
 
 impl Run {
@@ -134,6 +136,7 @@ impl Run {
             doubt: None,
             since_doubt: u64::MAX,
             total_is_a_hint: false,
+            restated: Hints::default(),
         }
     }
 
@@ -292,23 +295,14 @@ impl Run {
         self.note_what_counts(&decoded.records);
         if decoded.total_steps.is_some() {
             self.logged_total_steps = decoded.total_steps;
-        } else if self.logged_total_steps.is_none() || self.total_is_a_hint {
-            // Only a number of what the log counts: steps, or epochs where a step is one. A
-            // run that goes on beyond it shows that it was about something else, such as
-            // the steps of an evaluation.
-            let stated = match self.steps_are_epochs {
-                Some(true) => self.hints.count(Fact::Epochs),
-                _ => self.hints.counted_steps(),
-            };
-            let last = decoded.records.steps().last().copied().unwrap_or_default();
-            self.logged_total_steps = stated.filter(|total| *total >= self.branch.last_step.max(last));
-            self.total_is_a_hint = true;
         }
         self.total_is_a_hint &= decoded.total_steps.is_none();
-        self.context.total_steps = self.logged_total_steps;
+        let last = decoded.records.steps().last().copied().unwrap_or_default();
+        self.take_total_from_hints(last);
         remember(&mut self.settings, &decoded.settings);
         remember(&mut self.summary, &decoded.summary);
         let mut endings = decoded.endings.iter().peekable();
+        let mut restated = decoded.restated.iter().peekable();
         let mut trainings = decoded.trainings.iter().copied().peekable();
         let records = &decoded.records;
         let mut start = 0;
@@ -320,6 +314,13 @@ impl Run {
                 self.may_begin_anew = true;
             }
             let first = records.row(start);
+            let mut next_plan = std::mem::take(&mut self.restated);
+            while let Some((after, stated)) = restated.next_if(|(after, _)| *after <= start) {
+                if *after == start {
+                    next_plan.merge(stated);
+                }
+                self.restate(stated, last);
+            }
             let leads = self.branch.leading().leads(&first);
             let begins_anew = leads && std::mem::take(&mut self.may_begin_anew);
             if let Some(doubt) = self.doubt.take_if(|_| leads) {
@@ -328,8 +329,17 @@ impl Run {
             let mut followers = start;
             let repeats = begins_anew && self.branch.leading().last() == Some(first.step());
             if repeats || self.branch.leading().goes_back(&first) {
+                let another = next_plan.states_a_length() && self.branch.begins_by(first.step());
                 self.doubt = self.doubt(first.step());
                 self.branch.rewind(first.step());
+                if another {
+                    // Another program, with a plan of its own.
+                    self.hints = next_plan;
+                    if decoded.total_after.is_none_or(|after| after < start) {
+                        self.logged_total_steps = None;
+                    }
+                    self.take_total_from_hints(last);
+                }
                 followers += 1;
             }
             self.first_step.get_or_insert(first.step());
@@ -353,8 +363,37 @@ impl Run {
             self.branch.watch(records, watched..end, &self.context);
             start = end;
         }
+        for (after, stated) in restated {
+            if *after == records.len() {
+                self.restated.merge(stated);
+            }
+            self.restate(stated, last);
+        }
         self.may_begin_anew |= trainings.next().is_some();
         endings.for_each(|ending| self.end(ending));
+    }
+
+    /// More is stated of the plan, behind records.
+    fn restate(&mut self, stated: &Hints, last: u64) {
+        self.hints.merge(stated);
+        self.take_total_from_hints(last);
+    }
+
+    /// Takes the planned number of steps from what is stated, where no record says it. `last` is
+    /// the last step that is known by now.
+    fn take_total_from_hints(&mut self, last: u64) {
+        if self.logged_total_steps.is_none() || self.total_is_a_hint {
+            // Only a number of what the log counts: steps, or epochs where a step is one. A
+            // run that goes on beyond it shows that it was about something else, such as
+            // the steps of an evaluation.
+            let stated = match self.steps_are_epochs {
+                Some(true) => self.hints.count(Fact::Epochs),
+                _ => self.hints.counted_steps(),
+            };
+            self.logged_total_steps = stated.filter(|total| *total >= self.branch.last_step.max(last));
+            self.total_is_a_hint = true;
+        }
+        self.context.total_steps = self.logged_total_steps;
     }
 
     /// Whether the steps of the log are its epochs.
@@ -603,6 +642,49 @@ mod tests {
         run.hints
             .put_number(Fact::TotalSeconds, "max_wallclock_seconds", 60.0);
         assert_eq!(run.logged_total_steps(), Some(20_000));
+    }
+
+    #[test]
+    fn another_program_in_the_same_log_has_a_plan_of_its_own() {
+        let program = |steps: u64, total: f64, stated: bool| {
+            let mut decoded = Decoded::default();
+            if stated {
+                let plan = decoded.plan(true);
+                plan.put_number(Fact::TotalSteps, "max_steps", total);
+                plan.put_number(Fact::FinalRatio, "min_lr_ratio", 0.5);
+            }
+            for step in 0..=steps {
+                decoded.records.push(step, &[(Quantity::TrainLoss, 3.0)]);
+            }
+            decoded
+        };
+        let mut first = program(100, 200.0, true);
+        (first.restated[0].1).put_number(Fact::WarmUpSteps, "warmup_steps", 10.0);
+        let mut run = run();
+        run.apply(&first);
+        assert_eq!(
+            (run.logged_total_steps(), run.hints.warm_up_steps()),
+            (Some(200), Some(10))
+        );
+        // A restart that states nothing keeps the plan.
+        run.apply(&program(50, 0.0, false));
+        assert_eq!(
+            (run.logged_total_steps(), run.hints.warm_up_steps()),
+            (Some(200), Some(10))
+        );
+        // Another one, in the same piece as the end of the one before.
+        let mut both = Decoded::default();
+        both.records.push(51, &[(Quantity::TrainLoss, 3.0)]);
+        both.plan(true).put_number(Fact::TotalSteps, "max_steps", 80.0);
+        for step in 0..=40u64 {
+            both.records.push(step, &[(Quantity::TrainLoss, 3.0)]);
+        }
+        run.apply(&both);
+        assert_eq!(
+            (run.logged_total_steps(), run.hints.warm_up_steps()),
+            (Some(80), None)
+        );
+        assert_eq!(run.hints.number(Fact::FinalRatio), None);
     }
 
     #[test]

@@ -180,6 +180,13 @@ impl Hints {
         self.count(Fact::TotalSteps).or_else(epochs)
     }
 
+    /// True when something is stated of how long the run is to be.
+    pub fn states_a_length(&self) -> bool {
+        [Fact::TotalSteps, Fact::Epochs, Fact::TotalTokens]
+            .iter()
+            .any(|fact| self.get(*fact).is_some())
+    }
+
     /// Takes in what holds where nothing else is stated. `name` says why.
     pub fn assume(&mut self, fact: Fact, name: &str, word: &str) {
         self.put(Hint {

@@ -41,6 +41,7 @@ pub mod ultralytics;
 pub mod uncounted;
 pub mod wrapper;
 
+use super::hints::Hints;
 use super::records::{Decoded, How};
 use super::roles::{Draft, Roles};
 use super::running_time::RunningTime;
@@ -308,7 +309,7 @@ impl TextDecoder {
                 return false;
             }
             Match::Notice => {
-                out.total_steps = fields.total.or(out.total_steps);
+                out.state_total(fields.total);
                 self.reached = fields.step.or(self.reached);
                 self.pace = fields.pace.or(self.pace);
                 self.aside(piece, self.reached, out);
@@ -343,11 +344,11 @@ impl TextDecoder {
         {
             layouts.learn(piece, &fields, &self.roles);
         }
-        out.total_steps = fields.total.or(out.total_steps);
+        out.state_total(fields.total);
         if draft.has(Quantity::TrainLoss) && fields.total.is_none() {
             let length = self.grammar.epoch_length();
             if let Some(length) = length.filter(|_| length != self.epoch_length) {
-                out.hints.put_epoch_length(length);
+                out.plan(self.last_step.is_some()).put_epoch_length(length);
                 self.epoch_length = Some(length);
             }
         }
@@ -426,7 +427,11 @@ impl TextDecoder {
             );
             return;
         }
-        out.hints.scan(piece);
+        let mut stated = Hints::default();
+        stated.scan(piece);
+        if !stated.all().is_empty() {
+            out.plan(self.last_step.is_some()).merge(&stated);
+        }
     }
 }
 
@@ -452,7 +457,7 @@ impl LineDecoder for TextDecoder {
             if let Some(lines) = read.counts {
                 (draft.step, total) = self.grammar.count(lines);
             }
-            out.total_steps = total.or(out.total_steps);
+            out.state_total(total);
             if !self.finish(&mut draft, line, read.timed, out) {
                 out.ignored += 1;
             }
