@@ -276,6 +276,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "val_loss",
             "valid_loss",
             "validation_loss",
+            "vali_loss",
             "validation_lm_loss",
             "lm_loss_validation",
             "tel",

@@ -292,7 +292,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("opennmt", &["xent:"], |_| {
         Box::new(DialectGrammar::new(&dialect::OPENNMT))
     }),
-    &TextFormat::specific("marian", &["Up. ", "Cost "], |_| {
+    &TextFormat::specific("marian", &["Ep. ", "Up. "], |_| {
         Box::new(DialectGrammar::new(&dialect::MARIAN))
     }),
     &TextFormat::specific("verl", &["actor/", "step:"], |_| {
@@ -367,7 +367,18 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("spacy", &["E    #", "LOSS "], |_| {
         Box::<text::spacy::Spacy>::default()
     }),
-    &TextFormat::specific("boosting", &["\t"], |_| Box::new(text::boosting::Boosting)),
+    &TextFormat::specific("darknet", &[" avg", " rate, ", " images"], |_| {
+        Box::new(text::darknet::Darknet)
+    }),
+    &TextFormat::specific("basicsr", &[", iter:", ", lr:(", "[eta:"], |_| {
+        Box::new(text::basicsr::BasicSr)
+    }),
+    &TextFormat::specific("tacotron2", &["Train loss ", "Grad Norm "], |_| {
+        Box::new(text::tacotron::Tacotron)
+    }),
+    &TextFormat::specific("boosting", &["\t"], |_| {
+        Box::<text::boosting::Boosting>::default()
+    }),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))

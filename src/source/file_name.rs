@@ -9,7 +9,9 @@ use crate::metric::{Names, Quantity, Role};
 /// `names` as they hold in the file at `path`, which begins with `head`.
 pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names> {
     let mut names = exported_scalar::with_value(names, head, path);
-    if has_training_beside(path) {
+    // JoeyNMT's `validations.txt` says only `Loss`.
+    let of_validations = path.file_name().is_some_and(|name| name == "validations.txt");
+    if of_validations || has_training_beside(path) {
         names.to_mut().hold_out();
     }
     if let Some((loss, quantity)) = catboost(head, path) {

@@ -138,6 +138,17 @@ fn at_the_beginning(line: &str) -> Option<Bare> {
         return Some(Bare { epoch, count });
     }
     let count = Count::parse(inside)?;
+    // `[0/25][50/198]`
+    let within = || {
+        let (inside, _) = behind.trim_start().strip_prefix('[')?.split_once(']')?;
+        Count::parse(inside).filter(|within| Some(within.value) <= within.of)
+    };
+    if let Some(within) = bracketed.then(within).flatten() {
+        return Some(Bare {
+            epoch: Some(count),
+            count: within,
+        });
+    }
     // A date (`11/26 10:15:00`) does not count anything.
     let next = behind.trim_start_matches([' ', ':']);
     let time_of_day = next.bytes().take_while(u8::is_ascii_digit).count();

@@ -7,7 +7,10 @@ use crate::format::number;
 
 /// The grammar.
 #[derive(Debug, Default)]
-pub struct Boosting;
+pub struct Boosting {
+    /// The next line repeats the best round, at which the run ends.
+    repeats_the_best: bool,
+}
 
 /// Metrics that fall: accuracies and rankings rise.
 const LOSSES: &[&str] = &[
@@ -30,6 +33,11 @@ const LOSSES: &[&str] = &[
 
 impl Grammar for Boosting {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if std::mem::take(&mut self.repeats_the_best) {
+            fields.finished = true;
+            return Match::No;
+        }
+        self.repeats_the_best = line.contains("best iteration is:");
         let mut cells = line.split('\t').map(str::trim);
         let Some(round) = cells.next() else {
             return Match::No;

@@ -44,10 +44,14 @@ impl Grammar for Coqui {
         let Some(value) = number::parse(value) else {
             return Match::No;
         };
+        // VITS has a loss of its discriminator, `loss_0`, and one of its generator, `loss_1`, with
+        // their parts.
         let name = match (self.evaluates, name.trim()) {
-            (true, "avg_loss") => "eval_loss",
+            (true, "avg_loss" | "avg_loss_1") => "eval_loss",
             // Single batches of the evaluation.
-            (true, _) => return Match::No,
+            (true, _) | (false, "loss_gen" | "loss_disc") => return Match::No,
+            (false, "loss_1") => "loss",
+            (false, "current_lr_0") => "current_lr",
             (false, name) => name,
         };
         fields.step = Some(step);

@@ -117,11 +117,23 @@ pub const OPENNMT: Dialect = Dialect {
     ..PLAIN
 };
 
-/// Marian: `Ep. 1 : Up. 1000 : Sen. 12,000 : Cost 8.1 : Time 10.2s : L.r. 3.0e-04`.
+/// Marian: `Ep. 1 : Up. 1000 : Sen. 12,000 : Cost 8.1 : Time 10.2s : L.r. 3.0e-04`, and
+/// `[valid] Ep. 1 : Up. 1000 : ce-mean-words : 1.63 : new best`.
 pub const MARIAN: Dialect = Dialect {
     train: &["Ep. ", "Up. ", "Sen. ", "Cost "],
+    eval: &[
+        &["[valid] Ep. ", "Up. ", ": ce-mean-words :"],
+        &["[valid] Ep. ", "Up. ", ": cross-entropy :"],
+    ],
     step: &["up"],
-    rename: &[("Cost", "loss"), ("Sen", "samples"), ("L.r", "lr"), ("Time", "")],
+    rename: &[
+        ("Cost", "loss"),
+        ("ce-mean-words", "validation loss"),
+        ("cross-entropy", "validation loss"),
+        ("Sen", "samples"),
+        ("L.r", "lr"),
+        ("Time", ""),
+    ],
     ..PLAIN
 };
 

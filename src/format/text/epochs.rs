@@ -188,6 +188,14 @@ pub const PYTORCH_EXAMPLE: Style = Style {
 pub const ESPNET: Style = Style {
     base: 1,
     find: |line| {
+        // `1epoch results: [train] loss=480.4, .., [valid] loss=479.9, ..`
+        if let Some((_, rest)) = line.split_once("epoch results: ") {
+            return Some(Counted {
+                place: Place::default(),
+                rest: rest.split_once("[valid] ")?.1,
+                eval: true,
+            });
+        }
         let (before, rest) = line.split_once("epoch:train:")?;
         let digits = before.len()
             - before
@@ -198,7 +206,12 @@ pub const ESPNET: Style = Style {
         let iteration = range.rsplit('-').next()?.parse().ok()?;
         train(epoch, None, iteration, None, rest)
     },
-    rename: &[("optim0_lr0", "lr"), ("train_time", ""), ("iter_time", "")],
+    rename: &[
+        ("optim0_lr0", "lr"),
+        ("lr_0", "lr"),
+        ("train_time", ""),
+        ("iter_time", ""),
+    ],
 };
 
 /// icefall: `Epoch 1, batch 50, loss[loss=7.2, over 7000 frames.], .., lr: 2.25e-02`.
@@ -207,7 +220,8 @@ pub const ICEFALL: Style = Style {
     find: |line| {
         let (epoch, rest) = count(line.split_once("Epoch ")?.1)?;
         let rest = rest.strip_prefix(", ")?;
-        if let Some(rest) = rest.strip_prefix("validation: ") {
+        let validation = rest.strip_prefix("validation: ");
+        if let Some(rest) = validation.or(rest.strip_prefix("validation ")) {
             let place = Place {
                 epoch,
                 ..Place::default()

@@ -5,10 +5,12 @@
 //! write one file with a grammar and add one line to the list of formats.
 
 mod bare_counts;
+pub mod basicsr;
 pub mod blocks;
 pub mod boosting;
 pub mod build_nanogpt;
 pub mod coqui;
+pub mod darknet;
 pub mod dialect;
 pub mod dllogger;
 pub mod ending;
@@ -36,6 +38,7 @@ pub mod scan;
 pub mod small;
 pub mod spacy;
 pub mod step_blocks;
+pub mod tacotron;
 pub mod torchtitan;
 pub mod ultralytics;
 pub mod uncounted;

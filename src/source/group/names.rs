@@ -127,6 +127,7 @@ pub(super) const PLAIN_STEMS: &[&str] = &[
     "logs-rank0",
     "metrics-rank0",
     "wandb-history",
+    "validations",
     "learn_error",
     "test_error",
     "log_history",
