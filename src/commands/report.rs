@@ -1,5 +1,6 @@
 //! `losscast report`: everything the screen knows, as text or JSON.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -173,7 +174,19 @@ pub fn table(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
     write_section(out, "Not read", problems.collect())
 }
 
-const LONGEST_ID: usize = 48;
+/// The ids of the runs, shortened as far as they stay apart.
+fn ids(snapshot: &Snapshot) -> Vec<String> {
+    let shortened = |longest: usize| -> Vec<String> {
+        let ids = snapshot.runs.iter().map(|run| printable(&run.id));
+        ids.map(|id| shorten(&id, longest)).collect()
+    };
+    let apart = |ids: &Vec<String>| ids.iter().collect::<HashSet<_>>().len() == ids.len();
+    [48, 64, 96, 128]
+        .map(shortened)
+        .into_iter()
+        .find(apart)
+        .unwrap_or_else(|| shortened(usize::MAX))
+}
 
 fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
     let header = [
@@ -188,10 +201,10 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
         "WARNINGS",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for run in &snapshot.runs {
+    for (run, id) in snapshot.runs.iter().zip(ids(snapshot)) {
         let loss = run.primary();
         rows.push(vec![
-            shorten(&printable(&run.id), LONGEST_ID),
+            id,
             run.state.name().to_owned(),
             run.step.to_string(),
             run.progress().map_or_else(

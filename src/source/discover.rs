@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::group::names::{rotatable, rotation};
+use super::group::names::{is_wandb_run, rotatable, rotation};
 use super::packed::unpacked_name;
 
 /// Folders are searched this many levels deep.
@@ -85,7 +85,18 @@ const NEVER_LOGS: &[&str] = &[
 ];
 
 /// Folders that hold no logs and may hold very many files.
-const NEVER_FOLDERS: &[&str] = &["node_modules", "__pycache__", "site-packages", "venv", "target"];
+const NEVER_FOLDERS: &[&str] = &[
+    "node_modules",
+    "__pycache__",
+    "site-packages",
+    "venv",
+    // Of data sets for vision, a file for each picture.
+    "labels",
+    "images",
+];
+/// What tools put into folders of things that can be made again (<https://bford.info/cachedir>):
+/// Cargo's `target` has it, the target of a domain adaptation has not.
+const CACHE_TAG: &str = "CACHEDIR.TAG";
 
 /// A file that may be a log.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,7 +178,7 @@ pub fn discover(roots: &[PathBuf]) -> Found {
     let mut seen = HashSet::new();
     found
         .candidates
-        .retain(|candidate| seen.insert(candidate.path.clone()));
+        .retain(|candidate| seen.insert(candidate.path.canonicalize().unwrap_or(candidate.path.clone())));
     make_unique(&mut found.candidates, roots);
     found.candidates.sort_by(|one, other| one.id.cmp(&other.id));
     found.folders.sort();
@@ -199,56 +210,74 @@ pub fn explain(error: &std::io::Error) -> String {
 }
 
 fn search(root: &Path, found: &mut Found) {
-    let walk = WalkDir::new(root)
-        .max_depth(DEPTH)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !ignored(entry));
     let mut files = 0;
-    for entry in walk {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let path = error.path().unwrap_or(root).to_owned();
-                let message = error.io_error().map_or_else(|| error.to_string(), explain);
-                found.problems.push((path, message));
+    let mut to_do = vec![root.to_owned()];
+    let mut linked: HashSet<PathBuf> = HashSet::new();
+    while let Some(folder) = to_do.pop() {
+        let walk = WalkDir::new(&folder)
+            .max_depth(DEPTH)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !ignored(entry));
+        for entry in walk {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(root).to_owned();
+                    let message = error.io_error().map_or_else(|| error.to_string(), explain);
+                    found.problems.push((path, message));
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() {
+                let store = entry.path().join(AIM_FOLDER);
+                if store.join("meta").is_dir() {
+                    found.problems.push((store, AIM.to_owned()));
+                }
+                found.folders.push(entry.into_path());
                 continue;
             }
-        };
-        if entry.file_type().is_dir() {
-            let store = entry.path().join(AIM_FOLDER);
-            if store.join("meta").is_dir() {
-                found.problems.push((store, AIM.to_owned()));
+            // A link is followed, unless it leads into the same tree: "latest" beside the run
+            // itself.
+            let Ok(metadata) = std::fs::metadata(entry.path()) else {
+                continue;
+            };
+            if entry.path_is_symlink() && leads_into(entry.path(), root) {
+                continue;
             }
-            found.folders.push(entry.into_path());
-            continue;
+            if metadata.is_dir() && entry.depth() > 0 {
+                // Scratch space, often; each once, wherever links to it lie.
+                let target = entry.path().canonicalize();
+                to_do.extend(
+                    target
+                        .is_ok_and(|target| linked.insert(target))
+                        .then(|| entry.path().to_owned()),
+                );
+                continue;
+            }
+            if !metadata.is_file() {
+                continue;
+            }
+            files += 1;
+            if files > MOST_FILES {
+                let message = format!(
+                    "more than {MOST_FILES} files; only the first are looked at. Name a folder further down"
+                );
+                found.problems.push((root.to_owned(), message));
+                return;
+            }
+            let id = relative_id(entry.path(), root);
+            found
+                .candidates
+                .push(candidate(entry.path().to_owned(), id, false, &metadata));
         }
-        // A link to a file is followed, unless it leads to a file of the same tree:
-        // "latest" beside the run itself.
-        let Ok(metadata) = std::fs::metadata(entry.path()) else {
-            continue;
-        };
-        if !metadata.is_file() || (entry.path_is_symlink() && leads_into(entry.path(), root)) {
-            continue;
-        }
-        files += 1;
-        if files > MOST_FILES {
-            let message = format!(
-                "more than {MOST_FILES} files; only the first are looked at. Name a folder further down"
-            );
-            found.problems.push((root.to_owned(), message));
-            return;
-        }
-        let id = relative_id(entry.path(), root);
-        found
-            .candidates
-            .push(candidate(entry.path().to_owned(), id, false, &metadata));
     }
 }
 
 fn leads_into(link: &Path, root: &Path) -> bool {
     match (link.canonicalize(), root.canonicalize()) {
-        (Ok(target), Ok(root)) => target.starts_with(root),
+        // Nor out of it and in again.
+        (Ok(target), Ok(root)) => target.starts_with(&root) || root.starts_with(target),
         _ => false,
     }
 }
@@ -277,9 +306,28 @@ fn ignored(entry: &DirEntry) -> bool {
         return true;
     }
     if entry.file_type().is_dir() {
-        return NEVER_FOLDERS.contains(&name.as_ref());
+        return NEVER_FOLDERS.contains(&name.as_ref())
+            || entry.path().join(CACHE_TAG).exists()
+            || is_a_copy_of_the_latest_run(entry.path());
     }
     never_a_log(entry.path()) || has_its_original_beside_it(entry.path())
+}
+
+/// W&B links `latest-run` to a folder beside it; where a tree was copied, it is one more copy.
+fn is_a_copy_of_the_latest_run(folder: &Path) -> bool {
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.collect()
+    };
+    let Some(wandb) = folder.parent().filter(|_| folder.ends_with("wandb/latest-run")) else {
+        return false;
+    };
+    let mut logs = names(folder);
+    logs.retain(|name| name.ends_with(".wandb"));
+    let runs = names(wandb);
+    let mut runs = runs.iter().filter(|name| is_wandb_run(name));
+    runs.any(|run| logs.iter().any(|log| wandb.join(run).join(log).exists()))
 }
 
 /// Named like what is never a log.

@@ -11,7 +11,7 @@ pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names
     let mut names = exported_scalar::with_value(names, head, path);
     // JoeyNMT's `validations.txt` says only `Loss`.
     let of_validations = path.file_name().is_some_and(|name| name == "validations.txt");
-    if of_validations || has_training_beside(path) {
+    if of_validations || training_beside(path).is_some() {
         names.to_mut().hold_out();
     }
     if let Some((loss, quantity)) = catboost(head, path) {
@@ -37,9 +37,9 @@ fn catboost<'a>(head: &'a [u8], path: &Path) -> Option<(&'a str, Quantity)> {
 const HELD_OUT: &[&str] = &["val", "valid", "validation", "eval", "evaluation", "dev", "test"];
 const TRAINING: &[&str] = &["train", "training", "Train", "Training", "TRAIN"];
 
-/// True when the log at `path` is named for held-out data and that of the training lies beside
-/// it: `val.log` and `train.log`. Alone, `test.log` is as likely of a trial run.
-fn has_training_beside(path: &Path) -> bool {
+/// The name of the log of the training beside the log at `path`, which is named for held-out data:
+/// `train.log` for `val.log`. Alone, `test.log` is as likely of a trial run.
+pub fn training_beside(path: &Path) -> Option<String> {
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
@@ -52,11 +52,11 @@ fn has_training_beside(path: &Path) -> bool {
             let (before, after) = (name.get(..start), name.get(end..));
             let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
             let mut counterparts = TRAINING.iter().map(|word| format!("{before}{word}{after}"));
-            return counterparts.any(|name| path.with_file_name(name).exists());
+            return counterparts.find(|name| path.with_file_name(name).exists());
         }
         end = start.saturating_sub(1);
     }
-    false
+    None
 }
 
 #[cfg(test)]

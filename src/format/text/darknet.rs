@@ -11,22 +11,25 @@ pub struct Darknet;
 
 impl Grammar for Darknet {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let Some((step, rest)) = line.trim_start().split_once(':') else {
-            return Match::No;
+        let found = || {
+            // Whatever stands before it.
+            let (before, rest) = line.split_once(" avg")?;
+            let (before, mean) = before.rsplit_once(',')?;
+            number::parse(mean)?;
+            let (before, loss) = before.rsplit_once(':')?;
+            let digits = before.len()
+                - before
+                    .trim_end_matches(|digit: char| digit.is_ascii_digit())
+                    .len();
+            let step = before.get(before.len() - digits..)?.parse().ok()?;
+            Some((step, number::parse(loss)?, rest))
         };
-        let mut cells = rest.split(',').map(str::trim);
-        let loss = cells.next().and_then(number::parse);
-        let mean = cells.next().map(|cell| cell.trim_end_matches(" loss"));
-        let (Ok(step), Some(loss), Some(_)) = (
-            step.trim().parse(),
-            loss,
-            mean.and_then(|mean| mean.strip_suffix(" avg")),
-        ) else {
+        let Some((step, loss, rest)) = found() else {
             return Match::No;
         };
         fields.step = Some(step);
         fields.values.push(("loss", loss));
-        for cell in cells {
+        for cell in rest.split(',').map(str::trim) {
             let (value, unit) = cell.split_once(' ').unwrap_or((cell, ""));
             let name = match unit.trim() {
                 "rate" => "lr",

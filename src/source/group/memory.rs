@@ -45,22 +45,28 @@ const LARGEST_SHARED: u64 = 1 << 26;
 
 impl Memory {
     pub(super) fn begins_midway(&mut self, candidate: &Candidate) -> bool {
+        self.midway(candidate) == Some(true)
+    }
+
+    /// True when a log is known to begin where a run begins.
+    pub(super) fn begins_afresh(&mut self, candidate: &Candidate) -> bool {
+        self.midway(candidate) == Some(false)
+    }
+
+    fn midway(&mut self, candidate: &Candidate) -> Option<bool> {
         /// Distances between records from 0 to the first one that a fresh run may have.
         const FRESH: u64 = 4;
         if let Some(known) = self.midway.get(&candidate.path) {
-            return *known;
+            return Some(*known);
         }
-        let Some(records) = records_at_the_start(candidate) else {
-            return false;
-        };
-        let mut steps = records.steps().to_vec();
+        let mut steps = records_at_the_start(candidate)?.steps().to_vec();
         steps.dedup();
         let [first, second, ..] = steps.as_slice() else {
-            return false;
+            return None;
         };
         let midway = *first > FRESH * second.abs_diff(*first).max(1);
         self.midway.insert(candidate.path.clone(), midway);
-        midway
+        Some(midway)
     }
 
     /// The runs that share a table. Looked at again when it has grown by an eighth.
@@ -129,7 +135,7 @@ impl Memory {
         let apart: Vec<bool> = one
             .iter()
             .filter_map(|(step, one)| {
-                let other = other.get(step)?;
+                let other = between(other, *step)?;
                 Some((one - other).abs() > APART * one.abs().min(other.abs()))
             })
             .collect();
@@ -154,6 +160,14 @@ impl Memory {
         }
         self.starts.insert(candidate.path.clone(), (size, losses));
     }
+}
+
+/// The loss at a step, or between the steps around it.
+fn between(losses: &BTreeMap<u64, f64>, step: u64) -> Option<f64> {
+    let (before, low) = losses.range(..=step).next_back()?;
+    let (after, high) = losses.range(step..).next()?;
+    let share = (step - before) as f64 / (after - before).max(1) as f64;
+    Some(low + share * (high - low))
 }
 
 /// Looks at both ends of a log, at so many records of each.

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use self::folder::Folder;
 pub use self::memory::Memory;
 use self::names::{Piece, file_name, is_database, natural, rotation, stem_label};
-use self::runs::{join_successive_jobs, part_contradicting, runs};
+use self::runs::{join_successive_jobs, part_contradicting, part_launches, runs};
 use self::scene::Scene;
 
 use super::discover::{Candidate, Sharer};
@@ -87,13 +87,14 @@ pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mu
         entry.files.push(candidate);
     }
     let mut parts: Vec<Part> = logs.into_values().collect();
+    part_launches(&mut parts, memory);
     for part in &mut parts {
         let order = part.order();
         part.files.sort_by_cached_key(|file| order(file));
     }
     join_successive_jobs(&mut parts, memory);
     part_contradicting(&mut parts, memory);
-    let runs = runs(&parts);
+    let runs = runs(&parts, memory);
     let mut logs: Vec<Log> = parts
         .into_iter()
         .zip(runs)

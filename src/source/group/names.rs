@@ -44,6 +44,11 @@ pub(super) fn is_database(candidate: &Candidate) -> bool {
             && candidate.size > 0)
 }
 
+/// Named like W&B's folder of a run.
+pub(in crate::source) fn is_wandb_run(folder: &str) -> bool {
+    super::folder::wandb_run(folder).is_some()
+}
+
 /// The endings of SQLite databases.
 pub(in crate::source) fn named_like_a_database(path: &Path) -> bool {
     path.extension()
@@ -186,15 +191,11 @@ fn says_what(part: &str) -> bool {
         "mlflow",
         "trainer",
     ];
-    const KINDS: [&str; 6] = ["txt", "err", "csv", "tsv", "json", "jsonl"];
+    const KINDS: [&str; 12] = [
+        "txt", "text", "err", "error", "csv", "tsv", "json", "jsonl", "ndjson", "dat", "ipynb", "db",
+    ];
     let is_rank = || part.strip_prefix("rank").is_some_and(is_digits);
     PLAIN_STEMS.contains(&part) || KINDS.contains(&part) || WRITERS.contains(&part) || is_rank()
-}
-
-/// Any word may be the last ending of a name.
-fn is_ending(part: &str) -> bool {
-    const LONGEST: usize = 6;
-    !part.is_empty() && part.len() <= LONGEST && part.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 fn is_digits(text: &str) -> bool {
@@ -204,15 +205,31 @@ fn is_digits(text: &str) -> bool {
 /// The name without its endings (`.log`, `.log.json`, `.train.jsonl`). What stands between dots
 /// may tell runs apart: `gpt.seed1.log`, `gpt.1001.out`.
 fn stem(name: &str) -> &str {
-    let without = |name: &'_ str, is: &dyn Fn(&str) -> bool| {
-        let (shorter, ending) = name.rsplit_once('.')?;
-        (!shorter.is_empty() && is(&ending.to_lowercase())).then_some(shorter.len())
-    };
-    let mut length = without(name, &is_ending).unwrap_or(name.len());
-    while let Some(shorter) = without(name.get(..length).unwrap_or_default(), &says_what) {
-        length = shorter;
+    let mut stem = name;
+    while let Some((shorter, ending)) = stem.rsplit_once('.')
+        && !shorter.is_empty()
+        && says_what(&ending.to_lowercase())
+    {
+        stem = shorter;
     }
-    name.get(..length).unwrap_or(name)
+    without_rank(stem)
+}
+
+/// The logs of all ranks are of one run: `log_rank0`, `rank_0`, `workerlog.0`.
+fn without_rank(stem: &str) -> &str {
+    let before = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if before.len() == stem.len() {
+        return stem;
+    }
+    let word = before.trim_end_matches(['_', '-', '.']);
+    if word.eq_ignore_ascii_case("rank") || word == "workerlog" {
+        return "rank0";
+    }
+    let named = ["rank", "RANK"].iter().find_map(|rank| word.strip_suffix(rank));
+    named
+        .map(|name| name.trim_end_matches(['_', '-', '.']))
+        .filter(|name| name.len() < word.len() - "rank".len())
+        .unwrap_or(stem)
 }
 
 pub(super) fn stem_label(name: &str) -> Label {

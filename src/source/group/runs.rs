@@ -1,6 +1,6 @@
 //! Which logs are one run, and what it is called.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::folder::{CONTAINERS, Folder};
@@ -59,6 +59,28 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>, memory: &mut Memory) {
     parts.extend(joined);
 }
 
+/// Numbered files that each begin at the beginning were not moved aside while a run went on: they
+/// are of a launch each.
+pub(super) fn part_launches(parts: &mut Vec<Part>, memory: &mut Memory) {
+    let mut launches = Vec::new();
+    parts.retain(|part| {
+        let afresh = part.kind == Kind::Rotated
+            && part.files.len() > 1
+            && part.files.iter().all(|file| memory.begins_afresh(file));
+        if afresh {
+            launches.extend(part.files.iter().map(|file| Part {
+                key: file.path.to_string_lossy().into_owned(),
+                kind: Kind::Files,
+                label: Label::Chosen(file_name(&file.path).to_owned()),
+                files: vec![file.clone()],
+                ..part.clone()
+            }));
+        }
+        !afresh
+    });
+    parts.extend(launches);
+}
+
 fn is_held_out(name: &str) -> bool {
     ["eval", "val", "test"].iter().any(|word| name.contains(word))
 }
@@ -68,7 +90,8 @@ fn is_held_out(name: &str) -> bool {
 pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
     let mut folders: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter().enumerate() {
-        let plain = part.client == "file" && part.label == Label::None && part.forced.is_none();
+        let plain = matches!(part.label, Label::None | Label::Made { class: "job", .. });
+        let plain = plain && part.client == "file" && part.forced.is_none();
         // A log of several files has begun more than once; one of held-out data may call its
         // loss just that.
         let single = part.files.len() == 1;
@@ -96,8 +119,8 @@ pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
 }
 
 /// The run of each log.
-pub(super) fn runs(parts: &[Part]) -> Vec<String> {
-    let homes = homes(parts);
+pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
+    let homes = homes(parts, memory);
     // Names that a client made up tell runs apart only where there are several.
     let mut made_up: BTreeMap<(&Path, &str), BTreeSet<&str>> = BTreeMap::new();
     for (part, home) in parts.iter().zip(&homes) {
@@ -203,29 +226,42 @@ pub(super) fn with_last_components(folder: &str, label: &str, count: usize) -> S
 
 /// The folder of the run of each log: its own, or the one above where a client keeps
 /// `logs/<project>/` in the folder of the run and there is only one such project.
-pub(super) fn homes(parts: &[Part]) -> Vec<Folder> {
-    let plain: HashSet<&Path> = parts
+pub(super) fn homes(parts: &[Part], memory: &mut Memory) -> Vec<Folder> {
+    let mut plain: HashMap<&Path, Vec<&Candidate>> = HashMap::new();
+    for part in parts
         .iter()
         .filter(|part| part.label == Label::None && part.client == "file")
-        .map(|part| part.folder.path.as_path())
-        .collect();
-    let above = |part: &Part| {
-        let mut folder = part.folder.clone();
-        let container = folder.pop() && CONTAINERS.contains(&folder.name()) && folder.pop();
-        (container && plain.contains(folder.path.as_path())).then_some(folder)
+    {
+        let files = plain.entry(part.folder.path.as_path()).or_default();
+        files.extend(part.files.first());
+    }
+    // A log of another run may lie above as well.
+    let mut is_of_another = |part: &Part, above: &[&Candidate]| {
+        let file = part.files.first();
+        file.is_some_and(|file| above.iter().any(|other| memory.contradict(other, file)))
     };
+    let above: Vec<Option<Folder>> = parts
+        .iter()
+        .map(|part| {
+            let mut folder = part.folder.clone();
+            let container = folder.pop() && CONTAINERS.contains(&folder.name()) && folder.pop();
+            let logs = plain.get(folder.path.as_path()).filter(|_| container)?;
+            (!is_of_another(part, logs)).then_some(folder)
+        })
+        .collect();
     let mut projects: HashMap<(PathBuf, &str), BTreeSet<&Path>> = HashMap::new();
-    for part in parts {
-        if let Some(home) = above(part) {
+    for (part, home) in parts.iter().zip(&above) {
+        if let Some(home) = home {
             projects
-                .entry((home.path, part.client))
+                .entry((home.path.clone(), part.client))
                 .or_default()
                 .insert(&part.folder.path);
         }
     }
     parts
         .iter()
-        .map(|part| match above(part) {
+        .zip(above)
+        .map(|(part, above)| match above {
             Some(home)
                 if projects
                     .get(&(home.path.clone(), part.client))

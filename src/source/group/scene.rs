@@ -12,6 +12,7 @@ use super::{Kind, Label, Memory, Part, made};
 use crate::format::exported_scalar::run_and_tag;
 use crate::metric::SPLIT_FOLDERS;
 use crate::source::discover::Candidate;
+use crate::source::file_name::training_beside;
 use crate::source::metric_files::Store;
 use crate::source::packed::unpacked_name;
 
@@ -50,9 +51,7 @@ impl Scene {
             }
             scene.other_logs.insert(folder.to_owned());
             if name == "trainer_state.json" {
-                let checkpoint = folder
-                    .file_name()
-                    .is_some_and(|name| name.to_string_lossy().contains("checkpoint"));
+                let checkpoint = is_checkpoint(file_name(folder));
                 let run = if checkpoint { folder.parent() } else { Some(folder) };
                 scene.trainers.extend(run.map(Path::to_owned));
             }
@@ -125,7 +124,7 @@ impl Scene {
             let key = format!("{}\0{client}\0{}", folder.path.display(), made(&label));
             return Some(Part::new(Kind::Files, folder, label, client, key));
         }
-        if name == "trainer_state.json" && folder.name().contains("checkpoint") {
+        if name == "trainer_state.json" && is_checkpoint(folder.name()) {
             // Its id is that of the run already; the next checkpoint is the same log.
             folder.path.pop();
         }
@@ -137,6 +136,9 @@ impl Scene {
             None => (name, Kind::Files),
         };
         if label == Label::None {
+            // What is said of held-out data is of the run whose training is logged beside it.
+            let training = training_beside(&candidate.path);
+            let base = training.as_deref().unwrap_or(base);
             label = match run_and_tag(Path::new(base)) {
                 // One scalar of a run, which its page exported.
                 (Some(run), _) if !run.is_empty() => Label::Chosen(run.to_owned()),
@@ -206,6 +208,22 @@ pub(super) fn mlflow_part(candidate: &Candidate, run: PathBuf, name: String) -> 
         "mlflow",
         key,
     )
+}
+
+/// True for the name of a folder with a state of a run, and not with a run: `checkpoint-500`, but
+/// not `llama-checkpoints`.
+fn is_checkpoint(name: &str) -> bool {
+    let which = |which: &str| {
+        let is_number = !which.is_empty() && which.bytes().all(|byte| byte.is_ascii_digit());
+        is_number || ["best", "last", "final", "latest"].contains(&which)
+    };
+    let behind = name
+        .strip_prefix("checkpoint")
+        .and_then(|rest| rest.strip_prefix(['-', '_']));
+    let before = name
+        .strip_suffix("checkpoint")
+        .and_then(|rest| rest.strip_suffix(['-', '_']));
+    name == "checkpoint" || behind.or(before).is_some_and(which)
 }
 
 /// The folder of the run that a table of DVCLive belongs to.
