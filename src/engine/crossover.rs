@@ -14,7 +14,7 @@ const TIE_SHARE: f64 = 5e-4;
 /// compared on the loss that both log, preferring the one that stands for both.
 ///
 /// Runs in one folder belong together, and so do runs that have a folder each.
-pub fn crossovers(runs: &[Arc<RunView>]) -> Vec<Crossover> {
+pub fn crossovers(runs: &[Arc<RunView>], now: f64) -> Vec<Crossover> {
     let mut in_folder: HashMap<&str, usize> = HashMap::new();
     for run in runs {
         *in_folder.entry(folder(run)).or_default() += 1;
@@ -26,7 +26,7 @@ pub fn crossovers(runs: &[Arc<RunView>]) -> Vec<Crossover> {
     for (index, one) in runs.iter().enumerate() {
         for (other_index, other) in runs.iter().enumerate().skip(index + 1) {
             let related = folder(one) == folder(other) || (!shared(one) && !shared(other));
-            let Some(pair) = related.then(|| Pair::new(one, other)).flatten() else {
+            let Some(pair) = related.then(|| Pair::new(one, other, now)).flatten() else {
                 continue;
             };
             behind_now[if pair.now > 0.0 { index } else { other_index }] += 1;
@@ -79,7 +79,7 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn new<'a>(one: &'a RunView, other: &'a RunView) -> Option<Pair<'a>> {
+    fn new<'a>(one: &'a RunView, other: &'a RunView, now: f64) -> Option<Pair<'a>> {
         let primary = one.primary()?;
         let (one_loss, other_loss) = match other.loss(primary.quantity) {
             Some(loss) => (primary, loss),
@@ -100,7 +100,7 @@ impl Pair<'_> {
             step,
             now: value_at(one_loss, step)? - value_at(other_loss, step)?,
             end: one_end.final_loss - other_end.final_loss,
-            over: one.state == State::Finished && other.state == State::Finished,
+            over: is_over(one, now) && is_over(other, now),
         })
     }
 
@@ -114,6 +114,17 @@ impl Pair<'_> {
         }
         let sd = one.sd.hypot(other.sd).max(1e-9);
         Some(distribution(end.abs() / sd))
+    }
+}
+
+/// Seconds of silence after which a stalled run will hardly be resumed.
+const OVER_SECONDS: f64 = 24.0 * 3600.0;
+
+fn is_over(run: &RunView, now: f64) -> bool {
+    match run.state {
+        State::Training => false,
+        State::Stalled => now - run.last_data_at > OVER_SECONDS,
+        State::Finished | State::Diverged => true,
     }
 }
 

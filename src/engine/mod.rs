@@ -314,7 +314,7 @@ impl Engine {
         // Every pair is compared: often enough for a reader, seldom enough for hundreds of runs.
         let (revision, time) = self.crossovers_of;
         if revision != self.revision && (now - time).abs() >= CROSSOVERS_EVERY {
-            let found = crossovers(&runs);
+            let found = crossovers(&runs, now);
             self.revision += u64::from(found != self.crossovers);
             self.crossovers = found;
             self.crossovers_of = (self.revision, now);

@@ -105,6 +105,10 @@ pub(super) fn state(
             return (State::Stalled, format!("{what}, and no record has come since"));
         }
     }
+    // What is about to be inferred from the rates may say that the run is over.
+    if !fits.is_empty() && plan(fits).is_none() && has_points(run) {
+        return (State::Training, "its log has just been read".to_owned());
+    }
     if total.is_none() {
         if run.branch.rates.has_run_out() {
             return (State::Finished, "the learning rate has run out".to_owned());
@@ -132,6 +136,14 @@ pub(super) fn state(
         return (State::Stalled, message);
     }
     (State::Training, "records keep coming".to_owned())
+}
+
+/// True for a run with something to fit.
+fn has_points(run: &Run) -> bool {
+    let series = run.losses().into_iter().filter_map(|loss| run.series(loss));
+    series
+        .into_iter()
+        .any(|series| series.points() > series.non_finite())
 }
 
 fn steps_between_records(run: &Run) -> f64 {
