@@ -444,7 +444,7 @@ impl Run {
         }
         // One that was logged at the beginning only has no more to say.
         let reached = |quantity| self.series(quantity).and_then(Series::last_step).unwrap_or(0);
-        let stale = 2 * reached(Quantity::TrainLoss) < reached(Quantity::EvalLoss);
+        let stale = reached(Quantity::TrainLoss).saturating_mul(2) < reached(Quantity::EvalLoss);
         if train < 20 && eval > train || stale && eval >= ENOUGH {
             losses.reverse();
         }

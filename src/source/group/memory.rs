@@ -136,10 +136,42 @@ impl Memory {
             .iter()
             .filter_map(|(step, one)| {
                 let other = between(other, *step)?;
-                Some((one - other).abs() > APART * one.abs().min(other.abs()))
+                let both = one.is_finite() && other.is_finite();
+                let differ = (one - other).abs() > APART * one.abs().min(other.abs());
+                Some(if both {
+                    differ
+                } else {
+                    one.is_finite() || other.is_finite()
+                })
             })
             .collect();
         apart.len() >= ENOUGH && apart.iter().filter(|apart| **apart).count() * 10 >= apart.len() * 9
+    }
+
+    /// True when two logs say the same of the same steps, but for their digits: of one run.
+    pub(super) fn agree(&mut self, one: &Candidate, other: &Candidate) -> bool {
+        /// As many steps as chance does not make equal.
+        const ENOUGH: usize = 5;
+        /// Losses this close, as a share, are equal: some print four digits.
+        const EQUAL: f64 = 1e-3;
+        self.look(one);
+        self.look(other);
+        let (Some((_, one)), Some((_, other))) = (self.starts.get(&one.path), self.starts.get(&other.path))
+        else {
+            return false;
+        };
+        let equal: Vec<bool> = one
+            .iter()
+            .filter_map(|(step, one)| Some((one - other.get(step)?).abs() <= EQUAL * one.abs()))
+            .collect();
+        equal.len() >= ENOUGH && equal.iter().filter(|equal| **equal).count() * 10 >= equal.len() * 9
+    }
+
+    /// True for a log that is there and has no loss, as that of an attempt which failed.
+    pub(super) fn says_nothing(&mut self, candidate: &Candidate) -> bool {
+        self.look(candidate);
+        let losses = self.starts.get(&candidate.path);
+        losses.is_some_and(|(_, losses)| losses.is_empty()) && candidate.path.exists()
     }
 
     /// Reads the start of a log, again as long as that still grows.
@@ -154,7 +186,7 @@ impl Memory {
         }
         let mut losses = BTreeMap::new();
         for row in records_at_the_start(candidate).iter().flat_map(Records::rows) {
-            if let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) {
+            if let Some(loss) = row.value(Quantity::TrainLoss) {
                 losses.insert(row.step(), loss);
             }
         }

@@ -35,12 +35,11 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>, memory: &mut Memory) {
     for job in jobs {
         let anchored = anchored.contains(&job.folder.path);
         let goes_on = |earlier: &&mut Part| {
+            let (Some(before), Some(later)) = (earlier.files.last(), job.files.first()) else {
+                return false;
+            };
             earlier.folder.path == job.folder.path
-                && (anchored
-                    || match (earlier.files.last(), job.files.first()) {
-                        (Some(earlier), Some(later)) => memory.continues(earlier, later),
-                        _ => false,
-                    })
+                && (memory.continues(before, later) || anchored && !memory.begins_afresh(later))
         };
         match joined.last_mut().filter(goes_on) {
             Some(earlier) => {
@@ -122,27 +121,48 @@ pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
 pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
     let homes = homes(parts, memory);
     // Names that a client made up tell runs apart only where there are several.
-    let mut made_up: BTreeMap<(&Path, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut made_up: BTreeMap<(&Path, &str), BTreeMap<&str, Vec<&Candidate>>> = BTreeMap::new();
     for (part, home) in parts.iter().zip(&homes) {
         if let Label::Made { class, name } = &part.label {
-            made_up.entry((&home.path, class)).or_default().insert(name);
+            let names = made_up.entry((&home.path, class)).or_default();
+            names.entry(name).or_default().extend(&part.files);
         }
     }
+    for names in made_up.values_mut().filter(|names| names.len() > 1) {
+        names.retain(|_, files| !files.iter().all(|file| memory.says_nothing(file)));
+    }
+    // A log without such a name is of the run that says the same.
+    let mut named_by_another = |part: &Part, home: &Folder| {
+        let own = part.files.first().filter(|_| part.label == Label::None)?;
+        let of_home = made_up
+            .iter()
+            .filter(|((folder, _), names)| *folder == home.path && names.len() > 1);
+        let mut named = of_home.flat_map(|(_, names)| names);
+        let agreeing = named.find(|(_, files)| files.iter().any(|file| memory.agree(own, file)));
+        agreeing.map(|(name, _)| (*name).to_owned())
+    };
+    let adopted: Vec<Option<String>> = parts
+        .iter()
+        .zip(&homes)
+        .map(|(part, home)| named_by_another(part, home))
+        .collect();
     let keys: Vec<(String, String)> = parts
         .iter()
         .zip(&homes)
-        .map(|(part, home)| match (&part.forced, &part.label) {
-            (Some(run), _) => ("\0forced".to_owned(), run.clone()),
-            (None, Label::Alone) => (part.key.clone(), "\0alone".to_owned()),
-            (None, Label::Made { class, name })
-                if made_up
-                    .get(&(home.path.as_path(), *class))
-                    .is_some_and(|names| names.len() > 1) =>
-            {
-                (home.path.to_string_lossy().into_owned(), name.clone())
+        .zip(adopted)
+        .map(|((part, home), adopted)| {
+            let folder = home.path.to_string_lossy().into_owned();
+            let several = |class: &&'static str| {
+                let names = made_up.get(&(home.path.as_path(), *class));
+                names.is_some_and(|names| names.len() > 1)
+            };
+            match (&part.forced, &part.label) {
+                (Some(run), _) => ("\0forced".to_owned(), run.clone()),
+                (None, Label::Alone) => (part.key.clone(), "\0alone".to_owned()),
+                (None, Label::Made { class, name }) if several(class) => (folder, name.clone()),
+                (None, Label::Chosen(stem)) => (folder, format!("\0{stem}")),
+                (None, _) => (folder, adopted.unwrap_or_default()),
             }
-            (None, Label::Chosen(stem)) => (home.path.to_string_lossy().into_owned(), format!("\0{stem}")),
-            (None, _) => (home.path.to_string_lossy().into_owned(), String::new()),
         })
         .collect();
     let mut size: HashMap<&(String, String), usize> = HashMap::new();
@@ -173,8 +193,8 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
                 newest.map_or_else(String::new, |file| file.id.clone())
             }
             (None, Label::Chosen(stem), _) => by_folder(stem),
-            (None, Label::Made { .. }, _) => by_folder(&key.1),
-            _ => by_folder(""),
+            (None, Label::Alone, _) => by_folder(""),
+            (None, Label::Made { .. } | Label::None, _) => by_folder(&key.1),
         });
     }
     tell_apart(shown, &keys)

@@ -259,6 +259,39 @@ fn jobs_that_go_on_where_others_ended_are_one_run() {
 }
 
 #[test]
+fn a_log_without_a_name_is_of_the_attempt_that_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, seed: u64, losses: bool| {
+        let row = |step: u64| {
+            let loss = 3.0 + 4.0 / (1.0 + step as f64).sqrt() + ((step * seed) % 7) as f64 / 50.0;
+            if losses {
+                format!("iter {step}: loss {loss:.4}, time 425.11ms, mfu 38.12%\n")
+            } else {
+                "Traceback\n".to_owned()
+            }
+        };
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, (0..100).map(row).collect::<String>()).unwrap();
+    };
+    let attempt = |time: u32, id: &str| format!("wandb/run-20261123_00000{time}-{id}/files/output.log");
+    let runs = || -> Vec<String> {
+        let candidates = crate::source::discover::discover(&[folder.path().to_owned()]).candidates;
+        let logs = group(candidates, &GroupingSection::default(), &mut Memory::default());
+        let runs: std::collections::BTreeSet<String> = logs.into_iter().map(|log| log.run).collect();
+        runs.into_iter().collect()
+    };
+    write("train.log", 3, true);
+    write(&attempt(1, "aaa"), 3, false);
+    write(&attempt(2, "bbb"), 3, true);
+    // The one that failed at once is none.
+    assert_eq!(runs().len(), 1, "{:?}", runs());
+    write(&attempt(3, "ccc"), 5, true);
+    assert_eq!(runs().len(), 3, "{:?}", runs());
+    assert!(runs().contains(&"bbb".to_owned()) && !runs().contains(&"train.log".to_owned()));
+}
+
+#[test]
 fn logs_that_contradict_one_another_are_two_runs() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, line: &dyn Fn(u64) -> String| {
