@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::view::OVER_SECONDS;
 use crate::fit::normal::distribution;
 use crate::snapshot::{Crossover, LossView, RunView, State};
 
@@ -116,9 +117,6 @@ impl Pair<'_> {
         Some(distribution(end.abs() / sd))
     }
 }
-
-/// Seconds of silence after which a stalled run will hardly be resumed.
-const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
 fn is_over(run: &RunView, now: f64) -> bool {
     match run.state {

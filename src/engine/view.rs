@@ -23,7 +23,7 @@ const STALL_SECONDS_WITHOUT_PACE: f64 = 1800.0;
 /// Silence that is critical in a run whose end and pace are known.
 const CRITICAL_STALL_SECONDS: f64 = 1800.0;
 /// Silence after which a run without a planned end counts as over.
-const OVER_SECONDS: f64 = 24.0 * 3600.0;
+pub(super) const OVER_SECONDS: f64 = 24.0 * 3600.0;
 
 /// Where a planned number of steps comes from that nothing states...
 const INFERRED: &str = "inferred from the learning rate";

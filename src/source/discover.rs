@@ -176,9 +176,14 @@ pub fn discover(roots: &[PathBuf]) -> Found {
         if candidate.named { path } else { String::new() }
     });
     let mut seen = HashSet::new();
+    // One place may have been given twice, in different words.
+    let place = |path: &Path| match roots {
+        [_] => path.to_owned(),
+        _ => path.canonicalize().unwrap_or(path.to_owned()),
+    };
     found
         .candidates
-        .retain(|candidate| seen.insert(candidate.path.canonicalize().unwrap_or(candidate.path.clone())));
+        .retain(|candidate| seen.insert(place(&candidate.path)));
     make_unique(&mut found.candidates, roots);
     found.candidates.sort_by(|one, other| one.id.cmp(&other.id));
     found.folders.sort();
