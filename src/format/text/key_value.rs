@@ -30,6 +30,8 @@ pub struct KeyValue {
     nested: Nested,
     /// Counters without a name at the ends of the lines grow.
     counts_bare: bool,
+    /// Learning rates have lines of their own, which hold for what follows.
+    announces_rates: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
 }
@@ -60,8 +62,10 @@ impl KeyValue {
     /// A grammar that has learnt from the sample how the log counts.
     pub fn new(sample: &Sample) -> Self {
         let counts_bare = bare_counts::grow(sample.head);
+        let announces_rates = announces_rates(sample.head);
         let mut grammar = KeyValue {
             counts_bare,
+            announces_rates,
             ..KeyValue::default()
         };
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
@@ -74,6 +78,7 @@ impl KeyValue {
             grammar = KeyValue {
                 evaluations: grammar.evaluations.again(),
                 counts_bare,
+                announces_rates,
                 ..KeyValue::default()
             };
             grammar.learn(sample.head);
@@ -84,6 +89,7 @@ impl KeyValue {
             batches: grammar.batches.again(),
             evaluations: grammar.evaluations.again(),
             counts_bare,
+            announces_rates,
             ..KeyValue::default()
         }
     }
@@ -402,10 +408,42 @@ impl Grammar for KeyValue {
         } else if found.evaluated && !self.is_about_something_else(fields) {
             fields.total = None;
             Match::Record
+        } else if let Some((_, rate)) = rate_alone(line).filter(|_| self.announces_rates) {
+            fields.values = vec![("lr", rate)];
+            Match::Ahead
         } else {
             Match::No
         }
     }
+}
+
+/// The learning rate of a line that tells nothing else, and what stands before it: `Current learning
+/// rate: 0.00935`, `Updating learning rate to 5e-05`.
+fn rate_alone(line: &str) -> Option<(&str, f64)> {
+    let (before, value) = line.trim_end().rsplit_once([' ', ':', '='])?;
+    let rate = number::parse(value).filter(|rate| *rate >= 0.0 && *rate < 10.0)?;
+    let before = before.trim_end_matches([' ', ':', '=']);
+    let name = before.strip_suffix(" to").unwrap_or(before).to_ascii_lowercase();
+    let named = ["learning rate", "learning_rate", "lr"]
+        .iter()
+        .find_map(|known| name.strip_suffix(known))?;
+    let whole_word = !named.ends_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+    whole_word.then_some((before, rate))
+}
+
+/// True when such lines come again and again: once or twice they are settings.
+fn announces_rates(content: &[u8]) -> bool {
+    const OFTEN: usize = 3;
+    let mut met: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    for line in content.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        if let Some((before, _)) = rate_alone(&line) {
+            // A time before it differs from line to line.
+            let words: String = before.chars().filter(|letter| letter.is_alphabetic()).collect();
+            *met.entry(words).or_default() += 1;
+        }
+    }
+    met.values().any(|count| *count >= OFTEN)
 }
 
 /// A dictionary or a `Namespace` of settings: no number of it is a loss.
@@ -515,6 +553,36 @@ mod tests {
         let content = format!("**** EPOCH 000 ****\n2018-11-30 00:30:00.504209\n{content}");
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert!(read.decoded.records.steps().iter().copied().eq(1..=20));
+    }
+
+    #[test]
+    fn a_rate_in_a_line_of_its_own_holds_for_what_follows() {
+        let epoch = |epoch: u64| {
+            format!(
+                "Epoch {epoch}\nCurrent learning rate: 0.00{}\ntrain_loss 0.{epoch}5\nval_loss 0.{epoch}7\n",
+                9 - epoch
+            )
+        };
+        let content: String = (0..5).map(epoch).collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let rates: Vec<(u64, f64)> = read
+            .decoded
+            .records
+            .rows()
+            .filter_map(|row| Some((row.step(), row.value(Quantity::LearningRate)?)))
+            .collect();
+        assert_eq!(rates.len(), 5);
+        assert_eq!(
+            rates.iter().map(|(_, rate)| *rate).collect::<Vec<_>>(),
+            [0.009, 0.008, 0.007, 0.006, 0.005]
+        );
+        // Settings, once.
+        let content = format!(
+            "learning rate: 0.1\n{}",
+            content.replace("Current learning rate", "Something")
+        );
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert!(!read.decoded.records.has(Quantity::LearningRate));
     }
 
     #[test]
