@@ -4,6 +4,7 @@
 //! It knows no file and no clock; times come with the records.
 
 pub mod branch;
+mod epoch_length;
 pub mod pace;
 pub mod series;
 mod stray;
@@ -20,6 +21,7 @@ use crate::format::{BadLine, Column, Decoded};
 use crate::metric::Quantity;
 use crate::schedule::RecordedRates;
 use branch::{Branch, Finish};
+use epoch_length::EpochLength;
 use series::Series;
 use stray::Doubt;
 
@@ -113,6 +115,10 @@ pub struct Run {
     total_is_a_hint: bool,
     /// What was stated of the plan since the last record.
     restated: Hints,
+    /// Tells the steps of an epoch...
+    epoch_length: EpochLength,
+    /// ...which were these, when last told.
+    steps_of_epoch: Option<u64>,
 }
 
 impl Run {
@@ -137,6 +143,8 @@ impl Run {
             since_doubt: u64::MAX,
             total_is_a_hint: false,
             restated: Hints::default(),
+            epoch_length: EpochLength::default(),
+            steps_of_epoch: None,
         }
     }
 
@@ -335,6 +343,7 @@ impl Run {
                 if another {
                     // Another program, with a plan of its own.
                     self.hints = next_plan;
+                    self.steps_of_epoch = None;
                     if decoded.total_after.is_none_or(|after| after < start) {
                         self.logged_total_steps = None;
                     }
@@ -404,6 +413,15 @@ impl Run {
                 self.steps_are_epochs = Some(false);
             } else if step > 1 {
                 self.steps_are_epochs.get_or_insert(true);
+            }
+            let length = self.epoch_length.note(step, epoch);
+            // What the format knows of it is exact.
+            let known = self.hints.number(Fact::StepsPerEpoch);
+            if length.is_some() && known == self.steps_of_epoch.map(|length| length as f64) {
+                self.steps_of_epoch = length;
+                length
+                    .into_iter()
+                    .for_each(|length| self.hints.put_epoch_length(length));
             }
         }
     }

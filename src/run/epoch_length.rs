@@ -1,0 +1,89 @@
+//! How many steps an epoch has, where the log counts both.
+
+/// Whole epochs beside steps that go on over them: each epoch that ends tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EpochLength {
+    /// The first record: its epoch and step.
+    first: Option<(u64, u64)>,
+    /// The epoch at hand and its last step.
+    current: Option<(u64, u64)>,
+    /// The first epoch that has ended, and its last step.
+    ended: Option<(u64, u64)>,
+}
+
+impl EpochLength {
+    /// Takes the step and the epoch of the next record. Returns the steps of an epoch when one has
+    /// ended: the mean of all so far, rounded; a little too few where its last steps were not
+    /// logged.
+    pub(super) fn note(&mut self, step: u64, epoch: f64) -> Option<u64> {
+        if epoch.fract() != 0.0 || !(0.0..1e9).contains(&epoch) {
+            *self = EpochLength::default();
+            return None;
+        }
+        let epoch = epoch as u64;
+        let Some((known, last)) = self.current else {
+            self.first = Some((epoch, step));
+            self.current = Some((epoch, step));
+            return None;
+        };
+        if epoch < known || step < last {
+            *self = EpochLength::default();
+            return self.note(step, epoch as f64);
+        }
+        self.current = Some((epoch, step));
+        if epoch == known {
+            return None;
+        }
+        let (first_epoch, first_step) = self.first?;
+        let (ended, end) = *self.ended.get_or_insert((known, last));
+        // From the beginning, where the log has that: its epochs count from 0 or 1, and its first
+        // step lies in the first half of the first. Steps count from 0 or from 1: what divides evenly.
+        let epochs = known - first_epoch + 1;
+        let mean = last.saturating_add(u64::from(last % epochs != 0)) / epochs;
+        let length = if first_epoch <= 1 && first_step <= end / 2 {
+            mean
+        } else {
+            (last - end).checked_div(known - ended)?
+        };
+        Some(length).filter(|length| *length > 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(records: &[(u64, f64)]) -> Vec<u64> {
+        let mut counter = EpochLength::default();
+        records
+            .iter()
+            .filter_map(|(step, epoch)| counter.note(*step, *epoch))
+            .collect()
+    }
+
+    #[test]
+    fn every_epoch_that_ends_tells_how_long_they_are() {
+        // Lightning: steps and epochs from 0, the last step of an epoch logged.
+        assert_eq!(
+            lengths(&[(49, 0.0), (99, 0.0), (149, 1.0), (199, 1.0), (249, 2.0)]),
+            [99, 100]
+        );
+        // From 1, and not every step logged.
+        assert_eq!(
+            lengths(&[(50, 1.0), (100, 1.0), (150, 2.0), (190, 2.0), (250, 3.0)]),
+            [100, 95]
+        );
+        // The middle of a run, though its first epoch is the second.
+        assert_eq!(
+            lengths(&[(950, 9.0), (1000, 9.0), (1100, 10.0), (1150, 11.0)]),
+            [100]
+        );
+        assert_eq!(
+            lengths(&[(150, 1.0), (200, 1.0), (250, 2.0), (300, 2.0), (350, 3.0)]),
+            [100]
+        );
+        // Parts of epochs, and steps that are the epochs.
+        assert_eq!(lengths(&[(50, 0.5), (100, 1.0), (150, 1.5), (200, 2.0)]), [0; 0]);
+        assert_eq!(lengths(&[(0, 0.0), (1, 1.0), (2, 2.0)]), [0; 0]);
+    }
+}
