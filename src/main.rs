@@ -21,6 +21,12 @@ use losscast::source::reader::now;
 /// Something that was asked for could not be read.
 const UNREADABLE: u8 = 1;
 
+/// True where there is a screen to draw on: a terminal that can do more than print.
+fn has_a_screen() -> bool {
+    let can_only_print = std::env::var_os("TERM").is_some_and(|kind| kind.is_empty() || kind == "dumb");
+    io::stdout().is_terminal() && !can_only_print
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
@@ -36,7 +42,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        None if io::stdout().is_terminal() => open(&cli.reading, &cli.screen, &cli.alerting),
+        None if has_a_screen() => open(&cli.reading, &cli.screen, &cli.alerting),
         None => print_report(&cli.reading, Output::Table),
         Some(Command::Report { reading, format }) => print_report(&reading, format),
         Some(Command::Inspect { reading, format }) => print_account(&reading, format),

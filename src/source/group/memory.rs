@@ -126,12 +126,7 @@ impl Memory {
         const ENOUGH: usize = 5;
         /// Losses further apart than this, as a share of the smaller, differ.
         const APART: f64 = 0.2;
-        self.look(one);
-        self.look(other);
-        let (Some((_, one)), Some((_, other))) = (self.starts.get(&one.path), self.starts.get(&other.path))
-        else {
-            return false;
-        };
+        let [one, other] = self.starts_of([one, other]);
         let apart: Vec<bool> = one
             .iter()
             .filter_map(|(step, one)| {
@@ -154,17 +149,19 @@ impl Memory {
         const ENOUGH: usize = 5;
         /// Losses this close, as a share, are equal: some print four digits.
         const EQUAL: f64 = 1e-3;
-        self.look(one);
-        self.look(other);
-        let (Some((_, one)), Some((_, other))) = (self.starts.get(&one.path), self.starts.get(&other.path))
-        else {
-            return false;
-        };
+        let [one, other] = self.starts_of([one, other]);
         let equal: Vec<bool> = one
             .iter()
             .filter_map(|(step, one)| Some((one - other.get(step)?).abs() <= EQUAL * one.abs()))
             .collect();
         equal.len() >= ENOUGH && equal.iter().filter(|equal| **equal).count() * 10 >= equal.len() * 9
+    }
+
+    /// The train losses by step at the starts of two logs.
+    fn starts_of(&mut self, logs: [&Candidate; 2]) -> [&BTreeMap<u64, f64>; 2] {
+        static NONE: BTreeMap<u64, f64> = BTreeMap::new();
+        logs.iter().for_each(|log| self.look(log));
+        logs.map(|log| self.starts.get(&log.path).map_or(&NONE, |(_, losses)| losses))
     }
 
     /// True for a log that is there and has no loss, as that of an attempt which failed.
