@@ -182,8 +182,8 @@ fn ids(snapshot: &Snapshot) -> Vec<String> {
     };
     let apart = |ids: &Vec<String>| ids.iter().collect::<HashSet<_>>().len() == ids.len();
     [48, 64, 96, 128]
-        .map(shortened)
         .into_iter()
+        .map(shortened)
         .find(apart)
         .unwrap_or_else(|| shortened(usize::MAX))
 }

@@ -7,8 +7,8 @@
 //! twice as long as is noted, or when above the loss that the run started with. A spike that
 //! is open tells of the rise itself. The best of very many levels is low by chance, and losses near
 //! zero move by large shares of themselves: a rise counts only from 2% of the first loss on, and
-//! warns only when it exceeds by half what was told before and came back. Clears when the best level is nearly reached again (a
-//! quarter of the way).
+//! warns only when it exceeds by half what was told before and came back. Clears when the best
+//! level is nearly reached again (a quarter of the way).
 
 use super::loss_spike;
 use super::restart::Restart;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::delimited::Cells;
 use super::number;
 use super::records::Decoded;
+use super::roles::Roles;
 use super::{Column, LineDecoder};
 use crate::metric::{Names, Quantity, Role};
 
@@ -189,15 +190,7 @@ fn by_columns(header: &[String], names: &Names) -> Option<By> {
 }
 
 fn by_rows(header: &[String], names: &Names) -> Option<By> {
-    let has_loss = header.iter().any(|name| {
-        let role = names.role_of(name).map(|fit| fit.role);
-        role.is_some_and(|role| {
-            [Quantity::TrainLoss, Quantity::EvalLoss]
-                .map(Role::of)
-                .iter()
-                .any(|loss| role.same_slot(*loss))
-        })
-    });
+    let has_loss = Roles::new(names, header.iter().map(String::as_str)).has_loss();
     let tells = |name: &String| RUN_COLUMNS.iter().any(|known| name.eq_ignore_ascii_case(known));
     let columns: Vec<usize> = (0..header.len())
         .filter(|index| header.get(*index).is_some_and(tells))

@@ -203,18 +203,13 @@ impl Branch {
 
     /// True when the loss that leads the log began at `step`, or nearly so.
     pub(super) fn begins_by(&self, step: u64) -> bool {
-        let train = self.series(Quantity::TrainLoss);
-        let leading = train.or(self.series(Quantity::EvalLoss));
+        let leading = self.series(self.leading().loss());
         leading.is_some_and(|series| series.begins_by(step))
     }
 
     /// Goes back to `step`: what was recorded from there on is superseded.
     pub(super) fn rewind(&mut self, step: u64) {
-        let leading = if self.leading().has_train_loss {
-            Quantity::TrainLoss
-        } else {
-            Quantity::EvalLoss
-        };
+        let leading = self.leading().loss();
         for (index, series) in self.series.iter_mut().enumerate() {
             if let Some(series) = series {
                 // A further training begins as the first did, and has nothing of it.
@@ -257,11 +252,16 @@ pub(super) struct Leading {
 impl Leading {
     /// True for a record with the loss that leads.
     pub(super) fn leads(&self, row: &Row) -> bool {
-        row.has(if self.has_train_loss {
+        row.has(self.loss())
+    }
+
+    /// The loss that leads.
+    fn loss(&self) -> Quantity {
+        if self.has_train_loss {
             Quantity::TrainLoss
         } else {
             Quantity::EvalLoss
-        })
+        }
     }
 
     /// The step that it has reached.

@@ -408,7 +408,9 @@ impl Grammar for KeyValue {
         } else if found.evaluated && !self.is_about_something_else(fields) {
             fields.total = None;
             Match::Record
-        } else if let Some((_, rate)) = rate_alone(line).filter(|_| self.announces_rates) {
+        } else if self.announces_rates
+            && let Some((_, rate)) = rate_alone(line)
+        {
             fields.values = vec![("lr", rate)];
             Match::Ahead
         } else {

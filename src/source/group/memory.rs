@@ -77,7 +77,7 @@ impl Memory {
         }
         let known = self.shares.get(&candidate.path);
         if let Some((size, known)) = known
-            && (*size..=size + size / 8).contains(&candidate.size)
+            && is_as_large(candidate, *size)
         {
             return known.clone();
         }
@@ -110,7 +110,7 @@ impl Memory {
 
     fn ends(&mut self, candidate: &Candidate) -> Option<Ends> {
         if let Some((size, known)) = self.ends.get(&candidate.path)
-            && (*size..=size + size / 8).contains(&candidate.size)
+            && is_as_large(candidate, *size)
         {
             return *known;
         }
@@ -122,8 +122,6 @@ impl Memory {
     /// True when two logs say quite different things about the same steps: no two clients
     /// of one run do. What both round or smooth differently is no difference.
     pub(super) fn contradict(&mut self, one: &Candidate, other: &Candidate) -> bool {
-        /// As many steps as chance does not bring together.
-        const ENOUGH: usize = 5;
         /// Losses further apart than this, as a share of the smaller, differ.
         const APART: f64 = 0.2;
         let [one, other] = self.starts_of([one, other]);
@@ -140,13 +138,11 @@ impl Memory {
                 })
             })
             .collect();
-        apart.len() >= ENOUGH && apart.iter().filter(|apart| **apart).count() * 10 >= apart.len() * 9
+        mostly(&apart)
     }
 
     /// True when two logs say the same of the same steps, but for their digits: of one run.
     pub(super) fn agree(&mut self, one: &Candidate, other: &Candidate) -> bool {
-        /// As many steps as chance does not make equal.
-        const ENOUGH: usize = 5;
         /// Losses this close, as a share, are equal: some print four digits.
         const EQUAL: f64 = 1e-3;
         let [one, other] = self.starts_of([one, other]);
@@ -154,7 +150,7 @@ impl Memory {
             .iter()
             .filter_map(|(step, one)| Some((one - other.get(step)?).abs() <= EQUAL * one.abs()))
             .collect();
-        equal.len() >= ENOUGH && equal.iter().filter(|equal| **equal).count() * 10 >= equal.len() * 9
+        mostly(&equal)
     }
 
     /// The train losses by step at the starts of two logs.
@@ -189,6 +185,18 @@ impl Memory {
         }
         self.starts.insert(candidate.path.clone(), (size, losses));
     }
+}
+
+/// True unless a file has grown by more than an eighth since it had this size, or begun anew.
+fn is_as_large(candidate: &Candidate, size: u64) -> bool {
+    (size..=size + size / 8).contains(&candidate.size)
+}
+
+/// True when nine in ten of the steps that two logs share say so, and they are more than chance
+/// brings together.
+fn mostly(said: &[bool]) -> bool {
+    const ENOUGH: usize = 5;
+    said.len() >= ENOUGH && said.iter().filter(|said| **said).count() * 10 >= said.len() * 9
 }
 
 /// The loss at a step, or between the steps around it.
