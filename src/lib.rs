@@ -24,6 +24,7 @@ pub mod run;
 pub mod schedule;
 pub mod snapshot;
 pub mod source;
+pub mod statistics;
 pub mod terminal;
 pub mod text;
 pub mod ui;

@@ -151,6 +151,30 @@ impl Role {
         }
     }
 
+    /// True for what counts steps or epochs.
+    pub const fn counts(self) -> bool {
+        matches!(
+            self,
+            Role::Step
+                | Role::Value {
+                    quantity: Quantity::Epoch,
+                    ..
+                }
+        )
+    }
+
+    /// True for what tells how far a run has come: steps, epochs, tokens or samples.
+    pub const fn tells_progress(self) -> bool {
+        let amount = matches!(
+            self,
+            Role::Value {
+                quantity: Quantity::Tokens | Quantity::Samples,
+                ..
+            }
+        );
+        self.counts() || amount
+    }
+
     /// The name shown by `inspect`.
     pub const fn name(self) -> &'static str {
         match self {

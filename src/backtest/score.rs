@@ -3,7 +3,7 @@
 use super::Case;
 use crate::fit::Mixture;
 use crate::metric::Quantity;
-use crate::run::series::median;
+use crate::statistics::median;
 
 /// Scores of a group of cases.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +109,7 @@ fn summary(quantity: Quantity, at: Option<f64>, group: &[&Case]) -> Summary {
         n: scored.len(),
         without_forecast: group.len() - scored.len(),
         mae: mean(&|(case, projected)| (projected.mean() - case.actual).abs()),
-        median_relative: median(scored.iter().map(relative).collect()),
+        median_relative: median(&mut scored.iter().map(relative).collect::<Vec<_>>()),
         mean_relative: mean(&relative),
         coverage: LEVELS.map(|level| {
             mean(&|(case, projected)| {

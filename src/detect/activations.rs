@@ -13,11 +13,11 @@
 use std::collections::VecDeque;
 
 use super::crossing::{foresee, remember};
-use super::robust::middle;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 /// The kind of its alerts.
 pub const KIND: &str = "activation_growth";
@@ -70,7 +70,7 @@ impl Detector for Activations {
             self.early.push(value);
             if self.early.len() >= SETTLED {
                 let mut settled = self.early.split_off(BEFORE);
-                self.level = Some(middle(&mut settled));
+                self.level = Some(median(&mut settled));
                 self.early = Vec::new();
             }
             return;

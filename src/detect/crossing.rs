@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::robust::{Line, line, middle};
+use super::robust::{Line, line};
 use crate::alert::Projection;
+use crate::statistics::median;
 
 /// Least R squared of a line that says anything.
 pub const GOOD_FIT: f64 = 0.8;
@@ -72,7 +73,7 @@ pub fn foresee(points: &VecDeque<(f64, f64)>, step: u64, target: f64, threshold:
         return None;
     }
     latest = latest.max(when_slowing(points, target).unwrap_or(f64::INFINITY));
-    let likely = middle(&mut crossings);
+    let likely = median(&mut crossings);
     let in_range = |at: f64| at.is_finite() && at < 1e15;
     in_range(likely).then_some(Projection {
         threshold,

@@ -12,11 +12,12 @@
 
 use super::loss_spike;
 use super::restart::Restart;
-use super::robust::{Bounded, middle};
+use super::robust::Bounded;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 const KIND: &str = "divergence";
 /// Points whose median is the level.
@@ -174,7 +175,7 @@ impl Divergence {
         let first = self.first.unwrap_or(level);
         let low = values.get(WIDTH / 4).copied().unwrap_or(level);
         let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
-        let error = 1.4826 * 1.25 * middle(&mut deviations) / (WIDTH as f64).sqrt();
+        let error = 1.4826 * 1.25 * median(&mut deviations) / (WIDTH as f64).sqrt();
         let least = (RISE * best.loss).max(STANDARD_ERRORS * error);
         let limit = best.loss + least.max(LEAST_RISE * first);
         if level <= limit {

@@ -8,11 +8,13 @@
 //! compared among themselves, from the third evaluation on. The alert is over with the
 //! record that raises it.
 
-use super::robust::{Clock, Window, middle};
+use super::clock::Clock;
+use super::robust::Window;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, STALL, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 /// Intervals before anything can be called late.
 const HISTORY: usize = 20;
@@ -78,7 +80,7 @@ impl Detector for LateRecord {
             && (!evaluated || self.evaluations >= EVALUATIONS)
         {
             let mut intervals: Vec<f64> = self.intervals.recent().last(super::robust::WINDOW).collect();
-            let usual = middle(&mut intervals);
+            let usual = median(&mut intervals);
             if gap > INTERVALS * usual || (gap >= LONG_SECONDS && gap > LONG_INTERVALS * usual) {
                 let message = format!(
                     "No record for {gap:.0} seconds between steps {last_step} and {step}, usually one every {usual:.2} seconds"

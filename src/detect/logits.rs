@@ -16,6 +16,7 @@ use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 /// Kind of the alert about attention logits.
 pub const ATTENTION: &str = "attention_logit";
@@ -169,7 +170,7 @@ impl Logits {
         remember(&mut self.output, FIT_POINTS, step, log_z.abs());
         if self.early_output.len() == EARLY_POINTS {
             // The early magnitude, kept as the one further entry.
-            let early = super::robust::middle(&mut self.early_output).abs().max(1.0);
+            let early = median(&mut self.early_output).abs().max(1.0);
             self.early_output.push(early);
         }
         let early = self.early_output.last().copied().unwrap_or(1.0);

@@ -19,12 +19,13 @@
 //! all that is usual, or for three points at more than twice where the run began.
 
 use super::restart::Restart;
-use super::robust::{Cadence, Level, Ordered, Recent, WINDOW, middle};
+use super::robust::{Cadence, Level, Ordered, Recent, WINDOW};
 use super::thresholds::Thresholds;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 /// The kind of its alerts.
 pub const KIND: &str = "loss_spike";
@@ -183,7 +184,7 @@ impl Detector for LossSpike {
         }
         if self.start.len() < 20 {
             self.start.push(loss);
-            self.start_level = middle(&mut self.start.clone());
+            self.start_level = median(&mut self.start.clone());
         }
         let before = self.recent.recent().newest().unwrap_or(f64::NAN);
         let recent = &self.recent;

@@ -5,6 +5,7 @@
 //! the fact. To add a detector, write one file and add one line to [`detectors`].
 
 pub mod activations;
+pub mod clock;
 pub mod crossing;
 pub mod divergence;
 pub mod frozen_metric;

@@ -6,11 +6,11 @@
 //! learning rate is at least a tenth of its peak. It knows nothing of the fitted law,
 //! so that it stays a function of the records. Clears with a new best.
 
-use super::robust::middle;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 const KIND: &str = "plateau";
 const BLOCK: usize = 20;
@@ -55,7 +55,7 @@ impl Detector for Plateau {
         // The median is below the best level when more than half of the block are.
         let below = |best: f64| self.block.iter().filter(|loss| **loss < best).count() > BLOCK / 2;
         let Some((best_step, best)) = self.best.filter(|(_, best)| !below(*best)) else {
-            self.best = Some((step, middle(&mut self.block)));
+            self.best = Some((step, median(&mut self.block)));
             self.block.clear();
             self.blocks_since = 0;
             alerts.clear(KIND, step);
@@ -67,7 +67,7 @@ impl Detector for Plateau {
             self.block.clear();
             return;
         }
-        let level = middle(&mut self.block);
+        let level = median(&mut self.block);
         self.block.clear();
         let message = format!(
             "No progress since step {best_step}: the loss was {best:.4} there and is {level:.4} at step {step}"

@@ -1,7 +1,6 @@
 //! Trailing windows and robust statistics for the detectors.
 
-use crate::format::records::Row;
-use crate::metric::Quantity;
+use crate::statistics::median;
 
 /// Points of the trailing window (instability study, section 3.1).
 pub const WINDOW: usize = 100;
@@ -211,7 +210,7 @@ impl<const N: usize> Ordered<N> {
         self.ascending.get(..self.count()).unwrap_or_default()
     }
 
-    /// The median, as [`middle`] finds it. NaN for none.
+    /// The median, as [`median()`] finds it. NaN for none.
     pub fn median(&self) -> f64 {
         self.ascending()
             .get(self.count() / 2)
@@ -281,7 +280,7 @@ impl<const N: usize, const B: usize> Bounded<N, B> {
     /// The value in the middle; NaN for none.
     pub fn median(&self) -> f64 {
         let mut values: [f64; N] = self.recent.values;
-        middle(values.get_mut(..self.count()).unwrap_or_default())
+        median(values.get_mut(..self.count()).unwrap_or_default())
     }
 
     /// Forgets the values.
@@ -303,44 +302,19 @@ pub struct Level {
 impl Level {
     /// The level of values.
     pub fn of(mut values: Vec<f64>) -> Level {
-        let center = middle(&mut values);
+        let center = median(&mut values);
         for value in &mut values {
             *value = (*value - center).abs();
         }
         Level {
             median: center,
-            spread: 1.4826 * middle(&mut values),
+            spread: 1.4826 * median(&mut values),
         }
     }
 
     /// How many spreads `value` lies above the median; the spread is at least `floor`.
     pub fn z(&self, value: f64, floor: f64) -> f64 {
         (value - self.median) / self.spread.max(floor)
-    }
-}
-
-/// Median; reorders the values. NaN for none.
-pub fn middle(values: &mut [f64]) -> f64 {
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let index = values.len() / 2;
-    *values.select_nth_unstable_by(index, f64::total_cmp).1
-}
-
-/// The time of each record, by one clock: where there are times of day, what else the record
-/// says of time may be that of another one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Clock {
-    has_time_of_day: bool,
-}
-
-impl Clock {
-    /// Seconds, for differences.
-    pub fn read(&mut self, row: &Row) -> Option<f64> {
-        let time_of_day = row.value(Quantity::WallTime);
-        self.has_time_of_day |= time_of_day.is_some();
-        time_of_day.or(row.value(Quantity::Elapsed).filter(|_| !self.has_time_of_day))
     }
 }
 
@@ -447,7 +421,7 @@ mod tests {
             assert_eq!(ordered.recent().oldest(), tail.first().copied());
             tail.sort_by(f64::total_cmp);
             assert_eq!(ordered.ascending(), tail);
-            assert_eq!(ordered.median(), middle(&mut tail));
+            assert_eq!(ordered.median(), median(&mut tail));
         }
     }
 
@@ -467,7 +441,7 @@ mod tests {
             window.push(value);
             all.push(value);
             let mut tail = all[all.len().saturating_sub(7)..].to_vec();
-            let median = middle(&mut tail);
+            let median = median(&mut tail);
             tail.sort_by(f64::total_cmp);
             assert_eq!((window.median(), window.ascending()), (median, tail));
             assert_eq!(

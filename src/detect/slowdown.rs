@@ -9,11 +9,13 @@
 //! checkpoint or a pause makes one or two such records, a busy machine up to five in
 //! healthy runs.
 
-use super::robust::{Clock, Recent, WINDOW, Window, middle};
+use super::clock::Clock;
+use super::robust::{Recent, WINDOW, Window};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 const KIND: &str = "slowdown";
 const RECENT: usize = 30;
@@ -87,8 +89,8 @@ impl Detector for Slowdown {
         if self.open.is_none() && longest < NOTED * self.usual.min() && alerts.open(KIND).is_none() {
             return;
         }
-        let usual = middle(&mut self.usual.recent().last(WINDOW).collect::<Vec<_>>());
-        let median = middle(&mut self.recent.last(RECENT).collect::<Vec<_>>());
+        let usual = median(&mut self.usual.recent().last(WINDOW).collect::<Vec<_>>());
+        let median = median(&mut self.recent.last(RECENT).collect::<Vec<_>>());
         let now = if collapsed { median.max(fastest) } else { median };
         if now < CLEAR * usual && self.open.is_none_or(|records| records >= RECENT) {
             self.open = None;

@@ -6,11 +6,11 @@
 //! noted while the learning rate is at least a tenth of its peak. Clears when back within a
 //! factor of two for 20 records.
 
-use super::robust::middle;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::statistics::median;
 
 /// The kind of its alerts.
 pub const KIND: &str = "update_ratio";
@@ -55,7 +55,7 @@ impl Detector for UpdateRatio {
         if self.block.len() < RECORDS {
             return;
         }
-        let level = middle(&mut self.block);
+        let level = median(&mut self.block);
         self.block.clear();
         let step = row.step();
         if (CLEAR * SMALL..LARGE / CLEAR).contains(&level) {

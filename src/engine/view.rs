@@ -140,10 +140,8 @@ pub(super) fn state(
 
 /// True for a run with something to fit.
 fn has_points(run: &Run) -> bool {
-    let series = run.losses().into_iter().filter_map(|loss| run.series(loss));
-    series
-        .into_iter()
-        .any(|series| series.points() > series.non_finite())
+    let mut series = run.losses().into_iter().filter_map(|loss| run.series(loss));
+    series.any(|series| series.points() > series.non_finite())
 }
 
 fn steps_between_records(run: &Run) -> f64 {
@@ -170,8 +168,10 @@ pub fn silent_end(run: &Run) -> Option<Alert> {
     let (limit, _) = silence_limit(run);
     let quiet = limit + 1.0;
     let (state, reason) = state(run, &[], &Options::default(), 0.0, quiet);
-    let told = run.branch.alerts.open(FAILURE).is_some();
-    (state == State::Stalled && !told).then(|| stall(run, quiet, run.logged_total_steps().is_some(), &reason))
+    if state != State::Stalled {
+        return None;
+    }
+    stall(run, quiet, run.logged_total_steps().is_some(), &reason)
 }
 
 pub(super) fn build(
@@ -203,9 +203,8 @@ pub(super) fn build(
     let remaining = total.map(|total| total.saturating_sub(run.last_step()) as f64);
     let running = matches!(state, State::Training);
     let mut alerts = run.branch.alerts.all().to_vec();
-    // A death that has been told is not told again.
-    if state == State::Stalled && run.branch.alerts.open(FAILURE).is_none() {
-        alerts.push(stall(run, now - last_data_at, total.is_some(), &state_reason));
+    if state == State::Stalled {
+        alerts.extend(stall(run, now - last_data_at, total.is_some(), &state_reason));
     }
     RunView {
         id: run.identity.id.clone(),
@@ -239,7 +238,11 @@ pub(super) fn build(
 const STALL_REMEDY: &str = "Look at the job and its stderr: a hung collective (NCCL timeout), a dead node, a full disk or the \
                             end of its time limit.";
 
-fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
+/// The alert of a run that is stalled; `None` where its death has been told.
+fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Option<Alert> {
+    if run.branch.alerts.open(FAILURE).is_some() {
+        return None;
+    }
     let severity =
         if quiet > CRITICAL_STALL_SECONDS && end_is_known && run.branch.pace.seconds_per_step().is_some() {
             Severity::Critical
@@ -247,9 +250,8 @@ fn stall(run: &Run, quiet: f64, end_is_known: bool, message: &str) -> Alert {
             Severity::Warning
         };
     let message = format!("At step {}: {message}", run.last_step());
-    Alert::at(run.last_step(), STALL, severity)
-        .value(quiet, LEAST_STALL_SECONDS)
-        .says(message, STALL_REMEDY)
+    let alert = Alert::at(run.last_step(), STALL, severity).value(quiet, LEAST_STALL_SECONDS);
+    Some(alert.says(message, STALL_REMEDY))
 }
 
 /// Where the end of a run is.

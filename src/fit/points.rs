@@ -1,6 +1,7 @@
 //! The points that a law is fitted to: means over disjoint stretches of steps.
 
-use crate::run::series::{Series, median};
+use crate::run::series::Series;
+use crate::statistics::median;
 
 /// A mean over neighbouring logged points.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +43,7 @@ pub fn noise_variance(series: &Series, from: u64) -> f64 {
         .map(|bucket| bucket.mean())
         .collect();
     let few = series.points() < 2 * single.len() as u64 + 8;
-    let seconds: Vec<f64> = single
+    let mut seconds: Vec<f64> = single
         .windows(3)
         .filter_map(|three| match three {
             [one, two, three] => Some((one - 2.0 * two + three).abs()),
@@ -50,7 +51,7 @@ pub fn noise_variance(series: &Series, from: u64) -> f64 {
         })
         .collect();
     if few && seconds.len() >= 3 {
-        return (1.4826 * median(seconds)).powi(2) / 6.0;
+        return (1.4826 * median(&mut seconds)).powi(2) / 6.0;
     }
     series.noise_variance().unwrap_or(0.0)
 }
@@ -67,11 +68,12 @@ fn doubt_outliers(points: &mut [FitPoint]) {
             let around = points
                 .get(index.saturating_sub(NEIGHBOURS)..(index + NEIGHBOURS + 1).min(points.len()))
                 .unwrap_or_default();
-            let center = median(around.iter().map(|point| point.loss).collect());
+            let center = median(&mut around.iter().map(|point| point.loss).collect::<Vec<_>>());
             points.get(index).map_or(0.0, |point| point.loss - center)
         })
         .collect();
-    let spread = 1.4826 * median(deviations.iter().map(|deviation| deviation.abs()).collect());
+    let mut sizes: Vec<f64> = deviations.iter().map(|deviation| deviation.abs()).collect();
+    let spread = 1.4826 * median(&mut sizes);
     for (point, deviation) in points.iter_mut().zip(deviations) {
         let scale = point.variance.sqrt().max(spread);
         let excess = deviation.abs() / (OUTLIER * scale);

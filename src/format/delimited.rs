@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::counters::{OwnCounter, RowCounter};
+use super::encoding::{without_mark, without_return};
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::plain_number::leading_number;
@@ -100,7 +101,7 @@ impl Header {
             let line = line.trim_ascii();
             !line.is_empty() && !line.starts_with(b"#")
         })?;
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let line = without_mark(line);
         if line.starts_with(b"{") {
             return None;
         }
@@ -184,16 +185,7 @@ impl Header {
         let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
         if delimiter == BLANKS {
             // Prose has blanks as well: the first of the names is the counter.
-            let counts = matches!(
-                columns.first().copied().flatten(),
-                Some(
-                    Role::Step
-                        | Role::Value {
-                            quantity: Quantity::Epoch,
-                            ..
-                        }
-                )
-            );
+            let counts = columns.first().copied().flatten().is_some_and(Role::counts);
             let identifier = |cell: &String| {
                 let inside = |byte: u8| {
                     byte.is_ascii_alphanumeric()
@@ -234,18 +226,14 @@ impl Header {
     /// True when a column counts steps or epochs or tells the time.
     fn has_counter(&self) -> bool {
         self.columns.iter().flatten().any(|role| {
-            matches!(
+            let is_time = matches!(
                 role,
-                Role::Step
-                    | Role::Value {
-                        quantity: Quantity::Epoch
-                            | Quantity::WallTime
-                            | Quantity::Elapsed
-                            | Quantity::Tokens
-                            | Quantity::Samples,
-                        ..
-                    }
-            )
+                Role::Value {
+                    quantity: Quantity::WallTime | Quantity::Elapsed,
+                    ..
+                }
+            );
+            role.tells_progress() || is_time
         })
     }
 
@@ -257,13 +245,9 @@ impl Header {
         let is_word = |cell: &String| number::parse(cell).is_none() && !number::is_missing(cell);
         columns.iter().enumerate().any(|(index, column)| {
             let mut seen = HashSet::new();
-            let mut rows = sample
-                .lines()
-                .filter(|line| !line.trim_ascii().is_empty())
-                .skip(1);
             NAMES.iter().any(|name| column.name.eq_ignore_ascii_case(name))
-                && rows.all(|line| {
-                    let cell = cells.split(line.trim_ascii()).and_then(|cells| cells.get(index));
+                && rows(sample).all(|line| {
+                    let cell = cells.split(line).and_then(|cells| cells.get(index));
                     cell.is_some_and(|cell| is_word(cell) && seen.insert(cell.clone()))
                 })
                 && seen.len() > 1
@@ -280,19 +264,22 @@ impl Header {
                 && !is_held_out(cell)
                 && !cell.eq_ignore_ascii_case("train")
         };
-        sample
-            .lines()
-            .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
-            .skip(1)
-            .any(|line| {
-                cells
-                    .split(line.strip_suffix(b"\r").unwrap_or(line))
-                    .is_some_and(|cells| {
-                        // The same header may come again.
-                        cells.iter().any(is_prose) && cells.iter().any(|cell| number::parse(cell).is_some())
-                    })
+        rows(sample).any(|line| {
+            cells.split(line).is_some_and(|cells| {
+                // The same header may come again.
+                cells.iter().any(is_prose) && cells.iter().any(|cell| number::parse(cell).is_some())
             })
+        })
     }
+}
+
+/// The lines behind the header, without blank ones and comments.
+fn rows<'a>(sample: &Sample<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    sample
+        .lines()
+        .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
+        .skip(1)
+        .map(without_return)
 }
 
 /// True when every line but the first is a number: a loss alone is a table only then.
@@ -401,8 +388,7 @@ impl DelimitedDecoder {
         if line == self.header_line {
             return true;
         }
-        let plain = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        match Header::parse(plain, self.header.delimiter, &self.names) {
+        match Header::parse(without_mark(line), self.header.delimiter, &self.names) {
             // A name by itself says nothing in a table of several columns.
             Some(header)
                 if (header.columns.len() > 1 || self.header.columns.len() == 1)

@@ -55,6 +55,16 @@ impl Utf16 {
     }
 }
 
+/// A line without the byte order mark that Windows writes before the first.
+pub(super) fn without_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+/// A line without the carriage return of Windows. Other blanks at its ends may part cells.
+pub fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// A whole file as UTF-8 without holes.
 pub fn utf8(content: &[u8]) -> Cow<'_, [u8]> {
     let mut decoded = match Utf16::of(content) {

@@ -162,12 +162,7 @@ impl JsonDocumentDecoder {
             let mut draft = Draft::default();
             let roles = &mut self.roles;
             visit(fields, "", DEPTH, &mut |name, value| {
-                let counts = || {
-                    roles
-                        .names()
-                        .role_of(name)
-                        .is_some_and(|fit| fit.role == Role::Step || fit.role == Role::of(Quantity::Epoch))
-                };
+                let counts = || roles.names().role_of(name).is_some_and(|fit| fit.role.counts());
                 let name = match split {
                     Some(_) if !counts() => Cow::Owned(qualified(path, name)),
                     _ => Cow::Borrowed(name),
@@ -212,8 +207,9 @@ impl JsonDocumentDecoder {
             .iter()
             .filter_map(|(name, values)| {
                 let fit = self.roles.names().role_of(name)?;
-                let counts = fit.role == Role::Step || fit.role == Role::of(Quantity::Epoch);
-                counts.then_some((fit.role != Role::Step, fit.rank, *values))
+                fit.role
+                    .counts()
+                    .then_some((fit.role != Role::Step, fit.rank, *values))
             })
             .min_by_key(|(by_epoch, rank, _)| (*by_epoch, *rank));
         let steps: Vec<Option<u64>> = match counter {

@@ -636,11 +636,7 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
                 let content = content.strip_suffix(b"\n").unwrap_or(content);
                 for line in content.split(|byte| *byte == b'\n') {
                     decoded.lines += 1;
-                    decoder.line(
-                        decoded.lines,
-                        line.strip_suffix(b"\r").unwrap_or(line),
-                        &mut decoded,
-                    );
+                    decoder.line(decoded.lines, encoding::without_return(line), &mut decoded);
                 }
             }
             Decoder::Document(decoder) => decoder.document(content, &mut decoded)?,

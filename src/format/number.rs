@@ -47,6 +47,12 @@ pub fn counts(text: &str) -> Option<(u64, u64)> {
     Some((done.trim().parse().ok()?, of.trim().parse().ok()?))
 }
 
+/// A text and the digits that end it, of which there may be none.
+pub fn digits_at_the_end(text: &str) -> (&str, &str) {
+    let before = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    text.split_at(before.len())
+}
+
 /// True for the spellings of a value that is not there.
 pub fn is_missing(text: &str) -> bool {
     let text = text.trim().trim_matches(['"', '\'']);

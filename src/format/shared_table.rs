@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::delimited::Cells;
+use super::encoding::{without_mark, without_return};
 use super::number;
 use super::records::Decoded;
 use super::roles::Roles;
@@ -63,8 +64,7 @@ enum By {
 impl SharedTable {
     /// The table that begins so, when its header says that it may be shared.
     pub fn beginning(head: &[u8], names: &Names) -> Option<SharedTable> {
-        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-        let line = head.split(|byte| *byte == b'\n').next()?.trim_ascii();
+        let line = row(head.split(|byte| *byte == b'\n').next()?);
         [b',', b'\t', b';'].into_iter().find_map(|delimiter| {
             let header = Cells::new(delimiter).split(line)?.to_vec();
             let by = by_columns(&header, names).or_else(|| by_rows(&header, names))?;
@@ -108,7 +108,7 @@ impl SharedTable {
         let mut cells = Cells::new(self.delimiter);
         let mut runs: BTreeMap<String, Rows> = BTreeMap::new();
         for (index, line) in content.split(|byte| *byte == b'\n').enumerate().skip(1) {
-            let Some(cells) = cells.split(line.trim_ascii()) else {
+            let Some(cells) = cells.split(row(line)) else {
                 continue;
             };
             let step = cells.get(counter).and_then(|cell| number::parse(cell));
@@ -154,17 +154,13 @@ impl SharedTable {
     }
 }
 
+/// A line as its cells are read from it.
+fn row(line: &[u8]) -> &[u8] {
+    without_mark(without_return(line))
+}
+
 fn is_counter(name: &str, names: &Names) -> bool {
-    matches!(
-        names.role_of(name).map(|fit| fit.role),
-        Some(
-            Role::Step
-                | Role::Value {
-                    quantity: Quantity::Epoch | Quantity::Tokens | Quantity::Samples,
-                    ..
-                }
-        )
-    )
+    names.role_of(name).is_some_and(|fit| fit.role.tells_progress())
 }
 
 fn by_columns(header: &[String], names: &Names) -> Option<By> {
@@ -221,8 +217,8 @@ pub struct Share {
 impl Share {
     /// A line of the table as it is in that of the run; `None` when it has nothing of it.
     fn line(&mut self, line: &[u8]) -> Option<Vec<u8>> {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        let cells = self.cells.split(line.trim_ascii())?;
+        let line = row(line);
+        let cells = self.cells.split(line)?;
         let is_header = cells == self.table.header.as_slice();
         match &self.table.by {
             By::Rows(columns) => {
@@ -321,6 +317,15 @@ mod tests {
         let table = format!("model,epoch,loss\n{}{}", rows("vgg"), rows("resnet"));
         let of = |run: &str| (run.to_owned(), format!("model,epoch,loss\n{}", rows(run)));
         assert_eq!(shares(&table), [of("vgg"), of("resnet")]);
+        // Its first column may have no name.
+        let indexed = |table: &str| {
+            table
+                .lines()
+                .map(|line| format!("\t{}\n", line.replace(',', "\t")))
+                .collect::<String>()
+        };
+        let runs: Vec<String> = shares(&indexed(&table)).into_iter().map(|(run, _)| run).collect();
+        assert_eq!(runs, ["vgg", "resnet"]);
         // Of one run alone; results, a row for each; a column that names what every run has.
         assert!(shares(&format!("model,epoch,loss\n{}", rows("vgg"))).is_empty());
         let results = format!("model,epoch,loss\n{}{}", row("vgg", 4), row("resnet", 4));

@@ -414,14 +414,13 @@ impl Run {
             } else if step > 1 {
                 self.steps_are_epochs.get_or_insert(true);
             }
-            let length = self.epoch_length.note(step, epoch);
             // What the format knows of it is exact.
-            let known = self.hints.number(Fact::StepsPerEpoch);
-            if length.is_some() && known == self.steps_of_epoch.map(|length| length as f64) {
-                self.steps_of_epoch = length;
-                length
-                    .into_iter()
-                    .for_each(|length| self.hints.put_epoch_length(length));
+            let told = self.steps_of_epoch.map(|length| length as f64);
+            if let Some(length) = self.epoch_length.note(step, epoch)
+                && self.hints.number(Fact::StepsPerEpoch) == told
+            {
+                self.steps_of_epoch = Some(length);
+                self.hints.put_epoch_length(length);
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::format::running_time::RunningTime;
+use crate::statistics::median;
 
 /// Times below this are no seconds since the Unix epoch but something else.
 const EARLIEST_EPOCH: f64 = 1e9;
@@ -104,8 +105,8 @@ impl Pace {
             .into_iter()
             .find_map(slope)
             .or_else(|| {
-                let times: Vec<f64> = self.step_times.iter().copied().collect();
-                (!times.is_empty()).then(|| super::series::median(times))
+                let mut times: Vec<f64> = self.step_times.iter().copied().collect();
+                (!times.is_empty()).then(|| median(&mut times))
             })
             .or_else(|| slope(&self.arrivals))
     }
@@ -145,7 +146,7 @@ fn remember(times: &mut VecDeque<(u64, f64)>, step: u64, time: f64) {
 /// Seconds per step over the remembered stretch. The median over pairs, so that an
 /// evaluation or a pause of a few records does not count.
 fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
-    let paces: Vec<f64> = times
+    let mut paces: Vec<f64> = times
         .iter()
         .zip(times.iter().skip(1))
         .filter(|((from, _), (to, _))| to > from)
@@ -156,7 +157,7 @@ fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
         return None;
     }
     let mean = paces.iter().sum::<f64>() / paces.len() as f64;
-    let typical = super::series::median(paces);
+    let typical = median(&mut paces);
     // Pauses are part of the time to the end, but a single long one is not.
     let pace = if mean > 2.0 * typical { typical } else { mean };
     (pace > 0.0).then_some(pace)

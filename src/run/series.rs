@@ -5,6 +5,8 @@
 //! A bucket keeps the smallest and the largest value beside the mean, so that a
 //! spike of a single step is never lost.
 
+use crate::statistics::median;
+
 /// Neighbouring points of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
@@ -329,8 +331,12 @@ fn trimmed_mean(values: &mut [(f64, f64)]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }
-    let center = median(values.iter().map(|(value, _)| *value).collect());
-    let spread = median(values.iter().map(|(value, _)| (value - center).abs()).collect());
+    let mut plain: Vec<f64> = values.iter().map(|(value, _)| *value).collect();
+    let center = median(&mut plain);
+    plain
+        .iter_mut()
+        .for_each(|value| *value = (*value - center).abs());
+    let spread = median(&mut plain);
     let limit = if spread > 0.0 {
         6.0 * 1.4826 * spread
     } else {
@@ -342,15 +348,6 @@ fn trimmed_mean(values: &mut [(f64, f64)]) -> f64 {
         weight += count;
     }
     sum / weight
-}
-
-/// Median of a non-empty list; NaN for an empty one.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 fn halve(buckets: &mut Vec<Bucket>) {

@@ -654,7 +654,7 @@ pub(crate) fn split_lines(
         }
         *lines += 1;
         out.lines += 1;
-        decoder.line(*lines, line.strip_suffix(b"\r").unwrap_or(line), out);
+        decoder.line(*lines, encoding::without_return(line), out);
     }
     let rest = bytes.get(start..).unwrap_or_default();
     let before_last = rest.len().saturating_sub(1);

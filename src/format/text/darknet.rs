@@ -17,11 +17,7 @@ impl Grammar for Darknet {
             let (before, mean) = before.rsplit_once(',')?;
             number::parse(mean)?;
             let (before, loss) = before.rsplit_once(':')?;
-            let digits = before.len()
-                - before
-                    .trim_end_matches(|digit: char| digit.is_ascii_digit())
-                    .len();
-            let step = before.get(before.len() - digits..)?.parse().ok()?;
+            let step = number::digits_at_the_end(before).1.parse().ok()?;
             Some((step, number::parse(loss)?, rest))
         };
         let Some((step, loss, rest)) = found() else {

@@ -5,6 +5,7 @@
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::format::counters::{EpochCounter, Place};
+use crate::format::number;
 use crate::metric::{Quantity, Role};
 
 /// A line of a trainer that counts this way.
@@ -197,11 +198,7 @@ pub const ESPNET: Style = Style {
             });
         }
         let (before, rest) = line.split_once("epoch:train:")?;
-        let digits = before.len()
-            - before
-                .trim_end_matches(|digit: char| digit.is_ascii_digit())
-                .len();
-        let epoch = before.get(before.len() - digits..)?.parse().ok()?;
+        let epoch = number::digits_at_the_end(before).1.parse().ok()?;
         let (range, rest) = rest.split_once("batch:")?;
         let iteration = range.rsplit('-').next()?.parse().ok()?;
         train(epoch, None, iteration, None, rest)

@@ -61,13 +61,13 @@ struct Counters {
 impl KeyValue {
     /// A grammar that has learnt from the sample how the log counts.
     pub fn new(sample: &Sample) -> Self {
-        let counts_bare = bare_counts::grow(sample.head);
-        let announces_rates = announces_rates(sample.head);
-        let mut grammar = KeyValue {
+        let (counts_bare, announces_rates) = (bare_counts::grow(sample.head), announces_rates(sample.head));
+        let fresh = || KeyValue {
             counts_bare,
             announces_rates,
             ..KeyValue::default()
         };
+        let mut grammar = fresh();
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
         if !mentions(b"poch") && !mentions(b"POCH") {
             return grammar;
@@ -77,9 +77,7 @@ impl KeyValue {
             // Parts of evaluations that came before had a hand in what was learnt.
             grammar = KeyValue {
                 evaluations: grammar.evaluations.again(),
-                counts_bare,
-                announces_rates,
-                ..KeyValue::default()
+                ..fresh()
             };
             grammar.learn(sample.head);
         }
@@ -88,9 +86,7 @@ impl KeyValue {
             has_epochs: grammar.has_epochs,
             batches: grammar.batches.again(),
             evaluations: grammar.evaluations.again(),
-            counts_bare,
-            announces_rates,
-            ..KeyValue::default()
+            ..fresh()
         }
     }
 

@@ -8,6 +8,7 @@
 
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::number::digits_at_the_end;
 use crate::metric::{Quantity, Role};
 
 /// A progress bar.
@@ -80,7 +81,7 @@ fn drawn(line: &str) -> Option<Bar<'_>> {
     let second = first + 1 + memchr::memchr(b'|', bytes.get(first + 1..)?)?;
     let before = line.get(..first)?.trim_end();
     let description = match before.strip_suffix('%') {
-        Some(percent) => percent.trim_end_matches(|digit: char| digit.is_ascii_digit()),
+        Some(percent) => digits_at_the_end(percent).0,
         None => before,
     };
     let counts = line.get(second + 1..)?.trim_start();

@@ -50,14 +50,11 @@ impl Grammar for Llama2c {
 
 /// The count that ends a text and has no name.
 fn bare_counter(text: &str) -> Option<u64> {
-    let before = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let (before, count) = number::digits_at_the_end(text);
     let word = before.trim_end_matches([' ', ':']).rsplit(' ').next();
     let is_named = word.is_some_and(|word| Names::default().role_of(word).is_some());
     let stands_alone = before.is_empty() || before.ends_with([' ', ']', ':', '\t']);
-    text.get(before.len()..)?
-        .parse()
-        .ok()
-        .filter(|_| stands_alone && !is_named)
+    count.parse().ok().filter(|_| stands_alone && !is_named)
 }
 
 /// RWKV-LM's `train_log.txt`: epoch, loss, perplexity, learning rate, time, epoch. The

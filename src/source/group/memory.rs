@@ -1,12 +1,14 @@
 //! What only the content of files tells.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::path::PathBuf;
 
 use crate::format::records::Records;
 use crate::format::shared_table::SharedTable;
 use crate::metric::{Names, Quantity};
 use crate::source::discover::Candidate;
+use crate::statistics::median;
 
 /// Bytes that are looked into.
 const START: usize = 1 << 16;
@@ -16,12 +18,38 @@ const START: usize = 1 << 16;
 pub struct Memory {
     /// Whether a log begins in the midst of a run.
     midway: HashMap<PathBuf, bool>,
-    /// Train losses by step at the start of a log, and the size that it had then.
-    starts: HashMap<PathBuf, (u64, BTreeMap<u64, f64>)>,
-    /// Where a log begins and ends, and the size that it had then.
-    ends: HashMap<PathBuf, (u64, Option<Ends>)>,
-    /// Who shares a table, and the size that it had when that was looked at.
-    shares: HashMap<PathBuf, (u64, Sharers)>,
+    /// Train losses by step at the start of a log.
+    starts: Findings<BTreeMap<u64, f64>>,
+    /// Where a log begins and ends.
+    ends: Findings<Option<Ends>>,
+    /// Who shares a table.
+    shares: Findings<Sharers>,
+}
+
+/// What was found in each file, and the size that it had then.
+#[derive(Debug)]
+struct Findings<T>(HashMap<PathBuf, (u64, T)>);
+
+impl<T> Default for Findings<T> {
+    fn default() -> Self {
+        Findings(HashMap::new())
+    }
+}
+
+impl<T> Findings<T> {
+    /// What is found in a file, by `find` when nothing is known of it or `holds` says that what
+    /// was found when it had that size holds no more.
+    fn of(&mut self, file: &Candidate, holds: fn(&Candidate, u64) -> bool, find: impl FnOnce() -> T) -> &T {
+        match self.0.entry(file.path.clone()) {
+            Entry::Occupied(known) if holds(file, known.get().0) => &known.into_mut().1,
+            entry => &entry.insert_entry((file.size, find())).into_mut().1,
+        }
+    }
+
+    /// What has been found in a file.
+    fn known(&self, file: &Candidate) -> Option<&T> {
+        self.0.get(&file.path).map(|(_, found)| found)
+    }
 }
 
 /// Where a log begins and ends: its steps, and the loss there.
@@ -75,16 +103,8 @@ impl Memory {
         if ![".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)) || candidate.size > LARGEST_SHARED {
             return Sharers::default();
         }
-        let known = self.shares.get(&candidate.path);
-        if let Some((size, known)) = known
-            && is_as_large(candidate, *size)
-        {
-            return known.clone();
-        }
-        let sharers = sharers(candidate).unwrap_or_default();
-        self.shares
-            .insert(candidate.path.clone(), (candidate.size, sharers.clone()));
-        sharers
+        let find = || sharers(candidate).unwrap_or_default();
+        self.shares.of(candidate, is_as_large, find).clone()
     }
 
     /// True when a log goes on where another one has ended, or at a checkpoint shortly before: in
@@ -109,14 +129,7 @@ impl Memory {
     }
 
     fn ends(&mut self, candidate: &Candidate) -> Option<Ends> {
-        if let Some((size, known)) = self.ends.get(&candidate.path)
-            && is_as_large(candidate, *size)
-        {
-            return *known;
-        }
-        let ends = ends(candidate);
-        self.ends.insert(candidate.path.clone(), (candidate.size, ends));
-        ends
+        *self.ends.of(candidate, is_as_large, || ends(candidate))
     }
 
     /// True when two logs say quite different things about the same steps: no two clients
@@ -156,34 +169,26 @@ impl Memory {
     /// The train losses by step at the starts of two logs.
     fn starts_of(&mut self, logs: [&Candidate; 2]) -> [&BTreeMap<u64, f64>; 2] {
         static NONE: BTreeMap<u64, f64> = BTreeMap::new();
-        logs.iter().for_each(|log| self.look(log));
-        logs.map(|log| self.starts.get(&log.path).map_or(&NONE, |(_, losses)| losses))
+        for log in logs {
+            self.start_of(log);
+        }
+        logs.map(|log| self.starts.known(log).unwrap_or(&NONE))
     }
 
     /// True for a log that is there and has no loss, as that of an attempt which failed.
     pub(super) fn says_nothing(&mut self, candidate: &Candidate) -> bool {
-        self.look(candidate);
-        let losses = self.starts.get(&candidate.path);
-        losses.is_some_and(|(_, losses)| losses.is_empty()) && candidate.path.exists()
+        self.start_of(candidate).is_empty() && candidate.path.exists()
     }
 
-    /// Reads the start of a log, again as long as that still grows.
-    fn look(&mut self, candidate: &Candidate) {
-        let size = candidate.size.min(START as u64);
-        if self
-            .starts
-            .get(&candidate.path)
-            .is_some_and(|(known, _)| *known == size)
-        {
-            return;
-        }
-        let mut losses = BTreeMap::new();
-        for row in records_at_the_start(candidate).iter().flat_map(Records::rows) {
-            if let Some(loss) = row.value(Quantity::TrainLoss) {
-                losses.insert(row.step(), loss);
-            }
-        }
-        self.starts.insert(candidate.path.clone(), (size, losses));
+    /// The train losses by step at the start of a log, which is read again as long as it grows.
+    fn start_of(&mut self, candidate: &Candidate) -> &BTreeMap<u64, f64> {
+        let is_the_same = |file: &Candidate, size: u64| file.size.min(START as u64) == size.min(START as u64);
+        self.starts.of(candidate, is_the_same, || {
+            let records = records_at_the_start(candidate);
+            let rows = records.iter().flat_map(Records::rows);
+            rows.filter_map(|row| Some((row.step(), row.value(Quantity::TrainLoss)?)))
+                .collect()
+        })
     }
 }
 
@@ -222,15 +227,15 @@ fn ends(candidate: &Candidate) -> Option<Ends> {
         .filter_map(|row| Some((row.step(), row.value(Quantity::TrainLoss)?)))
         .filter(|(_, loss)| loss.is_finite())
         .collect();
-    let median = |some: &[(u64, f64)]| {
+    let level = |some: &[(u64, f64)]| {
         let mut losses: Vec<f64> = some.iter().map(|(_, loss)| *loss).collect();
-        crate::detect::robust::middle(&mut losses)
+        median(&mut losses)
     };
     let beginning = losses.get(..RECORDS.min(losses.len()))?;
     let end = losses.get(losses.len().saturating_sub(RECORDS)..)?;
     Some(Ends {
-        first: (beginning.first()?.0, median(beginning)),
-        last: (end.last()?.0, median(end)),
+        first: (beginning.first()?.0, level(beginning)),
+        last: (end.last()?.0, level(end)),
     })
 }
 

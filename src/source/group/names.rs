@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Label;
+use crate::format::number::digits_at_the_end;
 use crate::source::discover::Candidate;
 
 /// Text and numbers of a name, so that 9 comes before 10.
@@ -198,7 +199,7 @@ fn says_what(part: &str) -> bool {
     PLAIN_STEMS.contains(&part) || KINDS.contains(&part) || WRITERS.contains(&part) || is_rank()
 }
 
-fn is_digits(text: &str) -> bool {
+pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -217,8 +218,8 @@ fn stem(name: &str) -> &str {
 
 /// The logs of all ranks are of one run: `log_rank0`, `rank_0`, `workerlog.0`.
 fn without_rank(stem: &str) -> &str {
-    let before = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    if before.len() == stem.len() {
+    let (before, rank) = digits_at_the_end(stem);
+    if rank.is_empty() {
         return stem;
     }
     let word = before.trim_end_matches(['_', '-', '.']);

@@ -24,12 +24,9 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>, memory: &mut Memory) {
         })
         .map(|part| part.folder.path.clone())
         .collect();
-    let mut jobs: Vec<Part> = Vec::new();
-    parts.retain(|part| {
-        let job = matches!(part.label, Label::Made { class: "job", .. }) && part.forced.is_none();
-        jobs.extend(job.then(|| part.clone()));
-        !job
-    });
+    let is_job =
+        |part: &mut Part| matches!(part.label, Label::Made { class: "job", .. }) && part.forced.is_none();
+    let mut jobs: Vec<Part> = parts.extract_if(.., is_job).collect();
     jobs.sort_by_cached_key(|job| (job.folder.path.clone(), natural(&job.key)));
     let mut joined: Vec<Part> = Vec::new();
     for job in jobs {
@@ -61,23 +58,21 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>, memory: &mut Memory) {
 /// Numbered files that each begin at the beginning were not moved aside while a run went on: they
 /// are of a launch each.
 pub(super) fn part_launches(parts: &mut Vec<Part>, memory: &mut Memory) {
-    let mut launches = Vec::new();
-    parts.retain(|part| {
-        let afresh = part.kind == Kind::Rotated
+    let begins_again = |part: &mut Part| {
+        part.kind == Kind::Rotated
             && part.files.len() > 1
-            && part.files.iter().all(|file| memory.begins_afresh(file));
-        if afresh {
-            launches.extend(part.files.iter().map(|file| Part {
-                key: file.path.to_string_lossy().into_owned(),
-                kind: Kind::Files,
-                label: Label::Chosen(file_name(&file.path).to_owned()),
-                files: vec![file.clone()],
-                ..part.clone()
-            }));
-        }
-        !afresh
-    });
-    parts.extend(launches);
+            && part.files.iter().all(|file| memory.begins_afresh(file))
+    };
+    let launched: Vec<Part> = parts.extract_if(.., begins_again).collect();
+    for part in launched {
+        parts.extend(part.files.iter().map(|file| Part {
+            key: file.path.to_string_lossy().into_owned(),
+            kind: Kind::Files,
+            label: Label::Chosen(file_name(&file.path).to_owned()),
+            files: vec![file.clone()],
+            ..part.clone()
+        }));
+    }
 }
 
 fn is_held_out(name: &str) -> bool {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Folder, leave_containers, version};
 use super::names::{
-    beside_a_database, event_writer, file_name, is_database, is_event_file, of_the_client, rotation,
-    stem_label,
+    beside_a_database, event_writer, file_name, is_database, is_digits, is_event_file, of_the_client,
+    rotation, stem_label,
 };
 use super::{Kind, Label, Memory, Part, made};
 use crate::format::exported_scalar::run_and_tag;
@@ -213,10 +213,7 @@ pub(super) fn mlflow_part(candidate: &Candidate, run: PathBuf, name: String) -> 
 /// True for the name of a folder with a state of a run, and not with a run: `checkpoint-500`, but
 /// not `llama-checkpoints`.
 fn is_checkpoint(name: &str) -> bool {
-    let which = |which: &str| {
-        let is_number = !which.is_empty() && which.bytes().all(|byte| byte.is_ascii_digit());
-        is_number || ["best", "last", "final", "latest"].contains(&which)
-    };
+    let which = |which: &str| is_digits(which) || ["best", "last", "final", "latest"].contains(&which);
     let behind = name
         .strip_prefix("checkpoint")
         .and_then(|rest| rest.strip_prefix(['-', '_']));
