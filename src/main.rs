@@ -90,6 +90,7 @@ fn alerts(reading: &Reading, alerting: &Alerting) -> Result<(Notifier, Deliverer
             History::default()
         })
     });
+    channels.check().map_err(anyhow::Error::msg)?;
     let deliverer = Deliverer::start(channels).context("cannot start")?;
     Ok((Notifier::new(rules, history), deliverer))
 }

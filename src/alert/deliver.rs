@@ -1,8 +1,10 @@
 //! How notices reach people: the terminal, a command, a webhook. All off until asked.
 //!
-//! Commands and webhooks run on a thread of their own; what fails is reported to the log
-//! of losscast and to who shows it ([`Deliverer::failures`]), and never stops anything.
+//! Commands and webhooks run on a thread of their own; what fails is tried again for a while,
+//! reported to the log of losscast and to who shows it ([`Deliverer::failures`]), and never stops
+//! anything.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -19,6 +21,12 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notices that may wait; more are dropped, and that is said in the log.
 const WAITING: usize = 64;
+/// What fails is tried again after so long each: a link that is down is often up again soon.
+const TRY_AGAIN: [Duration; 3] = [
+    Duration::from_secs(2),
+    Duration::from_secs(20),
+    Duration::from_secs(120),
+];
 /// At the end, what is on its way may take so long.
 const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 
@@ -56,6 +64,53 @@ pub struct Channels {
     pub webhook: Option<String>,
     /// What is sent there.
     pub body: Body,
+}
+
+impl Channels {
+    /// Makes sure, before hours of waiting, that there is something to reach.
+    ///
+    /// # Errors
+    /// A sentence about the program that is not there, or the address that is none.
+    pub fn check(&self) -> Result<(), String> {
+        if let Some(program) = self.command.first()
+            && let Err(error) = which::which(program)
+        {
+            return Err(format!("--on-alert {}: {error}", printable(program)));
+        }
+        let is_address = |address: &String| {
+            let address = address.parse::<ureq::http::Uri>();
+            address.is_ok_and(|address| {
+                address.host().is_some() && matches!(address.scheme_str(), Some("http" | "https"))
+            })
+        };
+        if self.webhook.as_ref().is_some_and(|address| !is_address(address)) {
+            // It may hold a secret all the same.
+            return Err("--webhook: not an address that starts with http:// or https://".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Tells one notice in one way.
+    ///
+    /// # Errors
+    /// A sentence that says what went wrong.
+    fn tell(&self, way: Way, notice: &Notice) -> Result<(), String> {
+        match (way, self.command.split_first(), &self.webhook) {
+            (Way::Command, Some((program, arguments)), _) => run(program, arguments, notice, COMMAND_TIMEOUT)
+                .map_err(|reason| format!("--on-alert {}: {reason}", printable(program))),
+            // The address may hold a secret: it is not repeated.
+            (Way::Webhook, _, Some(address)) => post(address, &body(self.body, notice))
+                .map_err(|reason| format!("webhook: {}", printable(&reason))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A way to tell beyond the terminal.
+#[derive(Clone, Copy)]
+enum Way {
+    Command,
+    Webhook,
 }
 
 /// The bytes that make a terminal signal a notice; wrapped for tmux, which would keep
@@ -174,23 +229,57 @@ impl Drop for Deliverer {
     }
 }
 
+/// A notice that has not arrived.
+struct Owed {
+    notice: Notice,
+    way: Way,
+    /// How often it was tried.
+    tries: usize,
+    next: Instant,
+}
+
 fn deliver_all(channels: &Channels, inbox: &Receiver<Notice>, report: &SyncSender<String>) {
-    let failed = |message: String| {
-        tracing::warn!("{message}");
-        // Nobody need look at them.
-        let _ = report.try_send(message);
-    };
-    for notice in inbox {
-        if let Some((program, arguments)) = channels.command.split_first()
-            && let Err(reason) = run(program, arguments, &notice, COMMAND_TIMEOUT)
-        {
-            failed(format!("--on-alert {}: {reason}", printable(program)));
+    let mut owed: VecDeque<Owed> = VecDeque::new();
+    let mut open = true;
+    while open || !owed.is_empty() {
+        let now = Instant::now();
+        let next = owed.iter().map(|owed| owed.next).min();
+        // With nothing owed it waits for as long as it takes; at the end nothing new comes.
+        let message = match next {
+            _ if !open => Err(RecvTimeoutError::Disconnected),
+            Some(next) => inbox.recv_timeout(next.saturating_duration_since(now)),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(notice) => owed.extend([Way::Command, Way::Webhook].map(|way| Owed {
+                notice: notice.clone(),
+                way,
+                tries: 0,
+                next: now,
+            })),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => open = false,
         }
-        if let Some(address) = &channels.webhook
-            && let Err(reason) = post(address, &body(channels.body, &notice))
-        {
-            // The address may hold a secret: it is not repeated.
-            failed(format!("webhook: {}", printable(&reason)));
+        for _ in 0..owed.len() {
+            let Some(mut one) = owed.pop_front() else { break };
+            // At the end everything has one more chance, at once.
+            if open && one.next > Instant::now() {
+                owed.push_back(one);
+                continue;
+            }
+            let Err(reason) = channels.tell(one.way, &one.notice) else {
+                continue;
+            };
+            tracing::warn!("{reason}");
+            // Said once of each; nobody need look at them.
+            if one.tries == 0 {
+                let _ = report.try_send(reason);
+            }
+            if open && let Some(pause) = TRY_AGAIN.get(one.tries) {
+                one.tries += 1;
+                one.next = Instant::now() + *pause;
+                owed.push_back(one);
+            }
         }
     }
 }
@@ -311,24 +400,61 @@ mod tests {
         assert!(slow.unwrap_err().contains("ended"));
     }
 
+    /// The body of the request that a connection brings; it is answered.
+    fn take_request(listener: &std::net::TcpListener) -> String {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        let mut buffer = [0; 4096];
+        while !request.contains("\"text\"") || !request.ends_with('}') {
+            let read = stream.read(&mut buffer).unwrap();
+            request.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .unwrap();
+        request
+    }
+
     #[test]
-    fn a_webhook_is_posted_to() {
+    fn a_webhook_that_is_down_is_posted_to_again() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}/hook", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = String::new();
-            let mut buffer = [0; 4096];
-            while !request.contains("\"text\"") || !request.ends_with('}') {
-                let read = stream.read(&mut buffer).unwrap();
-                request.push_str(&String::from_utf8_lossy(&buffer[..read]));
-            }
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .unwrap();
-            request
-        });
-        post(&address, &body(Body::Slack, &notice())).unwrap();
-        assert!(server.join().unwrap().contains("POST /hook"));
+        let channels = Channels {
+            webhook: Some(format!("http://{}/hook", listener.local_addr().unwrap())),
+            body: Body::Slack,
+            ..Channels::default()
+        };
+        channels.check().unwrap();
+        let deliverer = Deliverer::start(channels).unwrap();
+        deliverer.send(&notice());
+        drop(listener.accept().unwrap());
+        assert!(take_request(&listener).contains("POST /hook"));
+        let failures = deliverer.failures();
+        assert!(
+            failures.len() == 1 && failures[0].starts_with("webhook: "),
+            "{failures:?}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_told_at_the_start() {
+        let command = |program: &str| Channels {
+            command: vec![program.to_owned()],
+            ..Channels::default()
+        };
+        command("sh").check().unwrap();
+        assert!(
+            command("no-such-pager")
+                .check()
+                .unwrap_err()
+                .contains("no-such-pager")
+        );
+        let webhook = |address: &str| Channels {
+            webhook: Some(address.to_owned()),
+            ..Channels::default()
+        };
+        webhook("https://hooks.example/x").check().unwrap();
+        for address in ["hooks.example/x", "ftp://hooks.example", "https://", ""] {
+            assert!(webhook(address).check().is_err(), "{address}");
+        }
     }
 }
