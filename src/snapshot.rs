@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub crossovers: Vec<Crossover>,
     /// Files that were asked for, or look like logs, and could not be read as such.
     pub problems: Vec<Problem>,
+    /// The logs that are read, in the order of their paths.
+    pub logs: Vec<Arc<LogView>>,
     /// How far the first reading has come; `None` once everything has been read.
     pub loading: Option<Loading>,
 }
@@ -51,6 +53,31 @@ pub struct Problem {
     pub path: PathBuf,
     /// What is wrong and what to do, in one sentence.
     pub message: String,
+}
+
+/// A log that is read, in one file or several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogView {
+    /// The file, the newest of several.
+    pub path: PathBuf,
+    /// Id of the run that it is of.
+    pub run: String,
+    /// True when the run is shown from this log; another one says the same or more otherwise.
+    pub leads: bool,
+    /// Name of the format.
+    pub format: &'static str,
+    /// Last step seen.
+    pub step: u64,
+    /// Lines, or rows, read.
+    pub lines: u64,
+    /// Lines that could not be used.
+    pub skipped: u64,
+    /// The first of them: where, and why.
+    pub first_skipped: Option<String>,
+    /// When the newest record was written, seconds since the Unix epoch.
+    pub last_data_at: f64,
+    /// Columns in use, with the name of the role of each.
+    pub columns: Vec<(String, &'static str)>,
 }
 
 /// What a run is doing.

@@ -22,7 +22,7 @@ use crate::forecast::cohort::Member;
 use crate::metric::{Names, Quantity};
 use crate::run::Run;
 use crate::schedule::Schedule;
-use crate::snapshot::{Crossover, Loading, Problem, RunView, Snapshot};
+use crate::snapshot::{Crossover, Loading, LogView, Problem, RunView, Snapshot};
 use crate::source::{FileKey, SourceEvent};
 use fitting::{LossFit, Pace, Subject};
 
@@ -93,6 +93,8 @@ struct Entry {
     generation: u64,
     changed: bool,
     view: Option<Arc<RunView>>,
+    /// The account of its log, until that is changed.
+    log: Option<Arc<LogView>>,
 }
 
 /// Joins records, fits and alerts of all runs.
@@ -141,6 +143,7 @@ impl Engine {
                     {
                         entry.run.identity = identity;
                         entry.changed = true;
+                        entry.log = None;
                     }
                     _ => {
                         let run = Run::new(identity).with(self.options.config.alerts.thresholds);
@@ -151,6 +154,7 @@ impl Engine {
             SourceEvent::Columns { key, columns } => {
                 if let Some(entry) = self.entries.get_mut(&key) {
                     entry.run.learn(columns);
+                    entry.log = None;
                 }
             }
             SourceEvent::Records {
@@ -172,6 +176,7 @@ impl Engine {
                     entry.run.forget();
                     entry.generation += 1;
                     entry.changed = true;
+                    entry.log = None;
                 }
             }
             SourceEvent::Absorbed { key } => {
@@ -299,8 +304,15 @@ impl Engine {
         let options = &self.options;
         let mut any_changed = false;
         let mut runs: Vec<Arc<RunView>> = Vec::with_capacity(self.entries.len());
+        let mut logs: Vec<Arc<LogView>> = Vec::with_capacity(self.entries.len());
+        let mut lossless: Vec<Problem> = Vec::new();
         for (key, entry) in &mut self.entries {
-            if !self.groups.leads(*key) || entry.run.losses().is_empty() {
+            let leads = self.groups.leads(*key);
+            match view::without_loss(&entry.run).filter(|_| leads) {
+                Some(problem) => lossless.push(problem),
+                None => logs.push(entry.log(leads, now)),
+            }
+            if !leads || entry.run.losses().is_empty() {
                 continue;
             }
             let (view, changed) = entry.view(options, now);
@@ -308,6 +320,7 @@ impl Engine {
             runs.push(view);
         }
         runs.sort_by(|one, other| one.id.cmp(&other.id));
+        logs.sort_by(|one, other| one.path.cmp(&other.path));
         if any_changed {
             self.revision += 1;
         }
@@ -331,13 +344,9 @@ impl Engine {
                     path: path.clone(),
                     message: message.clone(),
                 })
-                .chain(
-                    self.entries
-                        .iter()
-                        .filter(|(key, _)| self.groups.leads(**key))
-                        .filter_map(|(_, entry)| view::without_loss(&entry.run)),
-                )
+                .chain(lossless)
                 .collect(),
+            logs,
             loading: self.loading,
         }
     }
@@ -356,6 +365,7 @@ impl Entry {
             generation: 0,
             changed: true,
             view: None,
+            log: None,
         }
     }
 
@@ -371,6 +381,18 @@ impl Entry {
         }
         self.modified = modified;
         self.changed = true;
+        self.log = None;
+    }
+
+    /// The account of the log.
+    fn log(&mut self, leads: bool, now: f64) -> Arc<LogView> {
+        if let Some(log) = self.log.as_ref().filter(|log| log.leads == leads) {
+            return Arc::clone(log);
+        }
+        let last_data_at = view::last_data_at(&self.run, self.modified, self.arrived, now);
+        let log = Arc::new(view::log(&self.run, leads, last_data_at));
+        self.log = Some(Arc::clone(&log));
+        log
     }
 
     /// The picture of the run, and whether it differs from the last one.

@@ -10,7 +10,7 @@ use crate::metric::Quantity;
 use crate::run::series::{Bucket, Series};
 use crate::run::{Run, SIGNALS};
 use crate::schedule::Plan;
-use crate::snapshot::{Curve, LossView, Problem, RunView, ScheduleSource, Signals, State};
+use crate::snapshot::{Curve, LogView, LossView, Problem, RunView, ScheduleSource, Signals, State};
 use crate::source::packed::is_named_packed;
 use crate::text::duration;
 
@@ -341,6 +341,26 @@ fn signals(run: &Run, plan: Option<&Plan>) -> Signals {
                 Some((quantity, buckets.iter().map(Bucket::curve_point).collect()))
             })
             .collect(),
+    }
+}
+
+/// The account of a log.
+pub(super) fn log(run: &Run, leads: bool, last_data_at: f64) -> LogView {
+    let in_use = |column: &crate::format::Column| Some((column.name.clone(), column.role?.name()));
+    LogView {
+        path: run.identity.path.clone(),
+        run: run.identity.id.clone(),
+        leads,
+        format: run.identity.format,
+        step: run.last_step(),
+        lines: run.lines.lines,
+        skipped: run.lines.skipped,
+        first_skipped: run.lines.bad_lines.first().map(|bad| match bad.line {
+            0 => bad.reason.clone(),
+            number => format!("line {number}: {}", bad.reason),
+        }),
+        last_data_at,
+        columns: run.columns.iter().filter_map(in_use).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::files::{File, files};
 use super::filter::Filter;
 use super::keys::{Action, VIEWS, View};
 use super::plot::smooth::WIDTHS;
@@ -214,7 +215,7 @@ impl App {
                         .total_cmp(&one.progress().unwrap_or(-1.0))
                 });
             }
-            SortBy::Alerts => runs.sort_by_key(|run| std::cmp::Reverse(worst(run))),
+            SortBy::Alerts => runs.sort_by_key(|run| std::cmp::Reverse(concern(run))),
         }
         if self.reversed {
             runs.reverse();
@@ -496,7 +497,15 @@ impl App {
                     self.go(View::Detail);
                 }
             }
-            View::Detail | View::Files => {}
+            View::Files => {
+                if let Some(File::Log(log)) = files(snapshot).get(self.line)
+                    && snapshot.runs.iter().any(|run| run.id == log.run)
+                {
+                    self.selected = Some(log.run.clone());
+                    self.go(View::Detail);
+                }
+            }
+            View::Detail => {}
         }
     }
 
@@ -513,7 +522,7 @@ impl App {
         };
         match self.view {
             View::Alerts => self.line = step(self.line, self.alerts(snapshot).len()),
-            View::Files => self.line = step(self.line, snapshot.problems.len()),
+            View::Files => self.line = step(self.line, files(snapshot).len()),
             View::Overview | View::Detail | View::Compare => {
                 let shown = self.shown(snapshot);
                 let at = step(self.selected_index(&shown), shown.len());
@@ -587,10 +596,11 @@ fn nan_last(value: f64) -> f64 {
     if value.is_nan() { f64::INFINITY } else { value }
 }
 
-/// The worst open alert of a run, for sorting.
-fn worst(run: &RunView) -> usize {
-    run.open_alerts()
-        .map(|alert| alert.severity as usize + 1)
-        .max()
-        .unwrap_or(0)
+/// How many open alerts a run has of each severity, the gravest first, for sorting.
+fn concern(run: &RunView) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for alert in run.open_alerts() {
+        counts[2 - alert.severity as usize] += 1;
+    }
+    counts
 }

@@ -11,8 +11,11 @@ use super::plot::{Layer, Plot};
 use super::{chart, format};
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
-use crate::snapshot::{LossView, RunView, Snapshot};
+use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot};
 use crate::text::{clip, printable, shorten, width, wrap};
+
+/// Below this exponent the law is nearly a straight line over the logarithm of the steps.
+const FLAT_ALPHA: f64 = 0.05;
 
 /// Draws the detail view of the selected run.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -517,10 +520,15 @@ fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
     if let Some(loss) = app.loss(run) {
         section("Forecast", forecast_facts(app, run, loss, &fact));
         if let Some(law) = loss.law {
+            let asymptote = if law.alpha < FLAT_ALPHA {
+                "not determined by this run"
+            } else {
+                "no floor"
+            };
             section(
                 "Law",
                 vec![
-                    fact("L0", format!("{:.4}  (no floor)", law.l0)),
+                    fact("L0", format!("{:.4}  ({asymptote})", law.l0)),
                     fact("A", format!("{:.4}", law.a)),
                     fact("alpha", format!("{:.4}", law.alpha)),
                     fact("C", format!("{:.4}", law.c)),
@@ -556,16 +564,17 @@ fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
             fact("state", run.state_reason.clone()),
             fact(
                 "total steps",
-                format!(
-                    "{} ({})",
-                    run.total_steps
-                        .map_or_else(|| "unknown".to_owned(), format::count),
-                    run.total_steps_source
+                run.total_steps.map_or_else(
+                    || "unknown".to_owned(),
+                    |total| format!("{} ({})", format::count(total), run.total_steps_source),
                 ),
             ),
             fact(
                 "schedule",
-                format!("{} ({})", run.schedule, run.schedule_source.name()),
+                match run.schedule_source {
+                    ScheduleSource::AssumedConstant => run.schedule.clone(),
+                    source => format!("{} ({})", run.schedule, source.name()),
+                },
             ),
             fact("segments", run.segments.to_string()),
             fact("skipped", format!("{} lines", run.skipped_lines)),

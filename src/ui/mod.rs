@@ -140,25 +140,38 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
         spans.push(Span::styled(format!(" {}", index + 1), theme.dimmed()));
         spans.push(Span::styled(format!(" {name}"), style));
     }
-    let hints = if !app.notice.is_empty() {
-        app.notice.clone()
-    } else if !app.filter.is_empty() {
-        format!("filter: {}  (Esc clears)", printable(app.filter.text()))
-    } else {
-        match app.view {
-            View::Overview => "? help  q quit  Enter open  Space mark  / filter",
-            View::Detail => "? help  Esc back  +- zoom  ←→ cursor  [] smooth",
-            View::Compare => "? help  Esc back  +- zoom  b baseline",
-            View::Alerts => "? help  Enter go to step  A acknowledge",
-            View::Files => "? help  Esc back",
-        }
-        .to_owned()
-    };
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(used + 3);
-    let hints = clip(&hints, room);
+    let hints = if !app.notice.is_empty() {
+        clip(&app.notice, room)
+    } else if !app.filter.is_empty() {
+        clip(
+            &format!("filter: {}  (Esc clears)", printable(app.filter.text())),
+            room,
+        )
+    } else {
+        let hints: &[&str] = match app.view {
+            View::Overview => &["? help", "q quit", "Enter open", "Space mark", "/ filter"],
+            View::Detail => &["? help", "Esc back", "+- zoom", "←→ cursor", "[] smooth"],
+            View::Compare => &["? help", "Esc back", "+- zoom", "b baseline"],
+            View::Alerts => &["? help", "Enter go to step", "A acknowledge"],
+            View::Files => &["? help", "Enter open run"],
+        };
+        whole_hints(hints, room)
+    };
     let gap = usize::from(area.width).saturating_sub(used + width(&hints) + 1);
     spans.push(Span::raw(" ".repeat(gap)));
     spans.push(Span::styled(hints, theme.dimmed()));
     Line::from(spans)
+}
+
+/// As many hints as there is room for, none cut.
+fn whole_hints(hints: &[&str], room: usize) -> String {
+    const GAP: &str = "  ";
+    let mut used = 0;
+    let fitting = hints.iter().take_while(|hint| {
+        used += width(hint) + GAP.len();
+        used <= room + GAP.len()
+    });
+    fitting.copied().collect::<Vec<&str>>().join(GAP)
 }

@@ -6,7 +6,7 @@ use losscast::engine::{Engine, Options};
 use losscast::format::read_all;
 use losscast::metric::Names;
 use losscast::run::Identity;
-use losscast::snapshot::Snapshot;
+use losscast::snapshot::{Problem, Snapshot};
 use losscast::source::{FileKey, SourceEvent};
 use losscast::ui::app::App;
 use losscast::ui::keys::{Action, View};
@@ -186,6 +186,26 @@ fn no_size_and_no_key_breaks_a_screen() {
             }
         }
     }
+}
+
+#[test]
+fn every_file_and_what_it_was_taken_for() {
+    let mut snapshot = Snapshot::clone(&samples());
+    snapshot.problems.push(Problem {
+        path: "notes.txt".into(),
+        message: "no metrics recognised".to_owned(),
+    });
+    let snapshot = Arc::new(snapshot);
+    let mut app = app();
+    app.update(Action::View(View::Files), &snapshot);
+    insta::assert_snapshot!("files_80x24", words(&draw(&app, &snapshot, 80, 24)));
+    app.update(Action::Move(1), &snapshot);
+    insta::assert_snapshot!("files_130x24", words(&draw(&app, &snapshot, 130, 24)));
+    app.update(Action::Open, &snapshot);
+    assert_eq!(
+        (app.view, app.selected.as_deref()),
+        (View::Detail, Some("llm.c-gpt2-124m/main.log"))
+    );
 }
 
 /// A screen shows nothing that a terminal would take for a command.
