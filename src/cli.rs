@@ -43,6 +43,28 @@ pub struct Cli {
     pub alerting: Alerting,
 }
 
+impl Cli {
+    /// The first path and the command that was meant, where it is not there and reads like one.
+    pub fn meant(&self) -> Option<(&str, String)> {
+        /// Similarity from which a word is taken for a slip.
+        const ALIKE: f64 = 0.8;
+        let word = self.reading.source.paths.first()?.to_str()?;
+        if self.command.is_some() || std::path::Path::new(word).exists() {
+            return None;
+        }
+        let names: Vec<String> = <Self as clap::CommandFactory>::command()
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        let alike = |name: &String| strsim::jaro_winkler(word, name);
+        let meant = names
+            .into_iter()
+            .filter(|name| alike(name) >= ALIKE)
+            .max_by(|one, other| alike(one).total_cmp(&alike(other)));
+        Some((word, meant?))
+    }
+}
+
 const EXIT_CODES: &str = "Exit codes: 0 all well; 1 something asked for could not be read; 2 wrong usage.";
 
 /// The commands beside the terminal view.

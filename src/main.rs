@@ -41,6 +41,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    if let Some((word, command)) = cli.meant() {
+        anyhow::bail!(
+            "{}: no such file or folder; did you mean `losscast {command}`?",
+            losscast::text::printable(word)
+        );
+    }
     match cli.command {
         None if has_a_screen() => open(&cli.reading, &cli.screen, &cli.alerting),
         None => print_report(&cli.reading, Output::Table),

@@ -9,6 +9,7 @@ use ratatui::widgets::Paragraph;
 use super::app::App;
 use super::{chart, detail, format};
 use crate::alert::{Alert, STALL, Severity};
+use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, shorten_path, width};
 
@@ -28,6 +29,7 @@ enum Kind {
     Progress,
     Eta,
     Loss,
+    Quantity,
     Trend,
     Projected,
     Baseline,
@@ -212,7 +214,7 @@ pub fn notice_name_width(columns: usize) -> usize {
     (columns / 4).clamp(24, 46)
 }
 
-fn columns(total: usize, baseline: bool) -> Vec<Column> {
+fn columns(total: usize, baseline: bool, mixed: bool) -> Vec<Column> {
     let column = |title, width, right, kind| Column {
         title,
         width,
@@ -226,6 +228,7 @@ fn columns(total: usize, baseline: bool) -> Vec<Column> {
         column("PROGRESS", 14, false, Kind::Progress),
         column("ETA", 6, true, Kind::Eta),
         column("LOSS", 7, true, Kind::Loss),
+        column("OF", 5, false, Kind::Quantity),
         column("TREND", 14, false, Kind::Trend),
         column("PROJECTED FINAL", 17, false, Kind::Projected),
         column("VS BASE", 8, true, Kind::Baseline),
@@ -234,8 +237,17 @@ fn columns(total: usize, baseline: bool) -> Vec<Column> {
     if !baseline {
         columns.retain(|column| column.kind != Kind::Baseline);
     }
+    if !mixed {
+        columns.retain(|column| column.kind != Kind::Quantity);
+    }
     // What goes first when there is no room; run, loss, projection and alerts stay.
-    for kind in [Kind::Baseline, Kind::Trend, Kind::Eta, Kind::Progress] {
+    for kind in [
+        Kind::Baseline,
+        Kind::Trend,
+        Kind::Eta,
+        Kind::Quantity,
+        Kind::Progress,
+    ] {
         let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
         if total.saturating_sub(fixed) >= 26 {
             break;
@@ -260,7 +272,9 @@ fn draw_table(
     frame: &mut Frame,
     area: Rect,
 ) {
-    let columns = columns(usize::from(area.width), app.baseline.is_some());
+    let quantities = || shown.iter().filter_map(|run| Some(app.loss(run)?.quantity));
+    let mixed = quantities().any(|quantity| Some(quantity) != quantities().next());
+    let columns = columns(usize::from(area.width), app.baseline.is_some(), mixed);
     let names = Names::of(snapshot);
     let selected = app.selected_index(shown);
     let rows = usize::from(area.height.saturating_sub(1));
@@ -337,6 +351,13 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
         Kind::Loss => (
             loss.map_or_else(String::new, |loss| format::loss(loss.smoothed)),
             plain.add_modifier(Modifier::BOLD),
+        ),
+        Kind::Quantity => (
+            loss.map_or_else(String::new, |loss| match loss.quantity {
+                Quantity::EvalLoss => "eval".to_owned(),
+                _ => "train".to_owned(),
+            }),
+            theme.dimmed(),
         ),
         Kind::Trend => (
             loss.map_or_else(String::new, |loss| trend(app, loss, column.width)),

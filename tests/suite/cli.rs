@@ -32,6 +32,22 @@ fn find<'a>(report: &'a Value, id: &str) -> &'a Value {
 }
 
 #[test]
+fn a_mistyped_command_is_not_taken_for_a_path() {
+    let told = predicate::str::contains("did you mean `losscast report`?");
+    losscast()
+        .args(["reprot", "sample_logs"])
+        .assert()
+        .code(1)
+        .stderr(told);
+    let told = predicate::str::contains("did you mean").not();
+    losscast()
+        .args(["rehearsals", "sample_logs"])
+        .assert()
+        .code(1)
+        .stderr(told);
+}
+
+#[test]
 fn the_json_of_the_report_keeps_its_contract() {
     let report = report(Path::new("sample_logs"));
     assert_eq!(report["schema_version"], 1);
