@@ -125,24 +125,24 @@ fn title(roots: &[PathBuf]) -> String {
 }
 
 fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
-    let (engine, snapshot, roots) = read(reading)?;
+    let read = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
-        Output::Table => report::table(&snapshot, &mut out)?,
-        Output::Json => report::json(&snapshot, &mut out)?,
+        Output::Table => report::table(&read.snapshot, &mut out)?,
+        Output::Json => report::json(&read.snapshot, &mut out)?,
     }
-    Ok(verdict(&roots, &engine, &snapshot))
+    Ok(read.verdict())
 }
 
 fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
     let names = reading.source.names();
-    let (engine, snapshot, roots) = read(reading)?;
+    let read = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
-        Output::Table => inspect::table(&engine, &snapshot, &names, &mut out)?,
-        Output::Json => inspect::json(&engine, &snapshot, &names, &mut out)?,
+        Output::Table => inspect::table(&read.engine, &read.snapshot, &names, &mut out)?,
+        Output::Json => inspect::json(&read.engine, &read.snapshot, &names, &mut out)?,
     }
-    Ok(verdict(&roots, &engine, &snapshot))
+    Ok(read.verdict())
 }
 
 fn print_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> {
@@ -186,11 +186,18 @@ fn engine_options(reading: &Reading) -> Result<Options> {
     Ok(options)
 }
 
-/// A root as it is read, and as the user named it: those of a feed differ.
-type Root = (PathBuf, PathBuf);
+/// Everything as it was read once.
+struct Read {
+    engine: Engine,
+    snapshot: Snapshot,
+    /// Each root as it is read, and as the user named it: those of a feed differ.
+    roots: Vec<(PathBuf, PathBuf)>,
+    /// Names of metrics that the user gave and no log has.
+    missing: Vec<String>,
+}
 
 /// Reads everything once.
-fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
+fn read(reading: &Reading) -> Result<Read> {
     start_log(&reading.source)?;
     let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(false, &options)?;
@@ -200,34 +207,43 @@ fn read(reading: &Reading) -> Result<(Engine, Snapshot, Vec<Root>)> {
     let snapshot = engine.snapshot(now());
     let columns = engine.runs().flat_map(|run| &run.columns);
     let columns = columns.map(|column| column.name.as_str());
-    for name in reading.source.names().missing_among(columns) {
-        let _ = writeln!(
-            io::stderr(),
-            "losscast: no log has `{}`; `losscast inspect` lists the names that are there",
-            losscast::text::printable(&name)
-        );
-    }
-    Ok((engine, snapshot, roots))
+    let missing = reading.source.names().missing_among(columns);
+    Ok(Read {
+        engine,
+        snapshot,
+        roots,
+        missing,
+    })
 }
 
-/// A file that was named must have become a run; a folder must hold at least one.
-fn verdict(roots: &[Root], engine: &Engine, snapshot: &Snapshot) -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    for (path, name) in roots {
-        let known = snapshot
-            .problems
-            .iter()
-            .find(|problem| problem.path == *path || problem.path == *name);
-        if known.is_none() && engine.has_run_below(path) {
-            continue;
+impl Read {
+    /// A file that was named must have become a run, a folder must hold at least one, and a name
+    /// must be that of a metric.
+    fn verdict(&self) -> ExitCode {
+        let mut code = ExitCode::SUCCESS;
+        let mut complain = |message: String| {
+            let _ = writeln!(io::stderr(), "losscast: {message}");
+            code = ExitCode::from(UNREADABLE);
+        };
+        for name in &self.missing {
+            complain(format!(
+                "no log has `{}`; `losscast inspect` lists the names that are there",
+                losscast::text::printable(name)
+            ));
         }
-        let message = known.map_or("no log with a loss was found in it", |problem| {
-            problem.message.as_str()
-        });
-        let _ = writeln!(io::stderr(), "losscast: {}: {message}", name.display());
-        code = ExitCode::from(UNREADABLE);
+        for (path, name) in &self.roots {
+            let mut problems = self.snapshot.problems.iter();
+            let known = problems.find(|problem| problem.path == *path || problem.path == *name);
+            if known.is_none() && self.engine.has_run_below(path) {
+                continue;
+            }
+            let message = known.map_or("no log with a loss was found in it", |problem| {
+                problem.message.as_str()
+            });
+            complain(format!("{}: {message}", name.display()));
+        }
+        code
     }
-    code
 }
 
 /// Messages of losscast itself go to a file, never to the screen.

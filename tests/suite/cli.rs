@@ -312,7 +312,8 @@ fn a_declared_name_that_no_log_has_is_told() {
             "learning_rat",
         ])
         .assert()
-        .success()
+        .code(1)
+        .stdout(predicate::str::contains("wsd-lr1e-3.csv"))
         .stderr(predicate::str::contains("no log has `learning_rat`"));
 }
 
