@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::discover::{Candidate, Sharer, explain, is_unreadably_packed};
 use super::file_name;
+use super::last_line;
 use super::reader::{Deaf, Outlet};
 use super::tail::{LONGEST_LINE, Look, Tail, sample};
 use super::{FileKey, SourceEvent};
@@ -19,7 +20,8 @@ use crate::run::Identity;
 
 /// Bytes read in one turn: few enough to be fair and to stay in the cache.
 const TURN_BYTES: usize = 1 << 18;
-/// A last line without its end counts as complete after this many quiet seconds.
+/// A last line without its end counts as complete after this many quiet seconds, whatever it
+/// looks like.
 const QUIET_SECONDS: f64 = 10.0;
 /// A document larger than this is not read.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
@@ -66,6 +68,8 @@ struct Reading {
     /// Size of the file when its format was recognised.
     recognised_at: u64,
     pending: Vec<u8>,
+    /// The end of what came before, where it is needed.
+    before_pending: Vec<u8>,
     lines: u64,
     columns_told: usize,
     /// A last line without its end was taken for complete.
@@ -221,7 +225,7 @@ impl Followed {
             return Ok(Ok(Step::UpToDate));
         };
         let result = match &mut reading.decoder {
-            Decoder::Lines(_) => self.read_lines(outlet, now, look),
+            Decoder::Lines(_) => self.read_lines(outlet, now, look, last_word),
             Decoder::Document(_) => self.read_document(outlet, now, look, last_word),
             Decoder::Frames(_) => self.read_frames(outlet, now, look, last_word),
         };
@@ -331,6 +335,7 @@ impl Followed {
             decoder: decoder(format, &sample, names, self.tail.path(), share),
             recognised_at: size.max(1),
             pending: Vec::new(),
+            before_pending: Vec::new(),
             lines: 0,
             columns_told: 0,
             unfinished_taken: false,
@@ -363,10 +368,17 @@ impl Followed {
         self.problem(outlet, message)
     }
 
-    fn read_lines(&mut self, outlet: &Outlet, now: f64, look: Look) -> Result<Step, Failure> {
+    fn read_lines(
+        &mut self,
+        outlet: &Outlet,
+        now: f64,
+        look: Look,
+        last_word: bool,
+    ) -> Result<Step, Failure> {
         let Some(Reading {
             decoder: Decoder::Lines(decoder),
             pending,
+            before_pending,
             lines,
             unfinished_taken,
             discarding,
@@ -415,6 +427,10 @@ impl Followed {
             pending.drain(..end);
         }
         let consumed = split_lines(pending, lines, discarding, decoder.as_mut(), &mut decoded);
+        if last_word && consumed > 0 {
+            let from = consumed.saturating_sub(last_line::LOOK_BACK);
+            *before_pending = pending.get(from..consumed).unwrap_or_default().to_vec();
+        }
         pending.drain(..consumed);
         if pending.len() > LONGEST_LINE {
             decoded.skip(*lines + 1, "longer than 64 MB", pending);
@@ -424,7 +440,8 @@ impl Followed {
         }
         let at_end = count < TURN_BYTES;
         let quiet = now - self.tail.modified() > QUIET_SECONDS;
-        if at_end && !pending.is_empty() && quiet && !*discarding {
+        let counts = quiet || last_word && last_line::is_whole(pending, before_pending);
+        if at_end && !pending.is_empty() && counts && !*discarding {
             *lines += 1;
             decoded.lines += 1;
             decoder.line(*lines, pending, &mut decoded);

@@ -10,6 +10,7 @@ pub mod feed;
 pub mod file;
 pub mod file_name;
 pub mod group;
+mod last_line;
 pub mod log;
 pub mod metric_files;
 pub mod packed;

@@ -133,7 +133,7 @@ pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<At
         logs: BTreeMap::new(),
         files: HashMap::new(),
         keys: Keys::default(),
-        memory: Memory::default(),
+        memory: Memory::with(options.names.clone()),
         feed_problems: vec![None; options.feeds.len()],
         problems: Vec::new(),
         told: Instant::now(),

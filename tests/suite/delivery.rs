@@ -283,7 +283,6 @@ fn deliveries_that_fail_are_reported_and_stop_nothing() {
     for (arguments, reason) in [
         (["--webhook", refused.as_str()], "webhook"),
         (["--webhook", broken.as_str()], "500"),
-        (["--on-alert", "/no/such/program"], "/no/such/program"),
         (["--on-alert", "sh -c 'exit 3'"], "exit status: 3"),
     ] {
         let place = Place::new();
@@ -310,6 +309,18 @@ fn deliveries_that_fail_are_reported_and_stop_nothing() {
     place.log(84..120, "");
     watch.wait_for("the end of the alert", |line| line["change"] == "cleared");
     assert!(watch.stop() < Duration::from_secs(9));
+}
+
+#[test]
+fn a_pager_that_is_not_there_is_told_before_the_watch() {
+    let place = Place::new();
+    place.log(0..80, "");
+    let mut command = assert_cmd::Command::cargo_bin("losscast").unwrap();
+    command
+        .args(["watch", "--on-alert", "/no/such/program"])
+        .arg(place.path("runs"));
+    let told = predicates::str::contains("/no/such/program");
+    command.timeout(PATIENCE).assert().code(1).stderr(told);
 }
 
 #[test]

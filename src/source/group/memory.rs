@@ -1,27 +1,23 @@
 //! What only the content of files tells.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::{Entry, HashMap};
 use std::path::PathBuf;
 
-use crate::format::records::Records;
+use super::glimpse::{EACH_END, Glimpse};
 use crate::format::shared_table::SharedTable;
-use crate::metric::{Names, Quantity};
+use crate::metric::Names;
 use crate::source::discover::Candidate;
-use crate::statistics::median;
-
-/// Bytes that are looked into.
-const START: usize = 1 << 16;
+use crate::source::tail::sample;
 
 /// What was found in files that had to be looked into, so that it is done once.
 #[derive(Debug, Default)]
 pub struct Memory {
+    /// Names of metrics that the user declared.
+    names: Names,
     /// Whether a log begins in the midst of a run.
     midway: HashMap<PathBuf, bool>,
-    /// Train losses by step at the start of a log.
-    starts: Findings<BTreeMap<u64, f64>>,
-    /// Where a log begins and ends.
-    ends: Findings<Option<Ends>>,
+    /// What the two ends of a log say.
+    glimpses: Findings<Glimpse>,
     /// Who shares a table.
     shares: Findings<Sharers>,
 }
@@ -52,13 +48,6 @@ impl<T> Findings<T> {
     }
 }
 
-/// Where a log begins and ends: its steps, and the loss there.
-#[derive(Clone, Copy, Debug)]
-struct Ends {
-    first: (u64, f64),
-    last: (u64, f64),
-}
-
 /// The runs that share a table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sharers {
@@ -72,6 +61,14 @@ pub(super) struct Sharers {
 const LARGEST_SHARED: u64 = 1 << 26;
 
 impl Memory {
+    /// Logs are read with these names of metrics.
+    pub fn with(names: Names) -> Memory {
+        Memory {
+            names,
+            ..Memory::default()
+        }
+    }
+
     pub(super) fn begins_midway(&mut self, candidate: &Candidate) -> bool {
         self.midway(candidate) == Some(true)
     }
@@ -87,14 +84,25 @@ impl Memory {
         if let Some(known) = self.midway.get(&candidate.path) {
             return Some(*known);
         }
-        let mut steps = records_at_the_start(candidate)?.steps().to_vec();
-        steps.dedup();
-        let [first, second, ..] = steps.as_slice() else {
-            return None;
-        };
-        let midway = *first > FRESH * second.abs_diff(*first).max(1);
+        let [first, second] = self.glimpse(candidate).first_steps?;
+        let midway = first > FRESH * second.abs_diff(first).max(1);
         self.midway.insert(candidate.path.clone(), midway);
         Some(midway)
+    }
+
+    /// What the two ends of a log say. Looked at again when it has grown by an eighth.
+    fn glimpse(&mut self, candidate: &Candidate) -> &Glimpse {
+        let names = &self.names;
+        self.glimpses
+            .of(candidate, is_as_large, || Glimpse::of(candidate, names))
+    }
+
+    fn glimpses(&mut self, logs: [&Candidate; 2]) -> Option<[&Glimpse; 2]> {
+        for log in logs {
+            self.glimpse(log);
+        }
+        let [one, other] = logs.map(|log| self.glimpses.known(log));
+        Some([one?, other?])
     }
 
     /// The runs that share a table. Looked at again when it has grown by an eighth.
@@ -103,92 +111,74 @@ impl Memory {
         if ![".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)) || candidate.size > LARGEST_SHARED {
             return Sharers::default();
         }
-        let find = || sharers(candidate).unwrap_or_default();
+        let names = &self.names;
+        let find = || sharers(candidate, names).unwrap_or_default();
         self.shares.of(candidate, is_as_large, find).clone()
     }
 
-    /// True when a log goes on where another one has ended, or at a checkpoint shortly before: in
-    /// the midst of a run, at a step that the other has reached, with a loss as it had then.
+    /// The first step of a log.
+    pub(super) fn begins_at(&mut self, candidate: &Candidate) -> Option<u64> {
+        Some(self.glimpse(candidate).first?.0)
+    }
+
+    /// True when a log goes on where another one has ended, or at a checkpoint before: in the midst
+    /// of a run, at a step that the other has reached, with a loss as it had then.
     pub(super) fn continues(&mut self, earlier: &Candidate, later: &Candidate) -> bool {
-        /// How far the later one may begin before or behind the end, as a share of the steps.
+        /// As a share of the steps.
         const BEFORE: f64 = 0.5;
+        self.goes_on(earlier, later, BEFORE)
+    }
+
+    /// The same, at a checkpoint shortly before: what goes back further may be a branch.
+    pub(super) fn resumes(&mut self, earlier: &Candidate, later: &Candidate) -> bool {
+        const BEFORE: f64 = 0.1;
+        self.goes_on(earlier, later, BEFORE)
+    }
+
+    fn goes_on(&mut self, earlier: &Candidate, later: &Candidate, before: f64) -> bool {
+        /// How far the later one may begin behind the end, as a share of the steps.
         const BEHIND: f64 = 0.02;
         /// Losses further apart than this, as a share, are not of one run.
         const APART: f64 = 0.1;
         if !self.begins_midway(later) {
             return false;
         }
-        let (Some(earlier), Some(later)) = (self.ends(earlier), self.ends(later)) else {
+        let Some([earlier, later]) = self.glimpses([earlier, later]) else {
             return false;
         };
-        let (begins, ended) = (later.first.0 as f64, earlier.last.0 as f64);
-        begins > earlier.first.0 as f64
-            && begins >= (1.0 - BEFORE) * ended
+        let (Some(start), Some(end), Some(goes_on)) = (earlier.first, earlier.last, later.first) else {
+            return false;
+        };
+        let (begins, ended) = (goes_on.0 as f64, end.0 as f64);
+        begins > start.0 as f64
+            && begins >= (1.0 - before) * ended
             && begins <= (1.0 + BEHIND) * ended
-            && (later.first.1 - earlier.last.1).abs() < APART * earlier.last.1.abs()
+            && (goes_on.1 - end.1).abs() < APART * end.1.abs()
     }
 
-    fn ends(&mut self, candidate: &Candidate) -> Option<Ends> {
-        *self.ends.of(candidate, is_as_large, || ends(candidate))
-    }
-
-    /// True when two logs say quite different things about the same steps: no two clients
-    /// of one run do. What both round or smooth differently is no difference.
+    /// True when two logs say different things about the same steps, as no two logs of one run do.
+    /// What different clients round or smooth differently is no difference.
     pub(super) fn contradict(&mut self, one: &Candidate, other: &Candidate) -> bool {
-        /// Losses further apart than this, as a share of the smaller, differ.
-        const APART: f64 = 0.2;
-        let [one, other] = self.starts_of([one, other]);
-        let apart: Vec<bool> = one
-            .iter()
-            .filter_map(|(step, one)| {
-                let other = between(other, *step)?;
-                let both = one.is_finite() && other.is_finite();
-                let differ = (one - other).abs() > APART * one.abs().min(other.abs());
-                Some(if both {
-                    differ
-                } else {
-                    one.is_finite() || other.is_finite()
-                })
-            })
-            .collect();
-        mostly(&apart)
+        self.glimpses([one, other])
+            .is_some_and(|[one, other]| one.contradicts(other))
     }
 
-    /// True when two logs say the same of the same steps, but for their digits: of one run.
+    /// True when two logs begin with the same steps and losses, but for their digits.
     pub(super) fn agree(&mut self, one: &Candidate, other: &Candidate) -> bool {
-        /// Losses this close, as a share, are equal: some print four digits.
-        const EQUAL: f64 = 1e-3;
-        let [one, other] = self.starts_of([one, other]);
-        let equal: Vec<bool> = one
-            .iter()
-            .filter_map(|(step, one)| Some((one - other.get(step)?).abs() <= EQUAL * one.abs()))
-            .collect();
-        mostly(&equal)
+        self.glimpses([one, other])
+            .is_some_and(|[one, other]| one.agrees_with(other))
     }
 
-    /// The train losses by step at the starts of two logs.
-    fn starts_of(&mut self, logs: [&Candidate; 2]) -> [&BTreeMap<u64, f64>; 2] {
-        static NONE: BTreeMap<u64, f64> = BTreeMap::new();
-        for log in logs {
-            self.start_of(log);
-        }
-        logs.map(|log| self.starts.known(log).unwrap_or(&NONE))
+    /// True when two logs tell the same story from the beginning to the end, but for their digits.
+    pub(super) fn tell_the_same(&mut self, one: &Candidate, other: &Candidate) -> bool {
+        self.glimpses([one, other])
+            .is_some_and(|[one, other]| one.tells_the_same_as(other))
     }
 
     /// True for a log that is there and has no loss, as that of an attempt which failed.
     pub(super) fn says_nothing(&mut self, candidate: &Candidate) -> bool {
-        self.start_of(candidate).is_empty() && candidate.path.exists()
-    }
-
-    /// The train losses by step at the start of a log, which is read again as long as it grows.
-    fn start_of(&mut self, candidate: &Candidate) -> &BTreeMap<u64, f64> {
-        let is_the_same = |file: &Candidate, size: u64| file.size.min(START as u64) == size.min(START as u64);
-        self.starts.of(candidate, is_the_same, || {
-            let records = records_at_the_start(candidate);
-            let rows = records.iter().flat_map(Records::rows);
-            rows.filter_map(|row| Some((row.step(), row.value(Quantity::TrainLoss)?)))
-                .collect()
-        })
+        let glimpse = self.glimpse(candidate);
+        glimpse.whole && !glimpse.has_loss && candidate.path.exists()
     }
 }
 
@@ -197,72 +187,15 @@ fn is_as_large(candidate: &Candidate, size: u64) -> bool {
     (size..=size + size / 8).contains(&candidate.size)
 }
 
-/// True when nine in ten of the steps that two logs share say so, and they are more than chance
-/// brings together.
-fn mostly(said: &[bool]) -> bool {
-    const ENOUGH: usize = 5;
-    said.len() >= ENOUGH && said.iter().filter(|said| **said).count() * 10 >= said.len() * 9
-}
-
-/// The loss at a step, or between the steps around it.
-fn between(losses: &BTreeMap<u64, f64>, step: u64) -> Option<f64> {
-    let (before, low) = losses.range(..=step).next_back()?;
-    let (after, high) = losses.range(step..).next()?;
-    let share = (step - before) as f64 / (after - before).max(1) as f64;
-    Some(low + share * (high - low))
-}
-
-/// Looks at both ends of a log, at so many records of each.
-fn ends(candidate: &Candidate) -> Option<Ends> {
-    const RECORDS: usize = 20;
-    let (mut content, tail) = crate::source::tail::sample(&candidate.path, START).ok()?;
-    content.truncate(memchr::memrchr(b'\n', &content)? + 1);
-    let whole_lines = memchr::memchr(b'\n', &tail).map_or(tail.len(), |end| end + 1);
-    content.extend_from_slice(tail.get(whole_lines..)?);
-    let log = crate::format::read_all(&content, &Names::default()).ok()?;
-    let losses: Vec<(u64, f64)> = log
-        .decoded
-        .records
-        .rows()
-        .filter_map(|row| Some((row.step(), row.value(Quantity::TrainLoss)?)))
-        .filter(|(_, loss)| loss.is_finite())
-        .collect();
-    let level = |some: &[(u64, f64)]| {
-        let mut losses: Vec<f64> = some.iter().map(|(_, loss)| *loss).collect();
-        median(&mut losses)
-    };
-    let beginning = losses.get(..RECORDS.min(losses.len()))?;
-    let end = losses.get(losses.len().saturating_sub(RECORDS)..)?;
-    Some(Ends {
-        first: (beginning.first()?.0, level(beginning)),
-        last: (end.last()?.0, level(end)),
-    })
-}
-
-fn sharers(candidate: &Candidate) -> Option<Sharers> {
-    let names = Names::default();
-    let (head, _) = crate::source::tail::sample(&candidate.path, START).ok()?;
-    let table = SharedTable::beginning(&head, &names)?;
+fn sharers(candidate: &Candidate, names: &Names) -> Option<Sharers> {
+    let (head, _) = sample(&candidate.path, EACH_END).ok()?;
+    let table = SharedTable::beginning(&head, names)?;
     let of_a_panel = table.is_panel();
     let content = if of_a_panel {
         head
     } else {
         std::fs::read(&candidate.path).ok()?
     };
-    let runs = table.runs(&content, &names);
+    let runs = table.runs(&content, names);
     Some(Sharers { runs, of_a_panel })
-}
-
-/// The records in the first bytes of a log, but for one that is cut off; `None` when it is
-/// no log.
-fn records_at_the_start(candidate: &Candidate) -> Option<Records> {
-    let (head, _) = crate::source::tail::sample(&candidate.path, START).unwrap_or_default();
-    let whole_lines = memchr::memrchr(b'\n', &head).map_or(head.len(), |end| end + 1);
-    let content = if head.contains(&0) {
-        head.as_slice()
-    } else {
-        head.get(..whole_lines)?
-    };
-    let log = crate::format::read_all(content, &Names::default()).ok()?;
-    Some(log.decoded.records)
 }

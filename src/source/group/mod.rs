@@ -6,12 +6,14 @@
 //! from folders and names; `losscast.toml` overrules.
 
 mod folder;
+mod glimpse;
 mod memory;
 pub(in crate::source) mod names;
 mod runs;
 mod scene;
 #[cfg(test)]
 mod tests;
+mod told_twice;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -157,7 +157,7 @@ pub(super) fn event_writer(name: &str) -> String {
 }
 
 /// What a file that was moved aside was called, and its place among its like: that of
-/// `train.log.2` is before that of `train.log.1`, and both come before `train.log`.
+/// `train.log.2` is before that of `train.log.1` or `train.log.old`, and these come before `train.log`.
 /// `train.log-20261125` is by date.
 pub(in crate::source) fn rotation(name: &str) -> Option<(&str, u64)> {
     const MOST: u64 = 100_000;
@@ -171,7 +171,9 @@ pub(in crate::source) fn rotation(name: &str) -> Option<(&str, u64)> {
         let date = (date.len() >= 8).then(|| date.parse().ok()).flatten()?;
         Some((base, date))
     };
-    numbered().or_else(dated).filter(|(base, _)| rotatable(base))
+    let old = || Some((name.strip_suffix(".old")?, u64::MAX - 1));
+    let place = numbered().or_else(dated).or_else(old);
+    place.filter(|(base, _)| rotatable(base))
 }
 
 pub(in crate::source) fn rotatable(name: &str) -> bool {
@@ -205,7 +207,7 @@ pub(super) fn is_digits(text: &str) -> bool {
 
 /// The name without its endings (`.log`, `.log.json`, `.train.jsonl`). What stands between dots
 /// may tell runs apart: `gpt.seed1.log`, `gpt.1001.out`.
-fn stem(name: &str) -> &str {
+fn without_endings(name: &str) -> &str {
     let mut stem = name;
     while let Some((shorter, ending)) = stem.rsplit_once('.')
         && !shorter.is_empty()
@@ -213,7 +215,7 @@ fn stem(name: &str) -> &str {
     {
         stem = shorter;
     }
-    without_rank(stem)
+    stem
 }
 
 /// The logs of all ranks are of one run: `log_rank0`, `rank_0`, `workerlog.0`.
@@ -233,24 +235,33 @@ fn without_rank(stem: &str) -> &str {
         .unwrap_or(stem)
 }
 
+/// True for the log of one of several ranks.
+pub(super) fn is_of_a_rank(name: &str) -> bool {
+    let stem = without_endings(name);
+    without_rank(stem) != stem
+}
+
+/// Endings of the names of files that hold what a program prints.
+const CONSOLE_ENDINGS: [&str; 4] = ["out", "err", "log", "txt"];
+
 pub(super) fn stem_label(name: &str) -> Label {
-    /// Digits of a job's number at least.
+    /// Digits at least of a job's number, behind a word that says so and behind any other.
     const LEAST_DIGITS: usize = 4;
-    let stem = stem(name);
+    const LEAST_DIGITS_BEHIND_ANY: usize = 5;
+    let stem = without_rank(without_endings(name));
     let plain = stem.to_lowercase();
     if PLAIN_STEMS.contains(&plain.as_str()) {
         return Label::None;
     }
     // `slurm-10240.out`, `log_1795473699.txt`, `gpt.10240.log`, `gpt.o10240`: a job number or a time.
-    let number = stem.trim_start_matches(|character: char| !character.is_ascii_digit());
-    let prefix = stem
-        .strip_suffix(number)
-        .unwrap_or_default()
-        .trim_end_matches(['-', '_']);
-    let known = ["slurm", "log", "job", "out", "train", "output"].contains(&prefix);
+    let (prefix, number) = launch(stem);
+    let known = ["slurm", "log", "job", "out", "train", "output", ""].contains(&prefix);
     let (before, last) = stem.rsplit_once('.').unwrap_or(("", ""));
     let of_a_queue = last.strip_prefix(['o', 'e']).unwrap_or(last);
     let is_job = |number: &str| number.len() >= LEAST_DIGITS && is_digits(number);
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let printed = CONSOLE_ENDINGS.contains(&ending);
     let name = if is_job(of_a_queue) {
         // Its output and its errors are of one job.
         let plain = PLAIN_STEMS.contains(&before);
@@ -259,10 +270,53 @@ pub(super) fn stem_label(name: &str) -> Label {
         } else {
             format!("{before}.{of_a_queue}")
         }
-    } else if known && is_job(number) || prefix == "slurm" && is_digits(number) {
+    } else if known && is_job(number)
+        || prefix == "slurm" && is_digits(number)
+        || printed && digits >= LEAST_DIGITS_BEHIND_ANY
+    {
         stem.to_owned()
     } else {
         return Label::Chosen(stem.to_owned());
     };
     Label::Made { class: "job", name }
+}
+
+/// A name, and the number of a job or the time of a start behind it: `gpt-10240`, `train_20261125_120000`,
+/// `training_log_2026_11_25_12_00_00`. The number is empty where there is none.
+fn launch(stem: &str) -> (&str, &str) {
+    let of_a_number = |character: char| character.is_ascii_digit() || "_-T".contains(character);
+    let number = stem.trim_start_matches(|character: char| !character.is_ascii_digit());
+    if !number.chars().all(of_a_number) {
+        return (stem, "");
+    }
+    let prefix = stem.strip_suffix(number).unwrap_or_default();
+    (prefix.trim_end_matches(['-', '_']), number)
+}
+
+/// What the logs of one run have in common when somebody names them by hand, start by start:
+/// `train_1` and `train_2`, `train` and `train_resume`.
+pub(super) fn lineage(name: &str) -> String {
+    const WORDS: [&str; 8] = [
+        "resume",
+        "resumed",
+        "restart",
+        "restarted",
+        "continue",
+        "continued",
+        "cont",
+        "part",
+    ];
+    let mut stem = without_rank(without_endings(name)).to_lowercase();
+    loop {
+        let shorter =
+            stem.trim_end_matches(|character: char| character.is_ascii_digit() || "_-.".contains(character));
+        let word = WORDS.iter().find_map(|word| shorter.strip_suffix(word));
+        let shorter = word
+            .filter(|before| before.ends_with(['_', '-', '.']))
+            .unwrap_or(shorter);
+        if shorter.len() == stem.len() || shorter.is_empty() {
+            return stem;
+        }
+        stem = shorter.to_owned();
+    }
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::folder::{CONTAINERS, Folder};
-use super::names::{file_name, natural};
-use super::{Kind, Label, Memory, Part};
+use super::names::{file_name, is_of_a_rank, lineage, natural};
+use super::told_twice::join_told_twice;
+use super::{Kind, Label, Memory, Part, made};
 use crate::source::discover::Candidate;
 
 /// Consoles of successive jobs (`slurm-1.out`, `slurm-2.out`) are one log where the
@@ -53,6 +54,46 @@ pub(super) fn join_successive_jobs(parts: &mut Vec<Part>, memory: &mut Memory) {
         }
     }
     parts.extend(joined);
+    join_resumed(parts, memory);
+}
+
+/// Logs that somebody named, start by start, are one log where each goes on where the one before
+/// it has ended.
+fn join_resumed(parts: &mut Vec<Part>, memory: &mut Memory) {
+    let mut lineages: BTreeMap<(PathBuf, String, String), Vec<Part>> = BTreeMap::new();
+    let named = |part: &mut Part| {
+        let by_name = matches!(part.label, Label::Chosen(_) | Label::None);
+        by_name && part.client == "file" && part.kind == Kind::Files && part.forced.is_none()
+    };
+    for part in parts.extract_if(.., named) {
+        let name = part.files.first().map_or("", |file| file_name(&file.path));
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let key = (part.folder.path.clone(), lineage(name), ending.to_owned());
+        lineages.entry(key).or_default().push(part);
+    }
+    for mut lineage in lineages.into_values() {
+        if lineage.len() > 1 {
+            lineage.sort_by_cached_key(|part| {
+                let begins = part.files.first().and_then(|file| memory.begins_at(file));
+                (
+                    begins,
+                    part.files.first().map(|file| natural(file_name(&file.path))),
+                )
+            });
+        }
+        let mut joined: Vec<Part> = Vec::new();
+        for part in lineage {
+            let goes_on = |earlier: &&mut Part| match (earlier.files.last(), part.files.first()) {
+                (Some(before), Some(later)) => memory.resumes(before, later),
+                _ => false,
+            };
+            match joined.last_mut().filter(goes_on) {
+                Some(earlier) => earlier.files.extend(part.files),
+                None => joined.push(part),
+            }
+        }
+        parts.extend(joined);
+    }
 }
 
 /// Numbered files that each begin at the beginning were not moved aside while a run went on: they
@@ -87,15 +128,16 @@ pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
         let plain = matches!(part.label, Label::None | Label::Made { class: "job", .. });
         let plain = plain && part.client == "file" && part.forced.is_none();
         // A log of several files has begun more than once; one of held-out data may call its
-        // loss just that.
+        // loss just that; each rank has a loss of its own.
         let single = part.files.len() == 1;
-        let held_out = part.files.iter().any(|file| is_held_out(file_name(&file.path)));
-        if plain && single && !held_out {
+        let aside =
+            |file: &Candidate| is_held_out(file_name(&file.path)) || is_of_a_rank(file_name(&file.path));
+        if plain && single && !part.files.iter().any(aside) {
             folders.entry(part.folder.path.clone()).or_default().push(index);
         }
     }
     for members in folders.values().filter(|members| members.len() > 1) {
-        let mut stayed: Vec<Candidate> = Vec::new();
+        let mut stayed: Vec<(Label, Candidate)> = Vec::new();
         for index in members {
             let Some((part, file)) = parts
                 .get_mut(*index)
@@ -103,28 +145,39 @@ pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
             else {
                 continue;
             };
-            if stayed.iter().any(|known| memory.contradict(known, &file)) {
+            // Names of jobs tell them apart already.
+            let are_two = |label: &Label| {
+                !made(label).is_empty() && !made(&part.label).is_empty() && *label != part.label
+            };
+            let mut known = stayed.iter().filter(|(label, _)| !are_two(label));
+            if known.any(|(_, known)| memory.contradict(known, &file)) {
                 part.label = Label::Chosen(file_name(&file.path).to_owned());
             } else {
-                stayed.push(file);
+                stayed.push((part.label.clone(), file));
             }
         }
     }
+}
+
+/// True for a text log, or a client's own, without a loss: that of an attempt which failed.
+fn says_nothing(part: &Part, memory: &mut Memory) -> bool {
+    let by_itself = matches!(part.kind, Kind::Files | Kind::Rotated);
+    by_itself && part.files.iter().all(|file| memory.says_nothing(file))
 }
 
 /// The run of each log.
 pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
     let homes = homes(parts, memory);
     // Names that a client made up tell runs apart only where there are several.
-    let mut made_up: BTreeMap<(&Path, &str), BTreeMap<&str, Vec<&Candidate>>> = BTreeMap::new();
+    let mut made_up: BTreeMap<(&Path, &str), BTreeMap<&str, Vec<&Part>>> = BTreeMap::new();
     for (part, home) in parts.iter().zip(&homes) {
         if let Label::Made { class, name } = &part.label {
             let names = made_up.entry((&home.path, class)).or_default();
-            names.entry(name).or_default().extend(&part.files);
+            names.entry(name).or_default().push(part);
         }
     }
     for names in made_up.values_mut().filter(|names| names.len() > 1) {
-        names.retain(|_, files| !files.iter().all(|file| memory.says_nothing(file)));
+        names.retain(|_, parts| !parts.iter().all(|part| says_nothing(part, memory)));
     }
     // A log without such a name is of the run that says the same.
     let mut named_by_another = |part: &Part, home: &Folder| {
@@ -133,7 +186,10 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
             .iter()
             .filter(|((folder, _), names)| *folder == home.path && names.len() > 1);
         let mut named = of_home.flat_map(|(_, names)| names);
-        let agreeing = named.find(|(_, files)| files.iter().any(|file| memory.agree(own, file)));
+        let agreeing = named.find(|(_, parts)| {
+            let mut files = parts.iter().flat_map(|part| &part.files);
+            files.any(|file| memory.agree(own, file))
+        });
         agreeing.map(|(name, _)| (*name).to_owned())
     };
     let adopted: Vec<Option<String>> = parts
@@ -141,7 +197,7 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
         .zip(&homes)
         .map(|(part, home)| named_by_another(part, home))
         .collect();
-    let keys: Vec<(String, String)> = parts
+    let mut keys: Vec<(String, String)> = parts
         .iter()
         .zip(&homes)
         .zip(adopted)
@@ -160,6 +216,8 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
             }
         })
         .collect();
+    let own_keys = keys.clone();
+    join_told_twice(parts, &mut keys, memory);
     let mut size: HashMap<&(String, String), usize> = HashMap::new();
     for key in &keys {
         *size.entry(key).or_default() += 1;
@@ -191,6 +249,18 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
             (None, Label::Alone, _) => by_folder(""),
             (None, Label::Made { .. } | Label::None, _) => by_folder(&key.1),
         });
+    }
+    // What joined another run goes by the name of that.
+    let mut names: HashMap<&(String, String), String> = HashMap::new();
+    for ((own, key), name) in own_keys.iter().zip(&keys).zip(&shown) {
+        if own == key {
+            names.entry(key).or_insert_with(|| name.clone());
+        }
+    }
+    for ((own, key), name) in own_keys.iter().zip(&keys).zip(&mut shown) {
+        if let Some(of_the_run) = names.get(key).filter(|_| own != key) {
+            name.clone_from(of_the_run);
+        }
     }
     tell_apart(shown, &keys)
 }
@@ -246,6 +316,7 @@ pub(super) fn homes(parts: &[Part], memory: &mut Memory) -> Vec<Folder> {
     for part in parts
         .iter()
         .filter(|part| part.label == Label::None && part.client == "file")
+        .filter(|part| !says_nothing(part, memory))
     {
         let files = plain.entry(part.folder.path.as_path()).or_default();
         files.extend(part.files.first());

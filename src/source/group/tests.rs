@@ -258,29 +258,137 @@ fn jobs_that_go_on_where_others_ended_are_one_run() {
     assert_eq!(runs().len(), 4);
 }
 
+/// The runs that are found in a folder.
+fn runs_in(folder: &std::path::Path) -> Vec<String> {
+    let candidates = crate::source::discover::discover(&[folder.to_owned()]).candidates;
+    let logs = group(candidates, &GroupingSection::default(), &mut Memory::default());
+    let runs: std::collections::BTreeSet<String> = logs.into_iter().map(|log| log.run).collect();
+    runs.into_iter().collect()
+}
+
+fn loss_of(seed: u64, step: u64) -> f64 {
+    3.0 + 4.0 / (1.0 + step as f64).sqrt() + ((step * seed) % 7) as f64 / 50.0
+}
+
+fn console_line(seed: u64, step: u64) -> String {
+    format!(
+        "iter {step}: loss {:.4}, time 425.11ms, mfu 38.12%\n",
+        loss_of(seed, step)
+    )
+}
+
+fn write_below(folder: &std::path::Path, name: &str, content: String) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+#[test]
+fn logs_that_somebody_named_start_by_start_are_one_run() {
+    for names in [
+        ["train_1.log", "train_2.log"],
+        ["train.log", "train_resume.log"],
+        ["log.txt", "log2.txt"],
+        ["train_20260101_120000.log", "train_20260102_093000.log"],
+        [
+            "training_log_2026_1_1_12_00_00.txt",
+            "training_log_2026_1_2_9_30_00.txt",
+        ],
+        ["gpt-777000.out", "gpt-777005.out"],
+        ["10240.out", "10241.out"],
+        ["train.log.old", "train.log"],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, steps: std::ops::Range<u64>| {
+            write_below(
+                folder.path(),
+                name,
+                steps.map(|step| console_line(3, step)).collect(),
+            );
+        };
+        write(names[0], 0..1000);
+        write(names[1], 950..1400);
+        assert_eq!(runs_in(folder.path()).len(), 1, "{names:?}");
+    }
+    // One that leaves far back is a branch, and one from the beginning another run.
+    for begins in [700, 0] {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, steps) in [("wsd_1.log", 0..1000), ("wsd_2.log", begins..1400)] {
+            write_below(
+                folder.path(),
+                name,
+                steps.map(|step| console_line(3, step)).collect(),
+            );
+        }
+        assert_eq!(runs_in(folder.path()).len(), 2, "{begins}");
+    }
+}
+
+#[test]
+fn a_console_and_what_the_trainer_records_elsewhere_are_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = |seed: u64, until: u64| -> String {
+        let row = |step: u64| format!("{{\"step\": {step}, \"loss\": {}}}\n", loss_of(seed, step));
+        (0..until).step_by(10).map(row).collect()
+    };
+    let console = |seed: u64, until: u64| (0..until).map(|step| console_line(seed, step)).collect();
+    write_below(folder.path(), "outputs/a/metrics.jsonl", records(3, 400));
+    write_below(folder.path(), "slurm/gpt-a.out", console(3, 400));
+    write_below(folder.path(), "outputs/b/metrics.jsonl", records(5, 400));
+    assert_eq!(runs_in(folder.path()), ["outputs/a", "outputs/b/metrics.jsonl"]);
+    // It goes on by itself: a branch, or another run of the same beginning.
+    write_below(folder.path(), "slurm/gpt-a.out", console(3, 800));
+    assert_eq!(runs_in(folder.path()).len(), 3);
+}
+
+#[test]
+fn runs_of_an_mlflow_store_stay_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    for run in ["0a1b2c3d4e5f", "9a8b7c6d5e4f"] {
+        let inside = format!("mlruns/0/{run}");
+        write_below(
+            folder.path(),
+            &format!("{inside}/meta.yaml"),
+            format!("run_id: {run}\n"),
+        );
+        let metric = (0..9).map(|step| format!("{} {} {step}\n", 1_700_000_000 + step, loss_of(3, step)));
+        write_below(folder.path(), &format!("{inside}/metrics/loss"), metric.collect());
+    }
+    assert_eq!(runs_in(folder.path()).len(), 2);
+}
+
+#[test]
+fn no_job_is_dropped_for_what_comes_before_its_first_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    for job in [777_000, 777_001, 777_002] {
+        let preamble: String = (0..4000)
+            .map(|line| format!("loading shard {line} of the vocabulary\n"))
+            .collect();
+        let losses: String = (0..100).map(|step| console_line(job, step)).collect();
+        let evals: String = (0..9)
+            .map(|step| format!("step {}: val loss {:.4}\n", 100 * step, loss_of(job, step)))
+            .collect();
+        let content = [preamble, losses, evals][..][(job - 777_000) as usize..].concat();
+        write_below(folder.path(), &format!("slurm-{job}.out"), content);
+    }
+    assert_eq!(runs_in(folder.path()).len(), 3);
+}
+
 #[test]
 fn a_log_without_a_name_is_of_the_attempt_that_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, seed: u64, losses: bool| {
         let row = |step: u64| {
-            let loss = 3.0 + 4.0 / (1.0 + step as f64).sqrt() + ((step * seed) % 7) as f64 / 50.0;
             if losses {
-                format!("iter {step}: loss {loss:.4}, time 425.11ms, mfu 38.12%\n")
+                console_line(seed, step)
             } else {
                 "Traceback\n".to_owned()
             }
         };
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, (0..100).map(row).collect::<String>()).unwrap();
+        write_below(folder.path(), name, (0..100).map(row).collect());
     };
     let attempt = |time: u32, id: &str| format!("wandb/run-20261123_00000{time}-{id}/files/output.log");
-    let runs = || -> Vec<String> {
-        let candidates = crate::source::discover::discover(&[folder.path().to_owned()]).candidates;
-        let logs = group(candidates, &GroupingSection::default(), &mut Memory::default());
-        let runs: std::collections::BTreeSet<String> = logs.into_iter().map(|log| log.run).collect();
-        runs.into_iter().collect()
-    };
+    let runs = || runs_in(folder.path());
     write("train.log", 3, true);
     write(&attempt(1, "aaa"), 3, false);
     write(&attempt(2, "bbb"), 3, true);
@@ -298,12 +406,7 @@ fn logs_that_contradict_one_another_are_two_runs() {
         let lines: String = (1..=40).map(line).collect();
         std::fs::write(folder.path().join(name), lines).unwrap();
     };
-    let runs = || {
-        let candidates = crate::source::discover::discover(&[folder.path().to_owned()]).candidates;
-        let logs = group(candidates, &GroupingSection::default(), &mut Memory::default());
-        let runs: std::collections::BTreeSet<String> = logs.into_iter().map(|log| log.run).collect();
-        runs.len()
-    };
+    let runs = || runs_in(folder.path()).len();
     let loss = |step: u64| 3.0 + 4.0 / (step as f64).sqrt();
     write("train.jsonl", &|step| {
         format!("{{\"step\":{step},\"loss\":{:.4}}}\n", loss(step))

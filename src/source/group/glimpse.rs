@@ -1,0 +1,200 @@
+//! What the two ends of a log say: enough to tell which run it is of.
+
+use std::collections::BTreeMap;
+
+use crate::format::{has_frames, read_all};
+use crate::metric::{Names, Quantity};
+use crate::source::discover::Candidate;
+use crate::source::tail::sample;
+use crate::statistics::median;
+
+/// Bytes that are looked at, at each end of a log.
+pub(super) const EACH_END: usize = 1 << 16;
+
+/// What cannot be read in part is looked at as a whole up to this size.
+const LARGEST_WHOLE: u64 = 1 << 23;
+
+/// Losses this close, as a share, are equal when both are exact: some print four digits...
+const EXACTLY_EQUAL: f64 = 1e-3;
+/// ...or two.
+const EQUAL: f64 = 4e-3;
+
+/// What the two ends of a log say.
+#[derive(Debug, Default)]
+pub(super) struct Glimpse {
+    /// Name of its format.
+    format: &'static str,
+    /// True when they are all of it.
+    pub(super) whole: bool,
+    /// True when it has any loss.
+    pub(super) has_loss: bool,
+    /// The first two steps, as they come.
+    pub(super) first_steps: Option<[u64; 2]>,
+    /// Step and level of the train loss at the beginning...
+    pub(super) first: Option<(u64, f64)>,
+    /// ...and at the end.
+    pub(super) last: Option<(u64, f64)>,
+    /// The train losses by step.
+    losses: BTreeMap<u64, f64>,
+}
+
+impl Glimpse {
+    /// Looks at a log.
+    pub(super) fn of(candidate: &Candidate, names: &Names) -> Glimpse {
+        Self::read(candidate, names).unwrap_or_else(|| Glimpse {
+            whole: candidate.size <= EACH_END as u64,
+            ..Glimpse::default()
+        })
+    }
+
+    fn read(candidate: &Candidate, names: &Names) -> Option<Glimpse> {
+        /// So many records make a level.
+        const RECORDS: usize = 20;
+        let (mut content, tail) = sample(&candidate.path, EACH_END).ok()?;
+        let mut whole = tail.is_empty();
+        let begins_a_document = content
+            .trim_ascii_start()
+            .first()
+            .is_some_and(|first| b"{[".contains(first));
+        let mut log = None;
+        if !whole && (has_frames(&content) || begins_a_document) && candidate.size <= LARGEST_WHOLE {
+            log = std::fs::read(&candidate.path)
+                .ok()
+                .and_then(|content| read_all(&content, names).ok());
+            whole = log.is_some();
+        }
+        if log.is_none() {
+            if !tail.is_empty() && !has_frames(&content) {
+                content.truncate(memchr::memrchr(b'\n', &content)? + 1);
+                let whole_lines = memchr::memchr(b'\n', &tail).map_or(tail.len(), |end| end + 1);
+                content.extend_from_slice(tail.get(whole_lines..)?);
+            }
+            log = read_all(&content, names).ok();
+        }
+        let records = log.as_ref()?.decoded.records.rows();
+        let mut steps = Vec::new();
+        let mut losses = Vec::new();
+        let mut has_loss = false;
+        for row in records {
+            if steps.len() < 2 && steps.last() != Some(&row.step()) {
+                steps.push(row.step());
+            }
+            has_loss |= row.value(Quantity::EvalLoss).is_some();
+            losses.extend(row.value(Quantity::TrainLoss).map(|loss| (row.step(), loss)));
+        }
+        let level = |some: &[(u64, f64)]| {
+            let mut finite: Vec<f64> = some
+                .iter()
+                .map(|(_, loss)| *loss)
+                .filter(|loss| loss.is_finite())
+                .collect();
+            median(&mut finite)
+        };
+        let first = losses
+            .first()
+            .map(|(step, _)| (*step, level(losses.get(..RECORDS).unwrap_or(&losses))));
+        let last_few = losses
+            .get(losses.len().saturating_sub(RECORDS)..)
+            .unwrap_or_default();
+        let last = losses.last().map(|(step, _)| (*step, level(last_few)));
+        Some(Glimpse {
+            format: log?.format,
+            whole,
+            has_loss: has_loss || !losses.is_empty(),
+            first_steps: steps.try_into().ok(),
+            first,
+            last,
+            losses: losses.into_iter().collect(),
+        })
+    }
+
+    /// True when both say different things about the same steps, as no two logs of one run do.
+    pub(super) fn contradicts(&self, other: &Glimpse) -> bool {
+        /// What different clients say of a loss is this close, as a share of the smaller: they may
+        /// round it, or smooth it.
+        const APART: f64 = 0.2;
+        let differ = |one: f64, other: f64| match one.is_finite() && other.is_finite() {
+            true => (one - other).abs() > APART * one.abs().min(other.abs()),
+            false => one.is_finite() || other.is_finite(),
+        };
+        // The same client says the same of the same step.
+        if self.format == other.format {
+            let unequal = |(one, other): (f64, f64)| !equal(one, other, EQUAL);
+            if mostly(self.shared(other).map(unequal)) {
+                return true;
+            }
+        }
+        let between = self
+            .losses
+            .iter()
+            .filter_map(|(step, loss)| Some((*loss, other.between(*step)?)));
+        mostly(between.map(|(one, other)| differ(one, other)))
+    }
+
+    /// True when both begin with the same steps and losses, but for their digits.
+    pub(super) fn agrees_with(&self, other: &Glimpse) -> bool {
+        mostly(
+            self.shared(other)
+                .map(|(one, other)| equal(one, other, EXACTLY_EQUAL)),
+        )
+    }
+
+    /// True when both tell the same from the beginning to the end, but for their digits.
+    pub(super) fn tells_the_same_as(&self, other: &Glimpse) -> bool {
+        /// The end of a log: the last so much of its steps. The log of another client may be so
+        /// much behind.
+        const END: f64 = 0.1;
+        /// Losses that never change are alike in many runs.
+        const FEWEST_LEVELS: usize = 5;
+        let (Some((one_ends, _)), Some((other_ends, _))) = (self.last, other.last) else {
+            return false;
+        };
+        let end = one_ends.min(other_ends) as f64;
+        let same_end = one_ends.abs_diff(other_ends) as f64 <= END * end;
+        let both = |from: f64| {
+            let of_both = self
+                .losses
+                .iter()
+                .filter_map(|(step, loss)| Some((*step, *loss, *other.losses.get(step)?)));
+            of_both.filter(move |(step, ..)| *step as f64 >= from)
+        };
+        let mut levels: Vec<u64> = both(0.0).map(|(_, loss, _)| loss.to_bits()).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        same_end
+            && levels.len() >= FEWEST_LEVELS
+            && both((1.0 - END) * end).next().is_some()
+            && mostly(both(0.0).map(|(_, one, other)| equal(one, other, EQUAL)))
+            && both((1.0 - END) * end).all(|(_, one, other)| equal(one, other, EQUAL))
+    }
+
+    /// What both say of the same steps.
+    fn shared<'a>(&'a self, other: &'a Glimpse) -> impl Iterator<Item = (f64, f64)> + 'a {
+        let losses = self.losses.iter();
+        losses.filter_map(|(step, loss)| Some((*loss, *other.losses.get(step)?)))
+    }
+
+    /// The loss at a step, or between the steps around it.
+    fn between(&self, step: u64) -> Option<f64> {
+        let (before, low) = self.losses.range(..=step).next_back()?;
+        let (after, high) = self.losses.range(step..).next()?;
+        let share = (step - before) as f64 / (after - before).max(1) as f64;
+        Some(low + share * (high - low))
+    }
+}
+
+fn equal(one: f64, other: f64, within: f64) -> bool {
+    (one - other).abs() <= within * one.abs() || one.is_nan() && other.is_nan()
+}
+
+/// True when nine in ten of the steps that two logs share say so, and they are more than chance
+/// brings together.
+fn mostly(said: impl Iterator<Item = bool>) -> bool {
+    const ENOUGH: usize = 5;
+    let (mut all, mut yes) = (0, 0);
+    for said in said {
+        all += 1;
+        yes += usize::from(said);
+    }
+    all >= ENOUGH && yes * 10 >= all * 9
+}

@@ -1,0 +1,93 @@
+//! Runs that are told of in two places: by a console in `slurm/`, and by what the trainer records in
+//! `outputs/`. Names do not tell that these are one; that they say the same does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::{file_name, is_digits};
+use super::{Kind, Label, Memory, Part};
+use crate::source::packed::unpacked_name;
+
+/// Logs beyond which a folder is not searched for what is told twice: each is compared with many.
+const MOST_LOGS: usize = 1000;
+
+/// What a run is known by: its folder, and its name there.
+type Key = (String, String);
+
+/// Gives a console, and what says the same as it from the beginning to the end, the key of one run.
+///
+/// Of each client a run takes one log: repeated runs that say the same stay apart.
+pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Memory) {
+    let mut groups: BTreeMap<Key, Vec<&Part>> = BTreeMap::new();
+    for (part, key) in parts.iter().zip(&*keys) {
+        groups.entry(key.clone()).or_default().push(part);
+    }
+    let clients: BTreeSet<&str> = parts.iter().filter_map(client).collect();
+    if groups.len() < 2 || clients.len() < 2 || parts.len() > MOST_LOGS {
+        return;
+    }
+    let mut joined: BTreeMap<Key, Key> = BTreeMap::new();
+    let consoles: Vec<Key> = groups
+        .iter()
+        .filter(|(_, parts)| parts.iter().all(|part| is_a_console(part)))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for console in consoles {
+        let Some(own) = groups.get(&console) else { continue };
+        let own_clients: BTreeSet<&str> = own.iter().copied().filter_map(client).collect();
+        let twin = groups.iter().find(|(key, others)| {
+            let none_twice = others
+                .iter()
+                .copied()
+                .filter_map(client)
+                .all(|client| !own_clients.contains(client));
+            let mut pairs = own
+                .iter()
+                .flat_map(|one| others.iter().map(move |other| (one, other)));
+            **key != console && none_twice && pairs.any(|(one, other)| says_the_same(one, other, memory))
+        });
+        let Some(twin) = twin.map(|(key, _)| key.clone()) else {
+            continue;
+        };
+        let own = groups.remove(&console).unwrap_or_default();
+        groups.entry(twin.clone()).or_default().extend(own);
+        joined.insert(console, twin);
+    }
+    for key in keys {
+        while let Some(twin) = joined.get(key) {
+            *key = twin.clone();
+        }
+    }
+}
+
+/// True for what a program prints, as against what it records.
+fn is_a_console(part: &Part) -> bool {
+    const ENDINGS: [&str; 6] = ["log", "out", "err", "txt", "ipynb", ""];
+    let of_a_queue = |ending: &str| ending.strip_prefix('o').is_some_and(is_digits);
+    let printed = |ending: &str| ENDINGS.contains(&ending) || of_a_queue(ending);
+    part.client == "file" && client(part).is_some_and(printed)
+}
+
+/// What wrote a log: a client, or for one that only its file tells of the ending of that. `None`
+/// for what is told apart by other means.
+fn client(part: &Part) -> Option<&str> {
+    let by_itself = part.forced.is_none() && part.label != Label::Alone;
+    if !by_itself || !matches!(part.kind, Kind::Files | Kind::Rotated) || part.client == "table" {
+        return None;
+    }
+    if part.client != "file" {
+        return Some(part.client);
+    }
+    let name = unpacked_name(file_name(&part.files.first()?.path));
+    Some(name.rsplit_once('.').map_or("", |(_, ending)| ending))
+}
+
+fn says_the_same(one: &Part, other: &Part, memory: &mut Memory) -> bool {
+    let (Some(client_of_one), Some(client_of_other)) = (client(one), client(other)) else {
+        return false;
+    };
+    let mut pairs = one
+        .files
+        .iter()
+        .flat_map(|file| other.files.iter().map(move |other| (file, other)));
+    client_of_one != client_of_other && pairs.any(|(one, other)| memory.tell_the_same(one, other))
+}
