@@ -2,7 +2,7 @@
 
 use crate::format::hints::{Fact, Hints};
 use crate::schedule::Schedule;
-use crate::schedule::shape::{Decay, Shape};
+use crate::schedule::shape::{Decay, POWER, Shape};
 
 /// The schedule that these hints amount to; `None` when they name no shape.
 pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedule> {
@@ -32,15 +32,17 @@ pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedu
         Shape::Constant
     } else {
         Shape::Fall {
-            decay: decay(name)?,
+            decay: match hints.number(Fact::DecayPower) {
+                Some(power) if says(&["poly"]) => Decay::polynomial(power),
+                _ => decay(name)?,
+            },
             min_ratio,
         }
     };
     // Of a fall by a factor every so many steps the same names tell how many.
-    let decay_end = hints.number(Fact::DecayEnd).filter(|_| {
-        let steady = [Decay::Cosine, Decay::Linear];
-        matches!(shape, Shape::Fall { decay, .. } if steady.contains(&decay))
-    });
+    let decay_end = hints
+        .number(Fact::DecayEnd)
+        .filter(|_| matches!(shape, Shape::Fall { decay, .. } if !matches!(decay, Decay::Exponential)));
     Some(Schedule {
         shape,
         decay_end: decay_end
@@ -57,7 +59,10 @@ fn decay(name: &str) -> Option<Decay> {
     if says(&["cos"]) {
         Some(Decay::Cosine)
     } else if says(&["linear", "polynomial"]) {
+        // Unless they are told otherwise PyTorch and Transformers take the first power.
         Some(Decay::Linear)
+    } else if says(&["poly"]) {
+        Some(Decay::polynomial(POWER))
     } else if says(&["sqrt"]) {
         Some(Decay::OneMinusSquareRoot)
     } else if says(&["exp"]) {
@@ -90,6 +95,10 @@ mod tests {
             (
                 "lr_decay_style: cosine\ntrain_iters: 1000\nlr_decay_iters: 800\nlr: 1.5e-4\nmin_lr: 1.5e-5\n",
                 "cosine to 10% at step 800 over 1000 steps",
+            ),
+            (
+                "lr_policy: poly\npower: 1.8\nmax_iter: 200000\n",
+                "polynomial of power 1.8 to 0% over 200000 steps",
             ),
         ] {
             let hints = sidecar::read("args.yaml", yaml.as_bytes());

@@ -75,7 +75,6 @@ pub(super) fn state(
         return (State::Diverged, alert.message.clone());
     }
     let (limit, usual) = silence_limit(run);
-    let interval = steps_between_records(run);
     let quiet = now - last_data_at;
     let slack = if source == INFERRED && quiet > limit {
         INFERRED_SLACK
@@ -83,8 +82,7 @@ pub(super) fn state(
         0.0
     };
     if let Some(total) = total
-        // The next record would lie beyond the end.
-        && run.last_step() as f64 + 1.0 + interval >= total as f64 * (1.0 - slack)
+        && has_reached(run, total as f64 * (1.0 - slack))
     {
         return (
             State::Finished,
@@ -142,6 +140,14 @@ pub(super) fn state(
 fn has_points(run: &Run) -> bool {
     let mut series = run.losses().into_iter().filter_map(|loss| run.series(loss));
     series.any(|series| series.points() > series.non_finite())
+}
+
+/// True when the next record of a run would lie beyond its end: where steps count from 0 the last
+/// one is not the number of them.
+fn has_reached(run: &Run, total: f64) -> bool {
+    let last = run.last_step() as f64;
+    let next = last + steps_between_records(run);
+    last + 1.0 >= total || next > total || run.first_step() == Some(0) && next >= total
 }
 
 fn steps_between_records(run: &Run) -> f64 {

@@ -246,6 +246,11 @@ impl Run {
         Some(((steps / unit).round() * unit) as u64).map(|steps| steps.max(self.branch.last_step))
     }
 
+    /// First step seen.
+    pub fn first_step(&self) -> Option<u64> {
+        self.first_step
+    }
+
     /// Last step seen.
     pub fn last_step(&self) -> u64 {
         self.branch.last_step

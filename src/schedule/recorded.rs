@@ -13,6 +13,8 @@ pub struct RecordedRates {
     changes_per_tread: u32,
     last: Option<(u64, f64)>,
     points: u64,
+    /// How many rates in a row were the last one.
+    held: u64,
     warm_up: WarmUp,
 }
 
@@ -65,8 +67,10 @@ impl RecordedRates {
         self.observe_warm_up(step, rate);
         let previous = self.last.replace((step, rate));
         if previous.is_some_and(|(_, last)| last == rate) {
+            self.held += 1;
             return;
         }
+        self.held = 1;
         self.changes_per_tread = self.changes_per_tread.max(1);
         if let Some(tread) = self.treads.last_mut()
             && tread.changes < self.changes_per_tread
@@ -153,13 +157,14 @@ impl RecordedRates {
         spent && self.warm_up_end().is_some() && !self.is_a_staircase()
     }
 
-    /// True when the rate falls in a few long stages: the last one does not tell how long it is.
+    /// True when the rate falls in a few long stages: the last one does not tell how long it is. A
+    /// stage at zero, which a schedule reaches at its end only, is one that was rounded.
     fn is_a_staircase(&self) -> bool {
         const MOST_STAGES: usize = 12;
         const LEAST_POINTS: u64 = 4;
         let end = self.warm_up_end().unwrap_or_default();
         let stages = self.treads.iter().filter(|tread| tread.start >= end).count();
-        self.last_rate().is_some_and(|rate| rate > 0.0)
+        (self.last_rate().is_some_and(|rate| rate > 0.0) || self.held >= LEAST_POINTS)
             && stages <= MOST_STAGES
             && self.points >= LEAST_POINTS * stages as u64
     }
@@ -350,6 +355,11 @@ mod tests {
         let mut rates = RecordedRates::default();
         for epoch in 0..70 {
             rates.push(epoch, [1e-2, 1e-3, 1e-4][epoch as usize / 30]);
+        }
+        assert!(!rates.has_run_out());
+        // Printed with five decimals the next stage is zero.
+        for epoch in 70..80 {
+            rates.push(epoch, 0.0);
         }
         assert!(!rates.has_run_out());
         let mut rates = RecordedRates::default();

@@ -17,9 +17,21 @@ pub enum Decay {
     OneMinusSquareRoot,
     /// `m^q`, down to the ratio m.
     Exponential,
+    /// `(1 - q)^p` with this power p, as in segmentation (Chen et al., DeepLab, arXiv 1606.00915:
+    /// 0.9).
+    Polynomial(f64),
 }
 
 impl Decay {
+    /// That of a polynomial: of the first power it is linear.
+    pub fn polynomial(power: f64) -> Decay {
+        if power == 1.0 {
+            Decay::Linear
+        } else {
+            Decay::Polynomial(power)
+        }
+    }
+
     /// Share of the drop still to come after `progress` (0 to 1) of the decay.
     fn remaining(self, progress: f64, min_ratio: f64) -> f64 {
         match self {
@@ -30,15 +42,19 @@ impl Decay {
                 let floor = min_ratio.max(1e-3);
                 (floor.powf(progress) - floor) / (1.0 - floor)
             }
+            Decay::Polynomial(power) => (1.0 - progress).powf(power),
         }
     }
+}
 
-    const fn name(self) -> &'static str {
+impl fmt::Display for Decay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Decay::Linear => "linear",
-            Decay::Cosine => "cosine",
-            Decay::OneMinusSquareRoot => "1-sqrt",
-            Decay::Exponential => "exponential",
+            Decay::Linear => write!(f, "linear"),
+            Decay::Cosine => write!(f, "cosine"),
+            Decay::OneMinusSquareRoot => write!(f, "1-sqrt"),
+            Decay::Exponential => write!(f, "exponential"),
+            Decay::Polynomial(power) => write!(f, "polynomial of power {power}"),
         }
     }
 }
@@ -159,15 +175,14 @@ impl fmt::Display for Schedule {
         };
         match &self.shape {
             Shape::Constant => write!(f, "constant"),
-            Shape::Fall { decay, min_ratio } => write!(f, "{} to {}%", decay.name(), percent(*min_ratio)),
+            Shape::Fall { decay, min_ratio } => write!(f, "{decay} to {}%", percent(*min_ratio)),
             Shape::Stable {
                 decay_share,
                 decay,
                 min_ratio,
             } => write!(
                 f,
-                "stable, then {} over the last {}% to {}%",
-                decay.name(),
+                "stable, then {decay} over the last {}% to {}%",
                 percent((decay_share * 1000.0).round() / 1000.0),
                 percent(*min_ratio)
             ),
@@ -187,12 +202,15 @@ impl fmt::Display for Schedule {
     }
 }
 
+/// The power of a polynomial decay that is called just that.
+pub const POWER: f64 = 0.9;
+
 /// Why a schedule could not be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
     "schedule `{spec}`: {reason}. Write it as SHAPE[:KEY=VALUE,...], for example `cosine:total=50000,min=0.1`, \
-     `wsd:total=50000,decay=0.2,shape=linear`, `linear:min=0`, `constant`, `inverse-sqrt:warmup=1000` \
-     `cyclic:cycles=3` or `multistep:drops=0.8/0.316/0.9/0.1`"
+     `wsd:total=50000,decay=0.2,shape=linear`, `linear:min=0`, `poly:power=0.9`, `constant`, \
+     `inverse-sqrt:warmup=1000`, `cyclic:cycles=3` or `multistep:drops=0.8/0.316/0.9/0.1`"
 )]
 pub struct ScheduleError {
     spec: String,
@@ -218,6 +236,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
     let mut decay = Decay::Linear;
     let mut drops = vec![(0.8, 0.316), (0.9, 0.1)];
     let mut cycles = 1;
+    let mut power = POWER;
     for setting in settings.split(',').filter(|setting| !setting.trim().is_empty()) {
         let (key, value) = setting
             .split_once('=')
@@ -232,6 +251,7 @@ fn parse(spec: &str) -> Result<Schedule, String> {
             "decay" => decay_share = share(key, value)?,
             "shape" => decay = decay_named(value)?,
             "drops" => drops = drop_list(value)?,
+            "power" => power = positive(key, value)?,
             "cycles" => cycles = (positive(key, value)? as u32).max(1),
             other => return Err(format!("unknown setting `{other}`")),
         }
@@ -248,6 +268,10 @@ fn parse(spec: &str) -> Result<Schedule, String> {
         },
         "exponential" => Shape::Fall {
             decay: Decay::Exponential,
+            min_ratio,
+        },
+        "poly" | "polynomial" => Shape::Fall {
+            decay: Decay::polynomial(power),
             min_ratio,
         },
         "wsd" => Shape::Stable {
@@ -327,6 +351,7 @@ mod tests {
             ("wsd:decay=0.3,shape=exponential,min=0.01", 0.01),
             ("multistep:drops=0.8/0.3/0.9/0.1", 0.1),
             ("cyclic:cycles=3,min=0.05", 0.05),
+            ("poly:power=1.8,min=0.01", 0.01),
             ("constant", 1.0),
         ] {
             let schedule: Schedule = spec.parse().unwrap();

@@ -43,6 +43,8 @@ pub enum Fact {
     Scheduler,
     /// Shape of the cool-down, in lower case, as the trainer calls it.
     CoolDownShape,
+    /// Power of a polynomial decay.
+    DecayPower,
     /// Tokens of one optimiser step.
     TokensPerStep,
     /// Samples of one optimiser step.
@@ -75,6 +77,7 @@ impl Fact {
             Fact::FinalRatio => "final_ratio",
             Fact::Scheduler => "scheduler",
             Fact::CoolDownShape => "cool_down_shape",
+            Fact::DecayPower => "decay_power",
             Fact::TokensPerStep => "tokens_per_step",
             Fact::BatchSize => "batch_size",
             Fact::SequenceLength => "sequence_length",

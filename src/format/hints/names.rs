@@ -239,6 +239,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "cooldown_style",
         ],
     ),
+    (Fact::DecayPower, &["lr_power", "poly_power", "poly_exp", "power"]),
     (
         Fact::TokensPerStep,
         &[
@@ -289,6 +290,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
 
 /// Names that mean a plan only where everything is a plan: in a configuration file.
 pub(super) const ONLY_IN_CONFIGURATIONS: &[&str] = &[
+    "power",
     "steps",
     "iters",
     "iterations",

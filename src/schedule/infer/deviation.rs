@@ -17,8 +17,16 @@ pub(super) struct Deviation {
 }
 
 impl Deviation {
-    /// That of a shape, from its start to its end, with so many steps between two rates.
-    pub(super) fn of(shares: &[(f64, f64)], decay: Decay, start: f64, total: f64, stride: f64) -> Deviation {
+    /// That of a shape, from its start to its end, with so many steps between two rates, which
+    /// are `scale` times as high as they are logged.
+    pub(super) fn of(
+        shares: &[(f64, f64)],
+        scale: f64,
+        decay: Decay,
+        start: f64,
+        total: f64,
+        stride: f64,
+    ) -> Deviation {
         let min_ratio = 0.0;
         let to_zero = Schedule::of(Shape::Fall { decay, min_ratio });
         let mut products = [[0.0; 4]; 4];
@@ -27,7 +35,7 @@ impl Deviation {
             // Before the start the rate owes nothing to the ratio.
             let above = if *step >= start { 1.0 - low } else { 0.0 };
             let earlier = to_zero.share(*step, start - stride, total) - low;
-            let vectors = [*share, low, above, earlier];
+            let vectors = [scale * share, low, above, earlier];
             for (row, one) in products.iter_mut().zip(vectors) {
                 for (product, other) in row.iter_mut().zip(vectors) {
                     *product += one * other;

@@ -11,7 +11,7 @@
 mod deviation;
 mod search;
 
-use super::shape::{Decay, Schedule, Shape};
+use super::shape::{Decay, POWER, Schedule, Shape};
 use deviation::Deviation;
 use search::{Grid, least};
 
@@ -35,6 +35,17 @@ const LARGEST_OTHER_RATIO: f64 = 0.95;
 
 /// How often a rate that seems to have been held at its peak really was.
 const STABLE_PRIOR: f64 = 0.2;
+
+/// How often a fall is a polynomial, and how often it is counted from the first step although the
+/// rate was warmed up, beside the usual falls.
+const POLYNOMIAL_PRIOR: f64 = 0.2;
+const OVER_WARM_UP_PRIOR: f64 = 0.2;
+
+/// Longer warm-up than leaves so much of a fall is no part of it.
+const LEAST_SHARE_AT_THE_PEAK: f64 = 0.5;
+
+/// A deviation at which nothing of the logged rates is left unexplained.
+const EXACT: f64 = 3.0 * TRIFLE;
 
 /// Least fall of the rate, as a share of the peak, that a decay must show: below it
 /// shapes cannot be told apart.
@@ -95,11 +106,20 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
         return None;
     }
     let logged = Logged::new(rates, peak, warm_up);
-    let mut fits: Vec<Fit> = origins(rates, peak, warm_up)
-        .iter()
-        .flat_map(|origin| logged.fits(origin, total))
-        .filter(|fit| fit.deviation < TOLERANCE && fit.evidence.is_finite())
-        .collect();
+    let fits = |begins: &[(Origin, Decay)]| -> Vec<Fit> {
+        let fits = begins
+            .iter()
+            .flat_map(|(origin, decay)| logged.fits(origin, *decay, total));
+        fits.filter(|fit| fit.deviation < TOLERANCE && fit.evidence.is_finite())
+            .collect()
+    };
+    let origins = origins(rates, peak, warm_up);
+    let mut fits_found = fits(&usual(&origins));
+    // What explains the rates to the last digit leaves nothing to look for.
+    if !fits_found.iter().any(|fit| fit.deviation < EXACT) {
+        fits_found.extend(fits(&unusual(&origins, warm_up)));
+    }
+    let mut fits = fits_found;
     fits.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
     if let Some(best) = fits.first() {
         return Some(Inferred {
@@ -139,6 +159,7 @@ fn possibilities(fits: &[Fit], last_step: f64) -> Vec<(f64, Schedule)> {
 }
 
 /// Where a fall may have begun.
+#[derive(Clone, Copy)]
 struct Origin {
     /// From this step...
     from: f64,
@@ -146,6 +167,40 @@ struct Origin {
     to: f64,
     /// After the rate was held at its peak.
     stable: bool,
+    /// How often falls begin there.
+    prior: f64,
+}
+
+/// The falls that most trainers know.
+fn usual(origins: &[Origin]) -> Vec<(Origin, Decay)> {
+    let with_decays = |origin: &Origin| {
+        // A fall from warm-up on is never 1-sqrt in practice.
+        let decays: &[Decay] = if origin.stable {
+            &[Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot]
+        } else {
+            &[Decay::Cosine, Decay::Linear]
+        };
+        decays.iter().map(|decay| (*origin, *decay)).collect::<Vec<_>>()
+    };
+    origins.iter().flat_map(with_decays).collect()
+}
+
+/// The falls that some know: that of segmentation, and those that are counted from the first step,
+/// with the warm-up laid over them.
+fn unusual(origins: &[Origin], warm_up: f64) -> Vec<(Origin, Decay)> {
+    let from_the_first_step = Origin {
+        from: 0.0,
+        to: 0.0,
+        stable: false,
+        prior: OVER_WARM_UP_PRIOR,
+    };
+    let polynomials = origins.iter().filter(|origin| !origin.stable).map(|origin| {
+        let prior = origin.prior * POLYNOMIAL_PRIOR;
+        (Origin { prior, ..*origin }, Decay::Polynomial(POWER))
+    });
+    // A line is the same wherever it is counted from.
+    let over_warm_up = (warm_up > 0.0).then_some((from_the_first_step, Decay::Cosine));
+    polynomials.chain(over_warm_up).collect()
 }
 
 fn origins(rates: &[(f64, f64)], peak: f64, warm_up: f64) -> Vec<Origin> {
@@ -157,6 +212,7 @@ fn origins(rates: &[(f64, f64)], peak: f64, warm_up: f64) -> Vec<Origin> {
         from: step,
         to: step,
         stable: false,
+        prior: 1.0,
     };
     let mut origins = vec![at(warm_up)];
     // A log that begins late may hide a warm-up that ended where it begins.
@@ -172,6 +228,7 @@ fn origins(rates: &[(f64, f64)], peak: f64, warm_up: f64) -> Vec<Origin> {
             from: first_step,
             to: *held_until,
             stable: true,
+            prior: STABLE_PRIOR,
         });
     }
     origins
@@ -252,6 +309,8 @@ fn variance(deviation: f64) -> f64 {
 /// Logged learning rates as shares of the peak.
 struct Logged {
     shares: Vec<(f64, f64)>,
+    /// The highest of them.
+    peak: f64,
     /// Steps between two of them.
     stride: f64,
     warm_up: f64,
@@ -266,6 +325,7 @@ impl Logged {
             .filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0));
         Logged {
             shares: thin(rates).map(|(step, rate)| (step, rate / peak)).collect(),
+            peak,
             stride: gaps.filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min),
             warm_up,
             first_step: rates.first().map_or(0.0, |(step, _)| *step),
@@ -287,34 +347,37 @@ impl Logged {
         (variance(deviation) / (self.independent() * curvature)).sqrt()
     }
 
-    /// The shapes that begin here, each at its best.
-    fn fits(&self, origin: &Origin, total: Option<f64>) -> Vec<Fit> {
-        let decays: &[Decay] = if origin.stable {
-            &[Decay::Cosine, Decay::Linear, Decay::OneMinusSquareRoot]
-        } else {
-            // A fall from warm-up on is never 1-sqrt in practice.
-            &[Decay::Cosine, Decay::Linear]
-        };
-        let mut fits = Vec::new();
-        for decay in decays {
-            match total {
-                Some(total) if total > origin.to => {
-                    fits.extend(self.to_the_end(origin, *decay, total));
-                    // The peak of a resumed run is not in its log.
-                    let from_the_beginning = self.first_step <= self.warm_up.max(LATE * total);
-                    if from_the_beginning && !origin.stable {
-                        fits.extend(self.to_any_step(origin, *decay, Some(total)));
-                    }
+    /// A shape that begins here, at its best with each of several ratios.
+    fn fits(&self, origin: &Origin, decay: Decay, total: Option<f64>) -> Vec<Fit> {
+        match total {
+            Some(total) if total > origin.to => {
+                let mut fits = self.to_the_end(origin, decay, total);
+                // The peak of a resumed run is not in its log.
+                let from_the_beginning = self.first_step <= self.warm_up.max(LATE * total);
+                if from_the_beginning && !origin.stable {
+                    fits.extend(self.to_any_step(origin, decay, Some(total)));
                 }
-                Some(_) => {}
-                None => fits.extend(self.to_any_step(origin, *decay, None)),
+                fits
             }
+            Some(_) => Vec::new(),
+            None => self.to_any_step(origin, decay, None),
         }
-        fits
+    }
+
+    /// What the highest logged rate is a share of, where the fall began before it.
+    fn share_at_the_peak(&self, decay: Decay, start: f64, ratio: f64, end: f64) -> f64 {
+        if start >= self.warm_up {
+            return 1.0;
+        }
+        let min_ratio = ratio;
+        let share = Schedule::of(Shape::Fall { decay, min_ratio }).share(self.warm_up, start, end);
+        share.max(LEAST_SHARE_AT_THE_PEAK)
     }
 
     fn deviation(&self, decay: Decay, start: f64, end: f64) -> Deviation {
-        Deviation::of(&self.shares, decay, start, end, self.stride)
+        // The ratio hardly matters to it.
+        let scale = self.share_at_the_peak(decay, start, 0.0, end);
+        Deviation::of(&self.shares, scale, decay, start, end, self.stride)
     }
 
     /// The start within the origin at which a shape comes closest.
@@ -336,7 +399,7 @@ impl Logged {
         let start = self.start(origin, closest);
         let deviation = self.deviation(decay, start, total);
         let fit = |ratio: f64, prior: f64, spread_of_ratio: f64| {
-            let prior = (prior * origin.prior()).ln();
+            let prior = (prior * origin.prior).ln();
             let deviation = deviation.at(ratio);
             Fit {
                 deviation,
@@ -348,6 +411,7 @@ impl Logged {
                 ratio,
                 end: total,
                 planned: Some(total),
+                peak: self.peak / self.share_at_the_peak(decay, start, ratio, total),
                 spread_of_ratio,
                 spread_of_length: 0.0,
             }
@@ -397,7 +461,7 @@ impl Logged {
             .collect();
         let mut fits: Vec<Fit> = Vec::with_capacity(2 * ratios.len());
         for &(ratio, prior) in ratios {
-            let prior = (prior * origin.prior() * possible).ln();
+            let prior = (prior * origin.prior * possible).ln();
             // Along a straight line any length goes with some ratio.
             if let (Decay::Linear, Some(to_zero)) = (decay, fits.first()) {
                 let end = to_zero.start + (to_zero.end - to_zero.start) * (1.0 - ratio);
@@ -433,6 +497,7 @@ impl Logged {
                 ratio,
                 end: log_end.exp(),
                 planned,
+                peak: self.peak / self.share_at_the_peak(decay, start, ratio, log_end.exp()),
                 spread_of_ratio: 0.0,
                 spread_of_length: spread,
             });
@@ -464,12 +529,6 @@ const fn usual_ratios(decay: Decay) -> &'static [(f64, f64)] {
     match decay {
         Decay::Linear => &USUAL_RATIOS_OF_A_LINE,
         _ => &USUAL_RATIOS,
-    }
-}
-
-impl Origin {
-    fn prior(&self) -> f64 {
-        if self.stable { STABLE_PRIOR } else { 1.0 }
     }
 }
 
@@ -516,6 +575,8 @@ struct Fit {
     /// Where it ends, and the last step of the run where that is another.
     end: f64,
     planned: Option<f64>,
+    /// Highest learning rate, had there been no warm-up.
+    peak: f64,
     /// Standard deviations of the ratio, and of the logarithm of the total.
     spread_of_ratio: f64,
     spread_of_length: f64,
@@ -531,7 +592,10 @@ impl Fit {
     fn schedule(&self, away: f64) -> Schedule {
         let end = self.end * (away * self.spread_of_length).exp();
         let ratio = (self.ratio + away * self.spread_of_ratio).clamp(0.0, LARGEST_OTHER_RATIO);
-        let schedule = schedule(self.stable, self.decay, ratio, self.start, end);
+        let schedule = Schedule {
+            peak: Some(self.peak),
+            ..schedule(self.stable, self.decay, ratio, self.start, end)
+        };
         match self.planned {
             Some(planned) if planned.round() != end.round() => Schedule {
                 decay_end: schedule.total_steps,
@@ -637,8 +701,34 @@ mod tests {
         let inferred = infer(&rates, 3e-4, 300.0, None).unwrap();
         assert_eq!(
             inferred.schedule,
-            "cosine:min=0.1,total=10000,warmup=300".parse().unwrap()
+            "cosine:min=0.1,total=10000,warmup=300,peak=3e-4".parse().unwrap()
         );
+    }
+
+    #[test]
+    fn the_beginning_of_a_polynomial_and_of_a_fall_under_its_warm_up() {
+        let rates = logged("poly:power=0.9,min=0.01", 300.0, 10_000.0, 5_000.0);
+        let inferred = infer(&rates, 3e-4, 300.0, None).unwrap().schedule;
+        assert!(
+            matches!(
+                inferred.shape,
+                Shape::Fall {
+                    decay: Decay::Polynomial(_),
+                    ..
+                }
+            ),
+            "{inferred}"
+        );
+        assert!(inferred.total_steps.unwrap().abs_diff(10_000) < 200, "{inferred}");
+        for (spec, until) in [("cosine", 3000.0), ("cosine:min=0.1", 5000.0)] {
+            let mut rates = logged(spec, 0.0, 10_000.0, until);
+            rates.retain(|(step, _)| *step >= 500.0);
+            let inferred = infer(&rates, rates[0].1, 500.0, None).unwrap().schedule;
+            let total = inferred.total_steps.unwrap();
+            assert!(total.abs_diff(10_000) < 150, "{spec}: {inferred}");
+            let peak = inferred.peak.unwrap();
+            assert!((peak / 3e-4 - 1.0).abs() < 2e-3, "{spec}: {peak}");
+        }
     }
 
     #[test]
