@@ -1,7 +1,7 @@
 //! The `losscast` command: arguments in, exit code out.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -234,7 +234,7 @@ impl Read {
         for (path, name) in &self.roots {
             let mut problems = self.snapshot.problems.iter();
             let known = problems.find(|problem| problem.path == *path || problem.path == *name);
-            if known.is_none() && self.engine.has_run_below(path) {
+            if known.is_none() && (self.engine.has_run_below(path) || self.is_read_as_another(path)) {
                 continue;
             }
             let message = known.map_or("no log with a loss was found in it", |problem| {
@@ -243,6 +243,22 @@ impl Read {
             complain(format!("{}: {message}", name.display()));
         }
         code
+    }
+
+    /// True for another spelling of a path that holds a run: that is read once.
+    fn is_read_as_another(&self, path: &Path) -> bool {
+        let Ok(real) = path.canonicalize() else {
+            return false;
+        };
+        let mut others = self
+            .roots
+            .iter()
+            .map(|(other, _)| other)
+            .filter(|other| *other != path);
+        others.any(|other| {
+            self.engine.has_run_below(other)
+                && other.canonicalize().is_ok_and(|other| real.starts_with(other))
+        })
     }
 }
 

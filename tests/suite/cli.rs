@@ -32,6 +32,32 @@ fn find<'a>(report: &'a Value, id: &str) -> &'a Value {
 }
 
 #[test]
+fn one_log_under_two_names_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("a.csv");
+    std::fs::copy("sample_logs/slimpajama-124m/wsd-lr1e-3.csv", &log).unwrap();
+    std::os::unix::fs::symlink("a.csv", folder.path().join("latest.csv")).unwrap();
+    for paths in [
+        ["a.csv", "./a.csv"],
+        ["a.csv", "latest.csv"],
+        [".", "./"],
+        [".", "a.csv"],
+    ] {
+        let output = losscast()
+            .current_dir(folder.path())
+            .arg("report")
+            .args(paths)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && printed.matches(".csv").count() == 1,
+            "{paths:?}: {printed}"
+        );
+    }
+}
+
+#[test]
 fn a_mistyped_command_is_not_taken_for_a_path() {
     let told = predicate::str::contains("did you mean `losscast report`?");
     losscast()
