@@ -260,7 +260,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("huggingface", &["loss'"], |sample| {
         Box::new(text::huggingface::HuggingFace::new(sample))
     }),
-    &TextFormat::specific("fairseq", &["num_updates"], |_| {
+    &TextFormat::specific("fairseq", &["epoch", "loss"], |_| {
         Box::<text::fairseq::Fairseq>::default()
     }),
     &TextFormat::specific("olmo", &["[step="], |_| Box::<text::blocks::Olmo>::default()),
