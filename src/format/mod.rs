@@ -319,6 +319,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("timm", &["Train: "], |_| {
         Box::new(EpochGrammar::new(&epochs::TIMM))
     }),
+    &TextFormat::specific("openpcdet", &["Train: ", "["], |_| {
+        Box::new(EpochGrammar::new(&epochs::OPENPCDET))
+    }),
     &TextFormat::specific("swin", &["Train: [", "/"], |_| {
         Box::new(EpochGrammar::new(&epochs::SWIN))
     }),
