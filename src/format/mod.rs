@@ -268,6 +268,12 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::blocks::Composer>::default()
     }),
     &TextFormat::specific("clu", &["logging_writer.py:"], |_| Box::new(text::small::Clu)),
+    &TextFormat::specific("xlm", &[" sent/s -", " words/s -"], |_| {
+        Box::new(text::small::Xlm)
+    }),
+    &TextFormat::specific("tinygrad", &["s run, ", " loss, "], |_| {
+        Box::new(text::small::Tinygrad)
+    }),
     &TextFormat::specific("litgpt", &["iter "], |_| {
         Box::new(DialectGrammar::new(&dialect::LITGPT))
     }),
