@@ -119,12 +119,15 @@ impl<'a> Sample<'a> {
 }
 
 /// How sure a format is that a file is its own.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Claim {
     /// Lines (or rows) of the sample that this format reads as records with a step and a loss.
     pub records: usize,
     /// A magic word or key proves it, however few records there are yet.
     pub certain: bool,
+    /// What a fallback takes for the loss has a name of the log's own, and nothing is held out:
+    /// another may read what is known to be the loss.
+    pub private: bool,
 }
 
 /// When a format is asked what it makes of a file.
@@ -432,7 +435,7 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         let settled = best.is_some_and(|(_, claim)| match format.precedence() {
             Precedence::Specific => claim.certain,
             // A specific format that reads a few records is right about them.
-            Precedence::Fallback => claim.certain || claim.records >= ENOUGH_RECORDS,
+            Precedence::Fallback => claim.certain || claim.records >= ENOUGH_RECORDS && !claim.private,
             Precedence::LastResort => true,
         });
         if settled {

@@ -204,7 +204,7 @@ impl Format for TextFormat {
         if !self.is_possible(sample) {
             return None;
         }
-        let (_, decoded) = self.try_out(sample, names);
+        let (decoder, decoded) = self.try_out(sample, names);
         let believed_at_once = self.precedence == Precedence::Specific;
         let steps: Vec<u64> = decoded
             .records
@@ -227,6 +227,7 @@ impl Format for TextFormat {
         Some(Claim {
             records,
             certain: false,
+            private: !believed_at_once && !decoder.roles.knows_the_loss(),
         })
     }
 
