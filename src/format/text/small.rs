@@ -120,8 +120,8 @@ impl Grammar for Xlm {
         fields.step = before.next().and_then(|step| step.trim().parse().ok());
         let named = |cell: &str, name: &str| {
             let (found, value) = cell.split_once(':')?;
-            let value = value.split(" / ").next()?;
-            found.contains(name).then(|| number::parse(value.trim()))?
+            let value = value.split_ascii_whitespace().next()?;
+            found.contains(name).then(|| number::parse(value))?
         };
         let mut cells = rest.split(" - ").skip(1);
         let loss = cells
@@ -141,18 +141,26 @@ pub struct Tinygrad;
 
 impl Grammar for Tinygrad {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let Some((step, rest)) = line.trim_start().split_once(' ') else {
+        let Some((before, cells)) = line.split_once(" run, ") else {
             return Match::No;
         };
-        fields.step = step.parse().ok();
-        for cell in rest.split(", ") {
+        let mut words = before.split_ascii_whitespace().rev();
+        let scale = match words.next() {
+            Some("s") => 1.0,
+            Some("ms") => 1e-3,
+            _ => return Match::No,
+        };
+        let seconds = words.next().and_then(number::parse);
+        fields.step = words.next().and_then(|step| step.parse().ok());
+        fields
+            .values
+            .extend(seconds.map(|seconds| ("step_time", seconds * scale)));
+        for cell in cells.split(", ") {
             let Some((value, name)) = cell.trim_start().split_once(' ') else {
                 continue;
             };
             let value = number::parse(value);
             fields.values.extend(match (name, value) {
-                ("s run", Some(seconds)) => Some(("step_time", seconds)),
-                ("ms run", Some(milliseconds)) => Some(("step_time", milliseconds / 1000.0)),
                 ("loss", Some(loss)) => Some(("loss", loss)),
                 ("LR", Some(rate)) => Some(("lr", rate)),
                 _ => None,
