@@ -735,6 +735,12 @@ pub fn counts_the_run(fit: Fit) -> bool {
     fit.role == Role::Step && in_table("step").is_some_and(|plain| fit.rank < plain.rank)
 }
 
+/// True for the rank of a name of which no more is known than that it speaks of a loss:
+/// `cluster_loss`.
+pub fn is_private(rank: u16) -> bool {
+    rank >= PATTERN_RANK + UNKNOWN_END
+}
+
 const PATTERN_RANK: u16 = 1000;
 /// Rank, among names that follow a pattern, of those whose end says nothing either.
 const UNKNOWN_END: u16 = 500;

@@ -57,7 +57,7 @@ impl Format for Delimited {
         // A header alone says enough: the rows will come.
         Some(Claim {
             records: records.max(usize::from(decoded.records.is_empty())),
-            certain: false,
+            ..Claim::default()
         })
     }
 

@@ -36,7 +36,7 @@ impl Format for JsonDocument {
             let records = decoded.records.rows().filter(|row| row.has_loss()).count();
             return Some(Claim {
                 records,
-                certain: false,
+                ..Claim::default()
             });
         }
         // Too large to be seen whole: one document ends as it begins, and is no row.
@@ -45,7 +45,7 @@ impl Format for JsonDocument {
         let closed = matches!(sample.tail.trim_ascii_end().last(), Some(b'}' | b']'));
         (!one_row && closed && has_losses(sample.head)).then_some(Claim {
             records: 1,
-            certain: false,
+            ..Claim::default()
         })
     }
 

@@ -42,7 +42,7 @@ impl Format for JsonLines {
             .count();
         Some(Claim {
             records,
-            certain: false,
+            ..Claim::default()
         })
     }
 

@@ -38,7 +38,7 @@ impl Format for LongForm {
             .count();
         (losses >= ENOUGH).then_some(Claim {
             records: losses,
-            certain: false,
+            ..Claim::default()
         })
     }
 

@@ -37,6 +37,7 @@ impl Format for Mllog {
         Some(Claim {
             records: decoded.records.len(),
             certain: true,
+            ..Claim::default()
         })
     }
 

@@ -119,12 +119,15 @@ impl<'a> Sample<'a> {
 }
 
 /// How sure a format is that a file is its own.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Claim {
     /// Lines (or rows) of the sample that this format reads as records with a step and a loss.
     pub records: usize,
     /// A magic word or key proves it, however few records there are yet.
     pub certain: bool,
+    /// What a fallback takes for the loss has a name of the log's own, and nothing is held out:
+    /// another may read what is known to be the loss.
+    pub private: bool,
 }
 
 /// When a format is asked what it makes of a file.
@@ -260,7 +263,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("huggingface", &["loss'"], |sample| {
         Box::new(text::huggingface::HuggingFace::new(sample))
     }),
-    &TextFormat::specific("fairseq", &["num_updates"], |_| {
+    &TextFormat::specific("fairseq", &["epoch", "loss"], |_| {
         Box::<text::fairseq::Fairseq>::default()
     }),
     &TextFormat::specific("olmo", &["[step="], |_| Box::<text::blocks::Olmo>::default()),
@@ -268,6 +271,12 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::blocks::Composer>::default()
     }),
     &TextFormat::specific("clu", &["logging_writer.py:"], |_| Box::new(text::small::Clu)),
+    &TextFormat::specific("xlm", &[" sent/s -", " words/s -"], |_| {
+        Box::new(text::small::Xlm)
+    }),
+    &TextFormat::specific("tinygrad", &["s run, ", " loss, "], |_| {
+        Box::new(text::small::Tinygrad)
+    }),
     &TextFormat::specific("litgpt", &["iter "], |_| {
         Box::new(DialectGrammar::new(&dialect::LITGPT))
     }),
@@ -318,6 +327,9 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("timm", &["Train: "], |_| {
         Box::new(EpochGrammar::new(&epochs::TIMM))
+    }),
+    &TextFormat::specific("openpcdet", &["Train: ", "["], |_| {
+        Box::new(EpochGrammar::new(&epochs::OPENPCDET))
     }),
     &TextFormat::specific("swin", &["Train: [", "/"], |_| {
         Box::new(EpochGrammar::new(&epochs::SWIN))
@@ -423,7 +435,7 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         let settled = best.is_some_and(|(_, claim)| match format.precedence() {
             Precedence::Specific => claim.certain,
             // A specific format that reads a few records is right about them.
-            Precedence::Fallback => claim.certain || claim.records >= ENOUGH_RECORDS,
+            Precedence::Fallback => claim.certain || claim.records >= ENOUGH_RECORDS && !claim.private,
             Precedence::LastResort => true,
         });
         if settled {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Column, Decoded};
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Quantity, Role, is_private};
 
 /// Which name of a file feeds which role.
 ///
@@ -157,6 +157,16 @@ impl Roles {
         self.columns
             .iter()
             .any(|column| column.role.is_some_and(|taken| taken.same_slot(role)))
+    }
+
+    /// True when something is measured on held-out data, or the name of the train loss is a
+    /// known one.
+    pub fn knows_the_loss(&self) -> bool {
+        let is = |known: &Known, quantity| known.role.is_some_and(|role| role.same_slot(Role::of(quantity)));
+        self.columns.iter().any(|known| {
+            let private = known.claim.is_some_and(|(_, rank)| is_private(rank));
+            is(known, Quantity::EvalLoss) || is(known, Quantity::TrainLoss) && !private
+        })
     }
 
     /// True when some name of the file is a loss.

@@ -91,6 +91,7 @@ impl Format for SwanLab {
         Some(Claim {
             records: decoded.records.len(),
             certain: true,
+            ..Claim::default()
         })
     }
 

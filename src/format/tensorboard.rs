@@ -161,6 +161,7 @@ impl Format for TensorBoard {
         Some(Claim {
             records: decoded.records.len(),
             certain: true,
+            ..Claim::default()
         })
     }
 

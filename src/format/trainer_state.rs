@@ -30,6 +30,7 @@ impl Format for TrainerState {
         (document && history && !lines).then_some(Claim {
             records: 1,
             certain: true,
+            ..Claim::default()
         })
     }
 

@@ -25,6 +25,7 @@ impl Format for LinePattern {
         (records > 0).then_some(Claim {
             records,
             certain: true,
+            ..Claim::default()
         })
     }
 

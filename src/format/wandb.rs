@@ -132,6 +132,7 @@ impl Format for Wandb {
         Some(Claim {
             records: decoded.records.len(),
             certain: true,
+            ..Claim::default()
         })
     }
 

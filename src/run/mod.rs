@@ -233,13 +233,17 @@ impl Run {
     }
 
     /// About how many steps the run makes where it ends by the clock (parameter-golf's ten
-    /// minutes), to three digits; `None` where it does not, or has gone on beyond that.
+    /// minutes), to three digits until it is done; `None` where it does not, or has gone on
+    /// beyond that.
     fn steps_in_time(&self) -> Option<u64> {
         const OBEYED: f64 = 1.02;
         let planned = self.hints.number(Fact::TotalSeconds)?;
         let (step, seconds) = self.branch.pace.last_elapsed()?;
         if step == 0 || seconds <= 0.0 || seconds > OBEYED * planned {
             return None;
+        }
+        if self.says_it_is_done() {
+            return Some(self.branch.last_step);
         }
         let steps = step as f64 * planned / seconds;
         let unit = 10f64.powi((steps.log10().floor() as i32 - 2).max(0));
@@ -660,6 +664,10 @@ mod tests {
         run.hints
             .put_number(Fact::TotalSeconds, "max_wallclock_seconds", 600.0);
         assert_eq!(run.logged_total_steps(), Some(13_800));
+        let mut end = Decoded::default();
+        end.end(Some(4000), How::Finished);
+        run.apply(&end);
+        assert_eq!(run.logged_total_steps(), Some(4000));
         // A limit that is not kept is none.
         run.hints
             .put_number(Fact::TotalSeconds, "max_wallclock_seconds", 60.0);

@@ -27,6 +27,7 @@ const SIGNS: &[&[u8]] = &[
     b"ontext",
     b"oken",
     b"rogress on:",
+    b"effective=",
 ];
 
 impl Hints {
@@ -59,6 +60,10 @@ impl Hints {
         if let Some((epochs, total)) = unsloth(line) {
             self.put_number(Fact::Epochs, "Num Epochs", epochs);
             self.put_number(Fact::TotalSteps, "Total steps", total);
+            return;
+        }
+        if let Some(seconds) = effective_seconds(line) {
+            self.put_number(Fact::TotalSeconds, "effective", seconds);
             return;
         }
         if let Some(total) = tqdm_loggable(line) {
@@ -155,6 +160,14 @@ fn unsloth(line: &str) -> Option<(f64, f64)> {
     let (epochs, rest) = rest.split_once(" | Total steps = ")?;
     let total = rest.split_ascii_whitespace().next()?;
     Some((number::parse(epochs)?, number::parse(&total.replace(',', ""))?))
+}
+
+/// What parameter-golf leaves of its ten minutes to the training: `gptq:reserving 12s,
+/// effective=588000ms`.
+fn effective_seconds(line: &str) -> Option<f64> {
+    let (_, rest) = line.split_once(":reserving ")?;
+    let (_, time) = rest.split_once("effective=")?;
+    Some(number::parse(time.trim_end().strip_suffix("ms")?)? / 1000.0)
 }
 
 /// What tqdm-loggable writes of the training, which openpi does not name:
@@ -279,6 +292,8 @@ mod tests {
         assert_eq!(scan(&bar("")).total_steps(), Some(200_000));
         assert_eq!(scan(&bar("train")).total_steps(), Some(200_000));
         assert!(scan(&bar("eval")).is_empty());
+        let reserving = "max_wallclock_seconds: 600.0\ngptq:reserving 12s, effective=588000ms\n";
+        assert_eq!(scan(reserving).number(Fact::TotalSeconds), Some(588.0));
         let transunet = scan("125 iterations per epoch. 12500 max iterations \n");
         assert_eq!(transunet.total_steps(), Some(12_500));
         assert_eq!(transunet.count(Fact::StepsPerEpoch), Some(125));

@@ -93,6 +93,19 @@ pub const TIMM: Style = Style {
     rename: &[("time", "step_time"), ("data", "")],
 };
 
+/// OpenPCDet: `Train:    1/3 ( 33%) [  49/323 ( 15%)]  Loss: 36.77 (81.7)  LR: 1.351e-04  .. Acc_iter
+/// 50`. It counts iterations from 0, those that are done one higher.
+pub const OPENPCDET: Style = Style {
+    base: 1,
+    find: |line| {
+        let (epoch, epochs, rest) = pair(line.split_once("Train: ")?.1, "[")?;
+        let (iteration, iterations, rest) = pair(rest, "]")?;
+        epochs.and(iterations)?;
+        train(epoch, epochs, iteration.checked_add(1)?, iterations, rest)
+    },
+    rename: &[("cost", ""), ("time", ""), ("batch time", "step_time")],
+};
+
 /// Swin and the many that began with its scripts: `Train: [0/300][10/1251]  eta 0:15:16 lr 0.000002
 /// ..  loss 6.99 (6.98)  grad_norm 1.94 (1.94)`.
 pub const SWIN: Style = Style {
@@ -426,6 +439,13 @@ mod tests {
                 "Train: 0 [  50/1251 (  4%)]  Loss: 6.95 (6.93)  Time: 0.351s,  364.67/s  (0.4s, 300/s)  LR: 1.000e-06  Data: 0.01 (0.02)\nTrain: 2 [   0/1251 (  0%)]  Loss: 6.5 (6.5)  Time: 0.3s  LR: 1.0e-05\n",
                 vec![50, 2502],
                 6.5,
+            ),
+            (
+                "openpcdet",
+                "2023-01-05 16:34:37,748   INFO  Train:    1/3 ( 33%) [   0/323 (  0%)]  Loss: 516.7 (517.)  LR: 1.000e-04  Time cost: 00:04/21:46 [00:04/1:05:18]  Acc_iter 1           Data time: 0.87(0.87)  Forward time: 3.18(3.18)  Batch time: 4.04(4.04)\n\
+                 2023-01-05 16:34:49,377   INFO  Train:    2/3 ( 67%) [  49/323 ( 15%)]  Loss: 36.77 (81.7)  LR: 1.351e-04  Time cost: 00:15/01:25 [00:15/04:48]  Acc_iter 373          Data time: 0.00(0.02)  Forward time: 0.31(0.29)  Batch time: 0.31(0.31)\n",
+                vec![1, 373],
+                36.77,
             ),
             (
                 "mmengine",

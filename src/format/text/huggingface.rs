@@ -313,6 +313,16 @@ impl HuggingFace {
             let mean = end.saturating_sub(reached.first().copied().unwrap_or(0)) as f64 / lines;
             return grammar(roundest(mean, bars.widest as f64 / lines));
         }
+        let over = redraws
+            .bar
+            .filter(|bar| bar.done == bar.total || have_run_out(&rates));
+        if let Some(interval) = over
+            .zip(lengths.epoch)
+            .and_then(|(bar, epoch)| interval_of(&epochs, bar.total as f64 / epoch))
+        {
+            // A bar that came to a standstill in the log would tell too little.
+            return grammar(interval);
+        }
         let first = usize::from(first_step_logged && start == 0).min(epochs.len());
         let intervals = (epochs.len() - first).max(1);
         let interval = end.saturating_sub(start) as f64 / intervals as f64;
@@ -411,6 +421,15 @@ impl HuggingFace {
             .max(session.last.unwrap_or(start).saturating_add(interval))
             .min(bar.total)
     }
+}
+
+/// True for learning rates that have come down to nothing, as at the end of a training.
+fn have_run_out(rates: &[f64]) -> bool {
+    const NOTHING: f64 = 1e-3;
+    let peak = rates.iter().copied().fold(0.0, f64::max);
+    rates
+        .last()
+        .is_some_and(|last| peak > 0.0 && *last <= NOTHING * peak)
 }
 
 /// The steps between lines, from the epochs that lie between them, which are rounded.
@@ -742,6 +761,30 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps().last(), Some(&200));
         assert_eq!(read.decoded.records.steps().first(), Some(&10));
+    }
+
+    #[test]
+    fn a_bar_that_stood_still_yields_to_the_epochs_of_a_training_that_is_over() {
+        let records: Vec<String> = (1..=45)
+            .map(|record: u32| {
+                let (rate, epoch) = (1e-5 * f64::from(45 - record), f64::from(record) / 4.5);
+                format!("{{'loss': 3.{record}, 'learning_rate': {rate}, 'epoch': {epoch:.2}}}\n")
+            })
+            .collect();
+        let bar = |done: u64| format!("\r 50%|#####     | {done}/22500 [1:02:02<51:40,  3.63it/s]\n");
+        let summary =
+            "{'train_runtime': 7502.1, 'train_steps_per_second': 2.999, 'train_loss': 3.5, 'epoch': 10.0}\n";
+        let before = bar(0) + &bar(11_250) + &records.concat() + summary;
+        let among = bar(0) + &records[..20].concat() + &bar(10_324) + &records[20..].concat();
+        for content in [before, among.clone() + summary, among + &bar(22_500) + summary] {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let steps = read.decoded.records.steps();
+            assert_eq!(
+                (steps.first(), steps.last()),
+                (Some(&500), Some(&22_500)),
+                "{content}"
+            );
+        }
     }
 
     #[test]

@@ -254,9 +254,11 @@ impl KeyValue {
     }
 
     /// True for an evaluation without a step in a log that states the steps of evaluations:
-    /// of the quantised model, or of the best checkpoint.
+    /// of the quantised model (`quantized val_loss:2.83`), or of the best checkpoint.
     fn is_about_something_else(&mut self, fields: &Fields) -> bool {
-        self.placed_evaluation.is_some() && self.evaluation(fields) == self.placed_evaluation.as_deref()
+        let evaluation = self.evaluation(fields);
+        let placed = self.placed_evaluation.as_deref();
+        placed.is_some_and(|placed| evaluation.is_some_and(|name| name.ends_with(placed)))
     }
 
     /// True for a line about a part of an evaluation.
@@ -514,6 +516,22 @@ mod tests {
         let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
         assert_eq!(decoded.records.steps(), [100, 1000, 1100, 2000, 2091]);
         assert_eq!(decoded.total_steps, None);
+    }
+
+    #[test]
+    fn what_follows_the_end_of_a_training_tells_nothing_of_it() {
+        let content = "0/20000 val_loss: 9.0072 val_bpb: 3.4870\n\
+            2000/20000 train_loss: 3.0897 train_time: 3.4m tok/s: 7815743\n\
+            4000/20000 train_loss: 2.8559 train_time: 7.6m tok/s: 6940698\n\
+            4911/20000 val_loss: 2.8072 val_bpb: 1.0868\n\
+            stopping_early: wallclock_cap train_time: 588052ms step: 4911/20000\n\
+            quantized val_loss:2.83553169 val_bpb:1.09772268 eval_time:8714ms\n\
+            ttt_sliding:done val_loss=2.787901 val_bpb=1.079283 elapsed=341.6s\n";
+        let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+        assert_eq!(decoded.records.steps(), [0, 2000, 4000, 4911, 4911]);
+        assert_eq!(decoded.records.value(4, Quantity::Elapsed), Some(588.052));
+        let ends: Vec<_> = decoded.endings.iter().map(|end| (end.after, end.step)).collect();
+        assert_eq!(ends, [(5, Some(4911))]);
     }
 
     #[test]

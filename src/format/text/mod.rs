@@ -204,7 +204,7 @@ impl Format for TextFormat {
         if !self.is_possible(sample) {
             return None;
         }
-        let (_, decoded) = self.try_out(sample, names);
+        let (decoder, decoded) = self.try_out(sample, names);
         let believed_at_once = self.precedence == Precedence::Specific;
         let steps: Vec<u64> = decoded
             .records
@@ -227,6 +227,7 @@ impl Format for TextFormat {
         Some(Claim {
             records,
             certain: false,
+            private: !believed_at_once && !decoder.roles.knows_the_loss(),
         })
     }
 
@@ -340,8 +341,11 @@ impl TextDecoder {
             self.aside(piece, fields.step, out);
             return false;
         }
+        // `stopping_early: wallclock_cap train_time: 588052ms step: 4911/20000`
+        let ending = ending::ending(piece);
         if let Some(layouts) = &mut self.layouts
             && self.plain
+            && ending.is_none()
             && (fields.alone || fields.counts.is_some())
             && !out.remapped
         {
@@ -367,7 +371,11 @@ impl TextDecoder {
                     .exact(step, fields.rounded_to, draft.has(Quantity::TrainLoss))
             });
         }
-        self.finish(&mut draft, piece.as_bytes(), true, out)
+        let is_news = self.finish(&mut draft, piece.as_bytes(), true, out);
+        if let (Some(step), Some(how)) = (self.last_step, ending) {
+            out.end(Some(step), how);
+        }
+        is_news
     }
 
     /// Adds what a line said; false when it repeats what is known.

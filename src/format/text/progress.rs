@@ -349,6 +349,23 @@ mod tests {
     }
 
     #[test]
+    fn a_few_lines_about_a_loss_of_their_own_are_not_the_log() {
+        let mut content = String::new();
+        for epoch in 0..12 {
+            content += &format!(
+                "\rEpoch {epoch}: 100%|███| 29/29 [00:02<00:00, 11.69it/s, loss=0.{epoch}66, v_num=]\n"
+            );
+            if epoch % 4 == 3 {
+                content += &format!(
+                    "  [Epoch {epoch}] losses at split → cluster_loss=0.0{epoch}, subcluster_loss=0.5835\n"
+                );
+            }
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!((read.format, read.decoded.records.len()), ("progress-bar", 11));
+    }
+
+    #[test]
     fn bars_are_told_from_tables() {
         let found = bar(" 12%|█▏        | 120/1000 [02:00<14:40,  1.00s/it, loss=3.21, lr=1e-4]").unwrap();
         assert_eq!(

@@ -105,6 +105,76 @@ impl Grammar for Clu {
     }
 }
 
+/// XLM and TransCoder: `INFO - 10/04/19 14:41:25 - 0:11:11 -    1135 -   56.12 sent/s -  2143.80
+/// words/s - MLM-en:  7.7416 || MLM-fr:  7.5 -  - model LR: 3.8795e-06`. The loss is that of the first
+/// objective.
+#[derive(Debug, Default)]
+pub struct Xlm;
+
+impl Grammar for Xlm {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some((before, rest)) = line.split_once(" sent/s - ") else {
+            return Match::No;
+        };
+        let mut before = before.rsplit(" - ").skip(1);
+        fields.step = before.next().and_then(|step| step.trim().parse().ok());
+        let named = |cell: &str, name: &str| {
+            let (found, value) = cell.split_once(':')?;
+            let value = value.split_ascii_whitespace().next()?;
+            found.contains(name).then(|| number::parse(value))?
+        };
+        let mut cells = rest.split(" - ").skip(1);
+        let loss = cells
+            .next()
+            .and_then(|objectives| named(objectives.split(" || ").next()?, "-"));
+        fields.values.extend(loss.map(|loss| ("loss", loss)));
+        let rate = cells.find_map(|cell| named(cell, "LR"));
+        fields.values.extend(rate.map(|rate| ("lr", rate)));
+        fields.record()
+    }
+}
+
+/// tinygrad's examples, which name their numbers behind them: `    2 101.78 s run, 11.8750 loss,
+/// 0.000000000001 LR, 1454.57 GB used,  17039.35 GFLOPS`.
+#[derive(Debug, Default)]
+pub struct Tinygrad;
+
+impl Grammar for Tinygrad {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some((before, cells)) = line.split_once(" run, ") else {
+            return Match::No;
+        };
+        let mut words = before.split_ascii_whitespace().rev();
+        let scale = match words.next() {
+            Some("s") => 1.0,
+            Some("ms") => 1e-3,
+            _ => return Match::No,
+        };
+        let seconds = words.next().and_then(number::parse);
+        fields.step = words.next().and_then(|step| step.parse().ok());
+        fields
+            .values
+            .extend(seconds.map(|seconds| ("step_time", seconds * scale)));
+        for cell in cells.split(", ") {
+            let Some((value, name)) = cell.trim_start().split_once(' ') else {
+                continue;
+            };
+            let value = number::parse(value);
+            fields.values.extend(match (name, value) {
+                ("loss", Some(loss)) => Some(("loss", loss)),
+                ("LR", Some(rate)) => Some(("lr", rate)),
+                _ => None,
+            });
+        }
+        let has = |wanted: &str| fields.values.iter().any(|(name, _)| *name == wanted);
+        if has("step_time") && has("loss") {
+            fields.record()
+        } else {
+            Match::No
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::format::read_all;
@@ -130,6 +200,19 @@ mod tests {
                 "I0315 20:56:21.411760 140544972699392 logging_writer.py:48] [100] global_step=100, grad_norm=10.3496, loss=11.6913\n",
                 100,
                 11.6913,
+            ),
+            (
+                "xlm",
+                "INFO - 10/04/19 14:41:25 - 0:11:11 -    1135 -   56.12 sent/s -  2143.80 words/s - MLM-en:  7.7416 -  - model LR: 3.8795e-06\n\
+                 INFO - 10/04/19 14:41:27 - 0:11:14 -    1140 -   56.10 sent/s -  2092.52 words/s - MLM-en:  7.6028 || MT-en-fr: 9.5 - model LR: 3.8962e-06\n",
+                1140,
+                7.6028,
+            ),
+            (
+                "tinygrad",
+                "    1 93.44 s run, 11.8750 loss, 0.000000000001 LR, 642.43 GB used,  19644.30 GFLOPS\n    2 781.78 ms run, 1.5 ms python, 11.5 loss, 0.000000000001 LR, 1454.57 GB used,  17039.35 GFLOPS\n",
+                2,
+                11.5,
             ),
         ] {
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
