@@ -64,9 +64,7 @@ fn open(reading: &Reading, screen: &Screen, alerting: &Alerting) -> Result<ExitC
     start_log(&reading.source)?;
     let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(true, &options)?;
-    for root in &reader.roots {
-        std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
-    }
+    make_sure_of_one(&reader.roots)?;
     let monitor = Monitor::start(reader, options).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -105,9 +103,7 @@ fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
     start_log(&reading.source)?;
     let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(true, &options)?;
-    for root in &reader.roots {
-        std::fs::metadata(root).with_context(|| format!("cannot open {}", root.display()))?;
-    }
+    make_sure_of_one(&reader.roots)?;
     let (notifier, deliverer) = alerts(reading, alerting)?;
     let monitor = Monitor::start(reader, options).context("cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -117,6 +113,19 @@ fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     runtime.block_on(watch::run(monitor.snapshots(), notifier, deliverer, &mut out))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Nothing to follow is an error at once, as a slip of the keyboard is; what is missing beside
+/// something may still come.
+fn make_sure_of_one(roots: &[PathBuf]) -> Result<()> {
+    let opened = roots.iter().map(|root| (root, std::fs::metadata(root)));
+    let (found, missing): (Vec<_>, Vec<_>) = opened.partition(|(_, opened)| opened.is_ok());
+    match missing.into_iter().next() {
+        Some((root, Err(error))) if found.is_empty() => {
+            Err(error).with_context(|| format!("cannot open {}", root.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn title(roots: &[PathBuf]) -> String {

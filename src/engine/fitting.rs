@@ -64,6 +64,7 @@ pub struct FitJob {
     others: Vec<Statement>,
     cohort_name: Option<String>,
     repeats: Option<Repeats>,
+    sees_data_again: bool,
     /// What came of the same job when siblings had said something else.
     before: Option<Box<(Plan, Outcome)>>,
 }
@@ -178,6 +179,7 @@ impl FitJob {
             before: None,
             others: Vec::new(),
             cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
+            sees_data_again: run.sees_data_again(),
             // Held-out data are not learnt by heart.
             repeats: run
                 .branch
@@ -245,6 +247,7 @@ impl FitJob {
             plan,
             level: self.level,
             repeats: self.repeats,
+            sees_data_again: self.sees_data_again,
         };
         (task, profile)
     }

@@ -77,6 +77,9 @@ pub struct Task {
     pub level: f64,
     /// How fast the run goes through its data, where the loss is of the data that is trained on.
     pub repeats: Option<Repeats>,
+    /// True when the run goes through its data more than once: what it learns by heart takes the
+    /// train loss further down than any law foresees, and the eval loss up again.
+    pub sees_data_again: bool,
     /// Runs of the same model and data, to learn from.
     pub siblings: Vec<Arc<Member>>,
 }
@@ -143,6 +146,16 @@ impl Task {
             .map(|point| point.loss)
             .fold(f64::INFINITY, f64::min);
         if lowest > 0.0 { 0.0 } else { f64::NEG_INFINITY }
+    }
+
+    /// The task with both losses in each other's place.
+    fn of_the_companion(&self) -> Task {
+        Task {
+            points: self.companion.clone(),
+            companion: self.points.clone(),
+            smoothed: self.companion.last().map_or(self.smoothed, |point| point.loss),
+            ..self.clone()
+        }
     }
 
     /// What the points say; `None` when they say nothing.

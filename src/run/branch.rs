@@ -45,6 +45,8 @@ pub struct Branch {
     /// How fast the run goes through its data (epochs per step), when the log counts parts of
     /// epochs.
     pub epochs_per_step: Option<f64>,
+    /// The last epoch that was logged.
+    pub(super) epoch: Option<f64>,
     pub(super) series: [Option<Series>; Quantity::COUNT],
     pub(super) last_step: u64,
     pub(super) finished: Finish,
@@ -62,6 +64,7 @@ impl Default for Branch {
             resumed_at: Vec::new(),
             pace: Pace::default(),
             epochs_per_step: None,
+            epoch: None,
             series: Default::default(),
             last_step: 0,
             finished: Finish::Open,
@@ -99,6 +102,7 @@ impl Branch {
     fn note_epoch(&mut self, step: u64, epoch: f64) {
         // Rounded, and sometimes counted from 1, where it is whole.
         const LEAST: f64 = 0.05;
+        self.epoch = Some(epoch);
         let counts_parts = epoch.fract() != 0.0 || self.epochs_per_step.is_some();
         if counts_parts && epoch.is_finite() && epoch >= LEAST && step > 0 {
             self.epochs_per_step = Some(epoch / step as f64);

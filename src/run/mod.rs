@@ -250,6 +250,14 @@ impl Run {
         Some(((steps / unit).round() * unit) as u64).map(|steps| steps.max(self.branch.last_step))
     }
 
+    /// True when the run goes, or is to go, through its data more than once.
+    pub fn sees_data_again(&self) -> bool {
+        /// Of an epoch that is counted from one the first says nothing.
+        const MORE_THAN_ONCE: f64 = 1.5;
+        let told = [self.hints.number(Fact::Epochs), self.branch.epoch];
+        told.into_iter().flatten().any(|epochs| epochs > MORE_THAN_ONCE)
+    }
+
     /// First step seen.
     pub fn first_step(&self) -> Option<u64> {
         self.first_step

@@ -97,6 +97,7 @@ impl Made {
             plan: Plan::known(&rates, STEPS / 2, STEPS),
             level: 0.9,
             repeats: None,
+            sees_data_again: false,
             siblings,
         };
         forecast::run(&task, task.evidence().as_ref(), None)
@@ -130,6 +131,7 @@ fn what_no_law_explains_now_is_not_promised_to_go_away() {
         plan: Plan::known(&rates, 1480, 3000),
         level: 0.8,
         repeats: None,
+        sees_data_again: false,
         siblings: Vec::new(),
     };
     let forecast = forecast::run(&task, task.evidence().as_ref(), None)
