@@ -13,6 +13,9 @@
 //! Data that is seen again is remembered: the loss drops where an epoch begins and climbs within
 //! it, far below where it was. So what was reached within a drop (5% within 40 points) is no level to
 //! measure a rise from: until the run is twice as long it must be undone altogether.
+//!
+//! A loss of a thousand times those that the run began with has exploded: a warning however
+//! early that is, for there may be no further record, and critical with a second one.
 
 use super::loss_spike;
 use super::restart::Restart;
@@ -50,6 +53,9 @@ const POINTS_BEFORE_WARNING: u32 = 10;
 const FEW_POINTS: u32 = 60;
 /// Points in all before a rise above the first level means anything.
 const SETTLED: u32 = 100;
+/// Records that the run began with, and how many times the largest of them is an explosion.
+const BEGINNING: u32 = 3;
+const EXPLOSION: f64 = 1000.0;
 /// Learning rate, relative to that of the best block, above which a higher loss is
 /// what a restart of the schedule does.
 const RESTARTED_RATE: f64 = 1.5;
@@ -64,6 +70,10 @@ pub struct Divergence {
     /// Those at levels that had not risen, for their noise.
     recent: Recent<WINDOW>,
     points: u32,
+    /// The largest loss of the first records.
+    beginning: f64,
+    /// Where the loss exploded, while it is so.
+    exploded: Option<u64>,
     first: Option<f64>,
     best: Option<Best>,
     /// Best levels one and two widths ago, the older first.
@@ -149,6 +159,14 @@ impl Detector for Divergence {
         // Where a loss passes through zero, shares of it mean nothing.
         self.has_sign |= loss <= 0.0;
         self.points = self.points.saturating_add(1);
+        if self.points <= BEGINNING {
+            self.beginning = self.beginning.max(loss);
+        }
+        if !self.has_sign && loss > EXPLOSION * self.beginning {
+            // No level of a run.
+            return self.explodes(row.step(), loss, alerts);
+        }
+        self.exploded = None;
         self.last.push(loss);
         if self.points.is_multiple_of(WIDTH as u32) {
             let [_, newer] = self.earlier;
@@ -172,6 +190,25 @@ impl Detector for Divergence {
 }
 
 impl Divergence {
+    fn explodes(&mut self, step: u64, loss: f64, alerts: &mut AlertLog) {
+        let severity = match self.exploded {
+            Some(_) => Severity::Critical,
+            None => Severity::Warning,
+        };
+        let since = *self.exploded.get_or_insert(step);
+        let message = format!(
+            "Loss has exploded: it is {} at step {step}, and was {} in the beginning",
+            text::loss(loss),
+            text::loss(self.beginning)
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(since)
+                .value(loss, EXPLOSION * self.beginning)
+                .says(message, REMEDY),
+        );
+    }
+
     fn not_above(&mut self) {
         self.above_since = None;
         (self.noted, self.warned) = (0, 0);
@@ -363,5 +400,24 @@ mod tests {
             .iter()
             .filter(|(severity, _)| *severity >= Severity::Warning);
         assert_eq!(warnings.count(), 1);
+    }
+
+    #[test]
+    fn an_explosion_is_told_within_ten_records() {
+        let losses = [
+            0.597,
+            0.586,
+            14.85,
+            28.5,
+            6.94,
+            646.0,
+            1467.0,
+            2.79,
+            3555.0,
+            1_461_271.8,
+            2.687_551e24,
+        ];
+        assert_eq!(raised(losses.into_iter().take(10)), [(Severity::Warning, 9)]);
+        assert_eq!(raised(losses), [(Severity::Critical, 9)]);
     }
 }
