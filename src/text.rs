@@ -42,6 +42,15 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A loss in a sentence: four decimals, and as many significant digits where these say little.
+pub fn loss(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude >= 1e5 || (magnitude > 0.0 && magnitude < 0.01) {
+        return format!("{value:.3e}");
+    }
+    format!("{value:.4}")
+}
+
 /// Columns that `text` takes on a terminal.
 pub fn width(text: &str) -> usize {
     text.chars().filter_map(UnicodeWidthChar::width).sum()
@@ -127,6 +136,12 @@ mod tests {
         let shown = printable("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\t.");
         assert!(!shown.chars().any(is_unsafe), "{shown:?}");
         assert!(shown.starts_with('a') && shown.ends_with("c ."));
+    }
+
+    #[test]
+    fn losses_have_digits_at_every_scale() {
+        let shown = [0.000_341_2, 0.0203, -1.25, 0.0, 2.687_551e24].map(loss);
+        assert_eq!(shown, ["3.412e-4", "0.0203", "-1.2500", "0.0000", "2.688e24"]);
     }
 
     #[test]

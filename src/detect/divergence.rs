@@ -7,17 +7,25 @@
 //! twice as long as is noted, or when above the loss that the run started with. A spike that
 //! is open tells of the rise itself. The best of very many levels is low by chance, and losses near
 //! zero move by large shares of themselves: a rise counts only from 2% of the first loss on, and
-//! warns only when it exceeds by half what was told before and came back. Clears when the best
+//! warns only when it exceeds by half the rises before that came back. Clears when the best
 //! level is nearly reached again (a quarter of the way).
+//!
+//! Data that is seen again is remembered: the loss drops where an epoch begins and climbs within
+//! it, far below where it was. So what was reached within a drop (5% within 40 points) is no level to
+//! measure a rise from: until the run is twice as long it must be undone altogether.
+//!
+//! A loss of a thousand times those that the run began with has exploded: a warning however
+//! early that is, for there may be no further record, and critical with a second one.
 
 use super::loss_spike;
 use super::restart::Restart;
-use super::robust::Bounded;
+use super::robust::{Bounded, Recent, WINDOW};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 use crate::statistics::median;
+use crate::text;
 
 const KIND: &str = "divergence";
 /// Points whose median is the level.
@@ -25,11 +33,17 @@ const WIDTH: usize = 20;
 const RISE: f64 = 0.05;
 const CLEAR_RISE: f64 = 0.0125;
 const CRITICAL_RISE: f64 = 0.30;
+/// Standard errors of the difference of two levels that a rise must exceed.
 const STANDARD_ERRORS: f64 = 5.0;
+/// Median of the distances between successive values, in standard deviations of a normal
+/// distribution.
+const MEDIAN_DISTANCE: f64 = 0.954;
 /// Least rise, as a share of the loss that the run began with: near zero, ratios mean nothing.
 const LEAST_RISE: f64 = 0.02;
 /// A rise is a warning when it is so many times the largest that was told and came back.
 const BEYOND: f64 = 1.5;
+/// Fall, as a share, that is a drop when it comes within two widths.
+const DROP: f64 = 0.05;
 /// Points in a row above a rise before it is noted, and the share of the run that they span.
 const POINTS_BEFORE_NOTE: u32 = 60;
 const SHARE_BEFORE_NOTE: f64 = 0.03;
@@ -39,6 +53,9 @@ const POINTS_BEFORE_WARNING: u32 = 10;
 const FEW_POINTS: u32 = 60;
 /// Points in all before a rise above the first level means anything.
 const SETTLED: u32 = 100;
+/// Records that the run began with, and how many times the largest of them is an explosion.
+const BEGINNING: u32 = 3;
+const EXPLOSION: f64 = 1000.0;
 /// Learning rate, relative to that of the best block, above which a higher loss is
 /// what a restart of the schedule does.
 const RESTARTED_RATE: f64 = 1.5;
@@ -50,9 +67,19 @@ const REMEDY: &str = "Compare with a sibling run; restart from a checkpoint befo
 pub struct Divergence {
     /// Bounded by what [`Best::bounds`] says.
     last: Bounded<WIDTH, 3>,
+    /// Those at levels that had not risen, for their noise.
+    recent: Recent<WINDOW>,
     points: u32,
+    /// The largest loss of the first records.
+    beginning: f64,
+    /// Where the loss exploded, while it is so.
+    exploded: Option<u64>,
     first: Option<f64>,
     best: Option<Best>,
+    /// Best levels one and two widths ago, the older first.
+    earlier: [f64; 2],
+    /// The falls of the best level that count, oldest first.
+    drops: Vec<Drop>,
     above_since: Option<u64>,
     /// Points in a row above what is noted, and above what is a warning.
     noted: u32,
@@ -62,9 +89,9 @@ pub struct Divergence {
     rate: f64,
     has_sign: bool,
     restart: Restart,
-    /// The largest rise, as a share, since the alert that is open was raised...
+    /// The largest rise, as a share, since the loss was last back...
     peak: f64,
-    /// ...and of all that were told and came back.
+    /// ...and of all that came back.
     came_back: f64,
 }
 
@@ -73,6 +100,22 @@ struct Best {
     loss: f64,
     step: u64,
     rate: f64,
+}
+
+/// A fall of the best level within few points.
+#[derive(Clone, Copy, Debug)]
+struct Drop {
+    /// Best level before it.
+    before: f64,
+    /// Number of points at its end.
+    end: u32,
+}
+
+impl Drop {
+    /// True until there are twice as many points as at its end.
+    fn counts(&self, points: u32) -> bool {
+        points / 2 < self.end
+    }
 }
 
 impl Best {
@@ -116,15 +159,29 @@ impl Detector for Divergence {
         // Where a loss passes through zero, shares of it mean nothing.
         self.has_sign |= loss <= 0.0;
         self.points = self.points.saturating_add(1);
+        if self.points <= BEGINNING {
+            self.beginning = self.beginning.max(loss);
+        }
+        if !self.has_sign && loss > EXPLOSION * self.beginning {
+            // No level of a run.
+            return self.explodes(row.step(), loss, alerts);
+        }
+        self.exploded = None;
         self.last.push(loss);
+        if self.points.is_multiple_of(WIDTH as u32) {
+            let [_, newer] = self.earlier;
+            self.earlier = [newer, self.best.map_or(0.0, |best| best.loss)];
+        }
         if self.last.count() < WIDTH || self.has_sign {
             return;
         }
-        self.judge(row.step(), context, alerts);
+        self.judge(row.step(), loss, context, alerts);
     }
 
     fn rewound(&mut self, step: u64) {
         self.last.clear();
+        self.recent.clear();
+        self.earlier = [0.0; 2];
         self.not_above();
         if self.best.is_some_and(|best| best.step >= step) {
             self.best = None;
@@ -133,6 +190,25 @@ impl Detector for Divergence {
 }
 
 impl Divergence {
+    fn explodes(&mut self, step: u64, loss: f64, alerts: &mut AlertLog) {
+        let severity = match self.exploded {
+            Some(_) => Severity::Critical,
+            None => Severity::Warning,
+        };
+        let since = *self.exploded.get_or_insert(step);
+        let message = format!(
+            "Loss has exploded: it is {} at step {step}, and was {} in the beginning",
+            text::loss(loss),
+            text::loss(self.beginning)
+        );
+        alerts.raise(
+            Alert::at(step, KIND, severity)
+                .since(since)
+                .value(loss, EXPLOSION * self.beginning)
+                .says(message, REMEDY),
+        );
+    }
+
     fn not_above(&mut self) {
         self.above_since = None;
         (self.noted, self.warned) = (0, 0);
@@ -140,15 +216,49 @@ impl Divergence {
 
     /// The loss is back. What has come back once is usual in this run.
     fn clear(&mut self, step: u64, alerts: &mut AlertLog) {
-        if alerts.open(KIND).is_some() {
-            self.came_back = self.came_back.max(self.peak);
-            alerts.clear(KIND, step);
-        }
-        self.peak = 0.0;
+        alerts.clear(KIND, step);
+        self.came_back = self.came_back.max(std::mem::take(&mut self.peak));
     }
 
-    fn judge(&mut self, step: u64, context: &Context, alerts: &mut AlertLog) {
+    /// The best level has fallen to this.
+    fn falls(&mut self, best: f64) {
+        let [before, _] = self.earlier;
+        if before <= best * (1.0 + DROP) {
+            return;
+        }
+        let end = self.points;
+        let last = self.drops.last_mut();
+        if let Some(drop) = last.filter(|drop| end <= drop.end + 2 * WIDTH as u32) {
+            drop.end = end;
+            return;
+        }
+        self.drops.retain(|drop| drop.counts(end));
+        self.drops.push(Drop { before, end });
+    }
+
+    /// The level above which nothing is left of any drop that counts; 0 without one.
+    fn undone(&self) -> f64 {
+        let counting = self.drops.iter().filter(|drop| drop.counts(self.points));
+        counting.map(|drop| drop.before).fold(0.0, f64::max)
+    }
+
+    /// Standard error of the difference between the median of the last values and the best one.
+    fn error(&self, values: &[f64], level: f64) -> f64 {
+        let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
+        let before = self.recent.last(WINDOW);
+        let successive = before.zip(self.recent.last(WINDOW).skip(1));
+        let mut distances: Vec<f64> = successive.map(|(one, next)| (next - one).abs()).collect();
+        let now = 1.4826 * median(&mut deviations);
+        let then = median(&mut distances) / MEDIAN_DISTANCE;
+        1.25 * now.hypot(then.max(0.0)) / (WIDTH as f64).sqrt()
+    }
+
+    fn judge(&mut self, step: u64, loss: f64, context: &Context, alerts: &mut AlertLog) {
         let [as_good, back, not_risen] = self.last.median_is_within();
+        // A loss that has risen is noisier: that is no reason not to tell of it.
+        if not_risen {
+            self.recent.push(loss);
+        }
         let Some(best) = self.best.filter(|_| !as_good) else {
             let best = Best {
                 loss: self.last.median(),
@@ -157,6 +267,7 @@ impl Divergence {
             };
             self.first.get_or_insert(best.loss);
             self.last.set_bounds(best.bounds());
+            self.falls(best.loss);
             self.best = Some(best);
             self.not_above();
             self.clear(step, alerts);
@@ -174,10 +285,8 @@ impl Divergence {
         let level = values.get(WIDTH / 2).copied().unwrap_or(best.loss);
         let first = self.first.unwrap_or(level);
         let low = values.get(WIDTH / 4).copied().unwrap_or(level);
-        let mut deviations: Vec<f64> = values.iter().map(|value| (value - level).abs()).collect();
-        let error = 1.4826 * 1.25 * median(&mut deviations) / (WIDTH as f64).sqrt();
-        let least = (RISE * best.loss).max(STANDARD_ERRORS * error);
-        let limit = best.loss + least.max(LEAST_RISE * first);
+        let least = (RISE * best.loss).max(STANDARD_ERRORS * self.error(&values, level));
+        let limit = (best.loss + least.max(LEAST_RISE * first)).max(self.undone());
         if level <= limit {
             return self.not_above();
         }
@@ -215,8 +324,10 @@ impl Divergence {
             return;
         }
         let message = format!(
-            "Loss has risen from {:.4} (step {}) to {level:.4} and stays there since step {since}",
-            best.loss, best.step
+            "Loss has risen from {} (step {}) to {} and stays there since step {since}",
+            text::loss(best.loss),
+            best.step,
+            text::loss(level)
         );
         alerts.raise(
             Alert::at(step, KIND, severity)
@@ -224,5 +335,89 @@ impl Divergence {
                 .value(level, limit)
                 .says(message, REMEDY),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// Severity and step of what is raised over these losses.
+    fn raised(losses: impl IntoIterator<Item = f64>) -> Vec<(Severity, u64)> {
+        let mut detector = Divergence::default();
+        let mut alerts = AlertLog::default();
+        for (step, loss) in (0..).zip(losses) {
+            let mut batch = Records::default();
+            batch.push(step, &[(Quantity::TrainLoss, loss)]);
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+        }
+        let all = alerts.all().iter();
+        all.map(|alert| (alert.severity, alert.raised_at_step)).collect()
+    }
+
+    /// Between -1 and 1, in no order.
+    fn noise(step: u32) -> f64 {
+        f64::from(step * 7919 % 101) / 50.0 - 1.0
+    }
+
+    #[test]
+    fn the_climb_within_an_epoch_of_remembered_data_is_no_divergence_and_one_beyond_it_is() {
+        // Stanford Alpaca: three epochs of 400 steps.
+        let epochs = |step: u32| match step {
+            0..400 => 1.1,
+            400..800 => 0.65,
+            _ => 0.28 + 0.0004 * f64::from(step - 800),
+        };
+        let losses = |step: u32| epochs(step) + 0.03 * noise(step);
+        assert_eq!(raised((0..1200).map(losses)), []);
+        let beyond = |step: u32| losses(step) + if step > 1000 { 0.6 } else { 0.0 };
+        let told = raised((0..1200).map(beyond));
+        assert!(
+            matches!(told[..], [(Severity::Warning | Severity::Critical, 1000..1050)]),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_low_level_by_chance_is_none_to_measure_a_rise_from() {
+        // SFT by nanochat: the losses of single batches, between 0.4 and 1.4.
+        let losses = |step: u32| {
+            let low = if (65..85).contains(&step) { 0.25 } else { 0.0 };
+            0.87 + 0.4 * noise(step) - low
+        };
+        assert_eq!(raised((0..650).map(losses)), []);
+    }
+
+    #[test]
+    fn a_rise_like_one_that_came_back_is_no_warning() {
+        let losses = |step: u32| {
+            let wave = if step % 400 > 340 { 0.4 } else { 0.0 };
+            2.0 / (1.0 + 0.001 * f64::from(step)) + wave + 0.02 * noise(step)
+        };
+        let warnings = raised((0..2000).map(losses));
+        let warnings = warnings
+            .iter()
+            .filter(|(severity, _)| *severity >= Severity::Warning);
+        assert_eq!(warnings.count(), 1);
+    }
+
+    #[test]
+    fn an_explosion_is_told_within_ten_records() {
+        let losses = [
+            0.597,
+            0.586,
+            14.85,
+            28.5,
+            6.94,
+            646.0,
+            1467.0,
+            2.79,
+            3555.0,
+            1_461_271.8,
+            2.687_551e24,
+        ];
+        assert_eq!(raised(losses.into_iter().take(10)), [(Severity::Warning, 9)]);
+        assert_eq!(raised(losses), [(Severity::Critical, 9)]);
     }
 }

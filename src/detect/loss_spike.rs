@@ -26,6 +26,7 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 use crate::statistics::median;
+use crate::text;
 
 /// The kind of its alerts.
 pub const KIND: &str = "loss_spike";
@@ -240,7 +241,9 @@ impl LossSpike {
     fn starts_anew(&mut self, step: u64, loss: f64, before: f64, alerts: &mut AlertLog) {
         alerts.clear(KIND, step);
         let message = format!(
-            "Loss and gradient norm went from {before:.4} back to {loss:.4}, where the run began: it seems to start anew"
+            "Loss and gradient norm went from {} back to {}, where the run began: it seems to start anew",
+            text::loss(before),
+            text::loss(loss)
         );
         alerts.raise(
             Alert::at(step, RESTART_KIND, Severity::Info)
@@ -383,7 +386,9 @@ impl LossSpike {
             above_usual: 0,
         });
         let message = format!(
-            "Loss jumped from {level:.4} to {loss:.4} at step {step} ({:+.0}%)",
+            "Loss jumped from {} to {} at step {step} ({:+.0}%)",
+            text::loss(level),
+            text::loss(loss),
             (loss / level - 1.0) * 100.0
         );
         alerts.raise(
@@ -434,10 +439,11 @@ impl LossSpike {
                 Severity::Warning
             };
             let message = format!(
-                "Loss jumped at step {} and is {loss:.4} at step {step}, {:.0}% above the {:.4} before",
+                "Loss jumped at step {} and is {} at step {step}, {:.0}% above the {} before",
                 open.since,
+                text::loss(loss),
                 (loss / open.baseline - 1.0) * 100.0,
-                open.baseline
+                text::loss(open.baseline)
             );
             alerts.raise(
                 Alert::at(step, KIND, severity)

@@ -1,18 +1,35 @@
 //! A gap between train and eval loss that widens.
 //!
-//! Noted, never more, when the eval loss has risen in [`RISES`] evaluations in a row, by
-//! more than 1% of its best in all, while the train loss went on falling. When the train
-//! loss is near zero by then this may be the wait before delayed generalisation
-//! ("grokking"), and the note says so. Clears with a new best eval loss.
+//! Noted, never more, when the last [`LASTING`] evaluations all lie above the best one by more
+//! than 1% of it, and the loss goes on rising, while the train loss has fallen. Evaluations on
+//! small sets are noisy and the best of many is low by chance: a rise counts only beyond
+//! their noise, which is what third differences show of it (a curve that bends has small ones),
+//! and when it exceeds by half the rises before that came back. While there are too few to tell
+//! the noise, they must rise one after the other. When the train loss is near zero
+//! by then this may be the wait before delayed generalisation ("grokking"), and the note
+//! says so. Clears with a new best eval loss.
 
+use super::robust::Recent;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::text;
 
 const KIND: &str = "overfitting";
-const RISES: u32 = 3;
+/// Evaluations that must lie above the best one.
+const LASTING: usize = 3;
 const RISE: f64 = 0.01;
+/// Standard deviations of the noise that they must lie above it: it is low by about two.
+const NOISE: f64 = 3.0;
+/// Evaluations that tell the noise, at most and at least.
+const RECENT: usize = 30;
+const FEW: usize = 8;
+/// Below this a quarter of the third differences lie, in standard deviations of a normal
+/// distribution.
+const QUARTER: f64 = 1.425;
+/// A rise is noted when it is so many times the largest that came back.
+const BEYOND: f64 = 1.5;
 /// Share of the first train loss below which the training set counts as learnt.
 const LEARNT: f64 = 0.05;
 /// Weight of a new value in the smoothed train loss.
@@ -25,9 +42,20 @@ const REMEDY: &str =
 pub struct Overfitting {
     train: Option<f64>,
     first_train: Option<f64>,
-    last_eval: Option<f64>,
-    best: Option<(f64, u64, f64)>,
-    rises: u32,
+    recent: Recent<RECENT>,
+    best: Option<Best>,
+    /// The largest rise since the best evaluation, as a share of it...
+    peak: f64,
+    /// ...and of all that came back.
+    came_back: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    loss: f64,
+    step: u64,
+    /// The smoothed train loss at it.
+    train: f64,
 }
 
 impl Detector for Overfitting {
@@ -50,19 +78,33 @@ impl Detector for Overfitting {
             return;
         };
         let step = row.step();
-        let last = self.last_eval.replace(eval);
-        let Some((best, at, train_then)) = self.best.filter(|(best, ..)| eval >= *best) else {
-            self.best = Some((eval, step, train));
-            self.rises = 0;
+        self.recent.push(eval);
+        let Some(best) = self.best.filter(|best| eval >= best.loss) else {
+            self.best = Some(Best {
+                loss: eval,
+                step,
+                train,
+            });
+            self.came_back = self.came_back.max(std::mem::take(&mut self.peak));
             alerts.clear(KIND, step);
             return;
         };
-        self.rises = if last.is_some_and(|last| eval > last) {
-            self.rises + 1
-        } else {
-            0
+        let noise = self.noise();
+        let last: Vec<f64> = self.recent.last(LASTING + 1).collect();
+        let goes_on = match noise {
+            Some(_) => last.first().is_some_and(|before| eval > *before),
+            None => last.is_sorted(),
         };
-        if self.rises < RISES || eval - best < RISE * best.abs() || train >= train_then {
+        // The best one is no longer among the last when these are higher.
+        let least = self.recent.last(LASTING).fold(f64::INFINITY, f64::min);
+        let scale = best.loss.abs();
+        let threshold = (RISE * scale).max(NOISE * noise.unwrap_or(0.0));
+        if !goes_on || least - best.loss <= threshold || train >= best.train {
+            return;
+        }
+        let rise = (least - best.loss) / scale.max(f64::MIN_POSITIVE);
+        self.peak = self.peak.max(rise);
+        if rise <= BEYOND * self.came_back {
             return;
         }
         let learnt = self.first_train.is_some_and(|first| train < LEARNT * first);
@@ -72,21 +114,79 @@ impl Detector for Overfitting {
             ""
         };
         let message = format!(
-            "Eval loss has risen from {best:.4} (step {at}) to {eval:.4} while the train loss falls{pattern}"
+            "Eval loss has risen from {} (step {}) to {} while the train loss falls{pattern}",
+            text::loss(best.loss),
+            best.step,
+            text::loss(eval)
         );
         alerts.raise(
             Alert::at(step, KIND, Severity::Info)
-                .since(at)
-                .value(eval, best * (1.0 + RISE))
+                .since(best.step)
+                .value(eval, best.loss + threshold)
                 .says(message, REMEDY),
         );
     }
 
     fn rewound(&mut self, step: u64) {
-        self.rises = 0;
-        self.last_eval = None;
-        if self.best.is_some_and(|(_, at, _)| at >= step) {
+        self.recent.clear();
+        if self.best.is_some_and(|best| best.step >= step) {
             self.best = None;
         }
+    }
+}
+
+impl Overfitting {
+    /// Standard deviation of an evaluation, once there are enough to tell.
+    fn noise(&self) -> Option<f64> {
+        if self.recent.count() < FEW {
+            return None;
+        }
+        let values: Vec<f64> = self.recent.last(RECENT).collect();
+        let mut differences: Vec<f64> = (values.windows(4))
+            .filter_map(|four| <[f64; 4]>::try_from(four).ok())
+            .map(|[one, two, three, four]| (four - 3.0 * three + 3.0 * two - one).abs())
+            .collect();
+        differences.sort_unstable_by(f64::total_cmp);
+        differences
+            .get(differences.len() / 4)
+            .map(|quarter| quarter / QUARTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// Steps at which these evaluations are noted while the train loss falls.
+    fn noted(evaluations: impl IntoIterator<Item = f64>) -> Vec<u64> {
+        let mut detector = Overfitting::default();
+        let mut alerts = AlertLog::default();
+        for (step, eval) in (0..).zip(evaluations) {
+            let train = 3.0 / (1.0 + 0.1 * step as f64);
+            let mut batch = Records::default();
+            batch.push(step, &[(Quantity::TrainLoss, train), (Quantity::EvalLoss, eval)]);
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+        }
+        alerts.all().iter().map(|alert| alert.raised_at_step).collect()
+    }
+
+    #[test]
+    fn an_eval_loss_that_turns_is_noted_and_noise_on_a_falling_one_is_not() {
+        let turning = |step: u32| 2.0 + 0.002 * (f64::from(step) - 20.0).powi(2);
+        assert_eq!(noted((0..40).map(turning)), [26]);
+        // Between 0.9 and 1.1 of the level.
+        let noisy = |step: u32| 0.9 + 0.2 * f64::from(step * 7919 % 101) / 100.0;
+        let falling = |step: u32| (0.1 + 1.4 / (1.0 + 0.05 * f64::from(step))) * noisy(step);
+        assert_eq!(noted((0..300).map(falling)), [0u64; 0]);
+        assert_eq!(noted((0..60).map(|step| turning(step) * noisy(step))).len(), 1);
+    }
+
+    #[test]
+    fn a_rise_that_is_usual_is_noted_once() {
+        // Down by a tenth every twenty evaluations, and up by a twentieth in between.
+        let wandering =
+            |step: u32| 2.0 * 0.9f64.powf(f64::from(step / 20)) * (1.0 + 0.0025 * f64::from(step % 20));
+        assert_eq!(noted((0..400).map(wandering)).len(), 1);
     }
 }

@@ -11,23 +11,35 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 use crate::statistics::median;
+use crate::text;
 
 const KIND: &str = "plateau";
 const BLOCK: usize = 20;
 const BLOCKS_WITHOUT_PROGRESS: u32 = 10;
 /// Share of the learning-rate peak below which no progress is expected.
 const RATE: f64 = 0.1;
+/// Change of the learning rate since the best level, as a share, from which it is not constant.
+const MOVED: f64 = 0.01;
 const REMEDY: &str = "A constant learning rate may have given what it can: decay it. If the loss never fell, look for frozen \
                       parameters, a rate of zero or shuffled labels.";
+const REMEDY_OF_A_SCHEDULE: &str = "The learning rate has moved in that time, so its schedule may yet bring it down. If the loss \
+                                    never fell, look for frozen parameters, too high a rate or shuffled labels.";
 
 /// The detector.
 #[derive(Clone, Debug, Default)]
 pub struct Plateau {
     block: Vec<f64>,
-    best: Option<(u64, f64)>,
+    best: Option<Best>,
     blocks_since: u32,
     rate: Option<f64>,
     peak: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    step: u64,
+    loss: f64,
+    rate: Option<f64>,
 }
 
 impl Detector for Plateau {
@@ -54,8 +66,12 @@ impl Detector for Plateau {
         let step = row.step();
         // The median is below the best level when more than half of the block are.
         let below = |best: f64| self.block.iter().filter(|loss| **loss < best).count() > BLOCK / 2;
-        let Some((best_step, best)) = self.best.filter(|(_, best)| !below(*best)) else {
-            self.best = Some((step, median(&mut self.block)));
+        let Some(best) = self.best.filter(|best| !below(best.loss)) else {
+            self.best = Some(Best {
+                step,
+                loss: median(&mut self.block),
+                rate: self.rate,
+            });
             self.block.clear();
             self.blocks_since = 0;
             alerts.clear(KIND, step);
@@ -63,28 +79,66 @@ impl Detector for Plateau {
         };
         self.blocks_since += 1;
         let rate_is_up = self.rate.is_none_or(|rate| rate >= RATE * self.peak);
-        if self.blocks_since < BLOCKS_WITHOUT_PROGRESS || best_step > step / 2 || !rate_is_up {
+        if self.blocks_since < BLOCKS_WITHOUT_PROGRESS || best.step > step / 2 || !rate_is_up {
             self.block.clear();
             return;
         }
         let level = median(&mut self.block);
         self.block.clear();
         let message = format!(
-            "No progress since step {best_step}: the loss was {best:.4} there and is {level:.4} at step {step}"
+            "No progress since step {}: the loss was {} there and is {} at step {step}",
+            best.step,
+            text::loss(best.loss),
+            text::loss(level)
         );
+        let moved = |(then, now): (f64, f64)| (now - then).abs() > MOVED * then.abs();
+        let remedy = if best.rate.zip(self.rate).is_some_and(moved) {
+            REMEDY_OF_A_SCHEDULE
+        } else {
+            REMEDY
+        };
         alerts.raise(
             Alert::at(step, KIND, Severity::Info)
-                .since(best_step)
-                .value(level, best)
-                .says(message, REMEDY),
+                .since(best.step)
+                .value(level, best.loss)
+                .says(message, remedy),
         );
     }
 
     fn rewound(&mut self, step: u64) {
         self.block.clear();
         self.blocks_since = 0;
-        if self.best.is_some_and(|(best, _)| best >= step) {
+        if self.best.is_some_and(|best| best.step >= step) {
             self.best = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// What is advised where the loss stands still from step 200 on, with this learning rate.
+    fn advised(rate: impl Fn(u64) -> f64) -> &'static str {
+        let mut detector = Plateau::default();
+        let mut alerts = AlertLog::default();
+        for step in 0..1000u64 {
+            let loss = 2.0 + (200.0 - step as f64).max(0.0) / 100.0 + 0.01 * (step % 7) as f64;
+            let values = [(Quantity::TrainLoss, loss), (Quantity::LearningRate, rate(step))];
+            let mut batch = Records::default();
+            batch.push(step, &values);
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+        }
+        alerts.all().first().map_or("", |alert| alert.remedy)
+    }
+
+    #[test]
+    fn only_a_constant_rate_is_called_so() {
+        assert_eq!(advised(|_| 1e-3), REMEDY);
+        assert_eq!(
+            advised(|step| 1e-3 * (1.0 - step as f64 / 2000.0)),
+            REMEDY_OF_A_SCHEDULE
+        );
     }
 }

@@ -12,8 +12,8 @@ pub struct Restart {
 
 const SAME_LOSS: f64 = 0.05;
 const SAME_GRADIENT: f64 = 0.25;
-/// Share of the first loss below which there has been progress.
-const PROGRESS: f64 = 0.8;
+/// Fall, as a share of the first loss, that is progress.
+const PROGRESS: f64 = 0.2;
 
 impl Restart {
     /// Takes the loss and the gradient norm of the next record; `recent` is the largest of the
@@ -21,11 +21,12 @@ impl Restart {
     pub fn noticed(&mut self, loss: f64, gradient: Option<f64>, recent: impl Fn() -> f64) -> bool {
         let (first, first_gradient) = *self.first.get_or_insert((loss, gradient));
         let near = |value: f64, target: f64, share: f64| (value - target).abs() <= share * target.abs();
+        // Near zero a loss is often where it was: there has been progress only when all are lower.
         near(loss, first, SAME_LOSS)
             && first_gradient
                 .zip(gradient)
                 .is_some_and(|(first, now)| near(now, first, SAME_GRADIENT))
-            && recent().abs() < PROGRESS * first.abs()
+            && recent() < first - PROGRESS * first.abs()
     }
 }
 
@@ -42,5 +43,14 @@ mod tests {
         assert!(!restart.noticed(31.0, Some(900.0), || 0.9));
         assert!(!restart.noticed(31.0, None, || 0.9));
         assert!(restart.noticed(31.0, Some(57.6), || 0.9));
+    }
+
+    #[test]
+    fn a_loss_that_wanders_about_zero_is_where_it_began_without_a_restart() {
+        let mut restart = Restart::default();
+        assert!(!restart.noticed(-0.0228, Some(0.157), || f64::NAN));
+        assert!(!restart.noticed(-0.0230, Some(0.163), || -0.0160));
+        assert!(!restart.noticed(-0.0230, Some(0.163), || 0.0020));
+        assert!(restart.noticed(-0.0230, Some(0.163), || -3.1));
     }
 }
