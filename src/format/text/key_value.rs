@@ -20,6 +20,8 @@ use crate::metric::{Quantity, Role, counts_the_run};
 pub struct KeyValue {
     names: NameFinder,
     counter: OwnCounter,
+    /// Train losses have stood beside a counter and no epoch.
+    counts_on: bool,
     /// The epoch that a line of its own has announced, and the count within it.
     announced: Option<(Count, Option<Count>)>,
     /// Some lines of the log depend on what was announced before them.
@@ -223,7 +225,7 @@ impl KeyValue {
             iteration: inner.map(|count| count.value),
             iterations: inner.and_then(|count| count.of),
         };
-        if inner.is_none() && self.counter.counts_iterations() {
+        if inner.is_none() && (self.counts_on || self.counter.counts_iterations()) {
             // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
             fields
                 .values
@@ -400,6 +402,7 @@ impl Grammar for KeyValue {
                     .map(Into::into)
                     .or(self.placed_evaluation.take());
             }
+            self.counts_on |= found.has_loss && !found.evaluated && found.epoch.is_none();
             Match::Record
         } else if found.evaluated && !self.is_about_something_else(fields) {
             fields.total = None;
@@ -806,6 +809,19 @@ mod tests {
         }
         let (_, train, _) = points(&content);
         assert_eq!((train.len(), train.last()), (9, Some(&(9, 2.3))));
+    }
+
+    #[test]
+    fn the_sum_over_an_epoch_is_no_point_of_the_loss_of_iterations() {
+        let mut content = String::new();
+        for step in 0..40 {
+            content += &format!("DLL - Iteration {step} | train_acc : 0.42 % | train_loss : 2.{step:02}\n");
+        }
+        content +=
+            "DLL - train epoch 000 | train_acc : 0.69 % | train_time : 0:04:15 | train_loss : 2268.8\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!((read.format, read.decoded.records.len()), ("key-value", 40));
+        assert_eq!(read.decoded.records.steps().last(), Some(&39));
     }
 
     #[test]
