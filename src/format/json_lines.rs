@@ -12,6 +12,7 @@ use super::counters::{OwnCounter, RowCounter};
 use super::json_layout::{Layouts, Outcome};
 use super::number;
 use super::records::{Decoded, How};
+use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
@@ -59,6 +60,7 @@ struct JsonDecoder {
     last_step: Option<u64>,
     rows: RowCounter,
     has_rows: bool,
+    repeats: Repeats,
 }
 
 /// ms-swift ends its log with the state of the trainer, which repeats all rows before.
@@ -95,6 +97,7 @@ impl JsonDecoder {
             last_step: None,
             rows: RowCounter::default(),
             has_rows: false,
+            repeats: Repeats::default(),
         }
     }
 
@@ -161,7 +164,7 @@ impl JsonDecoder {
         } else {
             self.count(&mut draft);
         }
-        self.finish(&draft, out);
+        self.finish(&mut draft, out);
         let left = fields.get(TIME_LEFT);
         if left.and_then(Value::as_f64) == Some(0.0) {
             out.end(None, How::Finished);
@@ -179,7 +182,7 @@ impl JsonDecoder {
         }
     }
 
-    fn finish(&mut self, draft: &Draft, out: &mut Decoded) {
+    fn finish(&mut self, draft: &mut Draft, out: &mut Decoded) {
         if draft.is_empty() {
             out.ignored += 1;
             return;
@@ -196,6 +199,10 @@ impl JsonDecoder {
         if self.roles.has(Role::Step) {
             self.last_step = Some(step);
         }
+        if self.repeats.leave_out(step, draft, out) && !draft.has_loss() {
+            out.ignored += 1;
+            return;
+        }
         draft.push(step, out);
     }
 }
@@ -206,7 +213,7 @@ impl LineDecoder for JsonDecoder {
         match self.layouts.read(line, &mut draft, out) {
             Outcome::Read => {
                 self.count(&mut draft);
-                self.finish(&draft, out);
+                self.finish(&mut draft, out);
             }
             Outcome::Unknown => {
                 for part in parts(line) {
