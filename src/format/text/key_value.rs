@@ -28,6 +28,7 @@ pub struct KeyValue {
     has_epochs: bool,
     batches: Batches,
     evaluations: Evaluations,
+    parameters: ParameterGroups,
     rounds: Rounds,
     nested: Nested,
     /// Counters without a name at the ends of the lines grow.
@@ -335,7 +336,8 @@ impl Grammar for KeyValue {
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if self.evaluations.announce(line)
+        if self.parameters.holds(line)
+            || self.evaluations.announce(line)
             || !line.bytes().any(|byte| byte.is_ascii_digit())
             || progress::is_bar(line)
         {
@@ -436,15 +438,35 @@ fn rate_alone(line: &str) -> Option<(&str, f64)> {
 fn announces_rates(content: &[u8]) -> bool {
     const OFTEN: usize = 3;
     let mut met: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut parameters = ParameterGroups::default();
     for line in content.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
-        if let Some((before, _)) = rate_alone(&line) {
+        if !parameters.holds(&line)
+            && let Some((before, _)) = rate_alone(&line)
+        {
             // A time before it differs from line to line.
             let words: String = before.chars().filter(|letter| letter.is_alphabetic()).collect();
             *met.entry(words).or_default() += 1;
         }
     }
     met.values().any(|count| *count >= OFTEN)
+}
+
+/// An optimizer of PyTorch, as it prints itself: the options of each group of its parameters
+/// stand on lines of their own below its heading, set in.
+#[derive(Debug, Default)]
+struct ParameterGroups {
+    inside: bool,
+}
+
+impl ParameterGroups {
+    /// True for the lines of a group.
+    fn holds(&mut self, line: &str) -> bool {
+        let begins = line.trim_start().starts_with("Parameter Group ");
+        let goes_on = self.inside && line.starts_with([' ', '\t']) && line.contains(": ");
+        self.inside = begins || goes_on;
+        self.inside
+    }
 }
 
 /// A dictionary or a `Namespace` of settings: no number of it is a loss.
@@ -809,6 +831,29 @@ mod tests {
         }
         let (_, train, _) = points(&content);
         assert_eq!((train.len(), train.last()), (9, Some(&(9, 2.3))));
+    }
+
+    #[test]
+    fn the_options_of_an_optimizer_are_no_records() {
+        let mut content = "PolyWarmupAdamW (\n".to_owned();
+        for (group, rate) in ["6e-05", "0.0", "0.0006000000000000001", "0.0006000000000000001"]
+            .iter()
+            .enumerate()
+        {
+            content += &format!(
+                "Parameter Group {group}\n    amsgrad: False\n    eps: 1e-08\n    lr: {rate}\n    weight_decay: 0.01\n\n"
+            );
+        }
+        content += ")\n";
+        for step in 1..9 {
+            content += &format!(
+                "2021-10-29 10:03:13,704 - train.py - INFO: Iter: {step}00; Elasped: 0:04:32; LR: {step}.0e-06; cls_loss: 0.{step}607\n"
+            );
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.len(), 8);
+        assert_eq!(records.value(0, Quantity::LearningRate), Some(1e-6));
     }
 
     #[test]
