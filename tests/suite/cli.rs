@@ -240,6 +240,16 @@ fn what_cannot_be_read_is_an_error_with_a_reason() {
 }
 
 #[test]
+fn a_table_before_its_first_row_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("metrics.csv");
+    std::fs::write(&log, "epoch,train_loss,val_loss,iou\n").unwrap();
+    let mut command = losscast();
+    let told = command.arg("report").arg(&log).assert().code(1);
+    told.stderr(predicate::str::contains("no rows with a loss yet; watching it"));
+}
+
+#[test]
 fn a_declared_schedule_and_declared_names_are_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.csv");
