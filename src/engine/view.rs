@@ -6,7 +6,7 @@ use super::Options;
 use super::fitting::{LossFit, smoothed};
 use crate::alert::{Alert, FAILURE, STALL, Severity};
 use crate::forecast::Outcome;
-use crate::metric::Quantity;
+use crate::metric::{Quantity, Role};
 use crate::run::series::{Bucket, Series};
 use crate::run::{Run, SIGNALS};
 use crate::schedule::Plan;
@@ -382,7 +382,15 @@ pub(super) fn without_loss(run: &Run) -> Option<Problem> {
         .take(12)
         .collect();
     let read = format!("read as {}, but ", run.identity.format);
-    let message = if names.is_empty() {
+    let is_loss = |column: &crate::format::Column| {
+        let losses = [Quantity::TrainLoss, Quantity::EvalLoss].map(Role::of);
+        let role = column.role;
+        role.is_some_and(|role| losses.iter().any(|loss| role.same_slot(*loss)))
+    };
+    let message = if run.columns.iter().any(is_loss) {
+        // Such is every table before the end of the first epoch.
+        "no rows with a loss yet; watching it".to_owned()
+    } else if names.is_empty() {
         read + "it holds no metric so far"
     } else {
         let names = crate::text::printable(&names.join(", "));

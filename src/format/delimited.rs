@@ -33,6 +33,11 @@ impl Format for Delimited {
             // A list of results, one row for each experiment.
             return None;
         }
+        let counts = header.columns.iter().flatten().any(|role| role.tells_progress());
+        if !counts && rows(sample).count() == 1 {
+            // The result of one experiment, or a log that will show with its next row what it is.
+            return None;
+        }
         if header.lists_runs(sample) {
             return None;
         }
@@ -783,6 +788,9 @@ mod tests {
     fn a_list_of_results_is_no_log() {
         let list = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.9979\t44.0\tkeep\tbaseline\nb2c3d4e\t0.9932\t44.2\tkeep\tlr 0.04\n";
         assert!(read_all(list.as_bytes(), &Names::default()).is_err());
+        let result = "model_name,loss,f1,timestamp\nbest_model,1.2828,0.4906,2026-08-01 16:51:10\n";
+        assert!(read_all(result.as_bytes(), &Names::default()).is_err());
+        assert_eq!(rows("step,loss\n1,2\n").len(), 1);
     }
 
     #[test]

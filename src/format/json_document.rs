@@ -94,7 +94,7 @@ struct JsonDocumentDecoder {
 
 /// Objects nested deeper than this are not looked into.
 const DEPTH: usize = 5;
-/// A series shorter than this is a setting (`betas: [0.9, 0.95]`).
+/// An array shorter than this is a setting (`betas: [0.9, 0.95]`).
 const SHORTEST_SERIES: usize = 2;
 /// The same of a series that does not come with its steps.
 const SHORTEST_UNCOUNTED: usize = 3;
@@ -285,11 +285,14 @@ impl JsonDocumentDecoder {
                     return self.take_series(name, found.collect(), points, out);
                 }
                 let (start, interval) = (get("start_step").unwrap_or(0), get("step_interval").unwrap_or(1));
-                values
-                    .iter()
-                    .enumerate()
+                let values = values.iter().enumerate();
+                let found: Vec<(u64, f64)> = values
                     .filter_map(|(index, value)| Some((start + index as u64 * interval, value.as_f64()?)))
-                    .collect()
+                    .collect();
+                if found.len() < SHORTEST_SERIES {
+                    return false;
+                }
+                found
             }
             _ => return false,
         };
@@ -326,7 +329,7 @@ impl JsonDocumentDecoder {
         points: &mut Points,
         out: &mut Decoded,
     ) -> bool {
-        if found.len() < SHORTEST_SERIES {
+        if found.is_empty() {
             return false;
         }
         if let Some(role) = self.roles.take(name, out).filter(|role| *role != Role::Step) {
@@ -459,6 +462,9 @@ mod tests {
             "iteration-time": {"start_step": 1, "step_interval": 5, "values": {"1": "nan", "5": 0.5, "10": 0.6}}}"#;
         assert_eq!(points(golden, Quantity::TrainLoss), [(1, 12.9), (5, 12.1)]);
         assert_eq!(points(golden, Quantity::StepTime), [(5, 0.5), (10, 0.6)]);
+        let short =
+            r#"{"lm loss": {"start_step": 1, "end_step": 1, "step_interval": 1, "values": {"1": 29.29548}}}"#;
+        assert_eq!(points(short, Quantity::TrainLoss), [(1, 29.29548)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::counters::{OwnCounter, RowCounter};
 use super::json_layout::{Layouts, Outcome};
 use super::number;
 use super::records::{Decoded, How};
+use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
@@ -59,6 +60,7 @@ struct JsonDecoder {
     last_step: Option<u64>,
     rows: RowCounter,
     has_rows: bool,
+    repeats: Repeats,
 }
 
 /// ms-swift ends its log with the state of the trainer, which repeats all rows before.
@@ -73,11 +75,15 @@ const DEPTH: usize = 6;
 impl JsonDecoder {
     fn new(sample: &Sample, names: &Names) -> Self {
         let mut roles = Roles::new(names, []);
-        for line in sample.lines() {
-            if let Some(Value::Object(fields)) = parse_line(line)
-                && !fields.contains_key(WHOLE_HISTORY)
-            {
-                visit(&fields, "", DEPTH, &mut |name, _| {
+        let rows = sample.lines().filter_map(|line| match parse_line(line) {
+            Some(Value::Object(fields)) if !fields.contains_key(WHOLE_HISTORY) => Some(fields),
+            _ => None,
+        });
+        // Those with a loss first: they show which of the counters of the file is the step.
+        let (with_loss, others): (Vec<_>, Vec<_>) = rows.partition(|fields| has_loss(&roles, fields));
+        for fields in with_loss.iter().chain(&others) {
+            if is_record(&roles, fields) {
+                visit(fields, "", DEPTH, &mut |name, _| {
                     roles.role(name);
                 });
             }
@@ -95,6 +101,7 @@ impl JsonDecoder {
             last_step: None,
             rows: RowCounter::default(),
             has_rows: false,
+            repeats: Repeats::default(),
         }
     }
 
@@ -117,11 +124,22 @@ impl JsonDecoder {
                 .as_str()
                 .is_some_and(|value| is_split(name) && is_held_out(value))
         });
+        let is_record = is_record(&self.roles, &fields);
+        if !is_record && !self.has_rows {
+            // Settings are written before the first record, if at all.
+            super::json_document::settings_of(&fields, &mut out.hints);
+            return out.ignored += 1;
+        }
         let mut draft = Draft::default();
         let mut wrong: Option<String> = None;
         let mut other = None;
         visit(&fields, "", DEPTH, &mut |name, value| {
-            let Some(role) = self.roles.take(name, out) else {
+            let role = if is_record {
+                self.roles.take(name, out)
+            } else {
+                self.roles.take_what_is_left(name, out)
+            };
+            let Some(role) = role else {
                 if other.is_none() && self.roles.is_other_counter(name) {
                     other = value.as_f64().map(|value| (name.to_owned(), value));
                 }
@@ -143,10 +161,6 @@ impl JsonDecoder {
         let has_step = draft.step.is_some();
         let stood_in =
             other.is_some_and(|(name, value)| self.roles.stand_in((&name, value), has_step, &mut draft, out));
-        if draft.is_empty() && draft.step.is_none() && !self.has_rows {
-            // Settings are written before the first record, if at all.
-            super::json_document::settings_of(&fields, &mut out.hints);
-        }
         if about_eval {
             draft.about_held_out_data(self.last_step);
         }
@@ -161,14 +175,14 @@ impl JsonDecoder {
         } else {
             self.count(&mut draft);
         }
-        self.finish(&draft, out);
+        self.finish(&mut draft, out);
         let left = fields.get(TIME_LEFT);
         if left.and_then(Value::as_f64) == Some(0.0) {
             out.end(None, How::Finished);
         }
         // What a row is about may change in a word, which layouts do not look at.
         if !stood_in && left.is_none() && !fields.keys().any(|name| is_split(name)) {
-            self.layouts.learn(line, &mut |name| self.roles.role(name).0);
+            self.layouts.learn(line, &mut |name| self.roles.known(name));
         }
     }
 
@@ -179,7 +193,7 @@ impl JsonDecoder {
         }
     }
 
-    fn finish(&mut self, draft: &Draft, out: &mut Decoded) {
+    fn finish(&mut self, draft: &mut Draft, out: &mut Decoded) {
         if draft.is_empty() {
             out.ignored += 1;
             return;
@@ -196,6 +210,10 @@ impl JsonDecoder {
         if self.roles.has(Role::Step) {
             self.last_step = Some(step);
         }
+        if self.repeats.leave_out(step, draft, out) && !draft.has_loss() {
+            out.ignored += 1;
+            return;
+        }
         draft.push(step, out);
     }
 }
@@ -206,7 +224,7 @@ impl LineDecoder for JsonDecoder {
         match self.layouts.read(line, &mut draft, out) {
             Outcome::Read => {
                 self.count(&mut draft);
-                self.finish(&draft, out);
+                self.finish(&mut draft, out);
             }
             Outcome::Unknown => {
                 for part in parts(line) {
@@ -226,9 +244,42 @@ impl LineDecoder for JsonDecoder {
     }
 }
 
+type Row = serde_json::Map<String, Value>;
+
+/// True for a row with a step, an epoch or a loss. Others hold settings, or go on with the row before.
+fn is_record(roles: &Roles, fields: &Row) -> bool {
+    let is_known = roles.has(Role::Step) || roles.has(Role::of(Quantity::Epoch));
+    let counts = |name: &str| {
+        let role = if is_known {
+            roles.known(name)
+        } else {
+            roles.claim(name)
+        };
+        role.is_some_and(Role::counts)
+    };
+    any(fields, &counts) || has_loss(roles, fields)
+}
+
+fn has_loss(roles: &Roles, fields: &Row) -> bool {
+    let losses = [Quantity::TrainLoss, Quantity::EvalLoss].map(Role::of);
+    any(fields, &|name| {
+        let claim = roles.claim(name);
+        claim.is_some_and(|role| losses.iter().any(|loss| role.same_slot(*loss)))
+    })
+}
+
+/// True when a number of a row has such a name.
+fn any(fields: &Row, is_one: &dyn Fn(&str) -> bool) -> bool {
+    let mut found = false;
+    visit(fields, "", DEPTH, &mut |name, value| {
+        found = found || number::of_json(value).is_some() && is_one(name);
+    });
+    found
+}
+
 /// True for what Hugging Face's trainer says when it is done: its `train_loss` is a mean over
 /// the whole run, not a point.
-pub(super) fn sums_up(fields: &serde_json::Map<String, Value>) -> bool {
+pub(super) fn sums_up(fields: &Row) -> bool {
     fields.contains_key("train_runtime") && !fields.contains_key("loss")
 }
 
@@ -536,6 +587,27 @@ mod tests {
         assert_eq!(read.decoded.records.steps(), [1, 4]);
         assert_eq!(read.decoded.skipped, 2);
         assert_eq!(read.decoded.bad_lines[0].line, 2);
+    }
+
+    #[test]
+    fn a_header_states_the_plan_and_takes_no_column_from_the_rows() {
+        let mut content =
+            "{\"event\": \"config\", \"lr\": 1e-06, \"num_steps\": 51, \"warmup_steps\": 10}\n".to_owned();
+        let rows = |from: u32, to: u32| -> String {
+            (from..to)
+                .map(|step| format!("{{\"event\": \"step\", \"step\": {step}, \"train/loss\": 0.{step}, \"train/lr\": {step}e-7}}\n"))
+                .collect()
+        };
+        content += &rows(0, 5);
+        // It comes again when the run goes on.
+        content += "{\"event\": \"config\", \"lr\": 1e-06, \"num_steps\": 51, \"warmup_steps\": 10}\n";
+        content += &rows(5, 9);
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.steps(), (0..9).collect::<Vec<u64>>());
+        assert_eq!(records.value(3, Quantity::LearningRate), Some(3e-7));
+        assert_eq!(read.decoded.hints.total_steps(), Some(51));
+        assert_eq!(read.decoded.hints.warm_up_steps(), Some(10));
     }
 
     #[test]

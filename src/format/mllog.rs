@@ -3,15 +3,19 @@
 //!
 //! Where the batch size is stated, samples (or tokens) are counted in optimiser steps.
 //! `eval_accuracy` is a loss for language models and an accuracy for the others.
+//!
+//! Many submissions mark but their settings, times and results. The losses are then in what else
+//! the trainer prints, which is read as if it stood alone.
 
 use serde_json::{Map, Value};
 
 use super::hints::{Fact, Place};
 use super::json_lines::parts;
 use super::number;
-use super::records::{Decoded, How};
+use super::records::{Decoded, How, Records};
 use super::roles::{Draft, Roles, whole};
-use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
+use super::text::ending::ending;
+use super::{Claim, Column, Decoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect};
 use crate::metric::{Names, Quantity, Role};
 
 /// The format.
@@ -25,24 +29,104 @@ impl Format for Mllog {
     }
 
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
-        let marked = |part: &[u8]| memchr::memmem::find(part, MARK).is_some();
-        if !marked(sample.head) && !marked(sample.tail) {
+        if !is_marked(sample.head) && !is_marked(sample.tail) {
             return None;
         }
-        let mut decoder = MllogDecoder::new(names);
-        let mut decoded = Decoded::default();
-        for (number, line) in sample.lines().enumerate() {
-            decoder.line(number as u64, line, &mut decoded);
-        }
         Some(Claim {
-            records: decoded.records.len(),
+            records: marked_records(sample, names).len(),
             certain: true,
             ..Claim::default()
         })
     }
 
-    fn decoder(&self, _sample: &Sample, names: &Names) -> Decoder {
-        Decoder::Lines(Box::new(MllogDecoder::new(names)))
+    fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
+        let others = if marked_records(sample, names).has(Quantity::TrainLoss) {
+            Others::PassedOver
+        } else {
+            let unmarked = |part: &[u8]| {
+                let lines = part.split_inclusive(|byte| *byte == b'\n');
+                Vec::from_iter(lines.filter(|line| !is_marked(line)).flatten().copied())
+            };
+            let (head, tail) = (unmarked(sample.head), unmarked(sample.tail));
+            let sample = Sample {
+                head: &head,
+                tail: &tail,
+            };
+            other_format(&sample, names).map_or_else(Others::default, Others::Read)
+        };
+        Decoder::Lines(Box::new(MllogDecoder::new(names, others)))
+    }
+}
+
+fn is_marked(line: &[u8]) -> bool {
+    memchr::memmem::find(line, MARK).is_some()
+}
+
+/// What the marked lines of a sample say.
+fn marked_records(sample: &Sample, names: &Names) -> Records {
+    let mut decoder = MllogDecoder::new(names, Others::PassedOver);
+    let mut decoded = Decoded::default();
+    for (number, line) in sample.lines().enumerate() {
+        decoder.line(number as u64, line, &mut decoded);
+    }
+    decoded.records
+}
+
+/// A decoder for lines that are not marked, if they are a log of a training.
+fn other_format(sample: &Sample, names: &Names) -> Option<Box<dyn LineDecoder>> {
+    const ENOUGH: usize = 3;
+    let (format, _) = detect(sample, names)?;
+    let lines = || match format.decoder(sample, names) {
+        Decoder::Lines(decoder) => Some(decoder),
+        Decoder::Document(_) | Decoder::Frames(_) => None,
+    };
+    let mut decoder = lines()?;
+    let mut decoded = Decoded::default();
+    for (number, line) in sample.lines().enumerate() {
+        decoder.line(number as u64, line, &mut decoded);
+    }
+    let trained = decoded.records.rows().filter(|row| row.has(Quantity::TrainLoss));
+    if trained.count() < ENOUGH {
+        return None;
+    }
+    lines()
+}
+
+/// BERT prints its evaluation loss beside its accuracy: `{'global_steps': 196, 'eval_loss': 4.07, ..}`.
+fn evaluation_of_bert(line: &[u8]) -> Option<(u64, f64)> {
+    memchr::memmem::find(line, b"'eval_loss': ")?;
+    let text = std::str::from_utf8(line).ok()?;
+    let value = |name: &str| {
+        let (_, behind) = text.split_once(name)?;
+        number::parse(behind.split([',', '}']).next()?)
+    };
+    Some((
+        value("'global_steps': ").and_then(whole)?,
+        value("'eval_loss': ")?,
+    ))
+}
+
+/// What becomes of the lines that are not marked.
+enum Others {
+    /// The marked ones have a train loss.
+    PassedOver,
+    /// Nothing is known of them yet.
+    Unknown {
+        /// The first of them, at most [`SAMPLE_BYTES`].
+        seen: Vec<u8>,
+        /// How many bytes there must be before they are looked at.
+        enough: usize,
+    },
+    /// They are a log.
+    Read(Box<dyn LineDecoder>),
+}
+
+impl Default for Others {
+    fn default() -> Self {
+        Others::Unknown {
+            seen: Vec::new(),
+            enough: 4096,
+        }
     }
 }
 
@@ -63,19 +147,33 @@ struct MllogDecoder {
     batch: Option<f64>,
     /// Tokens of one sample.
     length: Option<f64>,
+    /// Samples of one epoch.
+    epoch: Option<f64>,
+    /// Iterations are counted beside them.
+    steps_are_epochs: bool,
     benchmark: Option<String>,
     /// What `eval_accuracy` was taken for.
     accuracy_is_loss: Option<bool>,
+    others: Others,
+    /// A marked loss was read.
+    has_records: bool,
+    /// The run was stopped: what is said now is not about it.
+    stopped: bool,
 }
 
 impl MllogDecoder {
-    fn new(names: &Names) -> Self {
+    fn new(names: &Names, others: Others) -> Self {
         MllogDecoder {
             roles: Roles::new(names, []),
             batch: None,
             length: None,
+            epoch: None,
+            steps_are_epochs: false,
             benchmark: None,
             accuracy_is_loss: None,
+            others,
+            has_records: false,
+            stopped: false,
         }
     }
 
@@ -112,7 +210,12 @@ impl MllogDecoder {
             ("run_stop", _) => {
                 if metadata.get("status").and_then(Value::as_str) == Some("success") {
                     out.end(None, How::Finished);
+                    self.stopped = true;
                 }
+                return out.ignored += 1;
+            }
+            ("run_start", _) => {
+                self.stopped = false;
                 return out.ignored += 1;
             }
             _ => {
@@ -131,8 +234,15 @@ impl MllogDecoder {
         if let Some(time) = event.get("time_ms") {
             self.take("time_ms", time, &mut draft, out);
         }
-        match self.step(metadata, &mut draft) {
-            Some(step) => draft.push(step, out),
+        match self.step(metadata, &mut draft, out) {
+            Some(step) => {
+                if draft.has(Quantity::TrainLoss) && !matches!(self.others, Others::PassedOver) {
+                    out.remapped |= matches!(self.others, Others::Read(_));
+                    self.others = Others::PassedOver;
+                }
+                self.has_records = true;
+                draft.push(step, out);
+            }
             None => out.skip(number, "a loss without a step or a number of samples", line),
         }
     }
@@ -149,6 +259,7 @@ impl MllogDecoder {
         match (key, number::of_json(value)) {
             ("global_batch_size", Some(batch)) if batch >= 1.0 => self.batch = Some(batch),
             ("max_sequence_length", Some(length)) if length >= 1.0 => self.length = Some(length),
+            ("train_samples", Some(samples)) => self.epoch = Some(samples),
             ("submission_benchmark", _) => self.benchmark = value.as_str().map(str::to_lowercase),
             _ => {}
         }
@@ -181,14 +292,30 @@ impl MllogDecoder {
         is_loss
     }
 
-    fn step(&self, metadata: &Map<String, Value>, draft: &mut Draft) -> Option<u64> {
+    /// The step of a record. MXNet's SSD states `[epoch, iteration]` for the loss of an iteration,
+    /// and the epoch alone for its mean, which is no further point of that loss.
+    fn step(&mut self, metadata: &Map<String, Value>, draft: &mut Draft, out: &mut Decoded) -> Option<u64> {
+        if let Some(Value::Array(pair)) = metadata.get("step")
+            && let [epoch, iteration] = pair.as_slice()
+        {
+            out.remapped |= self.has_records && !self.steps_are_epochs;
+            self.steps_are_epochs = true;
+            if let Some(epoch) = number::of_json(epoch) {
+                draft.put(Quantity::Epoch, epoch);
+            }
+            return number::of_json(iteration).and_then(whole);
+        }
         let get = |name: &str| metadata.get(name).and_then(number::of_json);
         let samples = get("samples_count").or_else(|| get("epoch_num").filter(|count| *count > 1000.0));
         if let Some(samples) = samples {
             draft.put(Quantity::Samples, samples);
         }
-        if let Some(step) = get("step").or_else(|| get("step_num")).and_then(whole) {
-            return Some(step);
+        if let Some(step) = get("step").or_else(|| get("step_num")) {
+            if self.steps_are_epochs {
+                draft.remove(Quantity::TrainLoss);
+                return whole(step * self.epoch? / self.batch?);
+            }
+            return whole(step);
         }
         let samples = samples?;
         let batch = self.batch.unwrap_or(1.0);
@@ -204,25 +331,36 @@ impl MllogDecoder {
 }
 
 impl MllogDecoder {
-    fn part(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
-        if let Some(at) = memchr::memmem::find(line, MARK) {
-            let json = line.get(at + MARK.len() - 1..).unwrap_or_default();
-            return self.event(number, json, line, out);
-        }
-        // BERT prints its evaluation loss beside its accuracy: {'global_steps': 196, 'eval_loss': 4.07, ..}.
-        if let Some(at) = memchr::memmem::find(line, b"'eval_loss': ")
-            && let Ok(text) = std::str::from_utf8(line)
-            && let Some(value) = text.get(at + "'eval_loss': ".len()..)
-            && let Some(value) = value.split([',', '}']).next().and_then(number::parse)
-            && let Some((_, step)) = text.split_once("'global_steps': ")
-            && let Some(step) = step
-                .split([',', '}'])
-                .next()
-                .and_then(number::parse)
-                .and_then(whole)
-        {
-            out.records.push(step, &[(Quantity::EvalLoss, value)]);
+    /// A line that is not marked.
+    fn other(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        if let Some((step, loss)) = evaluation_of_bert(line) {
+            out.records.push(step, &[(Quantity::EvalLoss, loss)]);
             return;
+        }
+        if self.stopped {
+            return out.ignored += 1;
+        }
+        match &mut self.others {
+            Others::Read(decoder) => return decoder.line(number, line, out),
+            Others::PassedOver => {}
+            Others::Unknown { seen, enough } => {
+                seen.extend_from_slice(line);
+                seen.push(b'\n');
+                if seen.len() >= *enough && *enough <= SAMPLE_BYTES {
+                    *enough *= 2;
+                    if let Some(decoder) = other_format(&Sample::whole(seen), self.roles.names()) {
+                        self.others = Others::Read(decoder);
+                        out.remapped = true;
+                    } else if *enough > SAMPLE_BYTES {
+                        seen.clear();
+                    }
+                }
+            }
+        }
+        if self.has_records
+            && let Some(how) = ending(&String::from_utf8_lossy(line))
+        {
+            out.end(None, how);
         }
         out.ignored += 1;
     }
@@ -230,8 +368,17 @@ impl MllogDecoder {
 
 impl LineDecoder for MllogDecoder {
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        if !is_marked(line) {
+            return self.other(number, line, out);
+        }
         for part in parts(line) {
-            self.part(number, part, out);
+            match memchr::memmem::find(part, MARK) {
+                Some(at) => {
+                    let json = part.get(at + MARK.len() - 1..).unwrap_or_default();
+                    self.event(number, json, part, out);
+                }
+                None => self.other(number, part, out),
+            }
         }
     }
 
@@ -242,6 +389,9 @@ impl LineDecoder for MllogDecoder {
                 name: "eval_accuracy".to_owned(),
                 role: is_loss.then_some(Role::of(Quantity::EvalLoss)),
             });
+        }
+        if let Others::Read(decoder) = &self.others {
+            columns.extend(decoder.columns());
         }
         columns
     }
@@ -265,6 +415,78 @@ mod tests {
         assert_eq!(read.decoded.records.value(0, Quantity::TrainLoss), Some(8.16));
         assert_eq!(read.decoded.records.value(1, Quantity::EvalLoss), Some(5.28));
         assert_eq!(read.decoded.hints.warm_up_steps(), Some(16));
+    }
+
+    #[test]
+    fn what_is_printed_beside_the_marked_lines_is_read_where_they_have_no_train_loss() {
+        let mut content =
+            String::from(":::MLLOG {\"key\": \"global_batch_size\", \"value\": 1024, \"metadata\": {}}\n");
+        for iteration in 0..40 {
+            content.push_str(&format!(
+                "0: DLL 2025-10-10 16:53:38.4{iteration:02} - Iteration {iteration} | train_acc : 0.42 % | train_loss : {} \n",
+                2.5 - 0.01 * f64::from(iteration)
+            ));
+        }
+        content.push_str(
+            ":::MLLOG {\"key\": \"eval_accuracy\", \"value\": 0.7, \"metadata\": {\"epoch_num\": 0.9}}\n",
+        );
+        let stopped = ":::MLLOG {\"key\": \"run_stop\", \"value\": null, \"metadata\": {\"status\": \"success\"}}\n\
+            srun: CANCELLED AT 2025-10-08T00:32:36\n";
+        let read = read_all((content.clone() + stopped).as_bytes(), &Names::default()).unwrap();
+        assert_eq!((read.format, read.decoded.records.len()), ("mllog", 40));
+        assert_eq!(read.decoded.records.value(39, Quantity::TrainLoss), Some(2.11));
+        assert_eq!(read.decoded.endings.len(), 1);
+
+        // Also when they are known only later, as in a log that is being written.
+        let names = Names::default();
+        let mut decoder = MllogDecoder::new(&names, Others::default());
+        let mut out = Decoded::default();
+        for line in content.lines() {
+            decoder.line(1, line.as_bytes(), &mut out);
+        }
+        assert!(out.records.is_empty() && !out.remapped);
+        let later = content.replace("Iteration ", "Iteration 1");
+        later
+            .lines()
+            .for_each(|line| decoder.line(1, line.as_bytes(), &mut out));
+        assert!(std::mem::take(&mut out.remapped) && out.records.has(Quantity::TrainLoss));
+
+        // A marked one is meant to be read.
+        let marked = ":::MLLOG {\"key\": \"train_loss\", \"value\": 2.0, \"metadata\": {\"step\": 7}}\n";
+        decoder.line(1, marked.as_bytes(), &mut out);
+        assert!(out.remapped);
+        let read = read_all((content + marked).as_bytes(), &names).unwrap();
+        assert_eq!(read.decoded.records.steps(), [7]);
+    }
+
+    #[test]
+    fn what_ends_the_job_ends_the_run() {
+        let content = ":::MLLOG {\"key\": \"train_loss\", \"value\": 2.0, \"metadata\": {\"step\": 7}}\n\
+            0: slurmstepd: error: *** STEP 40.14 ON dell CANCELLED AT 2025-10-08T00:32:36 ***\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let endings: Vec<How> = read.decoded.endings.iter().map(|ending| ending.how).collect();
+        assert_eq!(endings, [How::Failed("the job was cancelled")]);
+    }
+
+    #[test]
+    fn iterations_lead_where_epochs_are_counted_beside_them() {
+        let stats = |stats: &str, step: &str| {
+            format!(
+                ":::MLLOG {{\"key\": \"tracked_stats\", \"value\": {{{stats}}}, \"metadata\": {{\"step\": {step}}}}}\n"
+            )
+        };
+        let content = ":::MLLOG {\"key\": \"train_samples\", \"value\": 117266, \"metadata\": {}}\n\
+            :::MLLOG {\"key\": \"global_batch_size\", \"value\": 912, \"metadata\": {}}\n"
+            .to_owned()
+            + &stats("\"lr\": 0.01, \"loss\": 13.7", "1")
+            + &stats("\"throughput\": 9279.0, \"loss\": 7.9", "[2, 200]")
+            + &stats("\"lr\": 0.03, \"loss\": 8.2", "2");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((records.steps(), read.decoded.skipped), (&[129, 200, 257][..], 0));
+        assert_eq!(records.value(1, Quantity::TrainLoss), Some(7.9));
+        assert_eq!(records.value(2, Quantity::TrainLoss), None);
+        assert_eq!(records.value(2, Quantity::LearningRate), Some(0.03));
     }
 
     #[test]

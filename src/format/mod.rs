@@ -24,6 +24,7 @@ pub mod mllog;
 pub mod number;
 mod plain_number;
 pub mod records;
+mod repeats;
 pub mod roles;
 pub mod running_time;
 pub mod shared_table;

@@ -99,6 +99,23 @@ impl Roles {
         self.columns.get(*index)?.role
     }
 
+    /// The role that a name would have if no other had it.
+    pub fn claim(&self, name: &str) -> Option<Role> {
+        match self.index.get(name).and_then(|index| self.columns.get(*index)) {
+            Some(known) => known.claim.map(|(role, _)| role),
+            None => self.names.role_of(name).map(|fit| fit.role),
+        }
+    }
+
+    /// The role of a name beside which there is no step: it takes none from another name.
+    pub fn take_what_is_left(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
+        let is_new = !self.index.contains_key(name);
+        if is_new && self.claim(name).is_some_and(|role| self.has(role)) {
+            return None;
+        }
+        self.take(name, out)
+    }
+
     /// The role of a name, for a record that goes to `out`.
     pub fn take(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
         let (role, remapped) = self.role(name);

@@ -88,8 +88,15 @@ pub fn setting(path: &str, value: &str, hints: &mut Hints) {
         hints.state(parent, value, Place::Configuration);
         return;
     }
-    if leaf == "cos_lr" && value.eq_ignore_ascii_case("true") {
-        hints.state("lr_scheduler_type", "cosine", Place::Configuration);
+    // Ultralytics has two schedules, and in what it gives to trackers every step is an epoch.
+    if leaf == "cos_lr" {
+        let cosine = value.eq_ignore_ascii_case("true");
+        let name = if cosine { "cosine" } else { "linear" };
+        hints.state("lr_scheduler_type", name, Place::Configuration);
+        return;
+    }
+    if leaf == "close_mosaic" {
+        hints.put_epoch_length(1);
         return;
     }
     // `trainer_state.json` and model configurations count other things in epochs and steps.
@@ -171,6 +178,11 @@ mod tests {
         assert_eq!(
             (ultralytics.scheduler(), ultralytics.min_ratio()),
             (Some("cosine"), Some(0.01))
+        );
+        let linear = read("args.yaml", b"epochs: 8\nclose_mosaic: 10\ncos_lr: false\n");
+        assert_eq!(
+            (linear.scheduler(), linear.counted_steps()),
+            (Some("linear"), Some(8))
         );
 
         let wandb = read(

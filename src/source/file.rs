@@ -487,11 +487,15 @@ impl Followed {
             return Ok(Step::UpToDate);
         };
         let mut count = 0;
+        let at_start = self.tail.position() == 0;
         if look != Look::Same {
             count = self.tail.read(pending, FRAMES_TURN_BYTES).map_err(Failure::Io)?;
         }
         let at_end = count < FRAMES_TURN_BYTES;
         let mut decoded = Decoded::default();
+        if at_start {
+            decoded.hints = super::settings::beside(self.tail.path());
+        }
         let progress = decoder.frames(pending, &mut decoded);
         pending.drain(..progress.consumed);
         if decoded.remapped {

@@ -266,6 +266,71 @@ fn what_cannot_be_read_is_an_error_with_a_reason() {
 }
 
 #[test]
+fn a_table_before_its_first_row_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("metrics.csv");
+    std::fs::write(&log, "epoch,train_loss,val_loss,iou\n").unwrap();
+    let mut command = losscast();
+    let told = command.arg("report").arg(&log).assert().code(1);
+    told.stderr(predicate::str::contains("no rows with a loss yet; watching it"));
+}
+
+/// An event of `TensorBoard` with one scalar, in its frame.
+fn event(step: u8, tag: &str, value: f32) -> Vec<u8> {
+    let field = |head: u8, content: &[u8]| [&[head, content.len() as u8], content].concat();
+    let scalar = [&field(0x0a, tag.as_bytes())[..], &[0x15], &value.to_le_bytes()].concat();
+    let time = 1.7e9 + f64::from(step);
+    let summary = field(0x2a, &field(0x0a, &scalar));
+    let data = [&[0x09][..], &time.to_le_bytes(), &[0x10, step], &summary].concat();
+    let checksum = |bytes: &[u8]| {
+        let sum = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(bytes);
+        sum.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+    };
+    let length = (data.len() as u64).to_le_bytes();
+    [&length[..], &checksum(&length), &data, &checksum(&data)].concat()
+}
+
+#[test]
+fn the_trackers_of_ultralytics_count_epochs() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "epochs: 50\ncos_lr: false\nclose_mosaic: 10\nlr0: 0.01\nlrf: 0.1\n";
+    let metrics = folder.path().join("dvclive/plots/metrics/train");
+    std::fs::create_dir_all(&metrics).unwrap();
+    std::fs::write(folder.path().join("dvclive/params.yaml"), settings).unwrap();
+    let rows: String = (0..50)
+        .map(|epoch| format!("{epoch}\t1.{}\n", 90 - epoch))
+        .collect();
+    std::fs::write(
+        metrics.join("box_loss.tsv"),
+        "step\tbox_loss\n".to_owned() + &rows,
+    )
+    .unwrap();
+    let run = report(&folder.path().join("dvclive"));
+    let run = &run["runs"][0];
+    assert_eq!(
+        (&run["total_steps"], &run["state"]),
+        (&50.into(), &"finished".into())
+    );
+
+    let train = folder.path().join("train");
+    std::fs::create_dir_all(&train).unwrap();
+    std::fs::write(train.join("args.yaml"), settings).unwrap();
+    let events: Vec<u8> = (1..26)
+        .flat_map(|epoch| {
+            let rate = 0.01 * (1.0 - 0.018 * f32::from(epoch));
+            let loss = event(epoch, "train/box_loss", 1.9 - 0.01 * f32::from(epoch));
+            [loss, event(epoch, "lr/pg0", rate)].concat()
+        })
+        .collect();
+    std::fs::write(train.join("events.out.tfevents.1.host.2.0"), events).unwrap();
+    let run = report(&train);
+    let run = &run["runs"][0];
+    assert_eq!(run["total_steps"], 50);
+    let schedule = run["learning_rate"]["schedule"].as_str().unwrap();
+    assert!(schedule.starts_with("linear to 10% over 50 steps"), "{schedule}");
+}
+
+#[test]
 fn a_declared_schedule_and_declared_names_are_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.csv");

@@ -20,12 +20,15 @@ use crate::metric::{Quantity, Role, counts_the_run};
 pub struct KeyValue {
     names: NameFinder,
     counter: OwnCounter,
+    /// Train losses have stood beside a counter and no epoch.
+    counts_on: bool,
     /// The epoch that a line of its own has announced, and the count within it.
     announced: Option<(Count, Option<Count>)>,
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
     evaluations: Evaluations,
+    parameters: ParameterGroups,
     rounds: Rounds,
     nested: Nested,
     /// Counters without a name at the ends of the lines grow.
@@ -223,7 +226,7 @@ impl KeyValue {
             iteration: inner.map(|count| count.value),
             iterations: inner.and_then(|count| count.of),
         };
-        if inner.is_none() && self.counter.counts_iterations() {
+        if inner.is_none() && (self.counts_on || self.counter.counts_iterations()) {
             // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
             fields
                 .values
@@ -335,7 +338,8 @@ impl Grammar for KeyValue {
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        if self.evaluations.announce(line)
+        if self.parameters.holds(line)
+            || self.evaluations.announce(line)
             || !line.bytes().any(|byte| byte.is_ascii_digit())
             || progress::is_bar(line)
         {
@@ -402,6 +406,7 @@ impl Grammar for KeyValue {
                     .map(Into::into)
                     .or(self.placed_evaluation.take());
             }
+            self.counts_on |= found.has_loss && !found.evaluated && found.epoch.is_none();
             Match::Record
         } else if found.evaluated && !self.is_about_something_else(fields) {
             fields.total = None;
@@ -435,15 +440,35 @@ fn rate_alone(line: &str) -> Option<(&str, f64)> {
 fn announces_rates(content: &[u8]) -> bool {
     const OFTEN: usize = 3;
     let mut met: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut parameters = ParameterGroups::default();
     for line in content.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
-        if let Some((before, _)) = rate_alone(&line) {
+        if !parameters.holds(&line)
+            && let Some((before, _)) = rate_alone(&line)
+        {
             // A time before it differs from line to line.
             let words: String = before.chars().filter(|letter| letter.is_alphabetic()).collect();
             *met.entry(words).or_default() += 1;
         }
     }
     met.values().any(|count| *count >= OFTEN)
+}
+
+/// An optimizer of PyTorch, as it prints itself: the options of each group of its parameters
+/// stand on lines of their own below its heading, set in.
+#[derive(Debug, Default)]
+struct ParameterGroups {
+    inside: bool,
+}
+
+impl ParameterGroups {
+    /// True for the lines of a group.
+    fn holds(&mut self, line: &str) -> bool {
+        let begins = line.trim_start().starts_with("Parameter Group ");
+        let goes_on = self.inside && line.starts_with([' ', '\t']) && line.contains(": ");
+        self.inside = begins || goes_on;
+        self.inside
+    }
 }
 
 /// A dictionary or a `Namespace` of settings: no number of it is a loss.
@@ -824,6 +849,42 @@ mod tests {
         }
         let (_, train, _) = points(&content);
         assert_eq!((train.len(), train.last()), (9, Some(&(9, 2.3))));
+    }
+
+    #[test]
+    fn the_options_of_an_optimizer_are_no_records() {
+        let mut content = "PolyWarmupAdamW (\n".to_owned();
+        for (group, rate) in ["6e-05", "0.0", "0.0006000000000000001", "0.0006000000000000001"]
+            .iter()
+            .enumerate()
+        {
+            content += &format!(
+                "Parameter Group {group}\n    amsgrad: False\n    eps: 1e-08\n    lr: {rate}\n    weight_decay: 0.01\n\n"
+            );
+        }
+        content += ")\n";
+        for step in 1..9 {
+            content += &format!(
+                "2021-10-29 10:03:13,704 - train.py - INFO: Iter: {step}00; Elasped: 0:04:32; LR: {step}.0e-06; cls_loss: 0.{step}607\n"
+            );
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.len(), 8);
+        assert_eq!(records.value(0, Quantity::LearningRate), Some(1e-6));
+    }
+
+    #[test]
+    fn the_sum_over_an_epoch_is_no_point_of_the_loss_of_iterations() {
+        let mut content = String::new();
+        for step in 0..40 {
+            content += &format!("DLL - Iteration {step} | train_acc : 0.42 % | train_loss : 2.{step:02}\n");
+        }
+        content +=
+            "DLL - train epoch 000 | train_acc : 0.69 % | train_time : 0:04:15 | train_loss : 2268.8\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!((read.format, read.decoded.records.len()), ("key-value", 40));
+        assert_eq!(read.decoded.records.steps().last(), Some(&39));
     }
 
     #[test]

@@ -32,7 +32,6 @@ pub mod notebook;
 mod passes;
 pub mod pix2pix;
 pub mod progress;
-mod repeats;
 mod rounded;
 pub mod scan;
 pub mod small;
@@ -46,12 +45,12 @@ pub mod wrapper;
 
 use super::hints::Hints;
 use super::records::{Decoded, How};
+use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::running_time::RunningTime;
 use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
-use repeats::Repeats;
 use rounded::Counter;
 use wrapper::{LineClock, Pieces};
 
@@ -382,7 +381,7 @@ impl TextDecoder {
     fn finish(&mut self, draft: &mut Draft, line: &[u8], timed: bool, out: &mut Decoded) -> bool {
         let step = draft.step.or(self.last_step);
         if let Some(step) = step
-            && !self.repeats.is_news(step, draft, wrapper::rank(line))
+            && !self.repeats.is_news(step, draft, wrapper::rank(line), out)
         {
             return false;
         }
