@@ -84,14 +84,21 @@ pub fn setting(path: &str, value: &str, hints: &mut Hints) {
         return;
     }
     // W&B and others wrap every setting: `max_steps: {value: 1000}`.
-    if leaf == "value" && !parent.is_empty() {
-        hints.state(parent, value, Place::Configuration);
-        return;
-    }
-    // Ultralytics has two schedules, and in what it gives to trackers every step is an epoch.
-    if leaf == "cos_lr" {
-        let cosine = value.eq_ignore_ascii_case("true");
-        let name = if cosine { "cosine" } else { "linear" };
+    let leaf = if leaf == "value" && !parent.is_empty() {
+        parent
+    } else {
+        leaf
+    };
+    // Ultralytics has two schedules, nanoGPT one and none; in what Ultralytics gives to trackers
+    // every step is an epoch.
+    let switched = value.eq_ignore_ascii_case("true");
+    let scheduler = match (leaf, switched) {
+        ("cos_lr", false) => Some("linear"),
+        ("decay_lr", false) => Some("constant"),
+        ("cos_lr" | "decay_lr", true) => Some("cosine"),
+        _ => None,
+    };
+    if let Some(name) = scheduler {
         hints.state("lr_scheduler_type", name, Place::Configuration);
         return;
     }
@@ -183,6 +190,15 @@ mod tests {
         assert_eq!(
             (linear.scheduler(), linear.counted_steps()),
             (Some("linear"), Some(8))
+        );
+
+        let nanogpt = read(
+            "config.yaml",
+            b"decay_lr:\n    value: true\nlr_decay_iters:\n    value: 5000\nmin_lr:\n    value: 0.0001\nlearning_rate:\n    value: 0.001\n",
+        );
+        assert_eq!(
+            (nanogpt.scheduler(), nanogpt.min_ratio()),
+            (Some("cosine"), Some(0.1))
         );
 
         let wandb = read(
