@@ -351,7 +351,12 @@ impl Logged {
     fn fits(&self, origin: &Origin, decay: Decay, total: Option<f64>) -> Vec<Fit> {
         match total {
             Some(total) if total > origin.to => {
-                let mut fits = self.to_the_end(origin, decay, total);
+                let mut fits = self.to_the_end(origin, decay, total, total, 1.0);
+                // Ultralytics' would reach its ratio one epoch after the last.
+                if self.stride > NOTICEABLE * total && self.stride < total {
+                    let later = total + self.stride;
+                    fits.extend(self.to_the_end(origin, decay, later, total, A_RECORD_LATER));
+                }
                 // The peak of a resumed run is not in its log.
                 let from_the_beginning = self.first_step <= self.warm_up.max(LATE * total);
                 if from_the_beginning && !origin.stable {
@@ -389,17 +394,17 @@ impl Logged {
         }
     }
 
-    /// A fall to the last step, with the usual ratios there and the one that fits best.
-    fn to_the_end(&self, origin: &Origin, decay: Decay, total: f64) -> Vec<Fit> {
+    /// A fall to the end, which is so often there, with the usual ratios and the one that fits best.
+    fn to_the_end(&self, origin: &Origin, decay: Decay, end: f64, planned: f64, often: f64) -> Vec<Fit> {
         let closest = |start: f64| {
-            let deviation = self.deviation(decay, start, total);
+            let deviation = self.deviation(decay, start, end);
             let (ratio, _) = deviation.best_ratio().unwrap_or_default();
             deviation.at(ratio)
         };
         let start = self.start(origin, closest);
-        let deviation = self.deviation(decay, start, total);
+        let deviation = self.deviation(decay, start, end);
         let fit = |ratio: f64, prior: f64, spread_of_ratio: f64| {
-            let prior = (prior * origin.prior).ln();
+            let prior = (prior * origin.prior * often).ln();
             let deviation = deviation.at(ratio);
             Fit {
                 deviation,
@@ -409,9 +414,9 @@ impl Logged {
                 stable: origin.stable,
                 start,
                 ratio,
-                end: total,
-                planned: Some(total),
-                peak: self.peak / self.share_at_the_peak(decay, start, ratio, total),
+                end,
+                planned: Some(planned),
+                peak: self.peak / self.share_at_the_peak(decay, start, ratio, end),
                 spread_of_ratio,
                 spread_of_length: 0.0,
             }
@@ -537,6 +542,11 @@ const fn usual_ratios(decay: Decay) -> &'static [(f64, f64)] {
 const OVER: f64 = 0.1;
 
 const ROOT_OF_TWO_PI: f64 = 2.506_628_274_631_000_5;
+
+/// How often a fall to the end would end one record later, and how far apart, as a share of the run,
+/// records are where that is noticed.
+const A_RECORD_LATER: f64 = 0.2;
+const NOTICEABLE: f64 = 0.002;
 
 /// How often a fall ends before or after the last step that was planned, and how far from it,
 /// as a share of the run, at least.
@@ -756,6 +766,24 @@ mod tests {
         assert!(spans(&lengths, length) && spans(&ratios, ratio), "{inferred:?}");
         let others: f64 = inferred.others.iter().map(|(probability, _)| probability).sum();
         assert!((0.1..1.0).contains(&others), "{others}");
+    }
+
+    #[test]
+    fn a_decay_may_end_a_record_after_the_run() {
+        // Ultralytics, 100 epochs: the rates of all but the first.
+        let rates: Vec<(f64, f64)> = (3..=50)
+            .map(|epoch| {
+                (
+                    f64::from(epoch),
+                    1e-3 * (1.0 - 0.99 * f64::from(epoch - 1) / 100.0),
+                )
+            })
+            .collect();
+        let inferred = infer(&rates, rates[0].1, 3.0, Some(100.0)).unwrap();
+        assert_eq!(
+            inferred.schedule.to_string(),
+            "linear to 1% at step 101 over 100 steps"
+        );
     }
 
     #[test]
