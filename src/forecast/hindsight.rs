@@ -17,10 +17,8 @@ use crate::law::Prior;
 
 /// Degrees of freedom of the multiple before any error is known.
 const FREEDOM: f64 = 4.0;
-/// Its mean where the prior of the law was not seen to hold: there the law is further off than
-/// it says. Elsewhere the mean is one.
-const MEAN_UNKNOWN: f64 = 2.0;
-/// Its mean where data are seen again (67 public runs, most of them fine-tunings of several epochs).
+/// Its mean where data are seen again (67 public runs, most of them fine-tunings of several epochs);
+/// elsewhere the prior has one.
 const MEAN_SEEN_AGAIN: f64 = 8.0;
 /// The multiples that stand for all: at these quantiles of the standard normal distribution,
 /// those of 10, 30, 50, 70 and 90%, each as likely as the others.
@@ -60,13 +58,12 @@ impl Hindsight {
                 .evidence()
                 .map_or(errors, |evidence| errors_of(&companion, &evidence));
         }
-        let mean = if task.sees_data_again {
+        let again = if task.sees_data_again {
             MEAN_SEEN_AGAIN
-        } else if task.prior().known {
-            1.0
         } else {
-            MEAN_UNKNOWN
+            1.0
         };
+        let mean = task.prior().doubt.max(again);
         Hindsight::after(&errors, mean)
     }
 

@@ -61,6 +61,9 @@ pub struct Prior {
     pub misfit: f64,
     /// False where the constants were not seen to hold.
     pub known: bool,
+    /// What forecasts from this prior are off by, as a multiple of the variance that they
+    /// state: one where the constants were seen to hold.
+    pub doubt: f64,
 }
 
 /// Peak learning rate for which the constants hold.
@@ -92,6 +95,11 @@ const MISFIT: f64 = 3e-4;
 /// Loss below which it is hardly one of a language model (nats per token or byte).
 const LEAST_KNOWN_LEVEL: f64 = 1.0;
 
+/// The doubt at a peak, and at a level of the loss, where the constants were not seen to hold: there
+/// the law is further off than it says.
+const DOUBT_OF_A_PEAK: f64 = 2.0;
+const DOUBT_OF_A_LEVEL: f64 = 6.0;
+
 /// The nearest peak for which something is known.
 pub fn plausible_peak(peak: f64) -> f64 {
     // Not `clamp`, which keeps NaN.
@@ -103,7 +111,13 @@ impl Prior {
     /// peaks at `peak`.
     pub fn at(level: f64, peak: f64) -> Prior {
         let level = level.abs().max(1e-3);
-        let known = plausible_peak(peak) == peak && level >= LEAST_KNOWN_LEVEL;
+        let (known_peak, known_level) = (plausible_peak(peak) == peak, level >= LEAST_KNOWN_LEVEL);
+        let known = known_peak && known_level;
+        let doubt = match (known_level, known_peak) {
+            (true, true) => 1.0,
+            (true, false) => DOUBT_OF_A_PEAK,
+            (false, _) => DOUBT_OF_A_LEVEL,
+        };
         let peak = plausible_peak(peak);
         let (spread, share) = if known {
             (DROP_SPREAD, DROP_BOUND)
@@ -140,6 +154,7 @@ impl Prior {
             companion_amplitude: 0.015 * level,
             companion_gain: 0.15,
             known,
+            doubt,
             misfit: MISFIT * (peak / 1e-3).sqrt().clamp(0.4, 1.5),
         }
     }
