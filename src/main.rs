@@ -196,7 +196,7 @@ fn engine_options(reading: &Reading) -> Result<Options> {
 }
 
 /// Everything as it was read once.
-struct Read {
+struct Findings {
     engine: Engine,
     snapshot: Snapshot,
     /// Each root as it is read, and as the user named it: those of a feed differ.
@@ -206,7 +206,7 @@ struct Read {
 }
 
 /// Reads everything once.
-fn read(reading: &Reading) -> Result<Read> {
+fn read(reading: &Reading) -> Result<Findings> {
     start_log(&reading.source)?;
     let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(false, &options)?;
@@ -217,7 +217,7 @@ fn read(reading: &Reading) -> Result<Read> {
     let columns = engine.runs().flat_map(|run| &run.columns);
     let columns = columns.map(|column| column.name.as_str());
     let missing = reading.source.names().missing_among(columns);
-    Ok(Read {
+    Ok(Findings {
         engine,
         snapshot,
         roots,
@@ -225,7 +225,7 @@ fn read(reading: &Reading) -> Result<Read> {
     })
 }
 
-impl Read {
+impl Findings {
     /// A file that was named must have become a run, a folder must hold at least one, and a name
     /// must be that of a metric.
     fn verdict(&self) -> ExitCode {

@@ -151,6 +151,17 @@ impl Role {
         }
     }
 
+    /// True for a train or an eval loss.
+    pub const fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Role::Value {
+                quantity: Quantity::TrainLoss | Quantity::EvalLoss,
+                ..
+            }
+        )
+    }
+
     /// True for what counts steps or epochs.
     pub const fn counts(self) -> bool {
         matches!(

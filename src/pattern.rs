@@ -3,7 +3,7 @@
 use regex::Regex;
 use thiserror::Error;
 
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Role};
 
 /// The lines of one format.
 #[derive(Clone, Debug)]
@@ -61,15 +61,10 @@ impl LinePattern {
             .iter()
             .map(|source| Expression::new(name, source))
             .collect::<Result<_, _>>()?;
-        let loss = |role: &Role| {
-            [Quantity::TrainLoss, Quantity::EvalLoss]
-                .iter()
-                .any(|quantity| role.same_slot(Role::of(*quantity)))
-        };
         let has_loss = expressions
             .iter()
             .flat_map(|expression| &expression.groups)
-            .any(|(_, _, role)| loss(role));
+            .any(|(_, _, role)| role.is_loss());
         if !has_loss {
             return Err(PatternError::NoLoss {
                 name: name.to_owned(),

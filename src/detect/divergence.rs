@@ -56,6 +56,8 @@ const SETTLED: u32 = 100;
 /// Records that the run began with, and how many times the largest of them is an explosion.
 const BEGINNING: u32 = 3;
 const EXPLOSION: f64 = 1000.0;
+/// A loss that begins lower, as the policy loss of reinforcement learning does, counts as this high.
+const LOWEST_BEGINNING: f64 = 0.01;
 /// Learning rate, relative to that of the best block, above which a higher loss is
 /// what a restart of the schedule does.
 const RESTARTED_RATE: f64 = 1.5;
@@ -79,7 +81,7 @@ pub struct Divergence {
     /// Best levels one and two widths ago, the older first.
     earlier: [f64; 2],
     /// The falls of the best level that count, oldest first.
-    drops: Vec<Drop>,
+    drops: Vec<Fall>,
     above_since: Option<u64>,
     /// Points in a row above what is noted, and above what is a warning.
     noted: u32,
@@ -104,14 +106,14 @@ struct Best {
 
 /// A fall of the best level within few points.
 #[derive(Clone, Copy, Debug)]
-struct Drop {
+struct Fall {
     /// Best level before it.
     before: f64,
     /// Number of points at its end.
     end: u32,
 }
 
-impl Drop {
+impl Fall {
     /// True until there are twice as many points as at its end.
     fn counts(&self, points: u32) -> bool {
         points / 2 < self.end
@@ -162,7 +164,7 @@ impl Detector for Divergence {
         if self.points <= BEGINNING {
             self.beginning = self.beginning.max(loss);
         }
-        if !self.has_sign && loss > EXPLOSION * self.beginning {
+        if !self.has_sign && loss > EXPLOSION * self.beginning.max(LOWEST_BEGINNING) {
             // No level of a run.
             return self.explodes(row.step(), loss, alerts);
         }
@@ -182,6 +184,8 @@ impl Detector for Divergence {
         self.last.clear();
         self.recent.clear();
         self.earlier = [0.0; 2];
+        self.exploded = None;
+        self.drops.clear();
         self.not_above();
         if self.best.is_some_and(|best| best.step >= step) {
             self.best = None;
@@ -233,7 +237,7 @@ impl Divergence {
             return;
         }
         self.drops.retain(|drop| drop.counts(end));
-        self.drops.push(Drop { before, end });
+        self.drops.push(Fall { before, end });
     }
 
     /// The level above which nothing is left of any drop that counts; 0 without one.
@@ -419,5 +423,8 @@ mod tests {
         ];
         assert_eq!(raised(losses.into_iter().take(10)), [(Severity::Warning, 9)]);
         assert_eq!(raised(losses), [(Severity::Critical, 9)]);
+        // That of GRPO begins near zero.
+        let policy = [1e-9, -2e-9, 6e-9, 1.6e-3, 2.5e-3, 0.5];
+        assert_eq!(raised(policy), []);
     }
 }

@@ -125,17 +125,18 @@ impl FrozenMetric {
         }
         still.records = still.records.saturating_add(1);
         let enough = LOSS_REPEATS.max(still.longest.saturating_mul(LONGER));
-        if still.records != enough || !has_digits(loss) || self.rate < RATE * self.peak_rate {
+        let settles = self.rate < RATE * self.peak_rate;
+        if still.records < enough || settles || !has_digits(loss) || alerts.open(LOSS_KIND).is_some() {
             return;
         }
         let message = format!(
-            "Loss has been exactly {loss} in {enough} records since step {}",
-            still.since
+            "Loss has been exactly {loss} in {} records since step {}",
+            still.records, still.since
         );
         alerts.raise(
             Alert::at(step, LOSS_KIND, Severity::Warning)
                 .since(still.since)
-                .value(loss, f64::from(enough))
+                .value(loss, f64::from(still.records))
                 .says(message, LOSS_REMEDY),
         );
     }

@@ -65,6 +65,7 @@ pub struct FitJob {
     cohort_name: Option<String>,
     repeats: Option<Repeats>,
     sees_data_again: bool,
+    augmented_share: Option<f64>,
     /// What came of the same job when siblings had said something else.
     before: Option<Box<(Plan, Outcome)>>,
 }
@@ -180,6 +181,7 @@ impl FitJob {
             others: Vec::new(),
             cohort_name: options.config.of_run(&run.identity.id, |run| run.cohort.clone()),
             sees_data_again: run.sees_data_again(),
+            augmented_share: run.augmented_share().filter(|_| quantity == Quantity::TrainLoss),
             // Held-out data are not learnt by heart.
             repeats: run
                 .branch
@@ -248,6 +250,7 @@ impl FitJob {
             level: self.level,
             repeats: self.repeats,
             sees_data_again: self.sees_data_again,
+            augmented_share: self.augmented_share,
         };
         (task, profile)
     }

@@ -382,12 +382,8 @@ pub(super) fn without_loss(run: &Run) -> Option<Problem> {
         .take(12)
         .collect();
     let read = format!("read as {}, but ", run.identity.format);
-    let is_loss = |column: &crate::format::Column| {
-        let losses = [Quantity::TrainLoss, Quantity::EvalLoss].map(Role::of);
-        let role = column.role;
-        role.is_some_and(|role| losses.iter().any(|loss| role.same_slot(*loss)))
-    };
-    let message = if run.columns.iter().any(is_loss) {
+    let mut roles = run.columns.iter().filter_map(|column| column.role);
+    let message = if roles.any(Role::is_loss) {
         // Such is every table before the end of the first epoch.
         "no rows with a loss yet; watching it".to_owned()
     } else if names.is_empty() {

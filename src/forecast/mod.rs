@@ -80,6 +80,9 @@ pub struct Task {
     /// True when the run goes through its data more than once: what it learns by heart takes the
     /// train loss further down than any law foresees, and the eval loss up again.
     pub sees_data_again: bool,
+    /// The share of the run after which data that are trained on are no longer augmented, where
+    /// the loss is of these.
+    pub augmented_share: Option<f64>,
     /// Runs of the same model and data, to learn from.
     pub siblings: Vec<Arc<Member>>,
 }
@@ -117,6 +120,10 @@ const OPEN: f64 = 0.6;
 /// Without any learning rate, a decay may come that nobody has told us of: this
 /// share of the prior gain of a full anneal is added to the standard deviation.
 const UNKNOWN_DECAY: f64 = 0.5;
+
+/// Standard deviation of what the end of the augmentation does to the loss, as a share of it (the
+/// last ten epochs of twelve public runs of YOLO: -17 to +23%, in the root mean square 13%).
+const PLAIN_DATA: f64 = 0.13;
 
 const CURVE_POINTS: usize = 160;
 
@@ -242,9 +249,19 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         let repeats = task.repeats.filter(|_| step > now);
         repeats.map_or(0.0, |repeats| repeats.variance(task.smoothed, now, step))
     };
+    // Data that are no longer augmented are easier.
+    let plain = |step: f64| {
+        let ends = task.augmented_share.map(|share| share * end);
+        let ahead = ends.is_some_and(|ends| ends > now && step >= ends);
+        if ahead {
+            (PLAIN_DATA * task.smoothed).powi(2)
+        } else {
+            0.0
+        }
+    };
     let missed = missed_now(task, &posterior, evidence);
     let (whole, apart) = among_alternatives(task, seen_from(here, there), seen_from);
-    let unforeseen = |step: f64| unknown_decay(step) + repeats(step) + missed;
+    let unforeseen = |step: f64| unknown_decay(step) + repeats(step) + plain(step) + missed;
     // The plans that the run may follow lead apart the more the closer the end is.
     let of_plans = |step: f64| apart * ((step - now) / (end - now).max(1.0)).powi(2);
     outcome.projection = steps

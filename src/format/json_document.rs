@@ -221,10 +221,8 @@ impl JsonDocumentDecoder {
                 // Arrays of other lengths count otherwise.
                 let names = self.roles.names();
                 let is_loss = |name: &str| {
-                    let role = names.role_of(singular(name)).map(|fit| fit.role);
-                    [Quantity::TrainLoss, Quantity::EvalLoss]
-                        .map(|loss| Some(Role::of(loss)))
-                        .contains(&role)
+                    let fit = names.role_of(singular(name));
+                    fit.is_some_and(|fit| fit.role.is_loss())
                 };
                 let losses = arrays.iter().filter(|(name, values)| {
                     is_loss(&qualified(path, name))

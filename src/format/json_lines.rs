@@ -219,6 +219,13 @@ impl JsonDecoder {
 }
 
 impl LineDecoder for JsonDecoder {
+    fn start_over(&mut self) {
+        self.counter = self.counter.take().map(|_| OwnCounter::default());
+        self.layouts = Layouts::default();
+        (self.last_step, self.has_rows) = (None, false);
+        self.rows = RowCounter::default();
+    }
+
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         let mut draft = Draft::default();
         match self.layouts.read(line, &mut draft, out) {
@@ -261,11 +268,7 @@ fn is_record(roles: &Roles, fields: &Row) -> bool {
 }
 
 fn has_loss(roles: &Roles, fields: &Row) -> bool {
-    let losses = [Quantity::TrainLoss, Quantity::EvalLoss].map(Role::of);
-    any(fields, &|name| {
-        let claim = roles.claim(name);
-        claim.is_some_and(|role| losses.iter().any(|loss| role.same_slot(*loss)))
-    })
+    any(fields, &|name| roles.claim(name).is_some_and(Role::is_loss))
 }
 
 /// True when a number of a row has such a name.
@@ -518,6 +521,27 @@ mod tests {
                 "{\"current_steps\": 5, \"total_steps\": 2178, \"loss\": 2.3475, \"lr\": 1.83e-06, \"elapsed_time\": \"0:32:48\"}\n"
             ),
             [(5, Some(2.3475))]
+        );
+    }
+
+    #[test]
+    fn what_a_header_states_is_there_after_a_second_reading() {
+        let mut content = "{\"lr\": 1e-06, \"num_steps\": 5100, \"warmup_steps\": 10}\n".to_owned();
+        for step in 0..40 {
+            let row = |step: u64, loss: f64| format!("{{\"step\": {step}, \"loss\": {loss}}}\n");
+            let loss = 3.0 - 0.01 * step as f64;
+            content += &row(step, loss);
+            if step % 3 == 2 {
+                // Another process is behind.
+                content += &row(step - 1, 1.001 * (loss + 0.01));
+            }
+        }
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), (0..40).collect::<Vec<u64>>());
+        let hints = &read.decoded.hints;
+        assert_eq!(
+            (hints.total_steps(), hints.warm_up_steps()),
+            (Some(5100), Some(10))
         );
     }
 

@@ -34,7 +34,7 @@ impl Format for LongForm {
             .beginning()
             .lines()
             .filter_map(|line| rows.row(line))
-            .filter(|row| roles.role(&row.name).0.is_some_and(is_loss))
+            .filter(|row| roles.role(&row.name).0.is_some_and(Role::is_loss))
             .count();
         (losses >= ENOUGH).then_some(Claim {
             records: losses,
@@ -53,12 +53,6 @@ impl Format for LongForm {
             Decoder::Lines(Box::new(decoder))
         }
     }
-}
-
-fn is_loss(role: Role) -> bool {
-    [Quantity::TrainLoss, Quantity::EvalLoss]
-        .map(Role::of)
-        .contains(&role)
 }
 
 /// True when one metric's rows stand behind another's, all of them: then the steps begin again,

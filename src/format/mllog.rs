@@ -112,9 +112,11 @@ enum Others {
     PassedOver,
     /// Nothing is known of them yet.
     Unknown {
-        /// The first of them, at most [`SAMPLE_BYTES`].
+        /// The last of them, twice [`SAMPLE_BYTES`] at most.
         seen: Vec<u8>,
-        /// How many bytes there must be before they are looked at.
+        /// How many bytes there were in all.
+        read: usize,
+        /// How many there must be before they are looked at.
         enough: usize,
     },
     /// They are a log.
@@ -125,6 +127,7 @@ impl Default for Others {
     fn default() -> Self {
         Others::Unknown {
             seen: Vec::new(),
+            read: 0,
             enough: 4096,
         }
     }
@@ -343,16 +346,18 @@ impl MllogDecoder {
         match &mut self.others {
             Others::Read(decoder) => return decoder.line(number, line, out),
             Others::PassedOver => {}
-            Others::Unknown { seen, enough } => {
+            Others::Unknown { seen, read, enough } => {
                 seen.extend_from_slice(line);
                 seen.push(b'\n');
-                if seen.len() >= *enough && *enough <= SAMPLE_BYTES {
+                *read += line.len() + 1;
+                if seen.len() > 2 * SAMPLE_BYTES {
+                    seen.drain(..seen.len() - SAMPLE_BYTES);
+                }
+                if *read >= *enough {
                     *enough *= 2;
                     if let Some(decoder) = other_format(&Sample::whole(seen), self.roles.names()) {
                         self.others = Others::Read(decoder);
                         out.remapped = true;
-                    } else if *enough > SAMPLE_BYTES {
-                        seen.clear();
                     }
                 }
             }
@@ -367,6 +372,16 @@ impl MllogDecoder {
 }
 
 impl LineDecoder for MllogDecoder {
+    fn start_over(&mut self) {
+        (self.batch, self.length, self.epoch) = (None, None, None);
+        (self.has_records, self.stopped) = (false, false);
+        match &mut self.others {
+            Others::Read(decoder) => decoder.start_over(),
+            Others::Unknown { .. } => self.others = Others::default(),
+            Others::PassedOver => {}
+        }
+    }
+
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         if !is_marked(line) {
             return self.other(number, line, out);
@@ -450,6 +465,15 @@ mod tests {
             .lines()
             .for_each(|line| decoder.line(1, line.as_bytes(), &mut out));
         assert!(std::mem::take(&mut out.remapped) && out.records.has(Quantity::TrainLoss));
+        let whole = content.clone() + &later + stopped;
+        for _ in 0..2 {
+            decoder.start_over();
+            let mut again = Decoded::default();
+            whole
+                .lines()
+                .for_each(|line| decoder.line(1, line.as_bytes(), &mut again));
+            assert_eq!(again.records.len(), 80);
+        }
 
         // A marked one is meant to be read.
         let marked = ":::MLLOG {\"key\": \"train_loss\", \"value\": 2.0, \"metadata\": {\"step\": 7}}\n";

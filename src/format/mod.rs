@@ -180,6 +180,10 @@ pub trait LineDecoder: Send {
     /// What each name seen so far was taken for.
     fn columns(&self) -> Vec<Column>;
 
+    /// The file is read again from its start: what was learnt about its names holds, where it
+    /// was in the file does not.
+    fn start_over(&mut self) {}
+
     /// Whether lines may be read through layouts learnt from others. They change nothing
     /// but the speed, which is what the tests ask.
     fn use_layouts(&mut self, _wanted: bool) {}
@@ -646,6 +650,7 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
         let mut decoded = Decoded::default();
         match &mut decoder {
             Decoder::Lines(decoder) => {
+                decoder.start_over();
                 let content = content.strip_suffix(b"\n").unwrap_or(content);
                 for line in content.split(|byte| *byte == b'\n') {
                     decoded.lines += 1;

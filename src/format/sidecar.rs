@@ -91,11 +91,10 @@ pub fn setting(path: &str, value: &str, hints: &mut Hints) {
     };
     // Ultralytics has two schedules, nanoGPT one and none; in what Ultralytics gives to trackers
     // every step is an epoch.
-    let switched = value.eq_ignore_ascii_case("true");
-    let scheduler = match (leaf, switched) {
-        ("cos_lr", false) => Some("linear"),
-        ("decay_lr", false) => Some("constant"),
-        ("cos_lr" | "decay_lr", true) => Some("cosine"),
+    let scheduler = match (leaf, value.to_ascii_lowercase().as_str()) {
+        ("cos_lr", "false") => Some("linear"),
+        ("decay_lr", "false") => Some("constant"),
+        ("cos_lr" | "decay_lr", "true") => Some("cosine"),
         _ => None,
     };
     if let Some(name) = scheduler {
@@ -104,7 +103,6 @@ pub fn setting(path: &str, value: &str, hints: &mut Hints) {
     }
     if leaf == "close_mosaic" {
         hints.put_epoch_length(1);
-        return;
     }
     // `trainer_state.json` and model configurations count other things in epochs and steps.
     if leaf == "max_duration" {

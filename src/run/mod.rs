@@ -258,6 +258,13 @@ impl Run {
         told.into_iter().flatten().any(|epochs| epochs > MORE_THAN_ONCE)
     }
 
+    /// The share of the run after which its data are no longer augmented, as it plans.
+    pub fn augmented_share(&self) -> Option<f64> {
+        let plain = self.hints.number(Fact::PlainEpochs)?;
+        let share = 1.0 - plain / self.hints.number(Fact::Epochs)?;
+        (share > 0.0 && share < 1.0).then_some(share)
+    }
+
     /// First step seen.
     pub fn first_step(&self) -> Option<u64> {
         self.first_step

@@ -429,7 +429,9 @@ impl Followed {
         let consumed = split_lines(pending, lines, discarding, decoder.as_mut(), &mut decoded);
         if last_word && consumed > 0 {
             let from = consumed.saturating_sub(last_line::LOOK_BACK);
-            *before_pending = pending.get(from..consumed).unwrap_or_default().to_vec();
+            before_pending.extend_from_slice(pending.get(from..consumed).unwrap_or_default());
+            let known = before_pending.len().saturating_sub(last_line::LOOK_BACK);
+            before_pending.drain(..known);
         }
         pending.drain(..consumed);
         if pending.len() > LONGEST_LINE {
@@ -604,8 +606,11 @@ impl Reading {
         self.unfinished_taken = false;
         self.document_done = None;
         self.damaged_at = None;
-        if let Decoder::Frames(decoder) = &mut self.decoder {
-            decoder.start_over();
+        self.before_pending.clear();
+        match &mut self.decoder {
+            Decoder::Lines(decoder) => decoder.start_over(),
+            Decoder::Frames(decoder) => decoder.start_over(),
+            Decoder::Document(_) => {}
         }
     }
 }

@@ -98,6 +98,7 @@ impl Made {
             level: 0.9,
             repeats: None,
             sees_data_again: false,
+            augmented_share: None,
             siblings,
         };
         forecast::run(&task, task.evidence().as_ref(), None)
@@ -132,6 +133,7 @@ fn what_no_law_explains_now_is_not_promised_to_go_away() {
         level: 0.8,
         repeats: None,
         sees_data_again: false,
+        augmented_share: None,
         siblings: Vec::new(),
     };
     let forecast = forecast::run(&task, task.evidence().as_ref(), None)

@@ -45,6 +45,8 @@ pub enum Fact {
     CoolDownShape,
     /// Power of a polynomial decay.
     DecayPower,
+    /// Epochs at the end for which data are no longer augmented.
+    PlainEpochs,
     /// Tokens of one optimiser step.
     TokensPerStep,
     /// Samples of one optimiser step.
@@ -78,6 +80,7 @@ impl Fact {
             Fact::Scheduler => "scheduler",
             Fact::CoolDownShape => "cool_down_shape",
             Fact::DecayPower => "decay_power",
+            Fact::PlainEpochs => "plain_epochs",
             Fact::TokensPerStep => "tokens_per_step",
             Fact::BatchSize => "batch_size",
             Fact::SequenceLength => "sequence_length",

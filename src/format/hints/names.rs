@@ -239,6 +239,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "cooldown_style",
         ],
     ),
+    (Fact::PlainEpochs, &["close_mosaic", "no_aug_epochs"]),
     (Fact::DecayPower, &["lr_power", "poly_power", "poly_exp", "power"]),
     (
         Fact::TokensPerStep,

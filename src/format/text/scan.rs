@@ -81,11 +81,7 @@ pub fn push_value<'a>(fields: &mut Fields<'a>, name: &'a str, fit: Option<Fit>, 
             }
         )
     });
-    let loss = fit.is_some_and(|fit| {
-        [Quantity::TrainLoss, Quantity::EvalLoss]
-            .map(Role::of)
-            .contains(&fit.role)
-    });
+    let loss = fit.is_some_and(|fit| fit.role.is_loss());
     match named.unit {
         // `Validation: 87.46%` is an accuracy.
         "%" if loss => {}

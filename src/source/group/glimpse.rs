@@ -14,10 +14,10 @@ pub(super) const EACH_END: usize = 1 << 16;
 /// What cannot be read in part is looked at as a whole up to this size.
 const LARGEST_WHOLE: u64 = 1 << 23;
 
-/// Losses this close, as a share, are equal when both are exact: some print four digits...
-const EXACTLY_EQUAL: f64 = 1e-3;
-/// ...or two.
+/// Losses of one client that are further apart than this, as a share, are not of one run.
 const EQUAL: f64 = 4e-3;
+/// What single precision does to a loss, as a share.
+const EXACT: f64 = 1e-5;
 
 /// What the two ends of a log say.
 #[derive(Debug, Default)]
@@ -34,8 +34,10 @@ pub(super) struct Glimpse {
     pub(super) first: Option<(u64, f64)>,
     /// ...and at the end.
     pub(super) last: Option<(u64, f64)>,
-    /// The train losses by step.
+    /// The train losses by step, of both ends.
     losses: BTreeMap<u64, f64>,
+    /// Half a unit of the last digit that they are given with.
+    rounded_by: f64,
 }
 
 impl Glimpse {
@@ -52,12 +54,9 @@ impl Glimpse {
         const RECORDS: usize = 20;
         let (mut content, tail) = sample(&candidate.path, EACH_END).ok()?;
         let mut whole = tail.is_empty();
-        let begins_a_document = content
-            .trim_ascii_start()
-            .first()
-            .is_some_and(|first| b"{[".contains(first));
         let mut log = None;
-        if !whole && (has_frames(&content) || begins_a_document) && candidate.size <= LARGEST_WHOLE {
+        if !whole && (has_frames(&content) || begins_a_document(&content)) && candidate.size <= LARGEST_WHOLE
+        {
             log = std::fs::read(&candidate.path)
                 .ok()
                 .and_then(|content| read_all(&content, names).ok());
@@ -104,6 +103,7 @@ impl Glimpse {
             first_steps: steps.try_into().ok(),
             first,
             last,
+            rounded_by: rounding(losses.iter().map(|(_, loss)| *loss)),
             losses: losses.into_iter().collect(),
         })
     }
@@ -119,7 +119,7 @@ impl Glimpse {
         };
         // The same client says the same of the same step.
         if self.format == other.format {
-            let unequal = |(one, other): (f64, f64)| !equal(one, other, EQUAL);
+            let unequal = |(one, other): (f64, f64)| !within(one, other, EQUAL * one.abs());
             if mostly(self.shared(other).map(unequal)) {
                 return true;
             }
@@ -131,11 +131,20 @@ impl Glimpse {
         mostly(between.map(|(one, other)| differ(one, other)))
     }
 
-    /// True when both begin with the same steps and losses, but for their digits.
+    /// True when both say the same of the steps that they share, but for their digits.
     pub(super) fn agrees_with(&self, other: &Glimpse) -> bool {
         mostly(
             self.shared(other)
-                .map(|(one, other)| equal(one, other, EXACTLY_EQUAL)),
+                .map(|(one, another)| self.equal(one, another, other)),
+        )
+    }
+
+    /// True when losses of this log and of another one are the same, but for their digits.
+    fn equal(&self, one: f64, another: f64, other: &Glimpse) -> bool {
+        within(
+            one,
+            another,
+            self.rounded_by.max(other.rounded_by) + EXACT * one.abs(),
         )
     }
 
@@ -150,22 +159,22 @@ impl Glimpse {
             return false;
         };
         let end = one_ends.min(other_ends) as f64;
-        let same_end = one_ends.abs_diff(other_ends) as f64 <= END * end;
+        if one_ends.abs_diff(other_ends) as f64 > END * end {
+            return false;
+        }
         let both = |from: f64| {
-            let of_both = self
-                .losses
-                .iter()
-                .filter_map(|(step, loss)| Some((*step, *loss, *other.losses.get(step)?)));
-            of_both.filter(move |(step, ..)| *step as f64 >= from)
+            let losses = self.losses.range(from as u64..);
+            losses.filter_map(|(step, loss)| Some((*loss, *other.losses.get(step)?)))
         };
-        let mut levels: Vec<u64> = both(0.0).map(|(_, loss, _)| loss.to_bits()).collect();
+        let the_same = |(one, another): (f64, f64)| self.equal(one, another, other);
+        let mut levels: Vec<u64> = both(0.0).map(|(loss, _)| loss.to_bits()).collect();
         levels.sort_unstable();
         levels.dedup();
-        same_end
-            && levels.len() >= FEWEST_LEVELS
-            && both((1.0 - END) * end).next().is_some()
-            && mostly(both(0.0).map(|(_, one, other)| equal(one, other, EQUAL)))
-            && both((1.0 - END) * end).all(|(_, one, other)| equal(one, other, EQUAL))
+        let from = (1.0 - END) * end;
+        levels.len() >= FEWEST_LEVELS
+            && both(from).next().is_some()
+            && both(from).all(the_same)
+            && mostly(both(0.0).map(the_same))
     }
 
     /// What both say of the same steps.
@@ -183,8 +192,29 @@ impl Glimpse {
     }
 }
 
-fn equal(one: f64, other: f64, within: f64) -> bool {
-    (one - other).abs() <= within * one.abs() || one.is_nan() && other.is_nan()
+fn within(one: f64, other: f64, distance: f64) -> bool {
+    (one - other).abs() <= distance || one.is_nan() && other.is_nan()
+}
+
+/// True for one document; JSON lines can be read in part.
+fn begins_a_document(content: &[u8]) -> bool {
+    let first = content.trim_ascii_start();
+    let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    first.first().is_some_and(|first| b"{[".contains(first))
+        && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
+}
+
+/// Half a unit of the last digit that all of some numbers are given with; 0 where they have more than
+/// is printed.
+fn rounding(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    const MOST_DIGITS: i32 = 6;
+    let is_round = |value: f64, unit: f64| {
+        let scaled = value / unit;
+        !value.is_finite() || (scaled - scaled.round()).abs() < 1e-6 * scaled.abs().max(1.0)
+    };
+    let units = (1..=MOST_DIGITS).map(|digits| 10f64.powi(-digits));
+    let mut fitting = units.filter(|unit| values.clone().all(|value| is_round(value, *unit)));
+    fitting.next().map_or(0.0, |unit| 0.5 * unit)
 }
 
 /// True when nine in ten of the steps that two logs share say so, and they are more than chance

@@ -124,7 +124,7 @@ impl Memory {
     /// True when a log goes on where another one has ended, or at a checkpoint before: in the midst
     /// of a run, at a step that the other has reached, with a loss as it had then.
     pub(super) fn continues(&mut self, earlier: &Candidate, later: &Candidate) -> bool {
-        /// As a share of the steps.
+        /// As a share of the steps of the earlier one.
         const BEFORE: f64 = 0.5;
         self.goes_on(earlier, later, BEFORE)
     }
@@ -151,7 +151,7 @@ impl Memory {
         };
         let (begins, ended) = (goes_on.0 as f64, end.0 as f64);
         begins > start.0 as f64
-            && begins >= (1.0 - before) * ended
+            && begins >= ended - before * (ended - start.0 as f64)
             && begins <= (1.0 + BEHIND) * ended
             && (goes_on.1 - end.1).abs() < APART * end.1.abs()
     }
@@ -163,7 +163,7 @@ impl Memory {
             .is_some_and(|[one, other]| one.contradicts(other))
     }
 
-    /// True when two logs begin with the same steps and losses, but for their digits.
+    /// True when two logs say the same of the steps that they share, but for their digits.
     pub(super) fn agree(&mut self, one: &Candidate, other: &Candidate) -> bool {
         self.glimpses([one, other])
             .is_some_and(|[one, other]| one.agrees_with(other))

@@ -241,13 +241,21 @@ pub(super) fn is_of_a_rank(name: &str) -> bool {
     without_rank(stem) != stem
 }
 
-/// Endings of the names of files that hold what a program prints.
-const CONSOLE_ENDINGS: [&str; 4] = ["out", "err", "log", "txt"];
+/// The ending of a name: what stands behind its last dot.
+pub(super) fn ending(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, ending)| ending)
+}
+
+/// True for the ending of a file that holds what a program prints, as against what it records.
+pub(super) fn is_printed(ending: &str) -> bool {
+    let of_a_queue = |ending: &str| ending.strip_prefix('o').is_some_and(is_digits);
+    ["out", "err", "log", "txt", "ipynb", ""].contains(&ending) || of_a_queue(ending)
+}
 
 pub(super) fn stem_label(name: &str) -> Label {
-    /// Digits at least of a job's number, behind a word that says so and behind any other.
+    /// Digits at least of a job's number, and of a time.
     const LEAST_DIGITS: usize = 4;
-    const LEAST_DIGITS_BEHIND_ANY: usize = 5;
+    const LEAST_DIGITS_OF_A_TIME: usize = 8;
     let stem = without_rank(without_endings(name));
     let plain = stem.to_lowercase();
     if PLAIN_STEMS.contains(&plain.as_str()) {
@@ -255,13 +263,12 @@ pub(super) fn stem_label(name: &str) -> Label {
     }
     // `slurm-10240.out`, `log_1795473699.txt`, `gpt.10240.log`, `gpt.o10240`: a job number or a time.
     let (prefix, number) = launch(stem);
-    let known = ["slurm", "log", "job", "out", "train", "output", ""].contains(&prefix);
+    let known = ["slurm", "job", ""].contains(&prefix) || PLAIN_STEMS.contains(&prefix);
     let (before, last) = stem.rsplit_once('.').unwrap_or(("", ""));
     let of_a_queue = last.strip_prefix(['o', 'e']).unwrap_or(last);
     let is_job = |number: &str| number.len() >= LEAST_DIGITS && is_digits(number);
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let printed = CONSOLE_ENDINGS.contains(&ending);
+    let is_time = digits >= LEAST_DIGITS_OF_A_TIME && is_printed(ending(name));
     let name = if is_job(of_a_queue) {
         // Its output and its errors are of one job.
         let plain = PLAIN_STEMS.contains(&before);
@@ -270,10 +277,7 @@ pub(super) fn stem_label(name: &str) -> Label {
         } else {
             format!("{before}.{of_a_queue}")
         }
-    } else if known && is_job(number)
-        || prefix == "slurm" && is_digits(number)
-        || printed && digits >= LEAST_DIGITS_BEHIND_ANY
-    {
+    } else if known && (is_job(number) || is_time) || prefix == "slurm" && is_digits(number) {
         stem.to_owned()
     } else {
         return Label::Chosen(stem.to_owned());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::folder::{CONTAINERS, Folder};
-use super::names::{file_name, is_of_a_rank, lineage, natural};
+use super::names::{ending, file_name, is_of_a_rank, lineage, natural};
 use super::told_twice::join_told_twice;
 use super::{Kind, Label, Memory, Part, made};
 use crate::source::discover::Candidate;
@@ -67,8 +67,7 @@ fn join_resumed(parts: &mut Vec<Part>, memory: &mut Memory) {
     };
     for part in parts.extract_if(.., named) {
         let name = part.files.first().map_or("", |file| file_name(&file.path));
-        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-        let key = (part.folder.path.clone(), lineage(name), ending.to_owned());
+        let key = (part.folder.path.clone(), lineage(name), ending(name).to_owned());
         lineages.entry(key).or_default().push(part);
     }
     for mut lineage in lineages.into_values() {
@@ -218,9 +217,20 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
         .collect();
     let own_keys = keys.clone();
     join_told_twice(parts, &mut keys, memory);
+    // What says nothing names nothing.
     let mut size: HashMap<&(String, String), usize> = HashMap::new();
     for key in &keys {
         *size.entry(key).or_default() += 1;
+    }
+    let silent: Vec<bool> = parts
+        .iter()
+        .zip(&keys)
+        .map(|(part, key)| size.get(key).is_some_and(|size| *size > 1) && says_nothing(part, memory))
+        .collect();
+    for (key, silent) in keys.iter().zip(&silent) {
+        if let Some(size) = size.get_mut(key).filter(|size| *silent && **size > 1) {
+            *size -= 1;
+        }
     }
     let mut shown: Vec<String> = Vec::with_capacity(parts.len());
     for ((part, home), key) in parts.iter().zip(&homes).zip(&keys) {
@@ -250,15 +260,22 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
             (None, Label::Made { .. } | Label::None, _) => by_folder(&key.1),
         });
     }
-    // What joined another run goes by the name of that.
+    // What joined another run, or says nothing, goes by the name of the others.
+    let follows = || {
+        own_keys
+            .iter()
+            .zip(&keys)
+            .zip(&silent)
+            .map(|((own, key), silent)| own != key || *silent)
+    };
     let mut names: HashMap<&(String, String), String> = HashMap::new();
-    for ((own, key), name) in own_keys.iter().zip(&keys).zip(&shown) {
-        if own == key {
+    for ((key, name), follows) in keys.iter().zip(&shown).zip(follows()) {
+        if !follows {
             names.entry(key).or_insert_with(|| name.clone());
         }
     }
-    for ((own, key), name) in own_keys.iter().zip(&keys).zip(&mut shown) {
-        if let Some(of_the_run) = names.get(key).filter(|_| own != key) {
+    for ((key, name), follows) in keys.iter().zip(&mut shown).zip(follows()) {
+        if let Some(of_the_run) = names.get(key).filter(|_| follows) {
             name.clone_from(of_the_run);
         }
     }

@@ -342,6 +342,48 @@ fn a_console_and_what_the_trainer_records_elsewhere_are_one_run() {
 }
 
 #[test]
+fn runs_that_are_alike_stay_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let console = |share: f64, until: u64| -> String {
+        let line = |step: u64| {
+            format!(
+                "iter {step}: loss {:.4}, time 425.11ms\n",
+                share * loss_of(3, step)
+            )
+        };
+        (0..until).map(line).collect()
+    };
+    // Two seeds over the same data, in files of other endings.
+    write_below(folder.path(), "train_seed42.log", console(1.0, 400));
+    write_below(folder.path(), "train_seed2024.txt", console(1.001, 400));
+    assert_eq!(runs_in(folder.path()).len(), 2);
+    // Fine-tunings from one checkpoint, whose first records are at other steps.
+    let folder = tempfile::tempdir().unwrap();
+    for (name, first) in [
+        ("ft_lr1e-4.log", 143_010),
+        ("ft_lr1e-5.log", 143_020),
+        ("ft_lr1e-6.log", 143_050),
+    ] {
+        let lines = (first..145_000).step_by(10).map(|step| console_line(3, step));
+        write_below(folder.path(), name, lines.collect());
+    }
+    assert_eq!(runs_in(folder.path()).len(), 3);
+    // A fork that another job trains on.
+    let folder = tempfile::tempdir().unwrap();
+    for (name, steps) in [
+        ("baseline-10240.out", 0..10_000),
+        ("lowlr-10251.out", 6000..10_000),
+    ] {
+        write_below(
+            folder.path(),
+            name,
+            steps.step_by(10).map(|step| console_line(3, step)).collect(),
+        );
+    }
+    assert_eq!(runs_in(folder.path()).len(), 2);
+}
+
+#[test]
 fn runs_of_an_mlflow_store_stay_apart() {
     let folder = tempfile::tempdir().unwrap();
     for run in ["0a1b2c3d4e5f", "9a8b7c6d5e4f"] {

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{file_name, is_digits};
+use super::names::{ending, file_name, is_printed};
 use super::{Kind, Label, Memory, Part};
 use crate::source::packed::unpacked_name;
 
-/// Logs beyond which a folder is not searched for what is told twice: each is compared with many.
-const MOST_LOGS: usize = 1000;
+/// Logs beyond which a folder is not searched for what is told twice: each has to be looked into.
+const MOST_LOGS: usize = 128;
 
 /// What a run is known by: its folder, and its name there.
 type Key = (String, String);
@@ -33,6 +33,10 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
         .collect();
     for console in consoles {
         let Some(own) = groups.get(&console) else { continue };
+        let mut files = own.iter().flat_map(|part| &part.files);
+        if !files.any(|file| memory.begins_at(file).is_some()) {
+            continue;
+        }
         let own_clients: BTreeSet<&str> = own.iter().copied().filter_map(client).collect();
         let twin = groups.iter().find(|(key, others)| {
             let none_twice = others
@@ -45,12 +49,19 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
                 .flat_map(|one| others.iter().map(move |other| (one, other)));
             **key != console && none_twice && pairs.any(|(one, other)| says_the_same(one, other, memory))
         });
-        let Some(twin) = twin.map(|(key, _)| key.clone()) else {
+        let Some((twin, others)) = twin.map(|(key, others)| (key.clone(), others)) else {
             continue;
         };
-        let own = groups.remove(&console).unwrap_or_default();
-        groups.entry(twin.clone()).or_default().extend(own);
-        joined.insert(console, twin);
+        // Of two consoles the one that comes first is meant.
+        let of_a_trainer = others.iter().any(|part| !is_a_console(part));
+        let (leads, follows) = if of_a_trainer || twin < console {
+            (twin, console)
+        } else {
+            (console, twin)
+        };
+        let following = groups.remove(&follows).unwrap_or_default();
+        groups.entry(leads.clone()).or_default().extend(following);
+        joined.insert(follows, leads);
     }
     for key in keys {
         while let Some(twin) = joined.get(key) {
@@ -59,12 +70,8 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
     }
 }
 
-/// True for what a program prints, as against what it records.
 fn is_a_console(part: &Part) -> bool {
-    const ENDINGS: [&str; 6] = ["log", "out", "err", "txt", "ipynb", ""];
-    let of_a_queue = |ending: &str| ending.strip_prefix('o').is_some_and(is_digits);
-    let printed = |ending: &str| ENDINGS.contains(&ending) || of_a_queue(ending);
-    part.client == "file" && client(part).is_some_and(printed)
+    part.client == "file" && client(part).is_some_and(is_printed)
 }
 
 /// What wrote a log: a client, or for one that only its file tells of the ending of that. `None`
@@ -77,8 +84,7 @@ fn client(part: &Part) -> Option<&str> {
     if part.client != "file" {
         return Some(part.client);
     }
-    let name = unpacked_name(file_name(&part.files.first()?.path));
-    Some(name.rsplit_once('.').map_or("", |(_, ending)| ending))
+    Some(ending(unpacked_name(file_name(&part.files.first()?.path))))
 }
 
 fn says_the_same(one: &Part, other: &Part, memory: &mut Memory) -> bool {
