@@ -217,15 +217,19 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
         .collect();
     let own_keys = keys.clone();
     join_told_twice(parts, &mut keys, memory);
-    // What says nothing names nothing.
+    // The errors of a job that has none do not change its name.
     let mut size: HashMap<&(String, String), usize> = HashMap::new();
     for key in &keys {
         *size.entry(key).or_default() += 1;
     }
+    let is_job = |part: &Part| matches!(part.label, Label::Made { class: "job", .. });
     let silent: Vec<bool> = parts
         .iter()
         .zip(&keys)
-        .map(|(part, key)| size.get(key).is_some_and(|size| *size > 1) && says_nothing(part, memory))
+        .map(|(part, key)| {
+            let several = size.get(key).is_some_and(|size| *size > 1);
+            several && is_job(part) && says_nothing(part, memory)
+        })
         .collect();
     for (key, silent) in keys.iter().zip(&silent) {
         if let Some(size) = size.get_mut(key).filter(|size| *silent && **size > 1) {
