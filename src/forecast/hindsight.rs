@@ -114,7 +114,45 @@ fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::Mixture;
+    use crate::fit::{FitPoint, Mixture};
+    use crate::schedule::{Plan, RecordedRates};
+
+    #[test]
+    fn a_loss_with_few_points_goes_by_the_errors_of_its_companion() {
+        let mut rates = RecordedRates::default();
+        (0..=2000).for_each(|step| rates.push(step, 1e-3));
+        let factor = |bend: f64| {
+            // The companion falls by a step that no law foresees, or by none.
+            let point = |index: u32| {
+                let step = f64::from(index) * 25.0;
+                let late = if step > 700.0 { bend } else { 0.0 };
+                let loss = 3.0 + 4.0 / step.sqrt() - late;
+                let variance = 1e-6;
+                FitPoint { step, loss, variance }
+            };
+            let companion: Vec<FitPoint> = (4..=40).map(point).collect();
+            let own = |index: u32| FitPoint {
+                loss: point(index).loss + 0.1,
+                ..point(index)
+            };
+            let task = Task {
+                points: vec![own(8)],
+                companion,
+                smoothed: 3.2,
+                smoothed_sd: 1e-3,
+                last_step: 1000,
+                plan: Plan::known(&rates, 1000, 2000),
+                level: 0.8,
+                repeats: None,
+                sees_data_again: false,
+                augmented_share: None,
+                siblings: Vec::new(),
+            };
+            let evidence = task.evidence().unwrap();
+            Hindsight::new(&task, &evidence, false).factor(1000.0, 2000.0)
+        };
+        assert!(factor(0.5) > 1.5 * factor(0.0), "{} {}", factor(0.5), factor(0.0));
+    }
 
     /// Forecasts of the end, seen from half of the way, after so many errors.
     fn interval(errors: &[f64], level: f64) -> f64 {

@@ -82,13 +82,18 @@ impl Made {
 
     /// The forecast from the first half.
     fn half_way(&self, siblings: Vec<Arc<Member>>) -> Outcome {
+        let task = self.task_half_way(siblings);
+        forecast::run(&task, task.evidence().as_ref(), None)
+    }
+
+    fn task_half_way(&self, siblings: Vec<Arc<Member>>) -> Task {
         let mut rates = RecordedRates::default();
         for step in 0..=STEPS {
             rates.push(step, self.curve.rate(step as f64));
         }
         let points = self.points(2300.0, STEPS as f64 / 2.0);
         let now = points.last().unwrap().loss;
-        let task = Task {
+        Task {
             points,
             companion: Vec::new(),
             smoothed: now,
@@ -100,8 +105,7 @@ impl Made {
             sees_data_again: false,
             augmented_share: None,
             siblings,
-        };
-        forecast::run(&task, task.evidence().as_ref(), None)
+        }
     }
 
     fn end(&self) -> f64 {
@@ -144,6 +148,24 @@ fn what_no_law_explains_now_is_not_promised_to_go_away() {
         (forecast.low..=forecast.high).contains(&actual),
         "{actual} {forecast:?}"
     );
+}
+
+#[test]
+fn what_is_known_of_the_data_to_come_widens_the_interval() {
+    let run = made("cosine:min=0.1", 2.7, 1.4);
+    let width = |change: &dyn Fn(&mut Task)| {
+        let mut task = run.task_half_way(Vec::new());
+        change(&mut task);
+        let forecast = forecast::run(&task, task.evidence().as_ref(), None)
+            .forecast
+            .unwrap();
+        forecast.high - forecast.low
+    };
+    let alone = width(&|_| {});
+    assert!(width(&|task| task.sees_data_again = true) > 1.2 * alone);
+    // The augmentation ends while the run is on, or has ended.
+    assert!(width(&|task| task.augmented_share = Some(0.9)) > 2.0 * alone);
+    assert_eq!(width(&|task| task.augmented_share = Some(0.4)), alone);
 }
 
 #[test]
