@@ -423,8 +423,8 @@ fn token_length(text: &[u8]) -> Option<usize> {
     for (index, byte) in text.iter().enumerate().skip(sign) {
         match byte {
             b'0'..=b'9' => last_digit = index,
-            // `0..5` is no number, and grammars differ in what they make of it.
-            b'.' if index > sign && text.get(index - 1) == Some(&b'.') => break,
+            // `0..5` and `0.-5` are no numbers, and grammars differ in what they make of them.
+            b'.' | b'+' | b'-' if index > sign && text.get(index - 1) == Some(&b'.') => break,
             b'.' | b',' | b'+' | b'-' | b'e' | b'E' => {}
             _ => break,
         }
