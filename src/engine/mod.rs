@@ -308,7 +308,7 @@ impl Engine {
         let mut lossless: Vec<Problem> = Vec::new();
         for (key, entry) in &mut self.entries {
             let leads = self.groups.leads(*key);
-            match view::without_loss(&entry.run).filter(|_| leads) {
+            match leads.then(|| view::without_loss(&entry.run)).flatten() {
                 Some(problem) => lossless.push(problem),
                 None => logs.push(entry.log(leads, now)),
             }

@@ -70,6 +70,8 @@ struct Reading {
     pending: Vec<u8>,
     /// The end of what came before, where it is needed.
     before_pending: Vec<u8>,
+    /// What is set beside the file was told.
+    settings_told: bool,
     lines: u64,
     columns_told: usize,
     /// A last line without its end was taken for complete.
@@ -336,6 +338,7 @@ impl Followed {
             recognised_at: size.max(1),
             pending: Vec::new(),
             before_pending: Vec::new(),
+            settings_told: false,
             lines: 0,
             columns_told: 0,
             unfinished_taken: false,
@@ -379,6 +382,7 @@ impl Followed {
             decoder: Decoder::Lines(decoder),
             pending,
             before_pending,
+            settings_told,
             lines,
             unfinished_taken,
             discarding,
@@ -389,10 +393,6 @@ impl Followed {
         else {
             return Ok(Step::UpToDate);
         };
-        let mut decoded = Decoded::default();
-        if *lines == 0 {
-            decoded.hints = super::settings::beside(self.tail.path());
-        }
         let before = pending.len();
         let mut count = 0;
         if look != Look::Same {
@@ -426,6 +426,7 @@ impl Followed {
             let end = memchr::memchr(b'\n', pending).map_or(pending.len(), |end| end + 1);
             pending.drain(..end);
         }
+        let mut decoded = beginning(*settings_told, pending, self.tail.path());
         let consumed = split_lines(pending, lines, discarding, decoder.as_mut(), &mut decoded);
         if last_word && consumed > 0 {
             let from = consumed.saturating_sub(last_line::LOOK_BACK);
@@ -442,8 +443,11 @@ impl Followed {
         }
         let at_end = count < TURN_BYTES;
         let quiet = now - self.tail.modified() > QUIET_SECONDS;
-        let counts = quiet || last_word && last_line::is_whole(pending, before_pending);
-        if at_end && !pending.is_empty() && counts && !*discarding {
+        if at_end
+            && !pending.is_empty()
+            && !*discarding
+            && (quiet || last_word && last_line::is_whole(pending, before_pending))
+        {
             *lines += 1;
             decoded.lines += 1;
             decoder.line(*lines, pending, &mut decoded);
@@ -462,6 +466,7 @@ impl Followed {
             })?;
         }
         if decoded.lines > 0 {
+            *settings_told = true;
             outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
@@ -481,6 +486,7 @@ impl Followed {
         let Some(Reading {
             decoder: Decoder::Frames(decoder),
             pending,
+            settings_told,
             columns_told,
             damaged_at,
             ..
@@ -489,15 +495,11 @@ impl Followed {
             return Ok(Step::UpToDate);
         };
         let mut count = 0;
-        let at_start = self.tail.position() == 0;
         if look != Look::Same {
             count = self.tail.read(pending, FRAMES_TURN_BYTES).map_err(Failure::Io)?;
         }
         let at_end = count < FRAMES_TURN_BYTES;
-        let mut decoded = Decoded::default();
-        if at_start {
-            decoded.hints = super::settings::beside(self.tail.path());
-        }
+        let mut decoded = beginning(*settings_told, pending, self.tail.path());
         let progress = decoder.frames(pending, &mut decoded);
         pending.drain(..progress.consumed);
         if decoded.remapped {
@@ -526,6 +528,7 @@ impl Followed {
             }
         }
         if decoded.lines + decoded.skipped > 0 {
+            *settings_told = true;
             outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
@@ -607,6 +610,7 @@ impl Reading {
         self.document_done = None;
         self.damaged_at = None;
         self.before_pending.clear();
+        self.settings_told = false;
         match &mut self.decoder {
             Decoder::Lines(decoder) => decoder.start_over(),
             Decoder::Frames(decoder) => decoder.start_over(),
@@ -657,6 +661,15 @@ impl From<Deaf> for Failure {
     fn from(_: Deaf) -> Self {
         Failure::Deaf
     }
+}
+
+/// What will be decoded: what is set beside the file comes first, with the first of its content.
+fn beginning(settings_told: bool, content: &[u8], path: &Path) -> Decoded {
+    let mut decoded = Decoded::default();
+    if !settings_told && !content.is_empty() {
+        decoded.hints = super::settings::beside(path);
+    }
+    decoded
 }
 
 /// Hands every complete line to the decoder; returns the bytes consumed.

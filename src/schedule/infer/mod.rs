@@ -41,7 +41,7 @@ const STABLE_PRIOR: f64 = 0.2;
 const POLYNOMIAL_PRIOR: f64 = 0.2;
 const OVER_WARM_UP_PRIOR: f64 = 0.2;
 
-/// Longer warm-up than leaves so much of a fall is no part of it.
+/// A fall of which less than this share is left at the end of the warm-up did not begin under it.
 const LEAST_SHARE_AT_THE_PEAK: f64 = 0.5;
 
 /// A deviation at which nothing of the logged rates is left unexplained.
@@ -106,7 +106,7 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
         return None;
     }
     let logged = Logged::new(rates, peak, warm_up);
-    let fits = |begins: &[(Origin, Decay)]| -> Vec<Fit> {
+    let fitting = |begins: &[(Origin, Decay)]| -> Vec<Fit> {
         let fits = begins
             .iter()
             .flat_map(|(origin, decay)| logged.fits(origin, *decay, total));
@@ -114,12 +114,11 @@ pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) 
             .collect()
     };
     let origins = origins(rates, peak, warm_up);
-    let mut fits_found = fits(&usual(&origins));
+    let mut fits = fitting(&usual(&origins));
     // What explains the rates to the last digit leaves nothing to look for.
-    if !fits_found.iter().any(|fit| fit.deviation < EXACT) {
-        fits_found.extend(fits(&unusual(&origins, warm_up)));
+    if !fits.iter().any(|fit| fit.deviation < EXACT) {
+        fits.extend(fitting(&unusual(&origins, warm_up)));
     }
-    let mut fits = fits_found;
     fits.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
     if let Some(best) = fits.first() {
         return Some(Inferred {
@@ -370,11 +369,10 @@ impl Logged {
     }
 
     /// What the highest logged rate is a share of, where the fall began before it.
-    fn share_at_the_peak(&self, decay: Decay, start: f64, ratio: f64, end: f64) -> f64 {
+    fn share_at_the_peak(&self, decay: Decay, start: f64, min_ratio: f64, end: f64) -> f64 {
         if start >= self.warm_up {
             return 1.0;
         }
-        let min_ratio = ratio;
         let share = Schedule::of(Shape::Fall { decay, min_ratio }).share(self.warm_up, start, end);
         share.max(LEAST_SHARE_AT_THE_PEAK)
     }

@@ -120,7 +120,7 @@ impl Glimpse {
         // The same client says the same of the same step.
         if self.format == other.format {
             let unequal = |(one, other): (f64, f64)| !within(one, other, EQUAL * one.abs());
-            if mostly(self.shared(other).map(unequal)) {
+            if mostly(self.shared(other, 0).map(unequal)) {
                 return true;
             }
         }
@@ -134,7 +134,7 @@ impl Glimpse {
     /// True when both say the same of the steps that they share, but for their digits.
     pub(super) fn agrees_with(&self, other: &Glimpse) -> bool {
         mostly(
-            self.shared(other)
+            self.shared(other, 0)
                 .map(|(one, another)| self.equal(one, another, other)),
         )
     }
@@ -162,24 +162,20 @@ impl Glimpse {
         if one_ends.abs_diff(other_ends) as f64 > END * end {
             return false;
         }
-        let both = |from: f64| {
-            let losses = self.losses.range(from as u64..);
-            losses.filter_map(|(step, loss)| Some((*loss, *other.losses.get(step)?)))
-        };
         let the_same = |(one, another): (f64, f64)| self.equal(one, another, other);
-        let mut levels: Vec<u64> = both(0.0).map(|(loss, _)| loss.to_bits()).collect();
+        let mut levels: Vec<u64> = self.shared(other, 0).map(|(loss, _)| loss.to_bits()).collect();
         levels.sort_unstable();
         levels.dedup();
-        let from = (1.0 - END) * end;
+        let at_the_end = || self.shared(other, ((1.0 - END) * end) as u64);
         levels.len() >= FEWEST_LEVELS
-            && both(from).next().is_some()
-            && both(from).all(the_same)
-            && mostly(both(0.0).map(the_same))
+            && at_the_end().next().is_some()
+            && at_the_end().all(the_same)
+            && mostly(self.shared(other, 0).map(the_same))
     }
 
-    /// What both say of the same steps.
-    fn shared<'a>(&'a self, other: &'a Glimpse) -> impl Iterator<Item = (f64, f64)> + 'a {
-        let losses = self.losses.iter();
+    /// What both say of the same steps, from one on.
+    fn shared<'a>(&'a self, other: &'a Glimpse, from: u64) -> impl Iterator<Item = (f64, f64)> + 'a {
+        let losses = self.losses.range(from..);
         losses.filter_map(|(step, loss)| Some((*loss, *other.losses.get(step)?)))
     }
 

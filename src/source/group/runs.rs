@@ -217,28 +217,23 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
         .collect();
     let own_keys = keys.clone();
     join_told_twice(parts, &mut keys, memory);
-    // The errors of a job that has none do not change its name.
     let mut size: HashMap<&(String, String), usize> = HashMap::new();
     for key in &keys {
         *size.entry(key).or_default() += 1;
     }
+    // The errors of a job that has none do not change its name.
     let is_job = |part: &Part| matches!(part.label, Label::Made { class: "job", .. });
     let silent: Vec<bool> = parts
         .iter()
         .zip(&keys)
-        .map(|(part, key)| {
-            let several = size.get(key).is_some_and(|size| *size > 1);
-            several && is_job(part) && says_nothing(part, memory)
-        })
+        .map(|(part, key)| size[key] > 1 && is_job(part) && says_nothing(part, memory))
         .collect();
-    for (key, silent) in keys.iter().zip(&silent) {
-        if let Some(size) = size.get_mut(key).filter(|size| *silent && **size > 1) {
-            *size -= 1;
-        }
+    for (key, _) in keys.iter().zip(&silent).filter(|(_, silent)| **silent) {
+        size.entry(key).and_modify(|size| *size -= 1);
     }
     let mut shown: Vec<String> = Vec::with_capacity(parts.len());
     for ((part, home), key) in parts.iter().zip(&homes).zip(&keys) {
-        let alone = size.get(key).is_none_or(|size| *size == 1);
+        let alone = size[key] <= 1;
         let by_folder = |name: &str| {
             if name.is_empty() {
                 home.title()
@@ -265,21 +260,20 @@ pub(super) fn runs(parts: &[Part], memory: &mut Memory) -> Vec<String> {
         });
     }
     // What joined another run, or says nothing, goes by the name of the others.
-    let follows = || {
-        own_keys
-            .iter()
-            .zip(&keys)
-            .zip(&silent)
-            .map(|((own, key), silent)| own != key || *silent)
-    };
+    let follows: Vec<bool> = own_keys
+        .iter()
+        .zip(&keys)
+        .zip(&silent)
+        .map(|((own, key), silent)| own != key || *silent)
+        .collect();
     let mut names: HashMap<&(String, String), String> = HashMap::new();
-    for ((key, name), follows) in keys.iter().zip(&shown).zip(follows()) {
+    for ((key, name), follows) in keys.iter().zip(&shown).zip(&follows) {
         if !follows {
             names.entry(key).or_insert_with(|| name.clone());
         }
     }
-    for ((key, name), follows) in keys.iter().zip(&mut shown).zip(follows()) {
-        if let Some(of_the_run) = names.get(key).filter(|_| follows) {
+    for ((key, name), follows) in keys.iter().zip(&mut shown).zip(&follows) {
+        if let Some(of_the_run) = names.get(key).filter(|_| *follows) {
             name.clone_from(of_the_run);
         }
     }

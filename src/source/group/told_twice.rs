@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{ending, file_name, is_printed};
 use super::{Kind, Label, Memory, Part};
+use crate::source::discover::Candidate;
 use crate::source::packed::unpacked_name;
 
 /// Logs beyond which a folder is not searched for what is told twice: each has to be looked into.
@@ -33,21 +34,15 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
         .collect();
     for console in consoles {
         let Some(own) = groups.get(&console) else { continue };
-        let mut files = own.iter().flat_map(|part| &part.files);
-        if !files.any(|file| memory.begins_at(file).is_some()) {
+        if !files(own).any(|file| memory.begins_at(file).is_some()) {
             continue;
         }
         let own_clients: BTreeSet<&str> = own.iter().copied().filter_map(client).collect();
         let twin = groups.iter().find(|(key, others)| {
-            let none_twice = others
-                .iter()
-                .copied()
-                .filter_map(client)
-                .all(|client| !own_clients.contains(client));
-            let mut pairs = own
-                .iter()
-                .flat_map(|one| others.iter().map(move |other| (one, other)));
-            **key != console && none_twice && pairs.any(|(one, other)| says_the_same(one, other, memory))
+            let mut clients = others.iter().copied().filter_map(client);
+            let none_twice = clients.all(|client| !own_clients.contains(client));
+            let mut pairs = files(own).flat_map(|one| files(others).map(move |other| (one, other)));
+            **key != console && none_twice && pairs.any(|(one, other)| memory.tell_the_same(one, other))
         });
         let Some((twin, others)) = twin.map(|(key, others)| (key.clone(), others)) else {
             continue;
@@ -87,13 +82,8 @@ fn client(part: &Part) -> Option<&str> {
     Some(ending(unpacked_name(file_name(&part.files.first()?.path))))
 }
 
-fn says_the_same(one: &Part, other: &Part, memory: &mut Memory) -> bool {
-    let (Some(client_of_one), Some(client_of_other)) = (client(one), client(other)) else {
-        return false;
-    };
-    let mut pairs = one
-        .files
-        .iter()
-        .flat_map(|file| other.files.iter().map(move |other| (file, other)));
-    client_of_one != client_of_other && pairs.any(|(one, other)| memory.tell_the_same(one, other))
+/// The files of what a client wrote.
+fn files<'a>(parts: &'a [&Part]) -> impl Iterator<Item = &'a Candidate> {
+    let written = parts.iter().filter(|part| client(part).is_some());
+    written.flat_map(|part| &part.files)
 }
