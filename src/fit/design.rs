@@ -1,14 +1,15 @@
 //! The linear part of the law, for one loss and its companion.
 //!
 //! Given the exponent of progress and the powers of the learning rate, the loss is linear
-//! in nine amplitudes:
+//! in ten amplitudes:
 //!
 //! | index | amplitude |
 //! |---|---|
 //! | 0 | asymptote |
 //! | 1 | reducible loss at the reference progress |
 //! | 2-5 | gains of the four bands |
-//! | 6-8 | what the companion (train for eval, eval for train) has more of the first, second and the gains |
+//! | 6 | what learning the data by heart has changed by the reference progress |
+//! | 7-9 | what the companion (train for eval, eval for train) has more of the first, second and the gains |
 //!
 //! The regressors of all exponents and powers stand side by side, so that one matrix
 //! product gives the normal equations of every cell of the grid.
@@ -20,8 +21,9 @@ use super::discrepancy::{Wander, Whitener};
 use crate::law::relaxation::{BANDS, POWERS, PROGRESS_POWERS, Progress, Relaxed, SHARES, Standing};
 
 /// Number of amplitudes.
-pub const SIZE: usize = 5 + BANDS;
-/// Amplitudes that runs of one cohort have in common: all but those of the companion.
+pub const SIZE: usize = 6 + BANDS;
+/// Amplitudes that runs of one cohort have in common: all but what is learnt by heart and those of
+/// the companion.
 pub const SHARED: usize = 2 + BANDS;
 
 /// A vector of amplitudes.
@@ -72,7 +74,8 @@ const FORWARD: usize = 1;
 const FALLING: usize = EXPONENTS * PROGRESS_POWERS.len();
 const GAINS: usize = FORWARD + FALLING;
 const LOSS: usize = GAINS + POWERS.len() * BANDS;
-const OTHER: usize = LOSS + 1;
+const BY_HEART: usize = LOSS + 1;
+const OTHER: usize = BY_HEART + 1;
 const OTHER_FORWARD: usize = OTHER + 1;
 const OTHER_GAIN: usize = OTHER_FORWARD + FALLING;
 const REGRESSORS: usize = OTHER_GAIN + POWERS.len();
@@ -146,11 +149,13 @@ impl Design {
                     at[GAINS + power * BANDS + band] = -scale * gain * relaxed;
                 }
             }
-            let falling = shares(&observation.standing.progress, &reference).map(falling);
+            let shares = shares(&observation.standing.progress, &reference);
+            let falling = shares.map(falling);
             for (index, value) in falling.iter().flatten().enumerate() {
                 at[FORWARD + index] = scale * value;
             }
             if !observation.companion {
+                at[BY_HEART] = scale * by_heart(&shares);
                 continue;
             }
             at[OTHER] = scale;
@@ -198,8 +203,10 @@ impl Design {
 
     /// The regressors where a run will stand later.
     pub fn ahead(&self, standing: &Standing) -> Ahead {
+        let shares = shares(&standing.progress, &self.reference);
         Ahead {
-            falling: shares(&standing.progress, &self.reference).map(falling),
+            falling: shares.map(falling),
+            by_heart: by_heart(&shares),
             relaxed: standing.relaxed,
             gains: self.gains,
         }
@@ -209,6 +216,12 @@ impl Design {
 /// Progress in multiples of the reference.
 fn shares(progress: &Progress, reference: &Progress) -> Progress {
     std::array::from_fn(|index| progress[index] / reference[index])
+}
+
+/// What is learnt by heart grows with every step of the weights: with S1.
+fn by_heart(shares: &Progress) -> f64 {
+    let [.., nearest_to_s1] = shares;
+    *nearest_to_s1
 }
 
 /// Progress in multiples of the reference, to minus every exponent of the grid.
@@ -234,6 +247,7 @@ fn indices(shape: Shape) -> [usize; SIZE] {
         gain + 1,
         gain + 2,
         gain + 3,
+        BY_HEART,
         OTHER,
         OTHER_FORWARD + falling,
         OTHER_GAIN + shape.power,
@@ -245,7 +259,11 @@ impl NormalEquations {
     pub fn cell(&self, shape: Shape) -> CellEquations {
         let at = indices(shape);
         // What is not there, a companion, says nothing.
-        let there = if self.states.len() > OTHER { SIZE } else { SHARED };
+        let there = if self.states.len() > OTHER {
+            SIZE
+        } else {
+            SHARED + 1
+        };
         CellEquations {
             gram: AmplitudeMatrix::from_fn(|row, column| {
                 if row.max(column) < there {
@@ -287,6 +305,7 @@ impl NormalEquations {
 pub struct Ahead {
     /// Progress of every kind to minus every exponent.
     falling: [[f64; EXPONENTS]; PROGRESS_POWERS.len()],
+    by_heart: f64,
     relaxed: Relaxed,
     gains: [f64; BANDS],
 }
@@ -301,6 +320,7 @@ impl Ahead {
             .and_then(|falling| falling.get(shape.exponent))
             .copied()
             .unwrap_or(1.0);
+        row[SHARED] = self.by_heart;
         if let Some(bands) = self.relaxed.get(shape.power) {
             for (band, (relaxed, gain)) in bands.iter().zip(self.gains).enumerate() {
                 row[2 + band] = -gain * relaxed;

@@ -14,13 +14,16 @@ use crate::law::Prior;
 use crate::law::relaxation::{POWERS, PROGRESS_POWERS, Progress, Standing, standings};
 use crate::schedule::LearningRateCurve;
 
-/// Standard deviations of the wander, as shares of the loss. Fits of finished runs
-/// leave 0.1 to 0.3% (forecasting study, section 3.12).
-const WANDERS: [f64; 4] = [4e-4, 1e-3, 2.5e-3, 6e-3];
+/// Standard deviations of the wander, as shares of the loss. Fits of finished pre-training
+/// leave 0.1 to 0.3% (forecasting study, section 3.12), fine-tunings and vision models several percent.
+const WANDERS: [f64; 5] = [4.5e-4, 1.5e-3, 4.5e-3, 1.5e-2, 4.5e-2];
 /// Correlation length of the wander in ln(step).
 const WANDER_LENGTH: f64 = 0.55;
 
-/// Number of amplitudes of the companion.
+/// Standard deviation of what is not learnt by heart (nats).
+const NOTHING_BY_HEART: f64 = 1e-6;
+
+/// Number of amplitudes that are the run's own.
 const OWN: usize = SIZE - SHARED;
 
 /// What a run's points say.
@@ -78,7 +81,13 @@ impl Evidence {
 
     fn of(observations: Vec<Observation>, prior: Prior) -> Option<Evidence> {
         let reference = observations.last()?.standing.progress;
-        let level = last(&observations)?.point.loss.abs().max(1e-3);
+        let newest = last(&observations)?.point.loss;
+        let level = newest.abs().max(1e-3);
+        let companion = observations
+            .iter()
+            .rev()
+            .find(|observation| observation.companion);
+        let prior = companion.map_or(prior, |companion| prior.beside(newest, companion.point.loss));
         if !reference
             .iter()
             .all(|progress| *progress > 0.0 && progress.is_finite())
@@ -95,15 +104,15 @@ impl Evidence {
                 })
             })
             .collect();
-        let has_companion = observations.iter().any(|observation| observation.companion);
+        let has_own = prior.by_heart > 0.0 || observations.iter().any(|observation| observation.companion);
         let said = wanders
             .iter()
             .map(|equations| {
                 (0..CELLS)
                     .map(|cell| {
                         let data = equations.cell(Shape::of(cell));
-                        let mut said = if has_companion {
-                            without_companion(&data, &prior)
+                        let mut said = if has_own {
+                            without_own(&data, &prior)
                         } else {
                             of_target(&data)
                         };
@@ -177,7 +186,7 @@ impl Evidence {
         shared += belief.precision;
         let mut shared = moment.fixed_rows_mut::<SHARED>(0);
         shared += belief.moment;
-        for (index, precision_before) in companion_precision(&self.prior).iter().enumerate() {
+        for (index, precision_before) in own_precision(&self.prior).iter().enumerate() {
             precision[(SHARED + index, SHARED + index)] += precision_before;
         }
         let factor = precision.cholesky()?;
@@ -224,8 +233,10 @@ pub fn prior_covariance(prior: &Prior) -> Matrix {
     })
 }
 
-fn companion_precision(prior: &Prior) -> SVector<f64, OWN> {
+/// Precisions of what is believed of the amplitudes that are the run's own; all have a mean of zero.
+fn own_precision(prior: &Prior) -> SVector<f64, OWN> {
     SVector::from([
+        prior.by_heart.max(NOTHING_BY_HEART).powi(-2),
         prior.companion_l0.powi(-2),
         prior.companion_amplitude.powi(-2),
         (prior.companion_gain * prior.drop.mean).powi(-2),
@@ -240,9 +251,9 @@ fn of_target(data: &CellEquations) -> Information {
     }
 }
 
-/// Integrates the companion's amplitudes out under their prior (the Schur complement).
-fn without_companion(data: &CellEquations, prior: &Prior) -> Information {
-    let before = companion_precision(prior);
+/// Integrates the amplitudes that are the run's own out under their prior (the Schur complement).
+fn without_own(data: &CellEquations, prior: &Prior) -> Information {
+    let before = own_precision(prior);
     let own: SMatrix<f64, OWN, OWN> =
         data.gram.fixed_view::<OWN, OWN>(SHARED, SHARED) + SMatrix::from_diagonal(&before);
     let mut said = of_target(data);

@@ -141,7 +141,7 @@ impl<'a> Posterior<'a> {
         let (mut mean, mut second, mut prior) = (0.0, 0.0, 0.0);
         for cell in &self.cells {
             let mut row = there.row(cell.shape) - here.row(cell.shape);
-            (row[0], row[1]) = (0.0, 0.0);
+            (row[0], row[1], row[SHARED]) = (0.0, 0.0, 0.0);
             let value = row.dot(&cell.mean);
             mean += cell.weight * value;
             second += cell.weight * (row.dot(&(cell.covariance * row)) + value * value);

@@ -13,7 +13,6 @@
 
 use super::{Task, pool};
 use crate::fit::{Evidence, Posterior};
-use crate::law::Prior;
 
 /// Degrees of freedom of the multiple before any error is known.
 const FREEDOM: f64 = 4.0;
@@ -58,7 +57,7 @@ impl Hindsight {
                 .evidence()
                 .map_or(errors, |evidence| errors_of(&companion, &evidence));
         }
-        let again = if task.sees_data_again {
+        let again = if task.learns_by_heart() {
             MEAN_SEEN_AGAIN
         } else {
             1.0
@@ -100,8 +99,7 @@ impl Hindsight {
 /// standard deviations.
 fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f64> {
     let (last, then) = (task.points.last()?, evidence.now()?);
-    let peak = task.curve().peak();
-    let earlier = evidence.until(share * last.step, |level| Prior::at(level, peak))?;
+    let earlier = evidence.until(share * last.step, |level| task.prior_at(level))?;
     if earlier.count() < LEAST_POINTS {
         return None;
     }

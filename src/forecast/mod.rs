@@ -125,6 +125,12 @@ const UNKNOWN_DECAY: f64 = 0.5;
 /// last ten epochs of twelve public runs of YOLO: -17 to +23%, in the root mean square 13%).
 const PLAIN_DATA: f64 = 0.13;
 
+/// When the distance of both losses has grown by more than this share of the loss since half way, it
+/// is not that they are measured on different data...
+const APART: f64 = 0.03;
+/// ...and not chance either, when it is more than so many standard deviations.
+const APART_BY_CHANCE: f64 = 3.0;
+
 const CURVE_POINTS: usize = 160;
 
 impl Task {
@@ -142,7 +148,36 @@ impl Task {
     }
 
     fn prior(&self) -> Prior {
-        Prior::at(self.smoothed, self.curve().peak())
+        self.prior_at(self.smoothed)
+    }
+
+    /// The prior for this run when its loss is about `level`.
+    fn prior_at(&self, level: f64) -> Prior {
+        let prior = Prior::at(level, self.curve().peak());
+        if self.learns_by_heart() {
+            prior.learning_by_heart()
+        } else {
+            prior
+        }
+    }
+
+    /// True when the run sees its data again; where the log does not tell, its two losses lead apart.
+    fn learns_by_heart(&self) -> bool {
+        self.sees_data_again || self.leads_apart()
+    }
+
+    /// True when the loss and its companion lie further apart than they did half way.
+    fn leads_apart(&self) -> bool {
+        let apart = |step: f64| {
+            let (own, other) = (latest(&self.points, step)?, latest(&self.companion, step)?);
+            Some(((own.loss - other.loss).abs(), own.variance + other.variance))
+        };
+        let end = self.last_step as f64;
+        let (Some((now, noise)), Some((before, noise_before))) = (apart(end), apart(0.5 * end)) else {
+            return false;
+        };
+        let by_chance = APART_BY_CHANCE * (noise + noise_before).sqrt();
+        now - before > APART * self.smoothed.abs() + by_chance
     }
 
     /// A loss that has never been below zero never will be.
@@ -357,6 +392,13 @@ fn missed_now(task: &Task, posterior: &Posterior, evidence: &Evidence) -> f64 {
     let fitted = posterior.at(here, here);
     let chance = fitted.sd().powi(2) + last.variance;
     ((fitted.mean() - last.loss).powi(2) - MISSED.powi(2) * chance).max(0.0)
+}
+
+/// The last of these points up to a step.
+fn latest(points: &[FitPoint], step: f64) -> Option<&FitPoint> {
+    points
+        .get(..points.partition_point(|point| point.step <= step))?
+        .last()
 }
 
 /// What the siblings say to this run.

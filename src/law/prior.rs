@@ -56,6 +56,8 @@ pub struct Prior {
     pub companion_amplitude: f64,
     /// The same: gain of a full anneal, as a share of it.
     pub companion_gain: f64,
+    /// What learning the data by heart has changed by now (nats), up or down: standard deviation.
+    pub by_heart: f64,
     /// Standard deviation of what no law of this kind explains at the last step, as a
     /// share of the loss.
     pub misfit: f64,
@@ -94,6 +96,16 @@ const MISFIT: f64 = 3e-4;
 
 /// Loss below which it is hardly one of a language model (nats per token or byte).
 const LEAST_KNOWN_LEVEL: f64 = 1.0;
+
+/// Standard deviation of the asymptote, as a share of the loss.
+const L0_SPREAD: f64 = 0.5;
+/// The same of the difference between the asymptotes of both losses...
+const COMPANION_L0: f64 = 0.1;
+/// ...of which this share falls as the reducible loss does.
+const COMPANION_FALL: f64 = 0.15;
+/// Standard deviation of what learning by heart has changed so far, as a share of the loss: by the
+/// end of fine-tunings over several epochs the eval loss has risen by 5 to 30%.
+const BY_HEART: f64 = 0.15;
 
 /// The doubt at a peak, and at a level of the loss, where the constants were not seen to hold: there
 /// the law is further off than it says.
@@ -136,7 +148,7 @@ impl Prior {
         Prior {
             l0: Normal {
                 mean: 0.9 * level,
-                sd: 0.5 * level,
+                sd: L0_SPREAD * level,
             },
             amplitude: Normal {
                 mean: 0.12 * level,
@@ -150,12 +162,33 @@ impl Prior {
             alpha: Normal { mean: 0.55, sd: 0.14 },
             power: Normal { mean: 0.4, sd: 0.13 },
             progress: Normal { mean: 0.73, sd: 0.22 },
-            companion_l0: 0.1 * level,
-            companion_amplitude: 0.015 * level,
+            companion_l0: COMPANION_L0 * level,
+            companion_amplitude: COMPANION_FALL * COMPANION_L0 * level,
             companion_gain: 0.15,
+            by_heart: 0.0,
             known,
             doubt,
             misfit: MISFIT * (peak / 1e-3).sqrt().clamp(0.4, 1.5),
+        }
+    }
+
+    /// The same for a run that learns its data by heart.
+    pub fn learning_by_heart(self) -> Prior {
+        Prior {
+            by_heart: BY_HEART * self.l0.sd / L0_SPREAD,
+            ..self
+        }
+    }
+
+    /// The same for a loss that is now about `level` beside a companion that is about `other`: what
+    /// they have in common is the less, the further they lie apart.
+    pub fn beside(self, level: f64, other: f64) -> Prior {
+        let apart = (other - level).abs();
+        Prior {
+            companion_l0: self.companion_l0.max(apart),
+            companion_amplitude: self.companion_amplitude.max(COMPANION_FALL * apart),
+            companion_gain: self.companion_gain.max(apart / level.abs().max(1e-3)),
+            ..self
         }
     }
 
@@ -173,5 +206,19 @@ impl Prior {
         let alone: f64 = self.bands.iter().map(|band| band.sd * band.sd).sum();
         let common = ((self.drop.sd.powi(2) - alone) / self.drop.mean.powi(2)).max(0.0);
         own + common * first.mean * second.mean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_that_lie_far_apart_are_hardly_the_same_one() {
+        let prior = Prior::at(2.0, 1e-3);
+        assert_eq!(prior.beside(2.0, 2.1), prior);
+        // The train loss of a detector, ten times as large as that of its evaluations.
+        let small = Prior::at(0.01, 1e-3).beside(0.01, 0.1);
+        assert!((small.companion_l0 - 0.09).abs() < 1e-9 && (small.companion_gain - 9.0).abs() < 1e-9);
     }
 }

@@ -254,7 +254,9 @@ impl Run {
     pub fn sees_data_again(&self) -> bool {
         /// Of an epoch that is counted from one the first says nothing.
         const MORE_THAN_ONCE: f64 = 1.5;
-        let told = [self.hints.number(Fact::Epochs), self.branch.epoch];
+        let planned = (self.branch.epochs_per_step.zip(self.logged_total_steps()))
+            .map(|(per_step, steps)| per_step * steps as f64);
+        let told = [self.hints.number(Fact::Epochs), self.branch.epoch, planned];
         told.into_iter().flatten().any(|epochs| epochs > MORE_THAN_ONCE)
     }
 

@@ -151,6 +151,48 @@ fn what_no_law_explains_now_is_not_promised_to_go_away() {
 }
 
 #[test]
+fn an_eval_loss_that_rises_while_the_train_loss_falls_is_not_promised_to_fall() {
+    // A character model learns its little text by heart; the log says nothing of epochs.
+    let learnt = |step: f64| 1e-4 * step;
+    let law = |step: f64| 1.2 + 12.0 / step.sqrt();
+    let at = |step: f64, loss: f64| FitPoint {
+        step,
+        loss,
+        variance: 1e-5,
+    };
+    let steps = |every: u32| (1..=2500 / every).map(move |index| f64::from(index * every));
+    let points: Vec<FitPoint> = steps(250)
+        .map(|step| at(step, law(step) + learnt(step)))
+        .collect();
+    let companion = steps(50).map(|step| at(step, law(step) - learnt(step))).collect();
+    let mut rates = RecordedRates::default();
+    (0..=5000).for_each(|step| rates.push(step, 1e-3));
+    let now = points.last().unwrap().loss;
+    let task = Task {
+        points,
+        companion,
+        smoothed: now,
+        smoothed_sd: 1e-3,
+        last_step: 2500,
+        plan: Plan::known(&rates, 2500, 5000),
+        level: 0.8,
+        repeats: None,
+        sees_data_again: false,
+        augmented_share: None,
+        siblings: Vec::new(),
+    };
+    let outcome = forecast::run(&task, task.evidence().as_ref(), None);
+    let forecast = outcome.forecast.unwrap();
+    // 1.69 now, 1.87 at the end; a law that only falls says 1.5.
+    let actual = law(5000.0) + learnt(5000.0);
+    assert!(actual > now && forecast.final_loss > now, "{now} {forecast:?}");
+    assert!(
+        (forecast.final_loss - actual).abs() < 0.15,
+        "{actual} {forecast:?}"
+    );
+}
+
+#[test]
 fn what_is_known_of_the_data_to_come_widens_the_interval() {
     let run = made("cosine:min=0.1", 2.7, 1.4);
     let width = |change: &dyn Fn(&mut Task)| {
