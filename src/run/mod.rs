@@ -104,7 +104,9 @@ pub struct Run {
     borrowed: Borrowed,
     first_step: Option<u64>,
     context: Context,
-    restarted: bool,
+    /// What the log says since its file was restarted, before the first record: while that is not
+    /// there, nobody knows whether the run goes on.
+    restarted: Option<Vec<Decoded>>,
     /// A further training may begin with the next record of the leading loss.
     may_begin_anew: bool,
     /// The last record went back, and the next one tells why.
@@ -137,7 +139,7 @@ impl Run {
             borrowed: Borrowed::default(),
             first_step: None,
             context: Context::default(),
-            restarted: false,
+            restarted: None,
             may_begin_anew: false,
             doubt: None,
             since_doubt: u64::MAX,
@@ -296,7 +298,7 @@ impl Run {
     /// The file was truncated or replaced. Whether its new content continues the run
     /// or repeats it shows with its first record.
     pub fn file_restarted(&mut self) {
-        self.restarted = true;
+        self.restarted = Some(Vec::new());
     }
 
     /// Forgets everything: the file will be read again from its start.
@@ -306,14 +308,16 @@ impl Run {
 
     /// Takes the next piece of the log.
     pub fn apply(&mut self, decoded: &Decoded) {
-        if self.restarted && !decoded.records.is_empty() {
-            self.restarted = false;
-            let first = decoded.records.steps().first().copied().unwrap_or_default();
-            if self.first_step.is_some_and(|known| first <= known) {
+        if let Some(&first) = decoded.records.steps().first() {
+            let preamble = self.restarted.take();
+            if preamble.is_some() && self.first_step.is_some_and(|known| first <= known) {
                 let columns = std::mem::take(&mut self.columns);
                 self.forget();
                 self.learn(columns);
+                preamble.iter().flatten().for_each(|piece| self.apply(piece));
             }
+        } else if let Some(preamble) = &mut self.restarted {
+            preamble.push(decoded.clone());
         }
         self.lines.lines += decoded.lines;
         self.lines.ignored += decoded.ignored;
@@ -810,6 +814,18 @@ mod tests {
                 .superseded()
                 .is_empty()
         );
+
+        // What the new job says before its first record is of the new run.
+        let mut again = run();
+        again.apply(&decoded(0..=100));
+        again.file_restarted();
+        let preamble = Decoded {
+            total_steps: Some(900),
+            ..Decoded::default()
+        };
+        again.apply(&preamble);
+        again.apply(&decoded(0..=10));
+        assert_eq!((again.last_step(), again.logged_total_steps()), (10, Some(900)));
 
         let mut rotated = run();
         rotated.apply(&decoded(0..=100));

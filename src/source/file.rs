@@ -2,11 +2,13 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use super::discover::{Candidate, Sharer, explain, is_unreadably_packed};
 use super::file_name;
 use super::last_line;
 use super::reader::{Deaf, Outlet};
+use super::settings::Settings;
 use super::tail::{LONGEST_LINE, Look, Tail, sample};
 use super::{FileKey, SourceEvent};
 use crate::format::delimited::Delimited;
@@ -20,9 +22,15 @@ use crate::run::Identity;
 
 /// Bytes read in one turn: few enough to be fair and to stay in the cache.
 const TURN_BYTES: usize = 1 << 18;
-/// A last line without its end counts as complete after this many quiet seconds, whatever it
-/// looks like.
+/// A last line without its end counts as complete after this many quiet seconds, unless those
+/// before it go on where it ends.
 const QUIET_SECONDS: f64 = 10.0;
+/// A format that was judged by little is judged again after so many quiet seconds.
+const SETTLED_SECONDS: f64 = 2.0;
+/// What was not recognised and has changed since is looked at again after so many seconds...
+const TRY_AGAIN: f64 = 1.0;
+/// ...or after so many times as long as looking takes.
+const LOOKING_SHARE: f64 = 20.0;
 /// A document larger than this is not read.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
 /// What cannot be parsed may be just being written; after this many seconds without
@@ -57,9 +65,17 @@ pub struct Followed {
     pub size: u64,
     tail: Tail,
     reading: Option<Reading>,
-    /// Size at which recognition was last tried in vain.
-    tried_at: Option<u64>,
+    /// When recognition was last tried in vain.
+    tried: Option<Tried>,
     failed: bool,
+}
+
+/// A look at a file that recognised nothing.
+struct Tried {
+    size: u64,
+    modified: f64,
+    /// Not to be repeated before.
+    again_at: f64,
 }
 
 struct Reading {
@@ -70,8 +86,8 @@ struct Reading {
     pending: Vec<u8>,
     /// The end of what came before, where it is needed.
     before_pending: Vec<u8>,
-    /// What is set beside the file was told.
-    settings_told: bool,
+    /// What is set beside the file.
+    settings: Settings,
     lines: u64,
     columns_told: usize,
     /// A last line without its end was taken for complete.
@@ -97,7 +113,7 @@ impl Followed {
             size: candidate.size,
             tail: Tail::new(candidate.path.clone()),
             reading: None,
-            tried_at: None,
+            tried: None,
             failed: false,
         }
     }
@@ -109,7 +125,7 @@ impl Followed {
 
     /// Bytes read so far.
     pub fn bytes_read(&self) -> u64 {
-        if self.reading.is_none() && self.tried_at.is_some() {
+        if self.reading.is_none() && self.tried.is_some() {
             self.size
         } else {
             self.tail.position().min(self.size)
@@ -215,17 +231,20 @@ impl Followed {
             Look::Restarted => self.restart(outlet)?,
             Look::Same | Look::Grown => {}
         }
-        let unseen = self.reading.is_none() && self.tried_at.is_none();
-        if look != Look::Same || unseen {
-            match self.recognise(names, outlet, last_word)? {
-                Ok(Step::StartedOver) => return Ok(Ok(Step::StartedOver)),
-                Ok(_) => {}
+        let unseen = self.reading.is_none() && self.tried.is_none();
+        if look != Look::Same || unseen || self.was_judged_by_little(now) {
+            match self.recognise(names, outlet, now, last_word)? {
+                Ok(Step::UpToDate) => {}
+                Ok(step) => return Ok(Ok(step)),
                 Err(error) => return Ok(Err(error)),
             }
         }
         let Some(reading) = &mut self.reading else {
             return Ok(Ok(Step::UpToDate));
         };
+        if reading.settings.have_changed(self.tail.path(), now) {
+            return Ok(Ok(self.read_again(outlet)?));
+        }
         let result = match &mut reading.decoder {
             Decoder::Lines(_) => self.read_lines(outlet, now, look, last_word),
             Decoder::Document(_) => self.read_document(outlet, now, look, last_word),
@@ -246,7 +265,7 @@ impl Followed {
     }
 
     fn restart(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
-        self.tried_at = None;
+        self.tried = None;
         if let Some(reading) = &mut self.reading {
             reading.start_over();
             // The new content may be of another kind; the old format is kept if it fits.
@@ -256,11 +275,20 @@ impl Followed {
         Ok(())
     }
 
+    /// True when there is more by now than what the format was judged by, and that was little.
+    fn was_judged_by_little(&self, now: f64) -> bool {
+        self.reading.as_ref().is_some_and(|reading| {
+            reading.recognised_at < (SAMPLE_BYTES as u64).min(self.tail.position())
+                && now - self.tail.modified() > SETTLED_SECONDS
+        })
+    }
+
     /// Recognises the format, when it is unknown or was judged by very little.
     fn recognise(
         &mut self,
         names: &Names,
         outlet: &Outlet,
+        now: f64,
         last_word: bool,
     ) -> Result<io::Result<Step>, Deaf> {
         const DONE: Step = Step::UpToDate;
@@ -269,16 +297,21 @@ impl Followed {
             Err(_) => return Ok(Ok(DONE)), // Gone again; the next look will say so.
         };
         self.size = size;
-        let due = match (&self.reading, self.tried_at) {
+        let modified = self.tail.modified();
+        let due = match (&self.reading, &self.tried) {
             (Some(reading), _) => {
-                (reading.recognised_at as usize) < SAMPLE_BYTES && size >= 2 * reading.recognised_at
+                let little = reading.recognised_at < SAMPLE_BYTES as u64;
+                little && size >= 2 * reading.recognised_at || self.was_judged_by_little(now)
             }
             (None, None) => true,
-            (None, Some(tried)) => size < tried || size >= tried + tried / 8 || last_word && size > tried,
+            (None, Some(tried)) => {
+                (size, modified) != (tried.size, tried.modified) && (last_word || now >= tried.again_at)
+            }
         };
         if !due {
             return Ok(Ok(DONE));
         }
+        let started = Instant::now();
         let (mut head, mut tail) = match sample(self.path(), SAMPLE_BYTES) {
             Ok(sample) => sample,
             Err(error) => return Ok(Err(error)),
@@ -310,19 +343,31 @@ impl Followed {
                 reading.recognised_at = size.max(1);
                 return Ok(Ok(DONE));
             }
-            self.tried_at = Some(size);
+            let rest = TRY_AGAIN.max(LOOKING_SHARE * started.elapsed().as_secs_f64());
+            self.tried = Some(Tried {
+                size,
+                modified,
+                again_at: now + rest,
+            });
             self.unrecognised(outlet, refused, size)?;
             return Ok(Ok(DONE));
         };
         if let Some(reading) = &mut self.reading {
             if reading.format.name() == format.name() {
-                if reading.recognised_at == 0 {
-                    // A rewritten file may have other columns: a new decoder looks afresh.
-                    reading.decoder = decoder(format, &sample, names, self.tail.path(), share);
-                    reading.columns_told = 0;
-                }
+                let (path, before) = (self.tail.path(), reading.recognised_at);
+                let build = |sample: &Sample| decoder(format, sample, names, path, share.clone());
                 reading.recognised_at = size.max(1);
-                return Ok(Ok(DONE));
+                if before != 0 && reads_alike(build, &head, before) {
+                    return Ok(Ok(DONE));
+                }
+                // More lines, or other columns, show more: a new decoder looks afresh.
+                reading.decoder = build(&sample);
+                reading.columns_told = 0;
+                return Ok(Ok(if before == 0 {
+                    DONE
+                } else {
+                    self.read_again(outlet)?
+                }));
             }
             self.tail.start_over();
             if self.one_of_several {
@@ -338,7 +383,7 @@ impl Followed {
             recognised_at: size.max(1),
             pending: Vec::new(),
             before_pending: Vec::new(),
-            settings_told: false,
+            settings: Settings::default(),
             lines: 0,
             columns_told: 0,
             unfinished_taken: false,
@@ -382,7 +427,7 @@ impl Followed {
             decoder: Decoder::Lines(decoder),
             pending,
             before_pending,
-            settings_told,
+            settings,
             lines,
             unfinished_taken,
             discarding,
@@ -426,9 +471,9 @@ impl Followed {
             let end = memchr::memchr(b'\n', pending).map_or(pending.len(), |end| end + 1);
             pending.drain(..end);
         }
-        let mut decoded = beginning(*settings_told, pending, self.tail.path());
+        let mut decoded = beginning(settings, pending, self.tail.path(), now);
         let consumed = split_lines(pending, lines, discarding, decoder.as_mut(), &mut decoded);
-        if last_word && consumed > 0 {
+        if consumed > 0 {
             let from = consumed.saturating_sub(last_line::LOOK_BACK);
             before_pending.extend_from_slice(pending.get(from..consumed).unwrap_or_default());
             let known = before_pending.len().saturating_sub(last_line::LOOK_BACK);
@@ -446,7 +491,8 @@ impl Followed {
         if at_end
             && !pending.is_empty()
             && !*discarding
-            && (quiet || last_word && last_line::is_whole(pending, before_pending))
+            && (quiet || last_word)
+            && last_line::is_whole(pending, before_pending)
         {
             *lines += 1;
             decoded.lines += 1;
@@ -466,7 +512,7 @@ impl Followed {
             })?;
         }
         if decoded.lines > 0 {
-            *settings_told = true;
+            settings.were_told();
             outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
@@ -486,7 +532,7 @@ impl Followed {
         let Some(Reading {
             decoder: Decoder::Frames(decoder),
             pending,
-            settings_told,
+            settings,
             columns_told,
             damaged_at,
             ..
@@ -499,7 +545,7 @@ impl Followed {
             count = self.tail.read(pending, FRAMES_TURN_BYTES).map_err(Failure::Io)?;
         }
         let at_end = count < FRAMES_TURN_BYTES;
-        let mut decoded = beginning(*settings_told, pending, self.tail.path());
+        let mut decoded = beginning(settings, pending, self.tail.path(), now);
         let progress = decoder.frames(pending, &mut decoded);
         pending.drain(..progress.consumed);
         if decoded.remapped {
@@ -528,7 +574,7 @@ impl Followed {
             }
         }
         if decoded.lines + decoded.skipped > 0 {
-            *settings_told = true;
+            settings.were_told();
             outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
@@ -551,6 +597,7 @@ impl Followed {
     ) -> Result<Step, Failure> {
         let Some(Reading {
             decoder: Decoder::Document(decoder),
+            settings,
             document_done,
             ..
         }) = &mut self.reading
@@ -565,17 +612,20 @@ impl Followed {
             self.problem(outlet, "a single document of more than 1 GB; not read".to_owned())?;
             return Ok(Step::UpToDate);
         }
+        // A document is told as a whole.
+        *settings = Settings::default();
         let mut content = Vec::new();
         self.tail.start_over();
         self.tail.look().map_err(Failure::Io)?;
         while self.tail.read(&mut content, 64 << 20).map_err(Failure::Io)? > 0 {}
         let mut decoded = Decoded {
-            hints: super::settings::beside(self.tail.path()),
+            hints: settings.to_tell(self.tail.path(), now),
             ..Decoded::default()
         };
         match decode_document(decoder.as_mut(), &encoding::utf8(&content), &mut decoded) {
             Ok(()) => {
                 *document_done = Some(self.tail.modified());
+                settings.were_told();
                 let columns = decoder.columns();
                 outlet.send(SourceEvent::Reread { key: self.key })?;
                 outlet.send(SourceEvent::Columns {
@@ -610,7 +660,7 @@ impl Reading {
         self.document_done = None;
         self.damaged_at = None;
         self.before_pending.clear();
-        self.settings_told = false;
+        self.settings = Settings::default();
         match &mut self.decoder {
             Decoder::Lines(decoder) => decoder.start_over(),
             Decoder::Frames(decoder) => decoder.start_over(),
@@ -664,12 +714,31 @@ impl From<Deaf> for Failure {
 }
 
 /// What will be decoded: what is set beside the file comes first, with the first of its content.
-fn beginning(settings_told: bool, content: &[u8], path: &Path) -> Decoded {
+fn beginning(settings: &mut Settings, content: &[u8], path: &Path, now: f64) -> Decoded {
     let mut decoded = Decoded::default();
-    if !settings_told && !content.is_empty() {
-        decoded.hints = super::settings::beside(path);
+    if !content.is_empty() {
+        decoded.hints = settings.to_tell(path, now);
     }
     decoded
+}
+
+/// True when a decoder that saw all of the `head` of a file reads no more in it than one that saw its
+/// first bytes.
+fn reads_alike(build: impl Fn(&Sample) -> Decoder, head: &[u8], first: u64) -> bool {
+    let first = usize::try_from(first).unwrap_or(usize::MAX).min(head.len());
+    let read = |seen: &[u8]| {
+        let sample = Sample {
+            head: seen,
+            tail: &[],
+        };
+        let Decoder::Lines(mut decoder) = build(&sample) else {
+            return None;
+        };
+        let mut decoded = Decoded::default();
+        split_lines(head, &mut 0, &mut false, decoder.as_mut(), &mut decoded);
+        Some((decoded, decoder.columns()))
+    };
+    read(head.get(..first).unwrap_or(head)) == read(head)
 }
 
 /// Hands every complete line to the decoder; returns the bytes consumed.

@@ -17,6 +17,8 @@ use crate::text::printable;
 
 /// Bytes read of each file in one turn.
 const TURN_BYTES: usize = 1 << 17;
+/// Seconds between two looks at what is set.
+const LOOK_AGAIN: f64 = 5.0;
 /// A parameter is a word or two; a file of more than this is none.
 const LARGEST_PARAMETER: u64 = 1 << 16;
 
@@ -75,6 +77,9 @@ pub struct MetricFiles {
     folder: PathBuf,
     metrics: Vec<MetricFile>,
     decoder: Option<MetricDecoder>,
+    /// What is set, as it was told.
+    settings: Decoded,
+    settings_looked_at: f64,
     columns_told: usize,
     problem: Option<PathBuf>,
 }
@@ -98,6 +103,8 @@ impl MetricFiles {
             folder: folder.to_owned(),
             metrics: Vec::new(),
             decoder: None,
+            settings: Decoded::default(),
+            settings_looked_at: f64::NEG_INFINITY,
             columns_told: 0,
             problem: None,
         };
@@ -141,16 +148,29 @@ impl MetricFiles {
     fn begin(&mut self, turn: &Turn<'_>) -> Result<(), Deaf> {
         let keys = self.metrics.iter().map(|metric| metric.key.as_str());
         let decoder = MetricDecoder::new(turn.names, keys);
-        let mut decoded = Decoded::default();
-        match self.store {
-            Store::Mlflow => parameters(&self.folder.join("params"), &decoder, &mut decoded),
-            Store::Dvclive => decoded.hints = settings::beside(&self.folder.join("metrics.json")),
-        }
         self.decoder = Some(decoder);
-        self.introduce(turn.outlet)?;
-        if decoded.settings.is_empty() && decoded.hints.all().is_empty() {
+        self.introduce(turn.outlet)
+    }
+
+    /// Tells what is set, when it is something else than what was told: it may be written, or be
+    /// complete, only after the first metrics.
+    fn tell_settings(&mut self, turn: &Turn<'_>) -> Result<(), Deaf> {
+        let Some(decoder) = &self.decoder else {
+            return Ok(());
+        };
+        if turn.now < self.settings_looked_at + LOOK_AGAIN {
             return Ok(());
         }
+        self.settings_looked_at = turn.now;
+        let mut decoded = Decoded::default();
+        match self.store {
+            Store::Mlflow => parameters(&self.folder.join("params"), decoder, &mut decoded),
+            Store::Dvclive => decoded.hints = settings::beside(&self.folder.join("metrics.json")),
+        }
+        if decoded == self.settings {
+            return Ok(());
+        }
+        self.settings = decoded.clone();
         turn.outlet.send(SourceEvent::Records {
             key: self.key,
             decoded: Box::new(decoded),
@@ -172,6 +192,8 @@ impl MetricFiles {
             metric.lines = self.store.lines();
         }
         self.columns_told = 0;
+        self.settings = Decoded::default();
+        self.settings_looked_at = f64::NEG_INFINITY;
         outlet.send(SourceEvent::Reread { key: self.key })?;
         Ok(Step::MoreToRead)
     }
@@ -242,6 +264,7 @@ impl Follow for MetricFiles {
         if self.decoder.is_none() {
             self.begin(turn)?;
         }
+        self.tell_settings(turn)?;
         let (mut decoded, mut values) = (Decoded::default(), Vec::new());
         let mut more = false;
         let mut restarted = false;

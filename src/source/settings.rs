@@ -1,6 +1,7 @@
 //! Finds the files beside a log that state the plan of its run.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::format::hints::Hints;
 use crate::format::sidecar;
@@ -27,32 +28,99 @@ const INNER: &[&str] = &[
     "wandb",
 ];
 
+/// Seconds between two looks at the settings beside a log that is followed.
+const LOOK_AGAIN: f64 = 5.0;
+
+/// The settings beside a log that is followed: they may be written after its first lines, or be
+/// half written by then.
+#[derive(Debug, Default)]
+pub struct Settings {
+    hints: Hints,
+    stamps: Vec<Stamp>,
+    looked_at: f64,
+    told: bool,
+}
+
+/// By which a file that was changed is known: its size and when it was changed.
+type Stamp = (PathBuf, u64, Option<SystemTime>);
+
+impl Settings {
+    /// What they state, until it was told.
+    pub fn to_tell(&mut self, log: &Path, now: f64) -> Hints {
+        if self.told {
+            return Hints::default();
+        }
+        *self = Settings {
+            stamps: stamps(log),
+            hints: beside(log),
+            looked_at: now,
+            told: false,
+        };
+        self.hints.clone()
+    }
+
+    /// It was told.
+    pub fn were_told(&mut self) {
+        self.told = true;
+    }
+
+    /// True when they state something else than what was told. The log is then read again, so that
+    /// what it says itself goes before.
+    pub fn have_changed(&mut self, log: &Path, now: f64) -> bool {
+        if !self.told || now < self.looked_at + LOOK_AGAIN {
+            return false;
+        }
+        self.looked_at = now;
+        let stamps = stamps(log);
+        if stamps == self.stamps {
+            return false;
+        }
+        self.stamps = stamps;
+        beside(log) != self.hints
+    }
+}
+
+fn stamps(log: &Path) -> Vec<Stamp> {
+    let stamp = |path: PathBuf| {
+        let metadata = std::fs::metadata(&path).ok()?;
+        Some((path, metadata.len(), metadata.modified().ok()))
+    };
+    files(log).into_iter().filter_map(stamp).collect()
+}
+
 /// What the files beside a log, and above it where its client puts logs into folders of
 /// their own, state about the plan of the run. The nearer file holds. What cannot be read
 /// states nothing.
 pub fn beside(log: &Path) -> Hints {
     let mut hints = Hints::default();
+    for path in files(log) {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let small = std::fs::metadata(&path)
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= sidecar::LARGEST);
+        if let (true, Ok(content)) = (small, std::fs::read(&path)) {
+            hints.complete(&sidecar::read(&name, &content));
+        }
+    }
+    hints
+}
+
+/// The files that may state settings of a log, the nearest first.
+fn files(log: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut folder = log.parent();
     for _ in 0..MOST_FOLDERS {
         let Some(here) = folder else { break };
-        for path in sidecars(here) {
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let small = std::fs::metadata(&path)
-                .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= sidecar::LARGEST);
-            if let (true, Ok(content)) = (small, std::fs::read(&path)) {
-                hints.complete(&sidecar::read(&name, &content));
-            }
-        }
+        files.extend(sidecars(here));
         let inner = here.file_name().is_some_and(|name| {
             let name = name.to_string_lossy();
             INNER.contains(&name.as_ref()) || name.starts_with("version_") || name.starts_with("checkpoint-")
         });
         folder = here.parent().filter(|_| inner);
     }
-    hints
+    files
 }
 
 /// Files of a folder that may state settings, in the order of their names.

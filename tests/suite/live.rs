@@ -228,3 +228,88 @@ fn a_forecast_appears_while_the_run_goes_on() {
     );
     assert!((forecast(&second).unwrap() - 2.65).abs() < 0.1);
 }
+
+/// The settings beside a log may be written after its first lines, or be half written by then.
+#[test]
+fn settings_that_come_late_are_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("run/metrics.jsonl");
+    let settings = folder.path().join("run/config.json");
+    std::fs::create_dir_all(folder.path().join("run")).unwrap();
+    std::fs::write(&settings, "{\"max_steps\": 77").unwrap();
+    append(&log, &lines(0..20));
+    let monitor = follow(folder.path());
+    let id = "run/metrics.jsonl";
+    let snapshot = wait(&monitor, "read", |snapshot| points(snapshot, id) == 20);
+    assert_eq!(run(&snapshot, id).unwrap().total_steps, None);
+    std::fs::write(&settings, "{\"max_steps\": 777, \"warmup_steps\": 50}").unwrap();
+    append(&log, &lines(20..30));
+    wait(&monitor, "taken up", |snapshot| {
+        points(snapshot, id) == 30 && run(snapshot, id).unwrap().total_steps == Some(777)
+    });
+}
+
+/// A long preamble, then few lines beside it.
+#[test]
+fn a_log_is_recognised_when_its_metrics_come_late() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.log");
+    let building =
+        |index: u32| format!("[{index}/9000] Building CXX object foo.dir/file_{index}.cpp.o -O3 -fPIC\n");
+    append(&path, &(0..9000).map(building).collect::<String>());
+    let monitor = follow(folder.path());
+    wait(&monitor, "looked at", |snapshot| snapshot.loading.is_none());
+    append(&path, &lines(0..40));
+    wait(&monitor, "recognised", |snapshot| {
+        points(snapshot, "train.log") == 40
+    });
+}
+
+/// What a log is read by was chosen when there were a few lines of it.
+#[test]
+fn more_lines_show_more_of_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.log");
+    let epoch = |epoch: u32| {
+        format!(
+            "Epoch: {epoch}/30\nTime Taken: 3{epoch}.36s - LR: {:.2e}\nTrain Loss: {:.4} - Train Perplexity: 543.44\n\
+             Valid Loss: {:.4} - Valid Perplexity: 459.54\n{}\n",
+            1e-4 - 1e-6 * f64::from(epoch),
+            7.0 - 0.1 * f64::from(epoch),
+            7.1 - 0.1 * f64::from(epoch),
+            "-".repeat(80)
+        )
+    };
+    let header = "use_experimental: True\nnum_layers: 12\nlr: 0.0001\nnum_epochs: 30\n";
+    let text = format!("{header}{}", (1..=20).map(epoch).collect::<String>());
+    let monitor = follow(folder.path());
+    for line in text.lines() {
+        append(&path, &format!("{line}\n"));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    wait(&monitor, "read again", |snapshot| {
+        let run = run(snapshot, "train.log");
+        points(snapshot, "train.log") == 20 && run.is_some_and(|run| run.learning_rate == Some(8e-5))
+    });
+}
+
+/// A job that dies in the middle of a number leaves less than the number.
+#[test]
+fn a_torn_last_line_counts_neither_now_nor_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.log");
+    let line = |step: u32| format!("step {step}/900 | loss 3.{step:04} | lr 3.000e-04\n");
+    append(&path, &(0..50).map(line).collect::<String>());
+    let monitor = follow(folder.path());
+    wait(&monitor, "read", |snapshot| points(snapshot, "train.log") == 50);
+    append(&path, "step 50/900 | loss 3");
+    let file = OpenOptions::new().append(true).open(&path).unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    file.set_modified(long_ago).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(points(&monitor.snapshots().borrow(), "train.log"), 50);
+    append(&path, ".0050 | lr 3.000e-04\n");
+    wait(&monitor, "completed", |snapshot| {
+        points(snapshot, "train.log") == 51
+    });
+}

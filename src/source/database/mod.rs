@@ -50,8 +50,11 @@ struct KnownRun {
     id: String,
     decoder: RunDecoder,
     columns_told: usize,
-    settings_told: bool,
+    settings_told: SettingsTold,
 }
+
+/// Settings of a run, and how many could not be read.
+type SettingsTold = (Vec<(String, String)>, u64);
 
 impl DatabaseLog {
     /// Starts to follow a database.
@@ -133,18 +136,18 @@ impl DatabaseLog {
         }
         for uid in news.batch.rows.keys() {
             let known = self.runs.get(uid);
-            let settings_due = known.is_none_or(|run| !run.settings_told);
             let mut decoded = Decoded::default();
             if let Some(run) = known {
-                if settings_due {
-                    store.settings(connection, uid, &run.decoder, &mut decoded)?;
-                }
+                // More may be set, or something else, when the run is on its way.
+                store.settings(connection, uid, &run.decoder, &mut decoded)?;
             } else {
                 let decoder = store.decoder(connection, turn.names, uid)?;
                 store.settings(connection, uid, &decoder, &mut decoded)?;
                 news.decoders.insert(uid.clone(), decoder);
             }
-            if !decoded.settings.is_empty() || decoded.skipped > 0 {
+            let told = known.map(|run| &run.settings_told);
+            if (&decoded.settings, decoded.skipped) != told.map_or((&Vec::new(), 0), |told| (&told.0, told.1))
+            {
                 news.settings.insert(uid.clone(), decoded);
             }
         }
@@ -175,7 +178,7 @@ impl DatabaseLog {
                 id: name,
                 decoder,
                 columns_told: 0,
-                settings_told: false,
+                settings_told: SettingsTold::default(),
             };
             self.runs.insert(uid, run);
             self.introduce(news.store, turn.outlet)?;
@@ -191,7 +194,9 @@ impl DatabaseLog {
                 continue;
             };
             let told = settings.remove(&uid);
-            run.settings_told |= told.is_some();
+            if let Some(told) = &told {
+                run.settings_told = (told.settings.clone(), told.skipped);
+            }
             let mut decoded = told.unwrap_or_default();
             run.decoder.decode(rows, &mut decoded);
             if decoded.remapped {
@@ -248,7 +253,7 @@ impl DatabaseLog {
         self.done = None;
         for run in self.runs.values_mut() {
             run.decoder.start_over();
-            run.settings_told = false;
+            run.settings_told = SettingsTold::default();
             outlet.send(SourceEvent::Reread { key: run.key })?;
         }
         Ok(())
