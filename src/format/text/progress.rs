@@ -6,6 +6,8 @@
 //! the metrics of the last one: what counts is the last drawing. So a step is taken when
 //! the next one is drawn, and the very last one when it is drawn again.
 
+use super::bare_counts::Count;
+use super::passes::Rounds;
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::format::number::digits_at_the_end;
@@ -58,7 +60,7 @@ fn endless(line: &str) -> Option<Bar<'_>> {
 /// What tqdm-loggable writes where there is no terminal (Levanter): `Progress on:train
 /// 19.0it/70.0it rate:76.8s/it remaining:1:05:15 elapsed:31:40 postfix:loss=3.2`.
 fn told(line: &str) -> Option<Bar<'_>> {
-    let (_, rest) = line.split_once("Progress on:")?;
+    let rest = line.get(memchr::memmem::find(line.as_bytes(), b"Progress on:")?..)?;
     let (counts, rest) = rest.split_once(" rate:")?;
     let (description, counts) = counts.rsplit_once(' ')?;
     let (done, total) = counts.split_once('/')?;
@@ -145,6 +147,10 @@ pub struct Progress {
     names: NameFinder,
     /// The number of the first epoch: 0 or 1.
     first_epoch: Option<u64>,
+    /// Bars that name no epoch: each may be one.
+    rounds: Rounds,
+    /// Steps of an epoch, where nobody says how many epochs there will be.
+    epoch_length: Option<u64>,
     /// The step that is being drawn.
     drawn: Option<Drawn>,
     /// The last evaluation, which is carried along until the next one.
@@ -167,7 +173,14 @@ const NOT_TRAINING: &[&str] = &[
     "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map", "generat", "load",
 ];
 
+/// Words that describe a bar of the whole run. Others draw one for every epoch, and may not say so.
+const WHOLE_RUN: &[&str] = &["step", "epochs", "progress"];
+
 impl Grammar for Progress {
+    fn epoch_length(&self) -> Option<u64> {
+        self.epoch_length
+    }
+
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line).filter(|bar| bar.done > 0) else {
             return self.checkpoint(line, fields);
@@ -176,20 +189,6 @@ impl Grammar for Progress {
         if NOT_TRAINING.iter().any(|word| description.contains(word)) {
             return Match::No;
         }
-        // `Epoch 3:` counts within epochs.
-        let (mut passed, mut epochs) = (0, Some(1));
-        if let Some((epoch, planned)) = epoch(bar.description) {
-            let base = *self.first_epoch.get_or_insert(epoch.min(1));
-            passed = epoch.saturating_sub(base);
-            // Lightning counts from 0 to one less than there are.
-            epochs = planned.map(|planned| planned.saturating_add(1 - base));
-        }
-        // An epoch at least is trained to its end.
-        let planned = epochs.unwrap_or(0).max(passed.saturating_add(1));
-        fields.total = bar.total.and_then(|length| length.checked_mul(planned));
-        let step = passed
-            .saturating_mul(bar.total.unwrap_or(0))
-            .saturating_add(bar.done);
         let mut values = self.values(bar.metrics);
         let is_missing = |values: &Values, quantity: Quantity| values[quantity.index()].is_none();
         if is_missing(&values, Quantity::TrainLoss) && is_missing(&values, Quantity::EvalLoss) {
@@ -203,6 +202,7 @@ impl Grammar for Progress {
                 };
             }
         }
+        let step = self.place(&bar, &description, fields);
         let full = Some(bar.done) == bar.total;
         if let Some(drawn) = &self.drawn
             && full
@@ -245,6 +245,33 @@ impl Grammar for Progress {
 }
 
 impl Progress {
+    /// The step of a bar over all epochs. The planned number of steps is known where the bar says
+    /// how many epochs there are, or is one of the whole run.
+    fn place(&mut self, bar: &Bar, description: &str, fields: &mut Fields) -> u64 {
+        let Some((epoch, planned)) = epoch(bar.description) else {
+            let count = Count {
+                value: bar.done,
+                of: bar.total,
+            };
+            let step = self.rounds.step(count);
+            self.epoch_length = bar.total.filter(|_| step > bar.done);
+            let is_whole = step == bar.done && WHOLE_RUN.iter().any(|word| description.contains(word));
+            fields.total = bar.total.filter(|_| is_whole);
+            return step;
+        };
+        let base = *self.first_epoch.get_or_insert(epoch.min(1));
+        let passed = epoch.saturating_sub(base);
+        // Lightning counts from 0 to one less than there are.
+        let epochs = planned.map(|planned| planned.saturating_add(1 - base).max(passed.saturating_add(1)));
+        fields.total = bar
+            .total
+            .zip(epochs)
+            .and_then(|(length, epochs)| length.checked_mul(epochs));
+        self.epoch_length = bar.total;
+        let before = passed.saturating_mul(bar.total.unwrap_or(0));
+        before.saturating_add(bar.done)
+    }
+
     /// What Lightning says when it keeps a checkpoint, of the step that was reached: `Epoch 0,
     /// global step 168: 'val_loss' reached 0.59559 (best 0.59559), saving model to ..`.
     fn checkpoint<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
@@ -411,7 +438,7 @@ mod tests {
             \rValidation DataLoader 0:  50%|#####     | 1/2 [00:00<00:00, 99.0it/s, val_loss=9.0]\rEpoch 0:  75%|###     | 3/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\
             \rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.2, val_loss=4.1]\rEpoch 0: 100%|###     | 4/4 [00:01<00:01,  2.00it/s, v_num=0, train_loss=4.0, val_loss=4.1]\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        assert_eq!((read.format, read.decoded.total_steps), ("progress-bar", Some(4)));
+        assert_eq!((read.format, read.decoded.total_steps), ("progress-bar", None));
         assert_eq!(read.decoded.records.steps(), [1, 2, 3, 4]);
         assert_eq!(read.decoded.records.value(0, Quantity::TrainLoss), Some(4.7));
         assert_eq!(read.decoded.records.value(2, Quantity::EvalLoss), Some(4.1));
@@ -457,11 +484,42 @@ mod tests {
             (steps[0], steps[steps.len() - 1], decoded.total_steps)
         };
         // The last bar is not drawn again: it may not hold the last loss.
-        assert_eq!(read(0, ""), (1, 29, Some(30)));
+        assert_eq!(read(0, ""), (1, 29, None));
         assert_eq!(epoch("Epoch: 3"), Some((3, None)));
         assert_eq!(epoch("001/200"), Some((1, Some(200))));
         assert_eq!(epoch("Steps"), None);
         assert_eq!(read(0, "/7"), (1, 29, Some(80)));
         assert_eq!(read(1, "/8"), (1, 29, Some(80)));
+    }
+    #[test]
+    fn an_epoch_is_no_whole_run() {
+        let read = |description: &str, epochs: u64| {
+            let drawing = |epoch: u64, batch: u64| {
+                let loss = 90 - 10 * epoch - batch;
+                format!("\r{description} {batch}0%|#  | {batch}/10 [00:00<00:01,  2.00it/s, loss={loss}.5]")
+            };
+            let content: String = (0..epochs)
+                .flat_map(|epoch| (1..=10).map(move |batch| drawing(epoch, batch)))
+                .collect();
+            let content = format!("num_epochs: 5\n{content}\n");
+            let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+            let mut run = crate::run::Run::new(crate::run::Identity {
+                id: String::new(),
+                path: std::path::PathBuf::new(),
+                format: "progress-bar",
+            });
+            run.apply(&decoded);
+            (
+                run.last_step(),
+                run.segments(),
+                decoded.total_steps,
+                run.logged_total_steps(),
+            )
+        };
+        // What is stated of the epochs tells the end, once bars are known to be epochs.
+        assert_eq!(read("Training:", 3), (29, 1, None, Some(50)));
+        assert_eq!(read("", 1), (9, 1, None, None));
+        assert_eq!(read("Epoch [2][0/100]", 1), (19, 1, None, Some(50)));
+        assert_eq!(read("Training progress:", 1), (9, 1, Some(10), Some(10)));
     }
 }
