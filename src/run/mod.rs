@@ -109,6 +109,8 @@ pub struct Run {
     restarted: Option<Vec<Decoded>>,
     /// A further training may begin with the next record of the leading loss.
     may_begin_anew: bool,
+    /// The log has said what ends runs, and no record has come since.
+    failed: bool,
     /// The last record went back, and the next one tells why.
     doubt: Option<Doubt>,
     /// Records taken in since there was one before.
@@ -141,6 +143,7 @@ impl Run {
             context: Context::default(),
             restarted: None,
             may_begin_anew: false,
+            failed: false,
             doubt: None,
             since_doubt: u64::MAX,
             total_is_a_hint: false,
@@ -360,7 +363,9 @@ impl Run {
                 self.restate(stated, last);
             }
             let leads = self.branch.leading().leads(&first);
-            let begins_anew = leads && std::mem::take(&mut self.may_begin_anew);
+            // What was started again after a failure may not have come beyond where it began.
+            let failed = std::mem::take(&mut self.failed);
+            let begins_anew = leads && (std::mem::take(&mut self.may_begin_anew) || failed);
             if let Some(doubt) = self.doubt.take_if(|_| leads) {
                 self.settle(doubt, first.step());
             }
@@ -385,6 +390,7 @@ impl Run {
             let leading = self.branch.leading();
             let mut end = leading.unbroken_from(records, start);
             end = trainings.peek().map_or(end, |at| end.min(*at));
+            end = endings.peek().map_or(end, |ending| end.min(ending.after));
             if let Some(mut doubt) = self.doubt.take() {
                 let leads = |index: &usize| leading.leads(&records.row(*index));
                 end = (start + 1..end).find(leads).unwrap_or(end);
@@ -393,13 +399,7 @@ impl Run {
             }
             self.since_doubt = self.since_doubt.saturating_add((end - start) as u64);
             self.branch.keep(records, start..end);
-            let mut watched = start;
-            while let Some(ending) = endings.next_if(|ending| ending.after < end) {
-                self.branch.watch(records, watched..ending.after, &self.context);
-                watched = ending.after;
-                self.end(ending);
-            }
-            self.branch.watch(records, watched..end, &self.context);
+            self.branch.watch(records, start..end, &self.context);
             start = end;
         }
         for (after, stated) in restated {
@@ -458,6 +458,7 @@ impl Run {
     /// The run says that it is over.
     fn end(&mut self, ending: &Ending) {
         self.branch.end(ending);
+        self.failed |= !matches!(ending.how, How::Finished);
         if matches!(ending.how, How::Failed(_)) {
             self.doubt = None;
         }
@@ -625,6 +626,22 @@ mod tests {
         further.trainings.push(0);
         run.apply(&further);
         assert_eq!((points(&run), run.segments()), (Some(3), 2));
+    }
+
+    #[test]
+    fn what_is_started_again_after_its_first_record_has_nothing_of_the_first_attempt() {
+        let mut run = run();
+        let mut attempts = decoded([1]);
+        attempts.end(None, How::Perhaps("an error was raised in Python"));
+        attempts.records.push(1, &[(Quantity::TrainLoss, 2.5)]);
+        run.apply(&attempts);
+        run.apply(&decoded(2..=5));
+        let points = run.series(Quantity::TrainLoss).map(Series::points);
+        assert_eq!((points, run.segments()), (Some(5), 2));
+        // Two records of one step are none of two trainings.
+        let mut run = super::tests::run();
+        run.apply(&decoded([1, 1, 2]));
+        assert_eq!(run.segments(), 1);
     }
 
     #[test]

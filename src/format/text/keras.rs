@@ -23,7 +23,10 @@ impl Grammar for Keras {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let text = line.trim();
         if let Some((epoch, epochs)) = text.strip_prefix("Epoch ").and_then(number::counts) {
-            self.epoch = epoch.checked_sub(1);
+            // The attempt before may have come no further than its first epoch.
+            let epoch = epoch.checked_sub(1);
+            fields.begins_anew = epoch.is_some() && epoch < self.epoch;
+            self.epoch = epoch;
             self.epochs = Some(epochs);
             self.taken = None;
             fields.total = self.epochs;
@@ -95,6 +98,22 @@ mod tests {
         assert_eq!(records.steps(), [0, 1, 1]);
         assert_eq!(records.value(2, Quantity::TrainLoss), None);
         assert_eq!(records.value(2, Quantity::EvalLoss), Some(0.55));
+    }
+
+    #[test]
+    fn another_training_begins_where_the_epochs_do() {
+        for (bar, steps) in [
+            ("17/17 [=====] - 300s 1s/step", [0, 0, 1, 2]),
+            ("300s", [1, 1, 2, 3]),
+        ] {
+            let content = format!(
+                "Epoch 1/3\n{bar} - loss: nan\nEpoch 2/3\nTraceback\nEpoch 1/3\n{bar} - loss: 1.4\n\
+                Epoch 2/3\n{bar} - loss: 1.3\nEpoch 3/3\n{bar} - loss: 1.1\n"
+            );
+            let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+            assert_eq!(decoded.records.steps(), steps, "{bar}");
+            assert_eq!(decoded.trainings, [1], "{bar}");
+        }
     }
 
     #[test]

@@ -213,6 +213,9 @@ impl KeyValue {
             // A line that announces an epoch, or says of it what is of no use here.
             if found.step.is_none() && found.epoch.is_some() {
                 if !looks_back(line) {
+                    // The attempt before may have come no further than its first epoch.
+                    fields.begins_anew =
+                        self.announced.is_some_and(|(known, _)| epoch.value < known.value);
                     self.announced = Some((epoch, found.unnamed));
                 }
                 return Some(Match::No);

@@ -65,6 +65,8 @@ pub struct Fields<'a> {
     pub total: Option<u64>,
     /// The line says that the run is done.
     pub finished: bool,
+    /// Another training begins behind the line.
+    pub begins_anew: bool,
     /// Seconds that a step takes, as a bar shows them.
     pub pace: Option<f64>,
     /// Named numbers.
@@ -305,6 +307,9 @@ impl TextDecoder {
         let matched = self.grammar.parse(piece, &mut fields);
         if fields.finished {
             out.end(fields.step, How::Finished);
+        }
+        if fields.begins_anew {
+            out.trainings.push(out.records.len());
         }
         match matched {
             Match::No => {
