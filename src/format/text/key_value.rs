@@ -24,6 +24,8 @@ pub struct KeyValue {
     counts_on: bool,
     /// The epoch that a line of its own has announced, and the count within it.
     announced: Option<(Count, Option<Count>)>,
+    /// How many epochs there will be, as lines say that stand behind their batches.
+    epochs: Option<u64>,
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
@@ -52,8 +54,8 @@ struct Counters {
     step_count: Option<Count>,
     /// A counter of iterations in front of that one.
     outer: Option<u64>,
-    /// That counter is called a batch, which may also be its size.
-    batch_alone: bool,
+    /// That counter is called a batch: it counts within an epoch, or is a size.
+    is_batch: bool,
     step_total: Option<u64>,
     has_loss: bool,
     evaluated: bool,
@@ -118,7 +120,7 @@ impl KeyValue {
                     if found.step.is_none_or(|(best, _)| fit.rank < best) {
                         let iterations = found.step_count.filter(|count| count.of.is_none());
                         found.outer = iterations.map(|count| count.value);
-                        found.batch_alone = name.eq_ignore_ascii_case("batch");
+                        found.is_batch = name.eq_ignore_ascii_case("batch");
                         found.step = Some((fit.rank, counts_the_run(fit)));
                         found.step_count = Count::of(&named);
                         found.step_total = named.of;
@@ -152,7 +154,7 @@ impl KeyValue {
             self.name_bare_losses(line, &mut found, fields);
         }
         // `[000500/50000] loss 0.05 | batch 16`: that is how large it is.
-        let is_size = found.batch_alone && found.step_total.is_none();
+        let is_size = found.is_batch && found.step_total.is_none();
         if found.has_loss && found.epoch.is_none() && (found.step.is_none() || is_size) {
             if found.step.is_none() {
                 found.epoch = bare_counts::of_phase(line);
@@ -212,11 +214,8 @@ impl KeyValue {
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
             if found.step.is_none() && found.epoch.is_some() {
-                if !looks_back(line) {
-                    // The attempt before may have come no further than its first epoch.
-                    fields.begins_anew =
-                        self.announced.is_some_and(|(known, _)| epoch.value < known.value);
-                    self.announced = Some((epoch, found.unnamed));
+                if !looks_back(line) && !self.is_about_the_announced(epoch) {
+                    self.mark(epoch, found.unnamed, fields);
                 }
                 return Some(Match::No);
             }
@@ -231,6 +230,9 @@ impl KeyValue {
         };
         if inner.is_none() && (self.counts_on || self.counter.counts_iterations()) {
             // About a whole epoch, at its last iteration; its loss is a mean over the epoch.
+            if self.stands_behind() {
+                self.end_of_epoch(epoch, fields);
+            }
             fields
                 .values
                 .retain(|(name, _)| self.names.find(name).1.map(|fit| fit.role) != Some(TRAIN_LOSS));
@@ -252,6 +254,38 @@ impl KeyValue {
 }
 
 impl KeyValue {
+    /// True where lines about epochs stand behind their batches, which do not name them.
+    fn stands_behind(&self) -> bool {
+        self.counts_on && self.announced.is_none()
+    }
+
+    /// True below a heading that says how many epochs there will be, for a line that does not:
+    /// `Epoch 00099: val_acc did not improve`, which may count from 0, below `Epoch 100/100`.
+    fn is_about_the_announced(&self, epoch: Count) -> bool {
+        self.announced.is_some_and(|(known, _)| {
+            let behind = known.value.checked_sub(epoch.value);
+            known.of.is_some() && epoch.of.is_none() && behind.is_some_and(|behind| behind <= 1)
+        })
+    }
+
+    /// A line about nothing but an epoch stands above it, or behind its batches.
+    fn mark(&mut self, epoch: Count, within: Option<Count>, fields: &mut Fields) {
+        if self.stands_behind() {
+            self.end_of_epoch(epoch, fields);
+            return;
+        }
+        // The attempt before may have come no further than its first epoch.
+        fields.begins_anew = self.announced.is_some_and(|(known, _)| epoch.value < known.value);
+        self.announced = Some((epoch, within));
+    }
+
+    /// The batches before this line are those of an epoch.
+    fn end_of_epoch(&mut self, epoch: Count, fields: &mut Fields) {
+        self.rounds.end(epoch.value);
+        self.epochs = epoch.of.or(self.epochs);
+        fields.relearn = true;
+    }
+
     /// The name of the loss on held-out data of a line.
     fn evaluation<'a>(&mut self, fields: &Fields<'a>) -> Option<&'a str> {
         let role = Some(Role::of(Quantity::EvalLoss));
@@ -337,7 +371,7 @@ const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
     fn epoch_length(&self) -> Option<u64> {
-        self.counter.epoch_length()
+        self.counter.epoch_length().or(self.rounds.length())
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
@@ -383,16 +417,22 @@ impl Grammar for KeyValue {
             fields.step = self.nested.step(outer, count);
             return Match::Record;
         }
+        let mut is_within = false;
         if let Some(count) = found.step_count
             && !stated
             && !runs_on
             && !counted_ahead
-            && self.has_epochs
             && count.of.is_some()
+            && found.useful
             && !found.evaluated
         {
-            fields.step = Some(self.rounds.step(count));
-            fields.total = None;
+            let step = self.rounds.step(count);
+            is_within = self.has_epochs || found.is_batch || self.rounds.length().is_some();
+            if is_within {
+                fields.step = Some(step);
+                let epochs = self.epochs.zip(count.of);
+                fields.total = epochs.and_then(|(epochs, length)| epochs.checked_mul(length));
+            }
         }
         // Where an epoch counts depends on the lines before, and a number that is none this
         // time may be one the next.
@@ -400,6 +440,7 @@ impl Grammar for KeyValue {
             && !counted_ahead
             && found.step.is_some()
             && !self.has_epochs
+            && !is_within
             && !found.names_epoch
             && fields.rounded_to == 0.0;
         if stated || (found.step.is_some() && found.useful) {
@@ -929,6 +970,58 @@ mod tests {
         let (_, train, eval) = points(&content);
         assert_eq!((train.len(), train.last()), (90, Some(&(90, 3.39))));
         assert_eq!(eval, [(30, 1.5), (60, 2.5), (90, 3.5)]);
+    }
+
+    #[test]
+    fn batches_count_on_over_epochs_that_are_told_behind_them() {
+        let read = |epochs: u64, batches: &[u64], counter: &str, end: &str| {
+            let mut content = String::new();
+            for epoch in 1..=epochs {
+                for batch in batches {
+                    content += &format!("{counter} {batch}/150, loss=3.{epoch}{batch}\n");
+                }
+                content += &(end.replace("EE", &epoch.to_string()) + "\n");
+            }
+            let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+            let mut steps: Vec<u64> = decoded.records.steps().to_vec();
+            steps.dedup();
+            (steps, decoded.total_steps)
+        };
+        let end = "Epoch [EE/30], Train Loss: 3.EE, Val Loss: 3.1";
+        let steps = vec![50, 150, 200, 300, 350, 450];
+        assert_eq!(read(3, &[50, 150], "Batch", end), (steps, Some(4500)));
+        // The counter never shows that it is full, or does not even fall.
+        let end = "Epoch EE completed in 32.1s";
+        let steps = vec![0, 100, 150, 250, 300, 400];
+        assert_eq!(read(3, &[0, 100], "Batch", end), (steps, None));
+        let end = "Epoch EE: loss=3.7238, acc=0.1231, lr=0.10000\n  Best so far: epoch 1, acc 37.68%";
+        assert_eq!(read(4, &[100], "  step", end), (vec![100, 250, 400, 550], None));
+        // A batch is none of the run, though nothing tells yet of an epoch.
+        let (steps, total) = read(1, &[50, 100, 150], "Batch", "");
+        assert_eq!((steps, total), (vec![50, 100, 150], None));
+        // What goes on over epochs counts the run.
+        let iterations: String = (1..9)
+            .map(|iteration| format!("iter {iteration}/50 loss 3.{iteration}\nEpoch {iteration} took 3 s\n"))
+            .collect();
+        let decoded = read_all(iterations.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded;
+        assert_eq!((decoded.total_steps, decoded.records.len()), (Some(50), 8));
+        assert!(decoded.records.steps().iter().copied().eq(1..9));
+    }
+
+    #[test]
+    fn a_line_without_the_number_of_epochs_is_no_heading_below_one_with_it() {
+        let content: String = (1..=5)
+            .map(|epoch| {
+                format!(
+                    "Epoch {epoch}/5\nEpoch 0000{}: val_acc did not improve\n294s - loss: 2.{epoch} - val_loss: 2.2\n",
+                    epoch - 1
+                )
+            })
+            .collect();
+        let (total, train, _) = points(&content);
+        assert_eq!((total, train.len(), train.last()), (Some(5), 5, Some(&(5, 2.5))));
     }
 
     #[test]

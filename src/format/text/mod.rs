@@ -67,6 +67,8 @@ pub struct Fields<'a> {
     pub finished: bool,
     /// Another training begins behind the line.
     pub begins_anew: bool,
+    /// Lines with the words of earlier ones may mean something else from here on.
+    pub relearn: bool,
     /// Seconds that a step takes, as a bar shows them.
     pub pace: Option<f64>,
     /// Named numbers.
@@ -310,6 +312,9 @@ impl TextDecoder {
         }
         if fields.begins_anew {
             out.trainings.push(out.records.len());
+        }
+        if let Some(layouts) = self.layouts.as_mut().filter(|_| fields.relearn) {
+            layouts.clear();
         }
         match matched {
             Match::No => {

@@ -129,22 +129,47 @@ impl Nested {
     }
 }
 
-/// Epochs that nobody announces: the counter of their batches starts again once it is full.
+/// Epochs that nobody announces: the counter of their batches starts again once it is full, or once
+/// a line has told that the epoch is over.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rounds {
     last: u64,
     /// Batches of the rounds before.
     before: u64,
+    /// Batches of a round, once one is over.
+    length: Option<u64>,
+    /// The first epoch that was told to be over, and the last one.
+    told: Option<(u64, u64)>,
+    /// The next count is the first one of a round.
+    is_over: bool,
 }
 
 impl Rounds {
     /// The step of this count over all rounds.
     pub fn step(&mut self, count: Count) -> u64 {
-        if count.value < self.last {
+        let is_over = std::mem::take(&mut self.is_over);
+        if count.value < self.last || is_over && count.value == self.last {
             let was_full = count.of == Some(self.last);
-            self.before = if was_full { self.before + self.last } else { 0 };
+            self.length = count.of.filter(|_| was_full || is_over);
+            self.before = self.length.map_or(0, |length| self.before.saturating_add(length));
         }
         self.last = count.value;
-        self.before + count.value
+        self.before.saturating_add(count.value)
+    }
+
+    /// A line tells that an epoch is over. The first one, when others were told since, is of
+    /// another training.
+    pub fn end(&mut self, epoch: u64) {
+        let (first, last) = self.told.unwrap_or((epoch, epoch));
+        if epoch <= first && epoch < last {
+            self.before = 0;
+        }
+        self.told = Some((first, epoch));
+        self.is_over = true;
+    }
+
+    /// Batches of a round, once one is over: the counter does not go on over epochs.
+    pub fn length(&self) -> Option<u64> {
+        self.length
     }
 }

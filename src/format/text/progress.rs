@@ -254,7 +254,7 @@ impl Progress {
                 of: bar.total,
             };
             let step = self.rounds.step(count);
-            self.epoch_length = bar.total.filter(|_| step > bar.done);
+            self.epoch_length = self.rounds.length();
             let is_whole = step == bar.done && WHOLE_RUN.iter().any(|word| description.contains(word));
             fields.total = bar.total.filter(|_| is_whole);
             return step;
