@@ -4,7 +4,7 @@
 //! For trainers that print nothing else (Lightning, kohya's scripts, diffusers, Levanter).
 //! A bar is redrawn many times for one step, and the first drawing of a step often shows
 //! the metrics of the last one: what counts is the last drawing. So a step is taken when
-//! the next one is drawn, and the very last one when it is drawn again.
+//! the next one is drawn, and the very last one when it is drawn again or something else follows.
 
 use super::bare_counts::Count;
 use super::passes::Rounds;
@@ -164,6 +164,8 @@ type Values = [Option<f64>; Quantity::COUNT];
 struct Drawn {
     step: u64,
     values: Values,
+    /// It is the last step of its bar.
+    full: bool,
     /// It was handed out already.
     taken: bool,
 }
@@ -183,11 +185,14 @@ impl Grammar for Progress {
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line).filter(|bar| bar.done > 0) else {
-            return self.checkpoint(line, fields);
+            return match self.checkpoint(line, fields) {
+                Match::No => self.behind_the_last(line, fields),
+                told => told,
+            };
         };
         let description = bar.description.to_ascii_lowercase();
         if NOT_TRAINING.iter().any(|word| description.contains(word)) {
-            return Match::No;
+            return self.behind_the_last(line, fields);
         }
         let mut values = self.values(bar.metrics);
         let is_missing = |values: &Values, quantity: Quantity| values[quantity.index()].is_none();
@@ -233,6 +238,7 @@ impl Grammar for Progress {
                 let before = before.replace(Drawn {
                     step,
                     values,
+                    full,
                     taken: false,
                 });
                 match before {
@@ -270,6 +276,18 @@ impl Progress {
         self.epoch_length = bar.total;
         let before = passed.saturating_mul(bar.total.unwrap_or(0));
         before.saturating_add(bar.done)
+    }
+
+    /// The last step of a bar, which something else follows.
+    fn behind_the_last(&mut self, line: &str, fields: &mut Fields) -> Match {
+        match &mut self.drawn {
+            Some(drawn) if drawn.full && !drawn.taken && !line.trim().is_empty() => {
+                drawn.taken = true;
+                let drawn = *drawn;
+                self.hand_out(drawn, fields)
+            }
+            _ => Match::No,
+        }
     }
 
     /// What Lightning says when it keeps a checkpoint, of the step that was reached: `Epoch 0,
@@ -389,7 +407,7 @@ mod tests {
             }
         }
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        assert_eq!((read.format, read.decoded.records.len()), ("progress-bar", 11));
+        assert_eq!((read.format, read.decoded.records.len()), ("progress-bar", 12));
     }
 
     #[test]
@@ -491,6 +509,26 @@ mod tests {
         assert_eq!(read(0, "/7"), (1, 29, Some(80)));
         assert_eq!(read(1, "/8"), (1, 29, Some(80)));
     }
+    #[test]
+    fn the_last_step_of_a_bar_counts_once_something_else_follows() {
+        let steps = |behind: &str| {
+            let drawing = |step| format!("steps: {step}/4 [00:01<00:01,  1.31s/it, avr_loss=0.{step}]");
+            let content: String = (1..=4)
+                .map(|step| drawing(step).replacen(": ", ": 25%|#  | ", 1) + "\n")
+                .collect();
+            let decoded = read_all((content + behind).as_bytes(), &Names::default())
+                .unwrap()
+                .decoded;
+            decoded.records.steps().to_vec()
+        };
+        assert_eq!(steps(""), [1, 2, 3]);
+        assert_eq!(steps("model saved.\n"), [1, 2, 3, 4]);
+        assert_eq!(
+            steps("Validation: 10%|#  | 1/9 [00:01<00:01,  1.31s/it, loss=9]\n"),
+            [1, 2, 3, 4]
+        );
+    }
+
     #[test]
     fn an_epoch_is_no_whole_run() {
         let read = |description: &str, epochs: u64| {
