@@ -12,7 +12,8 @@
 //! one in 1,000. It is noted, joins the rises that the run is judged by, and becomes a
 //! warning with a second record as high within three. In a log that is not of every step a
 //! record stands for many: there a rise of [`Thresholds::loss_spike_sure_rise`] is a warning at once, as is one
-//! with a gradient norm that agrees.
+//! with a gradient norm that agrees. Not so the first record of an epoch: many trainers print the
+//! mean over the epoch, which is that of few batches then.
 //!
 //! Clears when the loss has been back within 3% and two spreads for five points; becomes
 //! critical when after 20 points and 1% of the run it is still half as high again and above
@@ -85,6 +86,8 @@ const CONFIRM_WITHIN: u32 = 3;
 const PATIENCE_SHARE: f64 = 0.01;
 /// Points after which a new level is accepted as normal.
 const NEW_LEVEL_POINTS: u32 = 100;
+/// Records of an epoch from which on its first one is an exception.
+const RECORDS_OF_EPOCH: u64 = 8;
 const REMEDY: &str = "If it is not back in about 200 steps, restart some 100 steps earlier and skip 200 to 500 batches (PaLM); \
                       a lower learning rate or gradient clipping helps against repeats.";
 const RESTART_KIND: &str = "restart";
@@ -108,6 +111,10 @@ pub struct LossSpike {
     quiet: u32,
     start: Vec<f64>,
     first_step: Option<u64>,
+    epoch: Option<f64>,
+    records_of_epoch: u64,
+    /// The record at hand is the first of an epoch, where epochs have many.
+    begins_epoch: bool,
     /// Median of the first values.
     start_level: f64,
     /// A loss that was not positive: its logarithm means nothing.
@@ -175,6 +182,7 @@ impl Detector for LossSpike {
         };
         let step = row.step();
         self.first_step.get_or_insert(step);
+        self.note_epoch(row.value(Quantity::Epoch));
         if self.cadence.changed(step) && self.open.is_none() {
             self.forget_level();
         }
@@ -235,6 +243,15 @@ impl LossSpike {
         self.rates.clear();
         self.rises.clear();
         self.gradient.clear();
+    }
+
+    fn note_epoch(&mut self, epoch: Option<f64>) {
+        let is_next = epoch.is_some() && epoch != self.epoch;
+        self.begins_epoch = is_next && self.records_of_epoch >= RECORDS_OF_EPOCH;
+        if is_next {
+            (self.epoch, self.records_of_epoch) = (epoch, 0);
+        }
+        self.records_of_epoch += 1;
     }
 
     /// What was usual is so no more. Noted, and over at once: a fresh model is no trouble.
@@ -369,7 +386,7 @@ impl LossSpike {
         let restarted =
             rate_then.is_some_and(|then| self.rate > RESTARTED_RATE * then) && self.rate <= self.peak_rate;
         let meaningful = !self.has_sign && !restarted && level < NOT_A_FALLING_LOSS * self.start_level;
-        let severity = if certain && meaningful {
+        let severity = if certain && meaningful && !self.begins_epoch {
             Severity::Warning
         } else {
             Severity::Info
@@ -458,5 +475,41 @@ impl LossSpike {
             self.open = None;
             self.forget_level();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// The gravest severity among the spikes of these records, in epochs of ten.
+    fn gravest(losses: impl Fn(u64) -> f64, names_epochs: bool) -> Option<Severity> {
+        let mut records = Records::default();
+        for record in 0..100u64 {
+            let mut values = vec![(Quantity::TrainLoss, losses(record))];
+            if names_epochs {
+                values.push((Quantity::Epoch, (record / 10) as f64));
+            }
+            records.push(record * 10, &values);
+        }
+        let (mut spike, mut alerts) = (LossSpike::default(), AlertLog::default());
+        for row in records.rows() {
+            spike.observe(&row, &Context::default(), &mut alerts);
+        }
+        alerts.all().iter().map(|alert| alert.severity).max()
+    }
+
+    #[test]
+    fn the_first_record_of_an_epoch_may_be_a_mean_of_few_batches() {
+        let noise = |record: u64| 2.0 + 0.01 * (record % 3) as f64;
+        let spike = |records: std::ops::Range<u64>| {
+            move |record| noise(record) + if records.contains(&record) { 3.0 } else { 0.0 }
+        };
+        assert_eq!(gravest(spike(50..51), true), Some(Severity::Info));
+        assert_eq!(gravest(spike(50..51), false), Some(Severity::Warning));
+        assert_eq!(gravest(spike(51..52), true), Some(Severity::Warning));
+        // A second record as high confirms it.
+        assert_eq!(gravest(spike(50..52), true), Some(Severity::Warning));
     }
 }
