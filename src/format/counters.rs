@@ -30,7 +30,7 @@ pub struct EpochCounter {
     first: u64,
     last: u64,
     interval: u64,
-    /// Iterations of an epoch, when the log says it.
+    /// Iterations of an epoch, as the log says, or as the last one had that was seen to its end.
     length: Option<u64>,
 }
 
@@ -67,8 +67,10 @@ impl EpochCounter {
                 // What counts from 0 has not made the steps yet that come behind its last line.
                 let rest = if self.first == 0 { self.interval.max(1) } else { 0 };
                 let went_on = before.is_some_and(|before| place.epoch > before);
+                let length = self.last.saturating_add(rest);
+                self.length = Some(length).filter(|_| went_on);
                 self.before = if went_on {
-                    self.before.saturating_add(self.last).saturating_add(rest)
+                    self.before.saturating_add(length)
                 } else {
                     0
                 };
@@ -80,7 +82,7 @@ impl EpochCounter {
         self.before.saturating_add(self.last)
     }
 
-    /// Iterations of an epoch, where the log says it.
+    /// Iterations of an epoch, where the log says it or has shown it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -125,7 +127,7 @@ impl OwnCounter {
         self.last.is_some_and(|place| place.iteration.is_some()) || self.counting != Counting::Unknown
     }
 
-    /// Iterations of an epoch, where the log says it and counts them.
+    /// Iterations of an epoch, where the log counts them.
     pub fn epoch_length(&self) -> Option<u64> {
         self.counter?.length().filter(|_| self.starts_again())
     }
@@ -271,6 +273,7 @@ mod tests {
         let mut counter = OwnCounter::default();
         let places = [place(0, 0, None), place(0, 50, None), place(1, 0, None)];
         assert_eq!(steps(&mut counter, &places), [0, 50, 100]);
+        assert_eq!(counter.epoch_length(), Some(100));
     }
 
     #[test]

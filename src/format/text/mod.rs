@@ -111,8 +111,8 @@ pub trait Grammar: Send {
     /// Finds the metrics of a line that has been freed of wrappers.
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match;
 
-    /// How many steps an epoch has, where the log says it without saying how many epochs
-    /// there will be.
+    /// How many steps an epoch has, where the log says or shows it without saying how many
+    /// epochs there will be.
     fn epoch_length(&self) -> Option<u64> {
         None
     }
