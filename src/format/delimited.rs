@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::counters::{OwnCounter, RowCounter};
-use super::encoding::{without_mark, without_return};
+use super::encoding::without_mark;
 use super::json_lines::{is_held_out, is_split, parts};
 use super::number;
 use super::plain_number::leading_number;
@@ -102,7 +102,7 @@ const BLANKS: u8 = b' ';
 impl Header {
     /// The first line that is neither blank nor a comment, when it can be a header.
     fn find(sample: &Sample, names: &Names) -> Option<Header> {
-        let line = sample.lines().find(|line| {
+        let line = lines(sample).find(|line| {
             let line = line.trim_ascii();
             !line.is_empty() && !line.starts_with(b"#")
         })?;
@@ -122,7 +122,7 @@ impl Header {
     /// The header that `numpy.savetxt` and many scripts write as a comment: `# step loss lr`.
     fn of_a_comment(sample: &Sample, names: &Names) -> Option<Header> {
         let is_comment = |line: &&[u8]| line.is_empty() || line.starts_with(b"#");
-        let comments = sample.lines().map(<[u8]>::trim_ascii).take_while(is_comment);
+        let comments = lines(sample).map(<[u8]>::trim_ascii).take_while(is_comment);
         let line = comments.last()?;
         let hashes = line.iter().take_while(|byte| **byte == b'#').count();
         let line = line.get(hashes..).unwrap_or_default().trim_ascii();
@@ -136,9 +136,7 @@ impl Header {
     /// The header of a table printed in columns, as fastai does, which may stand anywhere
     /// among other lines: it names a counter and a loss, and numbers stand below them.
     fn of_a_printed_table(sample: &Sample, names: &Names) -> Option<Header> {
-        let lines: Vec<&[u8]> = sample
-            .lines()
-            .flat_map(parts)
+        let lines: Vec<&[u8]> = lines(sample)
             .filter(|line| !line.trim_ascii().is_empty())
             .collect();
         let mut cells = Cells::new(BLANKS);
@@ -278,19 +276,22 @@ impl Header {
     }
 }
 
+/// The lines, which some writers end with carriage returns.
+fn lines<'a>(sample: &Sample<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    sample.lines().flat_map(parts)
+}
+
 /// The lines behind the header, without blank ones and comments.
 fn rows<'a>(sample: &Sample<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    sample
-        .lines()
+    lines(sample)
         .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
         .skip(1)
-        .map(without_return)
 }
 
 /// True when every line but the first is a number: a loss alone is a table only then.
 fn has_numbers_only(sample: &Sample) -> bool {
     const ENOUGH: usize = 3;
-    let lines = sample.lines().map(<[u8]>::trim_ascii);
+    let lines = lines(sample).map(<[u8]>::trim_ascii);
     let mut rows = lines.filter(|line| !line.is_empty()).skip(1);
     let is_number = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| number::parse(line).is_some());
     let numbers = rows.try_fold(0, |count, line| is_number(line).then_some(count + 1));
@@ -664,6 +665,20 @@ mod tests {
             )
         };
         read.decoded.records.rows().map(row).collect()
+    }
+
+    #[test]
+    fn carriage_returns_may_end_the_rows() {
+        for end in ["\r", "\r\r", "\r\n", "\r\r\n"] {
+            let content =
+                ["epoch,loss,val_loss", "0,1.5,1.2", "1,0.5,0.6", "2,0.25,"].map(|row| row.to_owned() + end);
+            let expected = [
+                (0, Some(1.5), Some(1.2)),
+                (1, Some(0.5), Some(0.6)),
+                (2, Some(0.25), None),
+            ];
+            assert_eq!(rows(&content.concat()), expected, "{end:?}");
+        }
     }
 
     #[test]
