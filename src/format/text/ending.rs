@@ -84,6 +84,7 @@ const FINISHED: &[&str] = &[
     "[after training is done]",     // Megatron-LM
     "Training Completed",           // Axolotl
     "raining complete",             // torchtitan, OLMo and many a script
+    "raining COMPLETE",             // GaitSet
     "raining finished",             // Marian
     "inished training",             // many a script
     "Signaling Trainer to stop",    // Lightning, stopping early
@@ -176,6 +177,7 @@ mod tests {
             killed
         );
         assert_eq!(ending("Epoch 00012: early stopping"), Some(How::Finished));
+        assert_eq!(ending("Training COMPLETE"), Some(How::Finished));
         assert_eq!(ending("EarlyStopping counter: 3 out of 10"), None);
         assert_eq!(ending("checkpoint written out, error 0.1, minimum 3"), None);
     }
