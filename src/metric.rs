@@ -651,6 +651,26 @@ const SUMMARIES: &[&str] = &[
     "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value", "metric",
 ];
 
+/// Words behind the full name of a loss that make it something else: `train_loss_weight`.
+const NO_LONGER_A_LOSS: &[&str] = &[
+    "weight",
+    "weights",
+    "coef",
+    "factor",
+    "ratio",
+    "rate",
+    "num",
+    "count",
+    "diff",
+    "change",
+    "var",
+    "patience",
+    "threshold",
+];
+
+/// Words that say of a loss that it is the whole of its parts.
+const WHOLE: &[&str] = &["total", "full", "overall"];
+
 /// What a loss is counted in, which may stand behind its name.
 const UNITS: &[&str] = &[
     "nats",
@@ -902,8 +922,18 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let named_for_model = canonical
         .strip_prefix("loss_")
         .is_some_and(|model| MODELS.contains(&model));
+    // `avg_loss_tgt`: the full name of a loss, and which of several it is. With blanks it is prose.
+    let one_of_several = canonical.rsplit_once('_').is_some_and(|(loss, which)| {
+        let is_loss = in_table(loss).is_some_and(|fit| fit.role.is_loss());
+        !name.contains(' ')
+            && loss.ends_with("_loss")
+            && is_loss
+            && !NO_LONGER_A_LOSS.contains(&which)
+            && which.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
     let role = if named_for_loss
         || named_for_model
+        || one_of_several
         || canonical.ends_with("loss")
         || canonical.ends_with("crossentropy")
         || canonical.ends_with("cross_entropy")
@@ -943,9 +973,12 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     } else {
         return None;
     };
-    // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows.
+    // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows, and of
+    // `hard_loss_metric` and `full_loss_metric` the whole.
     let end = name.rsplit(['/', '.']).next().unwrap_or(name);
-    let rank = in_table(&self::canonical(end)).map_or(UNKNOWN_END, |fit| fit.rank);
+    let is_whole = canonical.split('_').any(|word| WHOLE.contains(&word));
+    let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
+    let rank = in_table(&self::canonical(end)).map_or(unknown, |fit| fit.rank);
     // What is tested at the end is held out even from the choice of the best step.
     let tested = held_out && canonical.split('_').any(|word| word == "test");
     let rank = rank + if tested { TESTED } else { 0 };
@@ -988,6 +1021,12 @@ mod tests {
     fn words_decide_and_not_letters_within_them() {
         assert_eq!(role("semantic loss"), Some("train_loss"));
         assert_eq!(role("discriminator_loss"), None);
+        assert_eq!(role("avg_loss_tgt"), Some("train_loss"));
+        assert_eq!(role("val_loss_src"), Some("eval_loss"));
+        assert_eq!(role("train_loss_weight"), None);
+        assert_eq!(role("loss_bbox"), None);
+        let parts = Names::default().assign(&["hard_loss_metric", "full_loss_metric"]);
+        assert_eq!(parts.iter().position(Option::is_some), Some(1));
         assert_eq!(role("ema_loss"), None);
         assert_eq!(role("ValLoss"), Some("eval_loss"));
         assert_eq!(role("TrainLoss"), Some("train_loss"));
