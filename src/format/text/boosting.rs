@@ -78,10 +78,11 @@ impl Grammar for Boosting {
 }
 
 /// Whether it is the training set, and its loss: `train-logloss:0.45`, with a deviation behind it
-/// in a cross-validation (`train-rmse:0.45+0.01`), or `valid_1's l2: 0.29`.
+/// in a cross-validation (`train-rmse:0.45+0.01`), or `valid_1's l2: 0.29`, or `cv_agg's valid l2: 0.29`.
 fn of_a_set(cell: &str) -> Option<(bool, f64)> {
     let (name, value) = cell.split_once(':')?;
     let (set, metric) = name.split_once("'s ").or_else(|| name.rsplit_once('-'))?;
+    let (set, metric) = metric.rsplit_once(' ').unwrap_or((set, metric));
     let metric = metric.split_once('@').map_or(metric, |(metric, _)| metric);
     let value = value.trim();
     let value = value
@@ -112,6 +113,12 @@ mod tests {
                 1,
                 1.5,
                 1.6,
+            ),
+            (
+                "[100]\tcv_agg's train l2: 0.42 + 2.2e-06\tcv_agg's valid l2: 0.5 + 2.26e-06\n[200]\tcv_agg's train l2: 0.34 + 2.2e-06\tcv_agg's valid l2: 0.44 + 2.2e-06\n",
+                200,
+                0.34,
+                0.44,
             ),
             (
                 "[LightGBM] [Info] Total Bins 2550\n[100]\ttraining's binary_logloss: 0.25\tvalid_1's binary_logloss: 0.29\n[200]\ttraining's binary_logloss: 0.21\tvalid_1's binary_logloss: 0.27\n",
