@@ -245,6 +245,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "步数",
             "迭代",
             "time_total_timesteps",
+            // StyleGAN and EDM: thousands of images.
+            "progress_kimg",
+            "progress_kimg_mean",
             "_step",
         ],
     ),
@@ -646,6 +649,37 @@ pub fn is_part_of_the_loss(words: &str) -> bool {
     })
 }
 
+/// A player of adversarial training. The loss of each rises when the other gains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Player {
+    /// What is trained for its own sake: its loss leads.
+    Generator,
+    /// Its opponent, which Wasserstein GANs call the critic.
+    Discriminator,
+}
+
+const GENERATORS: &[&str] = &["g", "gen", "generator"];
+const DISCRIMINATORS: &[&str] = &["d", "dis", "disc", "discriminator", CRITIC];
+/// Also one that learns the value of states, from rewards.
+const CRITIC: &str = "critic";
+
+/// The player whose loss this may be: `Loss_G`, `g_loss`, `DLoss`, `Loss/D/loss`.
+pub fn player(name: &str) -> Option<Player> {
+    let words = canonical_words(name);
+    if !words.contains("loss") {
+        return None;
+    }
+    let is_one_of = |players: &[&str]| {
+        let mut words = words.split('_').map(|word| word.trim_end_matches("loss"));
+        words.any(|word| players.contains(&word))
+    };
+    match (is_one_of(GENERATORS), is_one_of(DISCRIMINATORS)) {
+        (true, false) => Some(Player::Generator),
+        (false, true) => Some(Player::Discriminator),
+        _ => None,
+    }
+}
+
 /// Words behind `loss` that leave it the objective.
 const SUMMARIES: &[&str] = &[
     "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value", "metric",
@@ -978,7 +1012,11 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let end = name.rsplit(['/', '.']).next().unwrap_or(name);
     let is_whole = canonical.split('_').any(|word| WHOLE.contains(&word));
     let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
-    let rank = in_table(&self::canonical(end)).map_or(unknown, |fit| fit.rank);
+    let rank = match player(name) {
+        Some(Player::Generator) => UNKNOWN_END - 1,
+        Some(Player::Discriminator) if !canonical.contains(CRITIC) => UNKNOWN_END + 1,
+        _ => in_table(&self::canonical(end)).map_or(unknown, |fit| fit.rank),
+    };
     // What is tested at the end is held out even from the choice of the best step.
     let tested = held_out && canonical.split('_').any(|word| word == "test");
     let rank = rank + if tested { TESTED } else { 0 };
@@ -1065,6 +1103,32 @@ mod tests {
         ] {
             assert_eq!(role(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn of_two_players_the_generator_leads() {
+        for names in [
+            ["D loss", "G loss"],
+            ["Loss/D/loss/mean", "Loss/G/loss/mean"],
+            ["Loss_D", "Loss_G"],
+            ["train/disc_loss", "train/gen_loss"],
+            ["critic_loss", "generator_loss"],
+            ["DLoss", "GLoss"],
+        ] {
+            let roles = Names::default().assign(&names);
+            assert_eq!(roles, [None, Some(Role::of(Quantity::TrainLoss))], "{names:?}");
+            let players = names.map(player);
+            assert_eq!(
+                players,
+                [Some(Player::Discriminator), Some(Player::Generator)],
+                "{names:?}"
+            );
+        }
+        assert_eq!(role("d_loss"), Some("train_loss"));
+        assert_eq!(
+            (player("loss"), player("D(x)"), player("id_loss")),
+            (None, None, None)
+        );
     }
 
     #[test]

@@ -37,8 +37,8 @@ use thresholds::Thresholds;
 pub struct Context {
     /// Planned number of steps, when known.
     pub total_steps: Option<u64>,
-    /// The run learns from rewards: its loss is no measure of success, and need not fall.
-    pub learns_from_rewards: bool,
+    /// The loss is no measure of success and need not fall, as where a run learns from rewards.
+    pub loss_may_rise: bool,
     /// What the user has set.
     pub thresholds: Thresholds,
 }
@@ -101,7 +101,7 @@ impl Watcher {
 
     /// True when some record of the batch says something to it.
     pub fn watches_any(&self, records: &Records, context: &Context) -> bool {
-        let means_something = !context.learns_from_rewards || !self.detector.expects_the_loss_to_fall();
+        let means_something = !context.loss_may_rise || !self.detector.expects_the_loss_to_fall();
         means_something && records.begun() & self.mask != 0
     }
 

@@ -27,6 +27,7 @@ pub fn is_sidecar(name: &str) -> bool {
         "settings",
         "cfg",
         "hyperparam",
+        "options",
     ];
     // `opt.yaml` is YOLOv5's.
     let told =
@@ -252,8 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn stylegan_plans_thousands_of_images() {
+        let options =
+            br#"{"G_opt_kwargs": {"lr": 0.002}, "batch_size": 8, "total_kimg": 3000, "kimg_per_tick": 4}"#;
+        assert_eq!(read("training_options.json", options).total_steps(), Some(3000));
+    }
+
+    #[test]
     fn names_of_sidecars() {
         for name in [
+            "training_options.json",
             "hparams.yaml",
             ".hydra/config.yaml",
             "args.json",

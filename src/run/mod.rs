@@ -18,7 +18,7 @@ use crate::detect::thresholds::Thresholds;
 use crate::format::hints::{Fact, Hints};
 use crate::format::records::{BAD_LINE_EXAMPLES, Ending, How, Records};
 use crate::format::{BadLine, Column, Decoded};
-use crate::metric::Quantity;
+use crate::metric::{Quantity, Role, player};
 use crate::schedule::RecordedRates;
 use branch::{Branch, Finish};
 use epoch_length::EpochLength;
@@ -295,7 +295,7 @@ impl Run {
                 None => self.columns.push(column),
             }
         }
-        self.context.learns_from_rewards = learns_from_rewards(&self.columns);
+        self.context.loss_may_rise = learns_from_rewards(&self.columns) || is_adversarial(&self.columns);
     }
 
     /// The file was truncated or replaced. Whether its new content continues the run
@@ -527,6 +527,19 @@ fn learns_from_rewards(columns: &[Column]) -> bool {
     mentions(&["reward", "ep_rew", "episode_return"]) && !mentions(&["chosen", "rejected", "margin"])
 }
 
+/// True when the train loss is that of one player against another: it rises when the other gains.
+fn is_adversarial(columns: &[Column]) -> bool {
+    let players = || {
+        columns
+            .iter()
+            .filter_map(|column| Some((player(&column.name)?, column.role)))
+    };
+    let train = Role::of(Quantity::TrainLoss);
+    let leads = |role: Option<Role>| role.is_some_and(|role| role.same_slot(train));
+    let leader = players().find(|(_, role)| leads(*role));
+    leader.is_some_and(|(leader, _)| players().any(|(other, _)| other != leader))
+}
+
 /// Keeps what a client says about a run, as text that can be shown, within bounds.
 fn remember(known: &mut BTreeMap<String, String>, said: &[(String, String)]) {
     const MOST_ENTRIES: usize = 512;
@@ -543,6 +556,7 @@ fn remember(known: &mut BTreeMap<String, String>, said: &[(String, String)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Names;
     use proptest::prelude::*;
 
     fn run() -> Run {
@@ -786,14 +800,15 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_of_a_run_that_learns_from_rewards_may_rise() {
+    fn the_loss_of_a_run_that_learns_from_rewards_or_from_an_opponent_may_rise() {
         let alerts = |names: &[&str]| {
-            let column = |name: &&str| Column {
+            let roles = Names::default().assign(names);
+            let column = |(name, role): (&&str, _)| Column {
                 name: (*name).to_owned(),
-                role: None,
+                role,
             };
             let mut run = run();
-            run.learn(names.iter().map(column).collect());
+            run.learn(names.iter().zip(roles).map(column).collect());
             let mut decoded = Decoded::default();
             for step in 0..400u64 {
                 let loss = if step < 200 { 0.1 } else { 50.0 };
@@ -804,6 +819,8 @@ mod tests {
         };
         assert_eq!(alerts(&["rollout/ep_rew_mean", "train/loss"]), 0);
         assert!(alerts(&["rewards/chosen", "rewards/margins", "loss"]) > 0);
+        assert_eq!(alerts(&["D loss", "G loss"]), 0);
+        assert!(alerts(&["loss", "D loss", "G loss"]) > 0);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "num_steps",
             "nb_steps",
             "iteration_count",
+            "total_kimg",
             "steps",
             "iters",
         ],

@@ -44,19 +44,21 @@ impl Grammar for Pix2Pix {
             return Match::No;
         };
         let mut words = terms.split_ascii_whitespace();
-        let (mut sum, mut count) = (0.0, 0);
+        let (mut generator, mut discriminator) = (None, None);
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
             let (Some(name), Some(value)) = (name.strip_suffix(':'), number::parse(value)) else {
                 return Match::No;
             };
-            if !name.starts_with(['D', 'd']) {
-                sum += value;
-                count += 1;
-            }
+            let sum = if name.starts_with(['D', 'd']) {
+                &mut discriminator
+            } else {
+                &mut generator
+            };
+            *sum = Some(sum.unwrap_or_default() + value);
         }
-        if count == 0 {
+        let Some(generator) = generator else {
             return Match::No;
-        }
+        };
         let place = Place {
             epoch,
             epochs: None,
@@ -64,7 +66,8 @@ impl Grammar for Pix2Pix {
             iterations: None,
         };
         fields.step = Some(self.counter.step(place));
-        fields.values.push(("loss", sum));
+        fields.values.push(("loss_G", generator));
+        fields.values.extend(discriminator.map(|sum| ("loss_D", sum)));
         let time = named.find(|(name, _)| *name == "time");
         if let Some(seconds) = time.and_then(|(_, seconds)| number::parse(seconds)) {
             fields.values.push(("step_time", seconds));
