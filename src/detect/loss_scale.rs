@@ -1,10 +1,11 @@
 //! Collapse of the loss scale of fp16 training.
 //!
-//! Scalers start high and halve until nothing overflows: that search is normal, down to
-//! [`SEARCH_ENDS`]. In the
-//! steady state a scale is doubled now and then and halved back at once. A scale that
-//! falls below every value it has held since the search is therefore worth a note;
-//! three halvings within 20 steps are a warning, six or a scale of at most 1 critical:
+//! Scalers start high and halve until nothing overflows: that search is normal, down to 1, and a
+//! scale that leaps up is that of a fresh scaler, which searches again. In the steady state a
+//! scale is doubled now and then and halved back, for thousands of steps of healthy runs around
+//! 1 and below (fairseq's speech models). A scale that falls below every value at which it has stood
+//! still, once it did so for long, is worth a note. What is not normal is to halve fast:
+//! three halvings within 20 steps are a warning, six, or three down to at most 1, critical:
 //! gradients overflow whatever the scale (GLM-130B saw this some 30 steps before its
 //! loss exploded; OPT-175B called a run healthy only above 1.0). Clears when the scale
 //! has doubled again.
@@ -21,10 +22,10 @@ pub const KIND: &str = "loss_scale_collapse";
 /// Records without a halving that end the search at the start.
 const SETTLED_AFTER: u32 = 50;
 /// Step after which the search is over, for a log that begins in the middle.
-const SEARCHED_BY: u64 = 1000;
-/// No search that ends well goes on below this.
-const SEARCH_ENDS: f64 = 64.0;
-/// A first scale below this is the end of a collapse; fairseq prints it as 0.
+const SEARCHED_BY: u64 = 100;
+/// A scaler doubles: what grows by more between two records is another.
+const FRESH: f64 = 2.0;
+/// A scale below this is the end of a collapse; fairseq prints it as 0.
 const HOPELESS: f64 = 1e-2;
 const HALVINGS: usize = 3;
 const MANY_HALVINGS: usize = 6;
@@ -36,13 +37,23 @@ const REMEDY: &str = "Gradients overflow: use bf16, lower the learning rate, or 
 /// The detector.
 #[derive(Clone, Debug, Default)]
 pub struct LossScale {
-    last: Option<f64>,
+    /// Step and scale of the last record.
+    last: Option<(u64, f64)>,
     calm: u32,
     settled: bool,
-    halvings: VecDeque<u64>,
+    halvings: VecDeque<Halving>,
     lowest: f64,
-    /// Lowest scale held since the search.
-    held: f64,
+    /// Lowest scale that did not fall with the next record.
+    held: Option<f64>,
+    /// It has not fallen for many records in a row.
+    steady: bool,
+}
+
+/// The scale was halved between two steps.
+#[derive(Clone, Copy, Debug)]
+struct Halving {
+    after: u64,
+    by: u64,
 }
 
 impl Detector for LossScale {
@@ -58,9 +69,8 @@ impl Detector for LossScale {
             return;
         };
         let step = row.step();
-        let Some(last) = self.last.replace(scale) else {
+        let Some((after, last)) = self.last.replace((step, scale)) else {
             self.settled = step > SEARCHED_BY;
-            self.held = scale;
             if scale < HOPELESS {
                 self.raise(step, scale, alerts);
             }
@@ -73,32 +83,36 @@ impl Detector for LossScale {
                 .log2()
                 .round()
                 .clamp(1.0, 64.0) as usize;
-            self.halvings.extend(std::iter::repeat_n(step, halvings));
+            let halving = Halving { after, by: step };
+            self.halvings.extend(std::iter::repeat_n(halving, halvings));
+        } else if scale > FRESH * last {
+            *self = LossScale {
+                last: self.last,
+                lowest: self.lowest,
+                ..LossScale::default()
+            };
         } else {
             self.calm = self.calm.saturating_add(1);
-            self.settled |= self.calm >= SETTLED_AFTER;
-            if !self.settled {
-                self.held = scale;
-            }
+            self.steady |= self.calm >= SETTLED_AFTER;
+            self.settled |= self.steady;
+            self.held = Some(self.held.map_or(last, |held| held.min(last)));
         }
         while self
             .halvings
             .front()
-            .is_some_and(|first| step.saturating_sub(*first) > WITHIN_STEPS)
+            .is_some_and(|first| step.saturating_sub(first.by) > WITHIN_STEPS)
         {
             self.halvings.pop_front();
         }
-        if alerts.open(KIND).is_some() && scale >= 2.0 * self.lowest && self.halvings.is_empty() {
+        let hopeless = scale < HOPELESS;
+        let doubled = !hopeless && scale >= 2.0 * self.lowest;
+        if alerts.open(KIND).is_some() && doubled && self.halvings.is_empty() {
             alerts.clear(KIND, step);
         }
-        self.settled |= scale < SEARCH_ENDS && !self.halvings.is_empty();
-        let at_bottom = scale <= LOWEST && last > LOWEST;
-        let collapsing = self.settled && self.halvings.len() >= HALVINGS && scale < last;
-        let below_all = self.settled && scale < self.held;
-        if self.settled {
-            self.held = self.held.min(scale);
-        }
-        if at_bottom || collapsing || below_all {
+        self.settled |= scale <= LOWEST;
+        let collapsing = self.settled && self.halvings.len() >= HALVINGS;
+        let below_all = self.steady && self.held.is_some_and(|held| scale < held);
+        if scale < last && (collapsing || below_all || hopeless) {
             self.raise(step, scale, alerts);
         }
     }
@@ -111,23 +125,79 @@ impl Detector for LossScale {
 impl LossScale {
     fn raise(&mut self, step: u64, scale: f64, alerts: &mut AlertLog) {
         self.lowest = scale;
-        let critical = scale <= LOWEST || self.halvings.len() >= MANY_HALVINGS;
-        let severity = if critical {
+        let halvings = self.halvings.len();
+        let hopeless = scale < HOPELESS || (halvings >= HALVINGS && scale <= LOWEST);
+        let severity = if hopeless || halvings >= MANY_HALVINGS {
             Severity::Critical
-        } else if self.halvings.len() >= HALVINGS {
+        } else if halvings >= HALVINGS {
             Severity::Warning
         } else {
             Severity::Info
         };
-        let message = format!(
-            "Loss scale fell to {scale} at step {step}, {} halvings within {WITHIN_STEPS} steps",
-            self.halvings.len()
-        );
+        let since = self.halvings.front().map_or(step, |first| first.after);
+        let message =
+            format!("Loss scale fell to {scale} at step {step}, {halvings} halvings since step {since}");
         alerts.raise(
             Alert::at(step, KIND, severity)
-                .since(self.halvings.front().copied().unwrap_or(step))
+                .since(self.halvings.front().map_or(step, |first| first.by))
                 .value(scale, LOWEST)
                 .says(message, REMEDY),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::records::Records;
+
+    /// Severity and step of what is raised over these scales.
+    fn raised(scales: impl IntoIterator<Item = (u64, f64)>) -> Vec<(Severity, u64)> {
+        let mut detector = LossScale::default();
+        let mut alerts = AlertLog::default();
+        for (step, scale) in scales {
+            let mut batch = Records::default();
+            batch.push(step, &[(Quantity::LossScale, scale)]);
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+        }
+        let all = alerts.all().iter();
+        all.map(|alert| (alert.severity, alert.raised_at_step)).collect()
+    }
+
+    /// The scale of every 200th step, which is halved by an overflow and doubled again.
+    fn wandering() -> impl Iterator<Item = (u64, f64)> {
+        let cycle = [
+            4.0, 2.0, 2.0, 1.0, 0.5, 0.5, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 4.0, 8.0, 8.0,
+        ];
+        let scales = [32.0, 64.0, 64.0, 32.0, 16.0, 8.0].into_iter();
+        (1..)
+            .map(|record| 200 * record)
+            .zip(scales.chain(cycle.into_iter().cycle().take(300)))
+    }
+
+    #[test]
+    fn a_scale_that_wanders_is_no_collapse() {
+        assert_eq!(raised(wandering()), []);
+    }
+
+    #[test]
+    fn a_fresh_scaler_searches_again() {
+        // fairseq tells of each halving, at the last step that it has told of.
+        let search = [64.0, 32.0, 16.0, 8.0, 4.0].map(|scale| (60_000, scale));
+        assert_eq!(raised(search.map(|(_, scale)| (1, scale))), []);
+        assert_eq!(raised(wandering().chain([(60_000, 8.0)]).chain(search)), []);
+    }
+
+    #[test]
+    fn a_scale_that_halves_and_halves_collapses() {
+        let calm = || (0..100).map(|step| (step, 1024.0));
+        assert_eq!(raised(calm().chain([(100, 512.0)])), [(Severity::Info, 100)]);
+        let falls = (100..112).map(|step| (step, 1024.0 * 0.5f64.powi(step as i32 - 99)));
+        assert_eq!(raised(calm().chain(falls)), [(Severity::Critical, 102)]);
+        let thrice = (100..103).map(|step| (step, 1024.0 * 0.5f64.powi(step as i32 - 99)));
+        assert_eq!(raised(calm().chain(thrice)), [(Severity::Warning, 102)]);
+        // Part of a log, in the middle of a run.
+        let part = (378..382).map(|step| (step, 64.0 * 0.5f64.powi(step as i32 - 378)));
+        assert_eq!(raised(part), [(Severity::Warning, 381)]);
     }
 }
