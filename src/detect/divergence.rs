@@ -14,9 +14,14 @@
 //! it, far below where it was. So what was reached within a drop (5% within 40 points) is no level to
 //! measure a rise from: until the run is twice as long it must be undone altogether.
 //!
+//! Where the log evaluates, it says whether the run got worse: an evaluation within a rise that is
+//! the best so far shows that the data have changed, and the level is measured anew. A note waits
+//! for the next evaluation, a warning does not.
+//!
 //! A loss of a thousand times those that the run began with has exploded: a warning however
 //! early that is, for there may be no further record, and critical with a second one.
 
+use super::evaluations::Evaluations;
 use super::loss_spike;
 use super::restart::Restart;
 use super::robust::{Bounded, Recent, WINDOW};
@@ -88,6 +93,9 @@ pub struct Divergence {
     warned: u32,
     /// Points since the last one within a spike.
     since_spike: u32,
+    evaluations: Evaluations,
+    /// An evaluation since the loss has risen is not the best one.
+    confirmed: bool,
     rate: f64,
     has_sign: bool,
     restart: Restart,
@@ -134,7 +142,7 @@ impl Best {
 
 impl Detector for Divergence {
     fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::TrainLoss, Quantity::LearningRate]
+        &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate]
     }
 
     fn expects_the_loss_to_fall(&self) -> bool {
@@ -144,6 +152,16 @@ impl Detector for Divergence {
     fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = rate;
+        }
+        let falls = self.evaluations.take(row);
+        if let Some(falls) = falls.filter(|_| self.noted >= WIDTH as u32) {
+            self.confirmed = !falls;
+            if falls {
+                self.best = None;
+                self.drops.clear();
+                self.not_above();
+                self.clear(row.step(), alerts);
+            }
         }
         let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) else {
             return;
@@ -185,6 +203,7 @@ impl Detector for Divergence {
         self.recent.clear();
         self.earlier = [0.0; 2];
         self.exploded = None;
+        self.evaluations.rewound(step);
         self.drops.clear();
         self.not_above();
         if self.best.is_some_and(|best| best.step >= step) {
@@ -216,6 +235,7 @@ impl Divergence {
     fn not_above(&mut self) {
         self.above_since = None;
         (self.noted, self.warned) = (0, 0);
+        self.confirmed = false;
     }
 
     /// The loss is back. What has come back once is usual in this run.
@@ -319,7 +339,7 @@ impl Divergence {
             Severity::Critical
         } else if self.warned >= POINTS_BEFORE_WARNING {
             Severity::Warning
-        } else if lasting(1) {
+        } else if lasting(1) && (self.confirmed || !self.evaluations.awaited(step)) {
             Severity::Info
         } else {
             return;
@@ -404,6 +424,35 @@ mod tests {
             .iter()
             .filter(|(severity, _)| *severity >= Severity::Warning);
         assert_eq!(warnings.count(), 1);
+    }
+
+    #[test]
+    fn a_rise_while_the_evaluations_fall_is_another_mixture_of_data() {
+        // Up by 15% at step 400 of 1500, evaluated every hundred steps.
+        let raised = |evaluation: fn(u64) -> f64| {
+            let mut detector = Divergence::default();
+            let mut alerts = AlertLog::default();
+            for step in 0..1500u64 {
+                let mixture = if step < 400 { 1.0 } else { 1.15 };
+                let train = mixture * (3.0 - 0.0002 * step as f64) + 0.02 * noise(step as u32);
+                let mut batch = Records::default();
+                batch.push(step, &[(Quantity::TrainLoss, train)]);
+                if step % 100 == 99 {
+                    batch.push(step, &[(Quantity::EvalLoss, evaluation(step))]);
+                }
+                for row in batch.rows() {
+                    detector.observe(&row, &Context::default(), &mut alerts);
+                }
+            }
+            alerts
+                .all()
+                .iter()
+                .map(|alert| alert.raised_at_step)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(raised(|step| 3.0 - 0.0002 * step as f64), [0u64; 0]);
+        // It waits for the evaluation of step 499.
+        assert_eq!(raised(|step| 3.0 - 0.0002 * step.min(390) as f64), [500]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod activations;
 pub mod clock;
 pub mod crossing;
 pub mod divergence;
+pub mod evaluations;
 pub mod frozen_metric;
 pub mod gradient_surge;
 pub mod late_record;
