@@ -640,6 +640,7 @@ const PARTS: &[&str] = &[
     "commitment",
     "discriminator",
     "critic",
+    "entropy",
 ];
 
 /// True for `kl loss`, two words: not the objective, although its last word names that.
@@ -809,6 +810,8 @@ pub fn is_private(rank: u16) -> bool {
 const PATTERN_RANK: u16 = 1000;
 /// Rank, among names that follow a pattern, of those whose end says nothing either.
 const UNKNOWN_END: u16 = 500;
+/// Rank of those that lead only where there is nothing else.
+const LAST: u16 = UNKNOWN_END + 1;
 
 /// How much later a name of test data comes than its like of validation data.
 const TESTED: u16 = 250;
@@ -1014,7 +1017,10 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
     let rank = match player(name) {
         Some(Player::Generator) => UNKNOWN_END - 1,
-        Some(Player::Discriminator) if !canonical.contains(CRITIC) => UNKNOWN_END + 1,
+        Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST,
+        // What a policy is trained on says nothing of how good it is; the value function's says how
+        // well it foresees the rewards.
+        _ if canonical.contains("surrogate") => LAST,
         _ => in_table(&self::canonical(end)).map_or(unknown, |fit| fit.rank),
     };
     // What is tested at the end is held out even from the choice of the best step.

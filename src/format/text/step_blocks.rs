@@ -10,7 +10,7 @@
 
 use super::bare_counts::{Count, at_either_end};
 use super::held_out::{Data, data_of, held_out};
-use super::scan::{NameFinder, named_numbers, push_value};
+use super::scan::{NameFinder, Named, named_numbers, push_value};
 use super::{Fields, Grammar, Match, progress};
 use crate::metric::{Quantity, Role};
 
@@ -43,7 +43,7 @@ impl Grammar for StepBlocks {
                 Some(Role::Step) => {
                     // `checkpoint saved at step 100` announces nothing.
                     counts = true;
-                    if named.words == name {
+                    if named.words == name || stands_alone(line, &named) {
                         counted = counted.or(Count::of(&named));
                     }
                 }
@@ -84,6 +84,14 @@ impl Grammar for StepBlocks {
     }
 }
 
+/// `######## Learning iteration 1000/1200 ########`: a counter of the run, and nothing else but rules.
+fn stands_alone(line: &str, named: &Named) -> bool {
+    let decoration = |letter: char| !letter.is_ascii_alphanumeric();
+    named.of.is_some()
+        && line.trim_start_matches(decoration).starts_with(named.words)
+        && named.behind.trim_start_matches(decoration).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::format::read_all;
@@ -117,6 +125,46 @@ mod tests {
             };
             assert_eq!(points(Quantity::TrainLoss)[..2], [(100, 8.0), (200, 4.0)]);
             assert_eq!(points(Quantity::EvalLoss)[..2], [(100, 8.5), (200, 4.5)]);
+        }
+    }
+
+    #[test]
+    fn iterations_of_rsl_rl() {
+        // Of two versions; the losses stand in another order.
+        for (value, surrogate) in [
+            ("Mean value_function loss", "Mean surrogate loss"),
+            ("Value function loss", "Surrogate loss"),
+        ] {
+            let block = |step: u64| {
+                let mut losses = [format!("{value}: 0.1{step}"), format!("{surrogate}: -0.0055")];
+                losses.rotate_left(usize::from(value.starts_with("Value")));
+                let [one, other] = losses;
+                format!(
+                    "################################################################################\n\
+                     \x20                    \x1b[1m Learning iteration {step}/1200 \x1b[0m                     \n\n\
+                     \x20          Computation: 226426 steps/s (collection: 0.414s, learning 0.165s)\n\
+                     \x20          Mean action noise std: 1.07\n          {one}\n          {other}\n\
+                     \x20            Mean entropy loss: 2.9040\n                   Mean reward: 100.00\n\
+                     --------------------------------------------------------------------------------\n\
+                     \x20               Total timesteps: 98402304\n                Iteration time: 0.58s\n\
+                     \x20                   Total time: 580.00s\n                           ETA: 174.1s\n\n"
+                )
+            };
+            let content: String = (1000..1004).map(block).collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(
+                (read.format, read.decoded.total_steps),
+                ("step-blocks", Some(1200))
+            );
+            let records = &read.decoded.records;
+            let (steps, losses) = records.values(Quantity::TrainLoss, 0..records.len());
+            assert_eq!(
+                (&steps[..], &losses[..]),
+                (
+                    &[1000, 1001, 1002, 1003][..],
+                    &[0.11000, 0.11001, 0.11002, 0.11003][..]
+                )
+            );
         }
     }
 
