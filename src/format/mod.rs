@@ -397,6 +397,8 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::boosting::Boosting>::default()
     }),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
+    &TextFormat::specific("flower", &["fit progress: ("], |_| Box::new(text::small::Flower)),
+    &TextFormat::specific("colbert", &["#> "], |_| Box::new(text::small::ColBert)),
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))
     }),

@@ -175,6 +175,67 @@ impl Grammar for Tinygrad {
     }
 }
 
+/// Flower's server: `fit progress: (1, 2.0275, {'accuracy': 0.3238}, 5.769)` is the round, the loss on
+/// the server's own data, which no client trains on, its other metrics, and the seconds so far.
+#[derive(Debug, Default)]
+pub struct Flower;
+
+impl Grammar for Flower {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        if let Some((_, rest)) = line.split_once("num_rounds=") {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            fields.total = rest.get(..digits).and_then(|rounds| rounds.parse().ok());
+            return Match::Notice;
+        }
+        if line.contains("Run finished ") && line.contains(" round(s) in ") {
+            fields.finished = true;
+            return Match::Notice;
+        }
+        let cells = if let Some((_, cells)) = line.split_once("fit progress: (") {
+            cells.split_once(", ")
+        } else {
+            let initial = line.split_once("initial parameters (loss, other metrics): ");
+            initial.map(|(_, cells)| ("0", cells))
+        };
+        let Some((round, cells)) = cells else {
+            return Match::No;
+        };
+        fields.step = round.trim().parse().ok();
+        let loss = cells.split(',').next().and_then(number::parse);
+        fields.values.extend(loss.map(|loss| ("eval_loss", loss)));
+        let seconds = cells
+            .rsplit_once("}, ")
+            .map(|(_, rest)| rest.trim_end_matches(')'));
+        let seconds = seconds.and_then(number::parse);
+        fields.values.extend(seconds.map(|seconds| ("elapsed", seconds)));
+        fields.record()
+    }
+}
+
+/// ColBERT: `[Mar 29, 22:30:04] 624 5.457503729277139`, the time, the step, and a running mean of
+/// the loss with all its digits.
+#[derive(Debug, Default)]
+pub struct ColBert;
+
+impl Grammar for ColBert {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some((date, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
+            return Match::No;
+        };
+        let time = date.split_once(", ").map_or("", |(_, time)| time);
+        let is_time =
+            time.len() == "22:30:04".len() && time.bytes().filter(|byte| *byte == b':').count() == 2;
+        let mut words = rest.split_ascii_whitespace();
+        let (Some(step), Some(loss), None) = (words.next(), words.next(), words.next()) else {
+            return Match::No;
+        };
+        fields.step = step.parse().ok().filter(|_| is_time);
+        let loss = number::parse(loss).filter(|_| loss.contains('.') || loss == "nan");
+        fields.values.extend(loss.map(|loss| ("loss", loss)));
+        fields.record()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::format::read_all;
@@ -214,6 +275,13 @@ mod tests {
                 2,
                 11.5,
             ),
+            (
+                "colbert",
+                "#> Starting...\n[Mar 29, 22:22:18] #> Got 9 queries. All QIDs are unique.\n\n[Mar 29, 22:30:04] 624 5.457503729277139\n\
+                 #>>>    8.01 7.00 \t\t|\t\t 0.49\n[Mar 29, 22:30:05] 625 5.45\n",
+                625,
+                5.45,
+            ),
         ] {
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
             assert_eq!(read.format, format);
@@ -221,6 +289,29 @@ mod tests {
             assert_eq!(read.decoded.records.steps().last(), Some(&step));
             assert_eq!(read.decoded.records.value(last, Quantity::TrainLoss), Some(loss));
         }
+    }
+
+    #[test]
+    fn flower_evaluates_after_every_round() {
+        let content = "INFO :      Starting Flower ServerApp, config: num_rounds=30, no round_timeout\n\
+            INFO :      initial parameters (loss, other metrics): 2.3028839167695456, {'cen_accuracy': 0.0937}\n\
+            INFO :      [ROUND 1]\n\
+            INFO :      aggregate_fit: received 5 results and 0 failures\n\
+            INFO :      fit progress: (1, 2.0274660648248446, {'cen_accuracy': 0.3238}, 5.769022958003916)\n\
+            INFO :      [ROUND 2]\n\
+            INFO :      fit progress: (2, 1.75, {}, 11.5)\n\
+            INFO :      Run finished 30 round(s) in 173.07s\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((read.format, read.decoded.total_steps), ("flower", Some(30)));
+        assert_eq!(records.steps(), [0, 1, 2]);
+        let losses = [0, 1, 2].map(|row| records.value(row, Quantity::EvalLoss));
+        assert_eq!(
+            losses,
+            [2.302_883_916_769_545_6, 2.027_466_064_824_844_6, 1.75].map(Some)
+        );
+        assert_eq!(records.value(2, Quantity::Elapsed), Some(11.5));
+        assert_eq!(read.decoded.endings.len(), 1);
     }
 
     #[test]

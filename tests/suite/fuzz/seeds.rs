@@ -86,6 +86,18 @@ const SMALL: &[(&str, &str)] = &[
         "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n  0       0          0.00    143.29    0.00    0.00\n  7     200         13.19    462.49   46.15    0.46\n 14     400          3.19    162.49   56.15    0.56\n",
     ),
     (
+        "y.log",
+        "INFO :      Starting Flower ServerApp, config: num_rounds=3, no round_timeout\nINFO :      initial parameters (loss, other metrics): 2.3, {'accuracy': 0.1}\nINFO :      fit progress: (1, 2.0, {'accuracy': 0.3}, 5.8)\nINFO :      fit progress: (2, 1.75, {}, 11.5)\n",
+    ),
+    (
+        "nequip.log",
+        "  Train      #    Epoch      wal       LR       loss_f         loss\n! Train               1    8.080    0.005         0.46        0.825\n! Validation          1    8.080    0.005        0.162        0.219\n! Train               2   12.748    0.005        0.119        0.135\n! Stop training: max epochs\n",
+    ),
+    (
+        "z.log",
+        "#> Starting...\n[Mar 29, 22:30:04] 1 5.457503729277139\n#>>>    8.01 7.00 \t\t|\t\t 0.49\n[Mar 29, 22:30:05] 2 5.45\n",
+    ),
+    (
         "w.log",
         "12297\n      0/ 200000: 3.3239\n  10000/ 200000: 2.0322\n  20000/ 200000: 2.5675\n  30000/ 200000: 2.5\n",
     ),
