@@ -398,6 +398,9 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
     &TextFormat::specific("flower", &["fit progress: ("], |_| Box::new(text::small::Flower)),
+    &TextFormat::specific("nequip", &["! Train ", " # ", " LR "], |_| {
+        Box::<text::nequip::Nequip>::default()
+    }),
     &TextFormat::specific("colbert", &["#> "], |_| Box::new(text::small::ColBert)),
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))

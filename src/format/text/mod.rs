@@ -28,6 +28,7 @@ pub mod modded_nanogpt;
 pub mod nameless;
 pub mod nanochat;
 pub mod nanogpt;
+pub mod nequip;
 pub mod notebook;
 mod passes;
 pub mod pix2pix;
