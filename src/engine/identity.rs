@@ -116,12 +116,17 @@ fn leader(entries: &BTreeMap<FileKey, Entry>, keys: &[FileKey], known: Option<Fi
         .filter_map(of)
         .map(|entry| entry.modified)
         .fold(f64::NEG_INFINITY, f64::max);
+    // Of a log that counts epochs one that counts updates can take nothing, and the other way round.
+    let knows_evaluations = |entry: &Entry| {
+        let mut others = keys.iter().filter_map(of).map(|other| &other.run);
+        others.any(|other| other.own_series(Quantity::EvalLoss).is_some() && entry.run.counts_like(other))
+    };
     let merits = |key: &FileKey| {
         let entry = of(key)?;
         let behind =
             (entry.run.last_step() as f64) < BEHIND * last as f64 && entry.modified < newest - BEHIND_SECONDS;
         let points = train_points(entry);
-        Some((points > 0, !behind, points * 2 >= most))
+        Some((points > 0, !behind, knows_evaluations(entry), points * 2 >= most))
     };
     let preference = |key: &FileKey| {
         let format = of(key).map_or("", |entry| entry.run.identity.format);

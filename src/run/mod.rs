@@ -173,7 +173,7 @@ impl Run {
 
     /// True when another log of the same run can fill what this one lacks: it counts
     /// the same steps.
-    fn counts_like(&self, other: &Run) -> bool {
+    pub fn counts_like(&self, other: &Run) -> bool {
         let (own, other) = (self.branch.last_step as f64, other.branch.last_step as f64);
         other >= 0.5 * own - SLACK_STEPS && other <= 1.1 * own + SLACK_STEPS
     }

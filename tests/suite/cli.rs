@@ -190,6 +190,30 @@ fn tables_that_runs_share_are_a_run_each() {
 }
 
 #[test]
+fn of_epochs_and_batches_the_log_with_evaluations_stands_for_the_run() {
+    // NequIP writes one table a batch and one an epoch, which counts nothing else.
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, table: String| std::fs::write(folder.path().join(name), table).unwrap();
+    let loss = |batch: u64| 3.0 / (1.0 + 0.02 * batch as f64);
+    let batches = (0..640).map(|at| format!("{}, {}, {:.4}\n", at / 16 + 1, at % 16 + 1, loss(at)));
+    let batches = format!("epoch, batch, loss\n{}", batches.collect::<String>());
+    write("metrics_batch_train.csv", batches);
+    let epochs = (1..=40).map(|epoch| {
+        let loss = loss(16 * epoch - 8);
+        format!("{epoch}, {epoch}.5, 0.005, {loss:.4}, {:.4}\n", loss + 0.1)
+    });
+    let header = "epoch, wall, LR, training_loss, validation_loss\n";
+    write(
+        "metrics_epoch.csv",
+        header.to_owned() + &epochs.collect::<String>(),
+    );
+    let report = report(folder.path());
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!((runs.len(), &runs[0]["step"]), (1, &Value::from(40)));
+    assert_eq!(runs[0]["losses"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn bad_input_is_named_and_never_stops_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::format::{has_frames, read_all};
+use crate::format::{has_frames, read_all, roles};
 use crate::metric::{Names, Quantity};
 use crate::source::discover::Candidate;
 use crate::source::tail::sample;
@@ -36,6 +36,10 @@ pub(super) struct Glimpse {
     pub(super) last: Option<(u64, f64)>,
     /// The train losses by step, of both ends.
     losses: BTreeMap<u64, f64>,
+    /// The mean train loss of each epoch.
+    by_epoch: BTreeMap<u64, f64>,
+    /// Its steps are epochs.
+    counts_epochs: bool,
     /// Half a unit of the last digit that they are given with.
     rounded_by: f64,
 }
@@ -73,13 +77,23 @@ impl Glimpse {
         let records = log.as_ref()?.decoded.records.rows();
         let mut steps = Vec::new();
         let mut losses = Vec::new();
+        let mut by_epoch: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        let mut counts_epochs = true;
         let mut has_loss = false;
         for row in records {
             if steps.len() < 2 && steps.last() != Some(&row.step()) {
                 steps.push(row.step());
             }
             has_loss |= row.value(Quantity::EvalLoss).is_some();
-            losses.extend(row.value(Quantity::TrainLoss).map(|loss| (row.step(), loss)));
+            let Some(loss) = row.value(Quantity::TrainLoss) else {
+                continue;
+            };
+            losses.push((row.step(), loss));
+            if let Some(epoch) = row.value(Quantity::Epoch).and_then(roles::whole) {
+                let (sum, count) = by_epoch.entry(epoch).or_default();
+                (*sum, *count) = (*sum + loss, *count + 1.0);
+                counts_epochs &= epoch == row.step();
+            }
         }
         let level = |some: &[(u64, f64)]| {
             let mut finite: Vec<f64> = some
@@ -105,6 +119,11 @@ impl Glimpse {
             last,
             rounded_by: rounding(losses.iter().map(|(_, loss)| *loss)),
             losses: losses.into_iter().collect(),
+            by_epoch: by_epoch
+                .into_iter()
+                .map(|(epoch, (sum, count))| (epoch, sum / count))
+                .collect(),
+            counts_epochs,
         })
     }
 
@@ -117,6 +136,13 @@ impl Glimpse {
             true => (one - other).abs() > APART * one.abs().min(other.abs()),
             false => one.is_finite() || other.is_finite(),
         };
+        // A step of one is an epoch, of the other an update.
+        let count_alike = self.counts_epochs == other.counts_epochs;
+        if !count_alike && !self.by_epoch.is_empty() && !other.by_epoch.is_empty() {
+            let both = self.by_epoch.iter();
+            let both = both.filter_map(|(epoch, loss)| Some((*loss, *other.by_epoch.get(epoch)?)));
+            return mostly(both.map(|(one, other)| differ(one, other)));
+        }
         // The same client says the same of the same step.
         if self.format == other.format {
             let unequal = |(one, other): (f64, f64)| !within(one, other, EQUAL * one.abs());

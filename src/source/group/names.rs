@@ -205,6 +205,16 @@ pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// True for such a name, and for one that says beside such words what its rows are:
+/// `metrics_batch_train`.
+fn is_plain(stem: &str) -> bool {
+    const ROWS: [&str; 5] = ["epoch", "epochs", "batch", "step", "initialization"];
+    let is_rows = |word: &str| ROWS.contains(&word);
+    let mut words = stem.split(['_', '-']);
+    let says_rows = words.clone().any(is_rows);
+    PLAIN_STEMS.contains(&stem) || says_rows && words.all(|word| is_rows(word) || PLAIN_STEMS.contains(&word))
+}
+
 /// The name without its endings (`.log`, `.log.json`, `.train.jsonl`). What stands between dots
 /// may tell runs apart: `gpt.seed1.log`, `gpt.1001.out`.
 fn without_endings(name: &str) -> &str {
@@ -258,7 +268,7 @@ pub(super) fn stem_label(name: &str) -> Label {
     const LEAST_DIGITS_OF_A_TIME: usize = 8;
     let stem = without_rank(without_endings(name));
     let plain = stem.to_lowercase();
-    if PLAIN_STEMS.contains(&plain.as_str()) {
+    if is_plain(&plain) {
         return Label::None;
     }
     // `slurm-10240.out`, `log_1795473699.txt`, `gpt.10240.log`, `gpt.o10240`: a job number or a time.

@@ -474,3 +474,32 @@ fn logs_that_contradict_one_another_are_two_runs() {
     std::fs::rename(folder.path().join("log.txt"), folder.path().join("eval.txt")).unwrap();
     assert_eq!(runs(), 1);
 }
+
+#[test]
+fn a_log_of_epochs_and_one_of_updates_are_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let loss = |update: u64| 3.0 + 4.0 / (update as f64).sqrt();
+    let write = |name: &str, of_epochs: f64| {
+        let epochs = (1..=12).map(|epoch| format!("{epoch}\t{}\n", of_epochs * loss(16 * epoch - 8)));
+        write_below(
+            folder.path(),
+            name,
+            format!("EPOCH\tTRAIN_LOSS\n{}", epochs.collect::<String>()),
+        );
+    };
+    let updates =
+        (1..=192).map(|update| format!("{}, {update}, {:.4}\n", (update - 1) / 16 + 1, loss(update)));
+    let updates = format!("epoch, step, loss\n{}", updates.collect::<String>());
+    for (of_epochs, of_updates) in [
+        ("loss.tsv", "training.csv"),
+        ("metrics_epoch.tsv", "metrics_batch_train.csv"),
+    ] {
+        write_below(folder.path(), of_updates, updates.clone());
+        write(of_epochs, 1.0);
+        assert_eq!(runs_in(folder.path()).len(), 1, "{of_epochs}");
+        write(of_epochs, 1.5);
+        assert_eq!(runs_in(folder.path()).len(), 2, "{of_epochs}");
+        std::fs::remove_file(folder.path().join(of_epochs)).unwrap();
+        std::fs::remove_file(folder.path().join(of_updates)).unwrap();
+    }
+}
