@@ -15,7 +15,7 @@ const KIND: &str = "non_finite";
 const EVALUATION_KIND: &str = "non_finite_eval";
 /// The kind of its alerts about gradients.
 pub const GRADIENT_KIND: &str = "non_finite_gradient";
-/// Records with a loss before a missing one means anything.
+/// Train records in a row with a loss before a missing one means anything.
 const USUAL_RECORDS: u32 = 5;
 /// A loss that was never below this is not rounded to 0.
 const NOT_ROUNDED: f64 = 0.05;
@@ -31,7 +31,8 @@ const GRADIENT_REMEDY: &str = "The optimiser skips such steps or is about to be 
 /// The detector.
 #[derive(Clone, Debug, Default)]
 pub struct NonFinite {
-    /// Train records with a loss so far, while none lacked it.
+    /// Train records so far that had a loss, while none lacked it. A loss that stands in records of
+    /// its own, as in a file of its own, is not missing from the others.
     with_loss: u32,
     /// The lowest loss so far, once there was one.
     lowest: Option<f64>,
@@ -70,7 +71,8 @@ impl Detector for NonFinite {
         let fault = self.fault(row, train, gradient, eval);
         match fault {
             Some(fault) => self.bad_loss(row.step(), fault, alerts),
-            None if train.is_some() => self.good_loss(row.step(), train, alerts),
+            None if train.is_some() => self.good_loss(row, train, alerts),
+            None if is_train_record(row) => self.with_loss = 0,
             None => {}
         }
         if let Some(eval) = eval {
@@ -102,6 +104,11 @@ fn watch_evaluation(step: u64, eval: f64, alerts: &mut AlertLog) {
     );
 }
 
+/// True for a record of a step of the training, by what stands beside the loss in one.
+fn is_train_record(row: &Row) -> bool {
+    row.has(Quantity::GradNorm) && row.has(Quantity::LearningRate)
+}
+
 impl NonFinite {
     fn fault(
         &self,
@@ -119,8 +126,7 @@ impl NonFinite {
             (None, Some(_)) => None,
             // A train record that has all but the loss which all before it had.
             (None, None) => {
-                let train_record = gradient.is_some() && row.has(Quantity::LearningRate);
-                (train_record && self.with_loss >= USUAL_RECORDS).then_some(Fault::Missing)
+                (is_train_record(row) && self.with_loss >= USUAL_RECORDS).then_some(Fault::Missing)
             }
         }
     }
@@ -130,15 +136,17 @@ impl NonFinite {
         self.lowest.is_some_and(|lowest| lowest >= NOT_ROUNDED)
     }
 
-    fn good_loss(&mut self, step: u64, train: Option<f64>, alerts: &mut AlertLog) {
+    fn good_loss(&mut self, row: &Row, train: Option<f64>, alerts: &mut AlertLog) {
+        let step = row.step();
         if let Some(loss) = train {
-            self.with_loss = self.with_loss.saturating_add(1);
+            self.with_loss = self.with_loss.saturating_add(u32::from(is_train_record(row)));
             self.lowest = Some(self.lowest.map_or(loss, |lowest| lowest.min(loss)));
             self.last_good = Some(step);
         }
         self.bad = 0;
         self.good += 1;
-        if self.good >= CLEAR_AFTER && self.first_bad.is_some() {
+        // What was not worth an alert is over with the next good one.
+        if self.first_bad.is_some() && (self.good >= CLEAR_AFTER || alerts.open(KIND).is_none()) {
             self.first_bad = None;
             alerts.clear(KIND, step);
         }

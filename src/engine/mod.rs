@@ -166,9 +166,9 @@ impl Engine {
                     entry.take(&decoded, modified, now, self.loading.is_none());
                 }
             }
-            SourceEvent::Restarted { key } => {
+            SourceEvent::Restarted { key, moved_aside } => {
                 if let Some(entry) = self.entries.get_mut(&key) {
-                    entry.run.file_restarted();
+                    entry.run.file_restarted(moved_aside);
                 }
             }
             SourceEvent::Reread { key } => {

@@ -157,11 +157,10 @@ fn steps_between_records(run: &Run) -> f64 {
 
 /// Seconds of silence after which a run is stalled, and the usual seconds between records.
 fn silence_limit(run: &Run) -> (f64, Option<f64>) {
-    let usual = run
-        .branch
-        .pace
-        .seconds_per_step()
-        .map(|pace| pace * steps_between_records(run));
+    let pace = &run.branch.pace;
+    // What is buffered comes all at once.
+    let steps = steps_between_records(run).max(pace.steps_between_arrivals());
+    let usual = pace.seconds_per_step().map(|pace| pace * steps);
     let limit = usual.map_or(STALL_SECONDS_WITHOUT_PACE, |usual| {
         LEAST_STALL_SECONDS.max(STALL_INTERVALS * usual)
     });

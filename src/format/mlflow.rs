@@ -19,6 +19,13 @@ pub struct Metric {
     pub value: f64,
 }
 
+impl Metric {
+    /// When it was logged, as far as that is known.
+    pub fn time(&self) -> (Option<i64>, i64) {
+        (self.timestamp, self.step)
+    }
+}
+
 /// A line of the file store: `timestamp value step`, without the step in old files.
 pub fn parse_line(key: &str, line: &[u8]) -> Option<Metric> {
     let line = std::str::from_utf8(line).ok()?;
@@ -48,6 +55,7 @@ pub fn database_value(value: f64, is_nan: bool) -> f64 {
 /// Joins single values to records.
 pub struct MetricDecoder {
     roles: Roles,
+    draft: Draft,
 }
 
 impl MetricDecoder {
@@ -55,14 +63,14 @@ impl MetricDecoder {
     pub fn new<'a>(names: &Names, keys: impl IntoIterator<Item = &'a str>) -> Self {
         MetricDecoder {
             roles: Roles::new(names, keys),
+            draft: Draft::default(),
         }
     }
 
     /// Takes in the next values, in any order within what was logged at once.
     pub fn metrics(&mut self, mut metrics: Vec<Metric>, out: &mut Decoded) {
         // Values of one step lie apart, in files of their own or sorted by key.
-        metrics.sort_by_key(|metric| (metric.timestamp, metric.step));
-        let mut draft = Draft::default();
+        metrics.sort_by_key(Metric::time);
         for metric in &metrics {
             out.lines += 1;
             let Ok(step) = u64::try_from(metric.step) else {
@@ -73,17 +81,30 @@ impl MetricDecoder {
                 out.ignored += 1;
                 continue;
             };
-            if draft.step != Some(step) || draft.has(quantity) {
-                flush(&draft, out);
-                draft = Draft::default();
-                draft.step = Some(step);
+            if self.draft.step != Some(step) || self.draft.has(quantity) {
+                self.finish(out);
+                self.draft.step = Some(step);
             }
-            draft.set(role, metric.value, out);
+            self.draft.set(role, metric.value, out);
             if let Some(timestamp) = metric.timestamp {
-                draft.put(Quantity::WallTime, timestamp as f64 / 1000.0);
+                self.draft.put(Quantity::WallTime, timestamp as f64 / 1000.0);
             }
         }
-        flush(&draft, out);
+    }
+
+    /// Hands over the last record. Until then more of it may come.
+    pub fn finish(&mut self, out: &mut Decoded) {
+        let draft = std::mem::take(&mut self.draft);
+        if let Some(step) = draft.step
+            && !draft.is_empty()
+        {
+            draft.push(step, out);
+        }
+    }
+
+    /// The values will come again from the first.
+    pub fn start_over(&mut self) {
+        self.draft = Draft::default();
     }
 
     /// Takes in a parameter of the run.
@@ -100,14 +121,6 @@ impl MetricDecoder {
     /// What each key seen so far was taken for.
     pub fn columns(&self) -> Vec<Column> {
         self.roles.columns()
-    }
-}
-
-fn flush(draft: &Draft, out: &mut Decoded) {
-    if let Some(step) = draft.step
-        && !draft.is_empty()
-    {
-        draft.push(step, out);
     }
 }
 
@@ -130,6 +143,7 @@ mod tests {
         let mut decoder = MetricDecoder::new(&Names::default(), []);
         let mut out = Decoded::default();
         decoder.metrics(metrics, &mut out);
+        decoder.finish(&mut out);
         assert_eq!(out.records.steps(), [0, 1]);
         assert_eq!(out.records.value(0, Quantity::LearningRate), Some(0.001));
         assert!(out.records.value(1, Quantity::TrainLoss).is_some_and(f64::is_nan));

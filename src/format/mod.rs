@@ -205,6 +205,10 @@ pub trait FrameDecoder: Send {
     /// call stopped to consume, and counts them as lines.
     fn frames(&mut self, bytes: &[u8], out: &mut Decoded) -> Progress;
 
+    /// Hands over the record that the log ends with. Until then more of it may come: clients write
+    /// the values of a step one by one.
+    fn finish(&mut self, _out: &mut Decoded) {}
+
     /// The next bytes will be those at the start of the file. Names stay learnt.
     fn start_over(&mut self);
 
@@ -666,6 +670,7 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
             Decoder::Frames(decoder) => {
                 decoder.start_over();
                 let progress = decoder.frames(content, &mut decoded);
+                decoder.finish(&mut decoded);
                 if let Some(reason) = progress.damage {
                     decoded.skip(decoded.lines + 1, reason, b"");
                 }
@@ -788,7 +793,10 @@ mod tests {
                         }
                     }
                     Decoder::Document(mut decoder) => drop(decoder.document(&content, &mut decoded)),
-                    Decoder::Frames(mut decoder) => drop(decoder.frames(&content, &mut decoded)),
+                    Decoder::Frames(mut decoder) => {
+                        decoder.frames(&content, &mut decoded);
+                        decoder.finish(&mut decoded);
+                    }
                 }
             }
             drop(sidecar::read("config.yaml", &content));

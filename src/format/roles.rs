@@ -61,7 +61,12 @@ impl Roles {
     /// when the file must be read again because of it.
     pub fn role(&mut self, name: &str) -> (Option<Role>, bool) {
         let Some(index) = self.index.get(name).copied() else {
-            return self.learn(name);
+            let learnt = self.learn(name);
+            let index = self.index.get(name).copied();
+            if let Some(known) = index.and_then(|index| self.columns.get_mut(index)) {
+                known.used = true;
+            }
+            return learnt;
         };
         let Some(known) = self.columns.get_mut(index) else {
             return (None, false);

@@ -87,7 +87,9 @@ impl Format for SwanLab {
             return None;
         }
         let mut decoded = Decoded::default();
-        SwanLabDecoder::new(names, &[]).frames(sample.head, &mut decoded);
+        let mut decoder = SwanLabDecoder::new(names, &[]);
+        decoder.frames(sample.head, &mut decoded);
+        decoder.finish(&mut decoded);
         Some(Claim {
             records: decoded.records.len(),
             certain: true,
@@ -158,8 +160,13 @@ impl FrameDecoder for SwanLabDecoder {
         progress
     }
 
+    fn finish(&mut self, out: &mut Decoded) {
+        self.metrics.finish(out);
+    }
+
     fn start_over(&mut self) {
         self.log = BlockLog::default();
+        self.metrics.start_over();
         self.number = 0;
     }
 
@@ -215,7 +222,9 @@ mod tests {
                 let end = end.max(start);
                 start += decoder.frames(&bytes[start..end], &mut out).consumed;
             }
+            decoder.finish(&mut out);
             prop_assert_eq!(out.skipped, 0);
+            prop_assert_eq!(out.records.len(), values.len());
             for (column, quantity) in [(1, Quantity::TrainLoss), (2, Quantity::LearningRate)] {
                 let seen: Vec<(u64, f64)> =
                     out.records.rows().filter_map(|row| Some((row.step(), row.value(quantity)?))).collect();

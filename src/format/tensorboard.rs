@@ -158,6 +158,7 @@ impl Format for TensorBoard {
         let mut decoder = EventDecoder::new(names);
         let mut decoded = Decoded::default();
         decoder.frames(sample.head, &mut decoded);
+        decoder.finish(&mut decoded);
         Some(Claim {
             records: decoded.records.len(),
             certain: true,
@@ -345,9 +346,11 @@ impl FrameDecoder for EventDecoder {
                 Frame::Damaged(reason) => break Some(reason),
             }
         };
-        // What is known of the last step is shown at once; the rest of it may come later.
-        self.flush(out);
         Progress { consumed, damage }
+    }
+
+    fn finish(&mut self, out: &mut Decoded) {
+        self.flush(out);
     }
 
     fn start_over(&mut self) {
@@ -376,7 +379,6 @@ impl FrameDecoder for EventDecoder {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     fn framed(data: &[u8]) -> Vec<u8> {
         let length = (data.len() as u64).to_le_bytes();
@@ -415,23 +417,12 @@ mod tests {
         bytes
     }
 
-    type Points = BTreeMap<Quantity, Vec<(u64, u64)>>;
-
-    /// Every point of every quantity, in order, by the bits of its value.
-    fn points(decoded: &Decoded) -> Points {
-        let mut points = Points::new();
-        for row in decoded.records.rows() {
-            for (quantity, value) in row
-                .values()
-                .filter(|(quantity, _)| *quantity != Quantity::WallTime)
-            {
-                points
-                    .entry(quantity)
-                    .or_default()
-                    .push((row.step(), value.to_bits()));
-            }
-        }
-        points
+    /// Every record, in order: its step and its values by their bits.
+    fn rows(decoded: &Decoded) -> Vec<(u64, Vec<(Quantity, u64)>)> {
+        let bits = |(quantity, value): (Quantity, f64)| (quantity, value.to_bits());
+        let rows = decoded.records.rows();
+        rows.map(|row| (row.step(), row.values().map(bits).collect()))
+            .collect()
     }
 
     /// Feeds the bytes as they would be read when the file grows to each of `ends`.
@@ -449,6 +440,7 @@ mod tests {
             start += progress.consumed;
             damage = progress.damage;
         }
+        decoder.finish(&mut out);
         (out, damage)
     }
 
@@ -489,7 +481,7 @@ mod tests {
             prop_assert_eq!(damage, None);
             let (pieces, damage) = read(&bytes, &ends);
             prop_assert_eq!(damage, None);
-            prop_assert_eq!(points(&whole), points(&pieces));
+            prop_assert_eq!(rows(&whole), rows(&pieces));
             prop_assert_eq!(whole.lines, events.len() as u64 + 1);
         }
 
@@ -538,6 +530,7 @@ mod tests {
             decoder.within(folder);
             let mut out = Decoded::default();
             decoder.frames(&bytes, &mut out);
+            decoder.finish(&mut out);
             assert!(out.records.has(quantity), "{folder}");
             assert!(!out.remapped, "{folder}");
         }

@@ -81,6 +81,15 @@ struct Borrowed {
     finished_at: Option<u64>,
 }
 
+/// A file that was truncated or replaced.
+struct Restarted {
+    /// What it held was moved aside.
+    moved_aside: bool,
+    /// What it says before its first record: while that is not there, nobody knows whether the run
+    /// goes on.
+    preamble: Vec<Decoded>,
+}
+
 /// Everything kept of one run.
 pub struct Run {
     /// What it is.
@@ -104,9 +113,8 @@ pub struct Run {
     borrowed: Borrowed,
     first_step: Option<u64>,
     context: Context,
-    /// What the log says since its file was restarted, before the first record: while that is not
-    /// there, nobody knows whether the run goes on.
-    restarted: Option<Vec<Decoded>>,
+    /// The file was restarted, and no record has come since.
+    restarted: Option<Restarted>,
     /// A further training may begin with the next record of the leading loss.
     may_begin_anew: bool,
     /// The log has said what ends runs, and no record has come since.
@@ -300,8 +308,28 @@ impl Run {
 
     /// The file was truncated or replaced. Whether its new content continues the run
     /// or repeats it shows with its first record.
-    pub fn file_restarted(&mut self) {
-        self.restarted = Some(Vec::new());
+    pub fn file_restarted(&mut self, moved_aside: bool) {
+        self.restarted = Some(Restarted {
+            moved_aside,
+            preamble: Vec::new(),
+        });
+    }
+
+    /// True for the first records of a restarted file when they are of another run: at an earlier
+    /// step than all others, or where nothing is left of the ones before, at a step that was passed.
+    fn is_another(&self, records: &Records, moved_aside: bool) -> bool {
+        let first = records.steps().first().copied();
+        let leading = self.branch.leading();
+        let goes_back = || {
+            records
+                .rows()
+                .find(|row| leading.leads(row))
+                .is_some_and(|row| leading.goes_back(&row))
+        };
+        first
+            .zip(self.first_step)
+            .is_some_and(|(first, known)| first <= known)
+            || !moved_aside && goes_back()
     }
 
     /// Forgets everything: the file will be read again from its start.
@@ -311,16 +339,17 @@ impl Run {
 
     /// Takes the next piece of the log.
     pub fn apply(&mut self, decoded: &Decoded) {
-        if let Some(&first) = decoded.records.steps().first() {
-            let preamble = self.restarted.take();
-            if preamble.is_some() && self.first_step.is_some_and(|known| first <= known) {
-                let columns = std::mem::take(&mut self.columns);
-                self.forget();
-                self.learn(columns);
-                preamble.iter().flatten().for_each(|piece| self.apply(piece));
+        if decoded.records.is_empty() {
+            if let Some(restarted) = &mut self.restarted {
+                restarted.preamble.push(decoded.clone());
             }
-        } else if let Some(preamble) = &mut self.restarted {
-            preamble.push(decoded.clone());
+        } else if let Some(restarted) = self.restarted.take()
+            && self.is_another(&decoded.records, restarted.moved_aside)
+        {
+            let columns = std::mem::take(&mut self.columns);
+            self.forget();
+            self.learn(columns);
+            restarted.preamble.iter().for_each(|piece| self.apply(piece));
         }
         self.lines.lines += decoded.lines;
         self.lines.ignored += decoded.ignored;
@@ -838,7 +867,7 @@ mod tests {
     fn a_rewritten_file_replaces_the_run_and_a_rotated_one_continues_it() {
         let mut rewritten = run();
         rewritten.apply(&decoded(0..=100));
-        rewritten.file_restarted();
+        rewritten.file_restarted(false);
         rewritten.apply(&decoded(0..=110));
         assert_eq!((rewritten.segments(), rewritten.last_step()), (1, 110));
         assert!(
@@ -852,7 +881,7 @@ mod tests {
         // What the new job says before its first record is of the new run.
         let mut again = run();
         again.apply(&decoded(0..=100));
-        again.file_restarted();
+        again.file_restarted(false);
         let preamble = Decoded {
             total_steps: Some(900),
             ..Decoded::default()
@@ -863,7 +892,7 @@ mod tests {
 
         let mut rotated = run();
         rotated.apply(&decoded(0..=100));
-        rotated.file_restarted();
+        rotated.file_restarted(false);
         rotated.apply(&decoded(101..=110));
         assert_eq!(rotated.series(Quantity::TrainLoss).unwrap().points(), 111);
     }

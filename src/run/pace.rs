@@ -120,18 +120,26 @@ impl Pace {
         self.arrivals.len() >= 16 && seconds > 20.0
     }
 
-    /// Usual number of steps between records with a time.
+    /// Usual number of steps between records with a time of their own.
     pub fn steps_between_records(&self) -> f64 {
-        let times = [&self.wall, &self.elapsed, &self.arrivals]
+        [&self.wall, &self.elapsed]
             .into_iter()
-            .find(|times| times.len() > 1);
-        times.map_or(1.0, |times| match (times.front(), times.back()) {
-            (Some((first, _)), Some((last, _))) => {
-                (last.saturating_sub(*first) as f64 / (times.len() - 1) as f64).max(1.0)
-            }
-            _ => 1.0,
-        })
+            .find_map(stride)
+            .unwrap_or(1.0)
     }
+
+    /// Usual number of steps between two looks that found something new: many where the log is
+    /// buffered.
+    pub fn steps_between_arrivals(&self) -> f64 {
+        stride(&self.arrivals).unwrap_or(1.0)
+    }
+}
+
+/// Mean number of steps between times, at least 1: `None` before there are two.
+fn stride(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+    let gaps = times.len().checked_sub(1).filter(|gaps| *gaps > 0)?;
+    let ((first, _), (last, _)) = times.front().zip(times.back())?;
+    Some((last.saturating_sub(*first) as f64 / gaps as f64).max(1.0))
 }
 
 fn remember(times: &mut VecDeque<(u64, f64)>, step: u64, time: f64) {
@@ -188,6 +196,14 @@ mod tests {
         assert_eq!(sparse.seconds_per_step(), None);
         // The steps of a damaged log.
         (0..5u64).for_each(|record| sparse.elapsed(u64::MAX, record as f64));
+    }
+
+    #[test]
+    fn what_arrives_at_once_was_not_one_record() {
+        let mut pace = Pace::default();
+        (1..20u64).for_each(|look| pace.arrived(90 * look, 1.7e9 + 5.0 * look as f64));
+        assert_eq!(pace.steps_between_records(), 1.0);
+        assert_eq!(pace.steps_between_arrivals(), 90.0);
     }
 
     #[test]

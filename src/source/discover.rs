@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -113,6 +114,8 @@ pub struct Candidate {
     pub size: u64,
     /// Seconds since the Unix epoch at which it was last changed.
     pub modified: f64,
+    /// Device and inode: another file may come to its name.
+    pub inode: (u64, u64),
 }
 
 /// One of the runs that share a table.
@@ -302,6 +305,7 @@ fn candidate(path: PathBuf, id: String, named: bool, metadata: &Metadata) -> Can
         sharer: None,
         size: metadata.len(),
         modified: super::tail::modified(metadata),
+        inode: (metadata.dev(), metadata.ino()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::discover::{Candidate, Sharer, explain, is_unreadably_packed};
 use super::file_name;
+use super::group::names::rotation;
 use super::last_line;
 use super::reader::{Deaf, Outlet};
 use super::settings::Settings;
@@ -17,7 +18,7 @@ use crate::format::shared_table::{Share, SharedTable};
 use crate::format::{
     Decoded, Decoder, DocumentDecoder, Format, LineDecoder, SAMPLE_BYTES, Sample, detect, refuse,
 };
-use crate::metric::Names;
+use crate::metric::{Names, Quantity};
 use crate::run::Identity;
 
 /// Bytes read in one turn: few enough to be fair and to stay in the cache.
@@ -36,6 +37,9 @@ const LARGEST_DOCUMENT: u64 = 1 << 30;
 /// What cannot be parsed may be just being written; after this many seconds without
 /// a change it is a problem.
 const PATIENCE: f64 = 5.0;
+/// Clients write the values of a step one by one: the last record counts as complete after this
+/// many quiet seconds.
+const WHOLE_AFTER: f64 = 2.0;
 /// Bytes of binary records read in one turn; a record may be as large as a model's graph.
 const FRAMES_TURN_BYTES: usize = 1 << 20;
 
@@ -61,6 +65,10 @@ pub struct Followed {
     sharer: Option<Sharer>,
     /// One of several files of a log: it cannot be read again without the others.
     one_of_several: bool,
+    /// The log goes on in another file that is to be begun.
+    goes_on_elsewhere: bool,
+    /// What its records had since its start, as a mask by [`Quantity::index`].
+    told: u16,
     /// Size when last looked at, for the progress of the first reading.
     pub size: u64,
     tail: Tail,
@@ -68,6 +76,8 @@ pub struct Followed {
     /// When recognition was last tried in vain.
     tried: Option<Tried>,
     failed: bool,
+    /// The file is not there any more.
+    gone: bool,
 }
 
 /// A look at a file that recognised nothing.
@@ -110,11 +120,14 @@ impl Followed {
             named: candidate.named,
             sharer: candidate.sharer.clone(),
             one_of_several: false,
+            goes_on_elsewhere: false,
+            told: 0,
             size: candidate.size,
             tail: Tail::new(candidate.path.clone()),
             reading: None,
             tried: None,
             failed: false,
+            gone: false,
         }
     }
 
@@ -147,6 +160,30 @@ impl Followed {
         self.one_of_several = several;
     }
 
+    /// Says whether the log goes on in another file that is to be begun: what this one has comes first.
+    pub fn set_goes_on_elsewhere(&mut self, elsewhere: bool) {
+        self.goes_on_elsewhere = elsewhere;
+    }
+
+    /// True when some of the file was read.
+    pub fn is_begun(&self) -> bool {
+        self.reading.is_some() && self.tail.position() > 0
+    }
+
+    /// True when this file and another one of the log have told of the same loss: then one follows
+    /// the other, and they do not grow side by side.
+    pub fn shares_a_loss(&self, other: &Followed) -> bool {
+        let losses = [Quantity::TrainLoss, Quantity::EvalLoss];
+        let mask = losses.iter().fold(0, |mask, loss| mask | 1 << loss.index());
+        self.told & other.told & mask != 0
+    }
+
+    /// Whether what has been written since the last look will go on growing for a while: `None` when
+    /// nothing was.
+    pub fn is_growing(&self, now: f64) -> Option<bool> {
+        Some(now - self.tail.unread_since()? <= QUIET_SECONDS)
+    }
+
     /// The file turned out to be part of another run.
     pub fn rename(&mut self, run: &str, outlet: &Outlet) -> Result<(), Deaf> {
         if self.run == run {
@@ -161,6 +198,7 @@ impl Followed {
 
     /// The file will be read again from its start; what it was taken for stays.
     pub fn start_over(&mut self) {
+        self.told = 0;
         self.tail.start_over();
         if let Some(reading) = &mut self.reading {
             reading.start_over();
@@ -218,19 +256,24 @@ impl Followed {
         now: f64,
         last_word: bool,
     ) -> Result<io::Result<Step>, Deaf> {
+        let inode = self.tail.inode();
         let look = match self.tail.look() {
             Ok(look) => look,
             Err(error) => return Ok(Err(error)),
         };
         match look {
-            Look::Gone => return Ok(Ok(Step::UpToDate)),
+            Look::Gone => return self.gone(outlet).map(Ok),
+            Look::Grown if self.reading.is_none() && !self.path().exists() => {
+                return self.gone(outlet).map(Ok);
+            }
             Look::Restarted if self.one_of_several && self.reading.is_some() => {
                 self.start_over();
                 return Ok(Ok(Step::StartedOver));
             }
-            Look::Restarted => self.restart(outlet)?,
+            Look::Restarted => self.restart(inode, outlet)?,
             Look::Same | Look::Grown => {}
         }
+        self.gone = false;
         let unseen = self.reading.is_none() && self.tried.is_none();
         if look != Look::Same || unseen || self.was_judged_by_little(now) {
             match self.recognise(names, outlet, now, last_word)? {
@@ -257,6 +300,17 @@ impl Followed {
         }
     }
 
+    /// What is not there has no problem.
+    fn gone(&mut self, outlet: &Outlet) -> Result<Step, Deaf> {
+        if !std::mem::replace(&mut self.gone, true) {
+            self.tried = None;
+            outlet.send(SourceEvent::Solved {
+                path: self.path().to_owned(),
+            })?;
+        }
+        Ok(Step::UpToDate)
+    }
+
     fn problem(&self, outlet: &Outlet, message: String) -> Result<(), Deaf> {
         outlet.send(SourceEvent::Problem {
             path: self.path().to_owned(),
@@ -264,13 +318,17 @@ impl Followed {
         })
     }
 
-    fn restart(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
+    /// The content that was read, of the file with this device and inode, is not there any more.
+    fn restart(&mut self, inode: (u64, u64), outlet: &Outlet) -> Result<(), Deaf> {
         self.tried = None;
         if let Some(reading) = &mut self.reading {
             reading.start_over();
             // The new content may be of another kind; the old format is kept if it fits.
             reading.recognised_at = 0;
-            outlet.send(SourceEvent::Restarted { key: self.key })?;
+            outlet.send(SourceEvent::Restarted {
+                key: self.key,
+                moved_aside: is_moved_aside(self.tail.path(), inode),
+            })?;
         }
         Ok(())
     }
@@ -513,6 +571,7 @@ impl Followed {
         }
         if decoded.lines > 0 {
             settings.were_told();
+            self.told |= decoded.records.begun();
             outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
@@ -548,6 +607,10 @@ impl Followed {
         let mut decoded = beginning(settings, pending, self.tail.path(), now);
         let progress = decoder.frames(pending, &mut decoded);
         pending.drain(..progress.consumed);
+        let more = !at_end && progress.damage.is_none();
+        if !more && (self.goes_on_elsewhere || is_whole(self.tail.modified(), now, last_word)) {
+            decoder.finish(&mut decoded);
+        }
         if decoded.remapped {
             return Ok(self.read_again(outlet)?);
         }
@@ -573,8 +636,9 @@ impl Followed {
                 ));
             }
         }
-        if decoded.lines + decoded.skipped > 0 {
+        if decoded.lines + decoded.skipped > 0 || !decoded.records.is_empty() {
             settings.were_told();
+            self.told |= decoded.records.begun();
             outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
@@ -584,7 +648,6 @@ impl Followed {
         if let Some(message) = message {
             self.problem(outlet, message)?;
         }
-        let more = !at_end && progress.damage.is_none();
         Ok(if more { Step::MoreToRead } else { Step::UpToDate })
     }
 
@@ -702,6 +765,12 @@ fn decode_document(
     Ok(())
 }
 
+/// True when the last record of what was `modified` then is complete, as far as can be told: not by
+/// a clock that is far ahead.
+pub(super) fn is_whole(modified: f64, now: f64, last_word: bool) -> bool {
+    last_word || (now - modified).abs() > WHOLE_AFTER
+}
+
 enum Failure {
     Deaf,
     Io(io::Error),
@@ -739,6 +808,19 @@ fn reads_alike(build: impl Fn(&Sample) -> Decoder, head: &[u8], first: u64) -> b
         Some((decoded, decoder.columns()))
     };
     read(head.get(..first).unwrap_or(head)) == read(head)
+}
+
+/// True when the file with this device and inode, which had this path, was moved aside.
+fn is_moved_aside(path: &Path, inode: (u64, u64)) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.parent().map(std::fs::read_dir);
+    beside.into_iter().flatten().flatten().flatten().any(|entry| {
+        rotation(&entry.file_name().to_string_lossy()).is_some_and(|(base, _)| base == name)
+            && entry
+                .metadata()
+                .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == inode)
+    })
 }
 
 /// Hands every complete line to the decoder; returns the bytes consumed.

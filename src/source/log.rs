@@ -160,12 +160,24 @@ impl Follow for FollowedLog {
         outlet.send(SourceEvent::Reread { key: self.key })
     }
 
-    /// A file is begun when the ones before it are read to their ends.
+    /// A file is begun when the ones before it are read to their ends. What comes late in one of
+    /// them is read in its place, with all that follows, once it has stopped growing.
     fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
         for index in 0..self.files.len() {
-            let Some(file) = self.files.get_mut(index) else {
+            let Some((file, later)) = self.files.get_mut(index..).and_then(<[_]>::split_first_mut) else {
                 break;
             };
+            if !self.rotated && later.iter().any(|later| later.shares_a_loss(file)) {
+                match file.is_growing(turn.now) {
+                    Some(growing) if growing || turn.last_word => continue,
+                    Some(_) => {
+                        self.start_over(turn.outlet)?;
+                        return Ok(Step::MoreToRead);
+                    }
+                    None => {}
+                }
+            }
+            file.set_goes_on_elsewhere(later.iter().any(|later| !later.is_begun()));
             let step = file.turn(turn.names, turn.outlet, turn.now, turn.last_word)?;
             match step {
                 Step::UpToDate => {}

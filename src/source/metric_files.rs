@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::discover::{Candidate, explain};
-use super::file::Step;
+use super::file::{Step, is_whole};
 use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn};
 use super::settings;
@@ -80,6 +80,8 @@ pub struct MetricFiles {
     /// What is set, as it was told.
     settings: Decoded,
     settings_looked_at: f64,
+    /// Values that are later than what is still to be read of other files.
+    waiting: Vec<Metric>,
     columns_told: usize,
     problem: Option<PathBuf>,
 }
@@ -105,6 +107,7 @@ impl MetricFiles {
             decoder: None,
             settings: Decoded::default(),
             settings_looked_at: f64::NEG_INFINITY,
+            waiting: Vec::new(),
             columns_told: 0,
             problem: None,
         };
@@ -191,6 +194,10 @@ impl MetricFiles {
             metric.pending.clear();
             metric.lines = self.store.lines();
         }
+        if let Some(decoder) = &mut self.decoder {
+            decoder.start_over();
+        }
+        self.waiting.clear();
         self.columns_told = 0;
         self.settings = Decoded::default();
         self.settings_looked_at = f64::NEG_INFINITY;
@@ -213,8 +220,14 @@ fn parameters(folder: &Path, decoder: &MetricDecoder, decoded: &mut Decoded) {
 }
 
 impl MetricFile {
-    /// Adds the values of the lines that are new; true when there is more to read.
-    fn read(&mut self, decoded: &mut Decoded, values: &mut Vec<Metric>) -> std::io::Result<bool> {
+    /// Adds the values of the lines that are new. Returns the time of the last of them when there is
+    /// more to read.
+    fn read(
+        &mut self,
+        decoded: &mut Decoded,
+        values: &mut Vec<Metric>,
+    ) -> std::io::Result<Option<(Option<i64>, i64)>> {
+        let known = values.len();
         let count = self.tail.read(&mut self.pending, TURN_BYTES)?;
         let end = memchr::memrchr(b'\n', &self.pending).map_or(0, |end| end + 1);
         let complete = self.pending.get(..end).unwrap_or_default();
@@ -234,7 +247,8 @@ impl MetricFile {
             }
         }
         self.pending.drain(..end);
-        Ok(count == TURN_BYTES)
+        let last = values.get(known..).and_then(<[Metric]>::last);
+        Ok((count == TURN_BYTES).then(|| last.map_or((None, i64::MIN), Metric::time)))
     }
 }
 
@@ -265,15 +279,17 @@ impl Follow for MetricFiles {
             self.begin(turn)?;
         }
         self.tell_settings(turn)?;
-        let (mut decoded, mut values) = (Decoded::default(), Vec::new());
-        let mut more = false;
+        let mut decoded = Decoded::default();
+        // How far the files with more to read have come.
+        let mut read_until: Option<(Option<i64>, i64)> = None;
         let mut restarted = false;
         let mut failed = None;
         for metric in &mut self.metrics {
             match metric.tail.look() {
                 Ok(Look::Restarted) => restarted = true,
-                Ok(Look::Grown) => match metric.read(&mut decoded, &mut values) {
-                    Ok(unread) => more |= unread,
+                Ok(Look::Grown) => match metric.read(&mut decoded, &mut self.waiting) {
+                    Ok(Some(until)) => read_until = Some(read_until.map_or(until, |known| known.min(until))),
+                    Ok(None) => {}
                     Err(error) => failed = Some((metric.tail.path().to_owned(), error)),
                 },
                 Ok(Look::Same | Look::Gone) => {}
@@ -296,8 +312,14 @@ impl Follow for MetricFiles {
         {
             turn.outlet.send(SourceEvent::Solved { path })?;
         }
+        let modified = self.modified();
+        let in_time = |value: &mut Metric| read_until.is_none_or(|until| value.time() < until);
+        let values = self.waiting.extract_if(.., in_time).collect();
         if let Some(decoder) = &mut self.decoder {
             decoder.metrics(values, &mut decoded);
+            if read_until.is_none() && is_whole(modified, turn.now, turn.last_word) {
+                decoder.finish(&mut decoded);
+            }
             if decoded.remapped {
                 return self.start_over(turn.outlet);
             }
@@ -310,13 +332,17 @@ impl Follow for MetricFiles {
                 })?;
             }
         }
-        if decoded.lines + decoded.skipped > 0 {
+        if decoded.lines + decoded.skipped > 0 || !decoded.records.is_empty() {
             turn.outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),
-                modified: self.modified(),
+                modified,
             })?;
         }
-        Ok(if more { Step::MoreToRead } else { Step::UpToDate })
+        Ok(if read_until.is_some() {
+            Step::MoreToRead
+        } else {
+            Step::UpToDate
+        })
     }
 }

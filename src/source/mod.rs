@@ -59,6 +59,8 @@ pub enum SourceEvent {
     Restarted {
         /// The file.
         key: FileKey,
+        /// What it held was moved aside, and is still a part of the log.
+        moved_aside: bool,
     },
     /// The file is read again from its start: forget what it has said.
     Reread {

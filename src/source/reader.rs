@@ -126,23 +126,12 @@ pub fn now() -> f64 {
 
 /// Reads until `stop`, or until everything has been read when not following.
 pub fn run(options: &ReaderOptions, watch: Watch, outlet: &Outlet, stop: &Arc<AtomicBool>) {
-    let mut reader = Reader {
-        options,
-        watch,
-        outlet,
-        logs: BTreeMap::new(),
-        files: HashMap::new(),
-        keys: Keys::default(),
-        memory: Memory::with(options.names.clone()),
-        feed_problems: vec![None; options.feeds.len()],
-        problems: Vec::new(),
-        told: Instant::now(),
-    };
     // When nobody listens any more there is nothing left to do.
-    drop(reader.run(stop));
+    drop(Reader::new(options, watch, outlet).run(stop));
 }
 
-struct Reader<'a> {
+/// What reads: finds files, and reads each piece by piece.
+pub struct Reader<'a> {
     options: &'a ReaderOptions,
     watch: Watch,
     outlet: &'a Outlet,
@@ -159,14 +148,30 @@ struct Reader<'a> {
 }
 
 /// When to search for files again.
-struct NextSearch {
+pub struct NextSearch {
     /// With a hint that there are new ones.
     on_hint: Instant,
     /// Without.
     anyway: Instant,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reader that has found nothing yet.
+    pub fn new(options: &'a ReaderOptions, watch: Watch, outlet: &'a Outlet) -> Self {
+        Reader {
+            options,
+            watch,
+            outlet,
+            logs: BTreeMap::new(),
+            files: HashMap::new(),
+            keys: Keys::default(),
+            memory: Memory::with(options.names.clone()),
+            feed_problems: vec![None; options.feeds.len()],
+            problems: Vec::new(),
+            told: Instant::now(),
+        }
+    }
+
     fn run(&mut self, stop: &AtomicBool) -> Result<(), Deaf> {
         if !self.options.follow {
             for feed in &self.options.feeds {
@@ -208,7 +213,10 @@ impl Reader<'_> {
     }
 
     /// Gives every file a turn. True when some file has more to read.
-    fn pass(&mut self, stop: &AtomicBool, loading: bool) -> Result<bool, Deaf> {
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub fn pass(&mut self, stop: &AtomicBool, loading: bool) -> Result<bool, Deaf> {
         let mut busy = false;
         let turn = Turn {
             names: &self.options.names,
@@ -261,7 +269,10 @@ impl Reader<'_> {
     }
 
     /// Searches for files; returns when to search next.
-    fn discover(&mut self) -> Result<NextSearch, Deaf> {
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub fn discover(&mut self) -> Result<NextSearch, Deaf> {
         let started = Instant::now();
         let found = discover(&self.options.roots);
         if self.options.follow {

@@ -225,6 +225,15 @@ impl Tail {
         &self.head
     }
 
+    /// When what has not been read was written, in seconds since the Unix epoch: `None` where all has
+    /// been read.
+    pub fn unread_since(&self) -> Option<f64> {
+        let metadata = self.file.as_ref()?.metadata().ok()?;
+        // What is compressed does not grow.
+        let more = self.packed.is_none() && metadata.len() > self.position;
+        more.then(|| modified(&metadata))
+    }
+
     /// Device and inode of the file that is being read.
     pub fn inode(&self) -> (u64, u64) {
         self.device_and_inode

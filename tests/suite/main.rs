@@ -17,6 +17,7 @@ mod inspect;
 mod instability;
 mod lines;
 mod live;
+mod pieces;
 mod real_clients;
 mod screens;
 mod soak;

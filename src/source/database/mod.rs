@@ -11,7 +11,7 @@ use snapshot::{Snapshot, SnapshotError, Stamp};
 use store::{Batch, FEWEST_ROWS, MOST_ROWS, RunDecoder, Store};
 
 use super::discover::{Candidate, explain};
-use super::file::Step;
+use super::file::{Step, is_whole};
 use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn, now};
 use super::{FileKey, SourceEvent};
@@ -47,10 +47,13 @@ pub struct DatabaseLog {
 
 struct KnownRun {
     key: FileKey,
-    id: String,
+    /// As its client calls it; others may be called the same.
+    name: String,
     decoder: RunDecoder,
     columns_told: usize,
     settings_told: SettingsTold,
+    /// When its last rows were read, seconds since the Unix epoch.
+    read_at: f64,
 }
 
 /// Settings of a run, and how many could not be read.
@@ -160,27 +163,20 @@ impl DatabaseLog {
         if news.rewritten {
             self.forget(turn.outlet)?;
         }
+        let any_new = !news.decoders.is_empty();
         for (uid, decoder) in news.decoders {
-            let name = news
-                .names
-                .iter()
-                .find(|run| run.uid == uid)
-                .map_or("", |run| run.name.as_str());
-            let twins = news.names.iter().filter(|run| run.name == name).count() > 1;
-            let short: String = uid.chars().take(8).collect();
-            let name = match (name, twins) {
-                ("", _) => short,
-                (name, true) => format!("{name}-{short}"),
-                (name, false) => name.to_owned(),
-            };
+            let stored = news.names.iter().find(|run| run.uid == uid);
             let run = KnownRun {
                 key: turn.keys.fresh(),
-                id: name,
+                name: stored.map_or_else(String::new, |run| run.name.clone()),
                 decoder,
                 columns_told: 0,
                 settings_told: SettingsTold::default(),
+                read_at: turn.now,
             };
             self.runs.insert(uid, run);
+        }
+        if any_new {
             self.introduce(news.store, turn.outlet)?;
         }
         let modified = self
@@ -199,6 +195,7 @@ impl DatabaseLog {
             }
             let mut decoded = told.unwrap_or_default();
             run.decoder.decode(rows, &mut decoded);
+            run.read_at = turn.now;
             if decoded.remapped {
                 self.forget(turn.outlet)?;
                 return Ok(Step::MoreToRead);
@@ -222,6 +219,26 @@ impl DatabaseLog {
             return Ok(Step::MoreToRead);
         }
         self.done = self.snapshot.take().map(|snapshot| snapshot.stamp);
+        self.finish(turn)
+    }
+
+    /// Passes on the last record of each run, once it is complete.
+    fn finish(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
+        let modified = self.done.as_ref().map_or(turn.now, Stamp::modified);
+        for run in self.runs.values_mut() {
+            let mut decoded = Decoded::default();
+            // Other runs may be written all the time.
+            if is_whole(modified.min(run.read_at), turn.now, turn.last_word) {
+                run.decoder.finish(&mut decoded);
+            }
+            if !decoded.records.is_empty() {
+                turn.outlet.send(SourceEvent::Records {
+                    key: run.key,
+                    decoded: Box::new(decoded),
+                    modified,
+                })?;
+            }
+        }
         Ok(Step::UpToDate)
     }
 
@@ -229,11 +246,14 @@ impl DatabaseLog {
     /// folder is; several are told apart by their names.
     fn introduce(&self, store: Store, outlet: &Outlet) -> Result<(), Deaf> {
         let only = self.runs.len() == 1 && self.home != self.id;
-        for run in self.runs.values() {
-            let id = if only {
-                self.home.clone()
-            } else {
-                format!("{}/{}", self.id, run.id)
+        let called = |name: &str| self.runs.values().filter(|run| run.name == name).count();
+        for (uid, run) in &self.runs {
+            let short: String = uid.chars().take(8).collect();
+            let id = match run.name.as_str() {
+                _ if only => self.home.clone(),
+                "" => format!("{}/{short}", self.id),
+                name if called(name) > 1 => format!("{}/{name}-{short}", self.id),
+                name => format!("{}/{name}", self.id),
             };
             outlet.send(SourceEvent::Found {
                 key: run.key,
@@ -296,7 +316,7 @@ impl Follow for DatabaseLog {
 
     fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
         match Stamp::of(&self.path) {
-            Ok(stamp) if self.done.as_ref() == Some(&stamp) => return Ok(Step::UpToDate),
+            Ok(stamp) if self.done.as_ref() == Some(&stamp) => return self.finish(turn),
             Ok(stamp) => self.size = stamp.size(),
             // It may come back; what was read stays.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Step::UpToDate),

@@ -278,10 +278,18 @@ impl RunDecoder {
         }
     }
 
+    /// Hands over the last record. Until then more of it may come.
+    pub fn finish(&mut self, out: &mut Decoded) {
+        if let RunDecoder::Mlflow(decoder) = self {
+            decoder.finish(out);
+        }
+    }
+
     /// The rows will come again from the first.
     pub fn start_over(&mut self) {
-        if let RunDecoder::Trackio(decoder) = self {
-            decoder.start_over();
+        match self {
+            RunDecoder::Mlflow(decoder) => decoder.start_over(),
+            RunDecoder::Trackio(decoder) => decoder.start_over(),
         }
     }
 

@@ -14,17 +14,40 @@ use crate::source::tail::sample;
 pub struct Memory {
     /// Names of metrics that the user declared.
     names: Names,
-    /// Whether a log begins in the midst of a run.
-    midway: HashMap<PathBuf, bool>,
+    /// Searches so far.
+    searches: u64,
     /// What the two ends of a log say.
     glimpses: Findings<Glimpse>,
     /// Who shares a table.
     shares: Findings<Sharers>,
 }
 
-/// What was found in each file, and the size that it had then.
+/// What was found in each file, and how the file was then.
 #[derive(Debug)]
-struct Findings<T>(HashMap<PathBuf, (u64, T)>);
+struct Findings<T>(HashMap<PathBuf, (Seen, T)>);
+
+/// How a file was when it was looked into, and what was seen of it since.
+#[derive(Debug)]
+struct Seen {
+    inode: (u64, u64),
+    size: u64,
+    /// The last search that has seen it, and its size then.
+    last: (u64, u64),
+}
+
+impl Seen {
+    /// True while what was found in the file holds: unless it is another file, has begun anew, has
+    /// grown by more than an eighth, or has grown and then stopped.
+    fn holds(&mut self, file: &Candidate, search: u64) -> bool {
+        let (before, size) = self.last;
+        if before != search {
+            self.last = (search, file.size);
+        }
+        let stopped = before != search && size == file.size && size != self.size;
+        let as_large = (self.size..=self.size + self.size / 8).contains(&file.size);
+        self.inode == file.inode && as_large && !stopped
+    }
+}
 
 impl<T> Default for Findings<T> {
     fn default() -> Self {
@@ -33,12 +56,21 @@ impl<T> Default for Findings<T> {
 }
 
 impl<T> Findings<T> {
-    /// What is found in a file, by `find` when nothing is known of it or `holds` says that what
-    /// was found when it had that size holds no more.
-    fn of(&mut self, file: &Candidate, holds: fn(&Candidate, u64) -> bool, find: impl FnOnce() -> T) -> &T {
+    /// What is found in a file, by `find` when nothing is known of it or what was found holds no
+    /// more.
+    fn of(&mut self, file: &Candidate, search: u64, find: impl FnOnce() -> T) -> &T {
+        let known = self.0.get_mut(&file.path);
+        let holds = known.is_some_and(|(seen, _)| seen.holds(file, search));
         match self.0.entry(file.path.clone()) {
-            Entry::Occupied(known) if holds(file, known.get().0) => &known.into_mut().1,
-            entry => &entry.insert_entry((file.size, find())).into_mut().1,
+            Entry::Occupied(known) if holds => &known.into_mut().1,
+            entry => {
+                let seen = Seen {
+                    inode: file.inode,
+                    size: file.size,
+                    last: (search, file.size),
+                };
+                &entry.insert_entry((seen, find())).into_mut().1
+            }
         }
     }
 
@@ -69,6 +101,11 @@ impl Memory {
         }
     }
 
+    /// A search has found files again.
+    pub(super) fn searched(&mut self) {
+        self.searches += 1;
+    }
+
     pub(super) fn begins_midway(&mut self, candidate: &Candidate) -> bool {
         self.midway(candidate) == Some(true)
     }
@@ -81,20 +118,15 @@ impl Memory {
     fn midway(&mut self, candidate: &Candidate) -> Option<bool> {
         /// Distances between records from 0 to the first one that a fresh run may have.
         const FRESH: u64 = 4;
-        if let Some(known) = self.midway.get(&candidate.path) {
-            return Some(*known);
-        }
         let [first, second] = self.glimpse(candidate).first_steps?;
-        let midway = first > FRESH * second.abs_diff(first).max(1);
-        self.midway.insert(candidate.path.clone(), midway);
-        Some(midway)
+        Some(first > FRESH * second.abs_diff(first).max(1))
     }
 
-    /// What the two ends of a log say. Looked at again when it has grown by an eighth.
+    /// What the two ends of a log say.
     fn glimpse(&mut self, candidate: &Candidate) -> &Glimpse {
         let names = &self.names;
         self.glimpses
-            .of(candidate, is_as_large, || Glimpse::of(candidate, names))
+            .of(candidate, self.searches, || Glimpse::of(candidate, names))
     }
 
     fn glimpses(&mut self, logs: [&Candidate; 2]) -> Option<[&Glimpse; 2]> {
@@ -105,7 +137,7 @@ impl Memory {
         Some([one?, other?])
     }
 
-    /// The runs that share a table. Looked at again when it has grown by an eighth.
+    /// The runs that share a table.
     pub(super) fn sharers(&mut self, candidate: &Candidate) -> Sharers {
         let name = super::file_name(&candidate.path);
         if ![".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)) || candidate.size > LARGEST_SHARED {
@@ -113,7 +145,7 @@ impl Memory {
         }
         let names = &self.names;
         let find = || sharers(candidate, names).unwrap_or_default();
-        self.shares.of(candidate, is_as_large, find).clone()
+        self.shares.of(candidate, self.searches, find).clone()
     }
 
     /// The first step of a log.
@@ -180,11 +212,6 @@ impl Memory {
         let glimpse = self.glimpse(candidate);
         glimpse.whole && !glimpse.has_loss && candidate.path.exists()
     }
-}
-
-/// True unless a file has grown by more than an eighth since it had this size, or begun anew.
-fn is_as_large(candidate: &Candidate, size: u64) -> bool {
-    (size..=size + size / 8).contains(&candidate.size)
 }
 
 fn sharers(candidate: &Candidate, names: &Names) -> Option<Sharers> {

@@ -57,6 +57,7 @@ pub enum Kind {
 
 /// Finds the logs and runs among the files.
 pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mut Memory) -> Vec<Log> {
+    memory.searched();
     let scene = Scene::new(&candidates, memory);
     let mut logs: BTreeMap<String, Part> = BTreeMap::new();
     let shared = |candidate: Candidate| shares(candidate, memory);

@@ -11,6 +11,7 @@ fn candidates(ids: &[&str]) -> Vec<Candidate> {
             sharer: None,
             size: 1,
             modified: 0.0,
+            inode: (0, 0),
         })
         .collect()
 }
@@ -129,6 +130,7 @@ fn a_version_that_begins_midway_continues_the_one_before() {
             sharer: None,
             size: 1,
             modified: 0.0,
+            inode: (0, 0),
         });
     }
     assert_eq!(

@@ -177,6 +177,9 @@ fn decode(
                     break;
                 }
             }
+            let mut last = Decoded::default();
+            decoder.finish(&mut last);
+            batches.push(last);
             decoder.columns()
         }
     };
