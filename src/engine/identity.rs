@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Entry;
-use crate::metric::Quantity;
-use crate::run::Identity;
+use crate::metric::{Quantity, Role, canonical};
+use crate::run::series::Series;
+use crate::run::{Identity, Run};
 use crate::source::FileKey;
 
 /// Formats by how much their values and steps can be trusted, the best first: exact
@@ -101,11 +102,14 @@ fn leader(entries: &BTreeMap<FileKey, Entry>, keys: &[FileKey], known: Option<Fi
         return Some(*only);
     }
     let of = |key: &FileKey| entries.get(key);
-    let train_points = |entry: &Entry| {
-        let series = entry.run.own_series(Quantity::TrainLoss);
-        series.map_or(0, crate::run::series::Series::points)
-    };
-    let most = keys.iter().filter_map(of).map(train_points).max()?;
+    let points = |entry: &Entry, loss: Quantity| entry.run.own_series(loss).map_or(0, Series::points);
+    let most_of = |loss| keys.iter().filter_map(of).map(|entry| points(entry, loss)).max();
+    // The train loss tells, or the loss on held-out data where no log has one.
+    let losses = [Quantity::TrainLoss, Quantity::EvalLoss].into_iter();
+    let mut told = losses.filter_map(|loss| Some((loss, most_of(loss)?)));
+    let (loss, most) = told
+        .find(|(_, most)| *most > 0)
+        .unwrap_or((Quantity::TrainLoss, 0));
     let last = keys
         .iter()
         .filter_map(of)
@@ -125,8 +129,9 @@ fn leader(entries: &BTreeMap<FileKey, Entry>, keys: &[FileKey], known: Option<Fi
         let entry = of(key)?;
         let behind =
             (entry.run.last_step() as f64) < BEHIND * last as f64 && entry.modified < newest - BEHIND_SECONDS;
-        let points = train_points(entry);
-        Some((points > 0, !behind, knows_evaluations(entry), points * 2 >= most))
+        let points = points(entry, loss);
+        // W&B keeps the last value of everything beside the history: that is less.
+        Some((points > 0, !behind, knows_evaluations(entry), points * 2 > most))
     };
     let preference = |key: &FileKey| {
         let format = of(key).map_or("", |entry| entry.run.identity.format);
@@ -141,6 +146,15 @@ fn leader(entries: &BTreeMap<FileKey, Entry>, keys: &[FileKey], known: Option<Fi
     known
         .filter(|known| merits(known) == merits(&best))
         .or(Some(best))
+}
+
+/// True when what a log says of held-out data is said of test data.
+fn is_of_test_data(run: &Run) -> bool {
+    let says_so = |name: &str| canonical(name).split('_').any(|word| word == "test");
+    let file = run.identity.path.file_stem().and_then(|name| name.to_str());
+    let eval_loss = Some(Role::of(Quantity::EvalLoss));
+    let mut losses = run.columns.iter().filter(|column| column.role == eval_loss);
+    file.is_some_and(says_so) || losses.any(|column| says_so(&column.name))
 }
 
 fn borrow(entries: &mut BTreeMap<FileKey, Entry>, leader: FileKey, keys: &[FileKey]) {
@@ -159,11 +173,11 @@ fn borrow(entries: &mut BTreeMap<FileKey, Entry>, leader: FileKey, keys: &[FileK
     let Some(mut entry) = entries.remove(&leader) else {
         return;
     };
-    let others = keys
-        .iter()
-        .filter_map(|key| entries.get(key))
-        .map(|entry| &entry.run);
-    entry.run.borrow(others);
+    let others = keys.iter().filter_map(|key| entries.get(key));
+    let mut others: Vec<&Run> = others.map(|entry| &entry.run).collect();
+    // Test data are for the end; what is told of validation data comes first.
+    others.sort_by_key(|run| is_of_test_data(run));
+    entry.run.borrow(others.into_iter());
     entry.changed = true;
     entries.insert(leader, entry);
 }

@@ -58,6 +58,35 @@ fn one_log_under_two_names_is_read_once() {
 }
 
 #[test]
+fn the_last_values_alone_do_not_stand_for_a_run_with_a_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).unwrap();
+    for (name, summary) in [
+        ("val_loss", "{\"step\": 20, \"val_loss\": 2.5}\n"),
+        ("train_loss", "{\"step\": 20, \"train_loss\": 2.5}\n"),
+    ] {
+        put("metrics.csv", &format!("step,{name}\n10,3.5\n20,2.5\n"));
+        put("summary.json", summary);
+        let report = report(folder.path());
+        let losses = &report["runs"][0]["losses"];
+        assert_eq!(losses[0]["loss"]["points"], 2, "{report}");
+    }
+}
+
+#[test]
+fn what_is_said_of_test_data_gives_way_to_validation() {
+    let folder = tempfile::tempdir().unwrap();
+    for (split, loss) in [("train", 2.0), ("test", 9.0), ("validation", 3.0)] {
+        let table = format!("epoch,{split}_loss\n0,{loss}\n1,{loss}\n2,{loss}\n");
+        std::fs::write(folder.path().join(format!("metrics_{split}_1.csv")), table).unwrap();
+    }
+    let report = report(folder.path());
+    let losses = report["runs"][0]["losses"].as_array().unwrap();
+    let eval = losses.iter().find(|loss| loss["metric"] == "eval_loss").unwrap();
+    assert_eq!(eval["loss"]["last"], 3.0, "{report}");
+}
+
+#[test]
 fn a_mistyped_command_is_not_taken_for_a_path() {
     let told = predicate::str::contains("did you mean `losscast report`?");
     losscast()
