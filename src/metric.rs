@@ -48,7 +48,9 @@ pub enum Quantity {
 }
 
 /// Sub-folders in which clients keep train apart from held-out metrics of the same names.
-pub const SPLIT_FOLDERS: [&str; 8] = [
+pub const SPLIT_FOLDERS: [&str; 9] = [
+    // CatBoost's.
+    "learn",
     "train",
     "training",
     "val",

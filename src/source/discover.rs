@@ -140,6 +140,8 @@ pub struct Found {
 
 /// Searches the given files and folders.
 pub fn discover(roots: &[PathBuf]) -> Found {
+    let roots: Vec<PathBuf> = roots.iter().map(|root| run_of_its_files(root)).collect();
+    let roots = roots.as_slice();
     let mut found = Found::default();
     for root in roots {
         if let Some(store) = aim_store(root) {
@@ -322,19 +324,34 @@ fn ignored(entry: &DirEntry) -> bool {
     never_a_log(entry.path()) || has_its_original_beside_it(entry.path())
 }
 
+/// The names of W&B's logs in a folder.
+fn wandb_logs(folder: &Path) -> Vec<String> {
+    let mut names = names_in(folder);
+    names.retain(|name| name.ends_with(".wandb"));
+    names
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.collect()
+}
+
+/// W&B keeps its log of a run beside the folder `files` of what came with it: who gives that means
+/// the run.
+fn run_of_its_files(root: &Path) -> PathBuf {
+    let run = root.parent().filter(|_| root.ends_with("files"));
+    let run = run.filter(|run| !wandb_logs(run).is_empty());
+    run.unwrap_or(root).to_owned()
+}
+
 /// W&B links `latest-run` to a folder beside it; where a tree was copied, it is one more copy.
 fn is_a_copy_of_the_latest_run(folder: &Path) -> bool {
-    let names = |folder: &Path| -> Vec<String> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.collect()
-    };
     let Some(wandb) = folder.parent().filter(|_| folder.ends_with("wandb/latest-run")) else {
         return false;
     };
-    let mut logs = names(folder);
-    logs.retain(|name| name.ends_with(".wandb"));
-    let runs = names(wandb);
+    let logs = wandb_logs(folder);
+    let runs = names_in(wandb);
     let mut runs = runs.iter().filter(|name| is_wandb_run(name));
     runs.any(|run| logs.iter().any(|log| wandb.join(run).join(log).exists()))
 }

@@ -66,6 +66,7 @@ impl Folder {
 pub(super) const CONTAINERS: &[&str] = &[
     "tb",
     "tbx",
+    "tf",
     "tensorboard",
     "tensorboard_logs",
     "tensorboard_log",
@@ -112,22 +113,21 @@ pub(super) fn leave_containers(folder: &mut Folder, scene: &Scene, label: &mut L
     };
     loop {
         let name = folder.name().to_owned();
-        let above = folder.path.parent().map(file_name).unwrap_or_default();
-        if let ("files", Some(id)) = (name.as_str(), wandb_run(above)) {
+        let above = folder.path.parent();
+        if let Some(id) = above
+            .filter(|_| name == "files")
+            .and_then(|above| scene.wandb_run(above))
+        {
             made_up("wandb", id);
             folder.pop();
-        } else if let Some(id) = wandb_run(&name) {
+        } else if let Some(id) = scene.wandb_run(&folder.path) {
             made_up("wandb", id);
+            folder.pop();
+        } else if let Some(first) = scene.launches.get(&folder.path) {
+            made_up("launch", first);
             folder.pop();
         } else if version(&folder.path).is_some() {
-            made_up("version", scene.versions.get(&folder.path).unwrap_or(&name));
-            folder.pop();
-        } else if above == "runs"
-            && let Some(trainer) = folder.path.parent().and_then(Path::parent)
-            && scene.trainers.contains(trainer)
-        {
-            // The Trainer begins `runs/<date>_<host>` at every start.
-            folder.pop();
+            made_up("launch", &name);
             folder.pop();
         } else if SHELVES.contains(&name.as_str()) {
             // A shelf at the top, or with nothing of the run above it, is left as well:

@@ -30,6 +30,8 @@ pub(super) struct Glimpse {
     pub(super) has_loss: bool,
     /// The first two steps, as they come.
     pub(super) first_steps: Option<[u64; 2]>,
+    /// The last step.
+    pub(super) last_step: Option<u64>,
     /// Step and level of the train loss at the beginning...
     pub(super) first: Option<(u64, f64)>,
     /// ...and at the end.
@@ -75,6 +77,7 @@ impl Glimpse {
             log = read_all(&content, names).ok();
         }
         let records = log.as_ref()?.decoded.records.rows();
+        let last_step = log.as_ref()?.decoded.records.steps().last().copied();
         let mut steps = Vec::new();
         let mut losses = Vec::new();
         let mut by_epoch: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
@@ -115,6 +118,7 @@ impl Glimpse {
             whole,
             has_loss: has_loss || !losses.is_empty(),
             first_steps: steps.try_into().ok(),
+            last_step,
             first,
             last,
             rounded_by: rounding(losses.iter().map(|(_, loss)| *loss)),
@@ -157,12 +161,16 @@ impl Glimpse {
         mostly(between.map(|(one, other)| differ(one, other)))
     }
 
-    /// True when both say the same of the steps that they share, but for their digits.
+    /// True when both say the same of the steps that they share, but for their digits. A log of a
+    /// few losses says so with all of them.
     pub(super) fn agrees_with(&self, other: &Glimpse) -> bool {
-        mostly(
-            self.shared(other, 0)
-                .map(|(one, another)| self.equal(one, another, other)),
-        )
+        const FEWEST: usize = 2;
+        let equal = || {
+            let shared = self.shared(other, 0);
+            shared.map(|(one, another)| self.equal(one, another, other))
+        };
+        let all = self.losses.len().min(other.losses.len());
+        mostly(equal()) || all >= FEWEST && equal().filter(|equal| *equal).count() == all
     }
 
     /// True when losses of this log and of another one are the same, but for their digits.

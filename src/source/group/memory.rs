@@ -153,6 +153,23 @@ impl Memory {
         Some(self.glimpse(candidate).first?.0)
     }
 
+    /// True when a log begins in the midst of a run, and not before the half of what another log has
+    /// told of it: whoever writes both begins the later one at a start.
+    pub(super) fn takes_up(&mut self, earlier: &Candidate, later: &Candidate) -> bool {
+        if !self.begins_midway(later) {
+            return false;
+        }
+        let Some([earlier, later]) = self.glimpses([earlier, later]) else {
+            return false;
+        };
+        let (Some([start, _]), Some(end), Some([begins, _])) =
+            (earlier.first_steps, earlier.last_step, later.first_steps)
+        else {
+            return false;
+        };
+        begins > start && begins >= start.midpoint(end)
+    }
+
     /// True when a log goes on where another one has ended, or at a checkpoint before: in the midst
     /// of a run, at a step that the other has reached, with a loss as it had then.
     pub(super) fn continues(&mut self, earlier: &Candidate, later: &Candidate) -> bool {

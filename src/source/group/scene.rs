@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::folder::{Folder, leave_containers, version};
+use super::folder::{Folder, leave_containers, version, wandb_run};
 use super::names::{
-    beside_a_database, event_writer, file_name, is_database, is_digits, is_event_file, of_the_client,
-    rotation, stem_label,
+    beside_a_database, event_writer, file_name, is_database, is_digits, is_event_file, natural,
+    of_the_client, rotation, stem_label,
 };
 use super::{Kind, Label, Memory, Part, made};
 use crate::format::exported_scalar::run_and_tag;
@@ -22,10 +22,10 @@ pub(super) struct Scene {
     pub(super) event_writers: HashMap<PathBuf, HashSet<String>>,
     /// Folders with logs other than event files.
     pub(super) other_logs: HashSet<PathBuf>,
-    /// Folders with a `trainer_state.json` in them or in a checkpoint in them.
-    pub(super) trainers: HashSet<PathBuf>,
-    /// Folders `version_<n>` of Lightning, and the first version of the same run.
-    pub(super) versions: HashMap<PathBuf, String>,
+    /// Folders that a client begins at every start, and the name of the first one of the same run.
+    pub(super) launches: HashMap<PathBuf, String>,
+    /// Folders with W&B's log of a run and its `files`, and the id of that, whatever they are called.
+    wandb_runs: HashMap<PathBuf, String>,
     /// Folders known to be runs of MLflow's file store.
     pub(super) mlflow_runs: std::cell::RefCell<HashMap<PathBuf, Option<String>>>,
 }
@@ -33,9 +33,9 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(candidates: &[Candidate], memory: &mut Memory) -> Self {
         let mut scene = Scene {
-            versions: versions(candidates, memory),
+            launches: launches(candidates, memory),
+            wandb_runs: HashMap::new(),
             event_writers: HashMap::new(),
-            trainers: HashSet::new(),
             other_logs: HashSet::new(),
             mlflow_runs: std::cell::RefCell::default(),
         };
@@ -50,13 +50,19 @@ impl Scene {
                 continue;
             }
             scene.other_logs.insert(folder.to_owned());
-            if name == "trainer_state.json" {
-                let checkpoint = is_checkpoint(file_name(folder));
-                let run = if checkpoint { folder.parent() } else { Some(folder) };
-                scene.trainers.extend(run.map(Path::to_owned));
-            }
+            let id = name
+                .strip_prefix("run-")
+                .and_then(|name| name.strip_suffix(".wandb"));
+            let run = id.filter(|_| folder.join("files").is_dir());
+            let run = run.map(|id| (folder.to_owned(), id.to_owned()));
+            scene.wandb_runs.extend(run);
         }
         scene
+    }
+
+    /// The id of the run of W&B that a folder is.
+    pub(super) fn wandb_run<'a>(&'a self, folder: &'a Path) -> Option<&'a str> {
+        wandb_run(file_name(folder)).or_else(|| self.wandb_runs.get(folder).map(String::as_str))
     }
 
     /// The name of the MLflow run that a folder is.
@@ -152,9 +158,9 @@ impl Scene {
             };
         }
         let place = match &label {
-            // The versions of one run are one log.
+            // The launches of one run are one log.
             Label::Made {
-                class: "version",
+                class: "launch",
                 name,
             } => place.with_file_name(name),
             _ => place,
@@ -242,29 +248,58 @@ fn dvclive_part(candidate: &Candidate, run: &Path) -> Part {
     Part::new(kind, folder, Label::None, "dvclive", key)
 }
 
-/// Lightning begins a new version at every start. One that begins in the midst of a
-/// run was resumed from a checkpoint: it belongs to the version before.
-pub(super) fn versions(candidates: &[Candidate], memory: &mut Memory) -> HashMap<PathBuf, String> {
-    let mut folders: BTreeMap<(&Path, u32), bool> = BTreeMap::new();
+/// The folder of the run whose state a `trainer_state.json` is.
+fn trainer_of(state: &Path) -> Option<&Path> {
+    let folder = state.parent()?;
+    let checkpoint = is_checkpoint(file_name(folder));
+    if checkpoint { folder.parent() } else { Some(folder) }
+}
+
+/// Lightning begins `version_<n>` at every start, and the Trainer of Hugging Face
+/// `runs/<date>_<host>` beside its state. A launch that takes up the one before it, or that tells
+/// what the state tells too, is of the same run.
+fn launches(candidates: &[Candidate], memory: &mut Memory) -> HashMap<PathBuf, String> {
+    let is_state = |candidate: &&Candidate| file_name(&candidate.path) == "trainer_state.json";
+    let states: HashMap<&Path, &Candidate> = candidates
+        .iter()
+        .filter(is_state)
+        .filter_map(|state| Some((trainer_of(&state.path)?, state)))
+        .collect();
+    let state_beside = |folder: &Path| {
+        let runs = folder.parent().filter(|above| file_name(above) == "runs")?;
+        states.get(runs.parent()?).copied()
+    };
+    let mut folders: BTreeMap<&Path, Vec<&Candidate>> = BTreeMap::new();
     for candidate in candidates {
-        let Some(folder) = candidate.path.parent() else {
-            continue;
-        };
-        if let (Some(number), Some(above)) = (version(folder), folder.parent()) {
-            let midway = memory.begins_midway(candidate);
-            *folders.entry((above, number)).or_default() |= midway;
+        let is_launch = |folder: &&Path| version(folder).is_some() || state_beside(folder).is_some();
+        if let Some(folder) = candidate.path.parent().filter(is_launch) {
+            folders.entry(folder).or_default().push(candidate);
         }
     }
+    // The number of a version, or the time in the name of an event file, tells which came first.
+    let mut folders: Vec<(&Path, Vec<&Candidate>)> = folders.into_iter().collect();
+    folders.sort_by_cached_key(|(folder, files)| {
+        let first = files.iter().map(|file| file_name(&file.path)).min();
+        let began = version(folder).map_or(first, |_| Some(file_name(folder)));
+        (folder.parent(), natural(began.unwrap_or_default()))
+    });
     let mut roots = HashMap::new();
-    let mut before: Option<(&Path, String)> = None;
-    for ((above, number), midway) in folders {
-        let name = format!("version_{number}");
-        let root = match before {
-            Some((folder, root)) if folder == above && midway => root,
-            _ => name.clone(),
-        };
-        roots.insert(above.join(name), root.clone());
-        before = Some((above, root));
+    let mut of_states: HashMap<&Path, String> = HashMap::new();
+    let mut before: Option<(&Path, &[&Candidate], String)> = None;
+    for (folder, files) in &folders {
+        let taken_up = before.filter(|(earlier, logs, _)| {
+            let mut pairs = logs
+                .iter()
+                .flat_map(|log| files.iter().map(move |file| (log, file)));
+            earlier.parent() == folder.parent() && pairs.any(|(log, file)| memory.takes_up(log, file))
+        });
+        let mut root = taken_up.map_or_else(|| file_name(folder).to_owned(), |(_, _, root)| root);
+        let state = state_beside(folder).filter(|state| files.iter().any(|file| memory.agree(state, file)));
+        if let Some(state) = state {
+            root = of_states.entry(&state.path).or_insert(root).clone();
+        }
+        roots.insert((*folder).to_owned(), root.clone());
+        before = Some((folder, files, root));
     }
     roots
 }

@@ -72,25 +72,6 @@ fn clients_of_one_folder_are_one_run() {
 }
 
 #[test]
-fn the_trainer_of_hugging_face_restarts_in_the_same_run() {
-    assert_eq!(
-        grouped(&[
-            "r/out/trainer_state.json",
-            "r/out/runs/Nov23_22-15-58_h/events.out.tfevents.10.h.1.0",
-            "r/out/runs/Nov23_22-16-38_h/events.out.tfevents.20.h.2.0",
-            "r/slurm-10240.out",
-            "r/slurm-10241.out",
-        ]),
-        [
-            "r: r/out/runs/Nov23_22-15-58_h/events.out.tfevents.10.h.1.0 \
-             r/out/runs/Nov23_22-16-38_h/events.out.tfevents.20.h.2.0",
-            "r: r/out/trainer_state.json",
-            "r: r/slurm-10240.out r/slurm-10241.out",
-        ]
-    );
-}
-
-#[test]
 fn different_experiments_stay_apart() {
     assert_eq!(
         grouped(&[
@@ -109,35 +90,6 @@ fn different_experiments_stay_apart() {
             "runs/exp2: runs/exp2/events.out.tfevents.2.h.2.0",
             "slurm-1001.out: slurm-1001.out",
             "slurm-1002.out: slurm-1002.out",
-        ]
-    );
-}
-
-#[test]
-fn a_version_that_begins_midway_continues_the_one_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut found = Vec::new();
-    for (version, first) in [(0, 49), (5, 1049), (8, 49)] {
-        let id = format!("lightning_logs/version_{version}/metrics.csv");
-        let path = folder.path().join(&id);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let rows: String = (0..9).map(|row| format!("{},2.5\n", first + 50 * row)).collect();
-        std::fs::write(&path, format!("step,train_loss\n{rows}")).unwrap();
-        found.push(Candidate {
-            path,
-            id,
-            named: false,
-            sharer: None,
-            size: 1,
-            modified: 0.0,
-            inode: (0, 0),
-        });
-    }
-    assert_eq!(
-        described(group(found, &GroupingSection::default(), &mut Memory::default())),
-        [
-            "lightning_logs/version_8/metrics.csv: lightning_logs/version_8/metrics.csv",
-            "version_0: lightning_logs/version_0/metrics.csv lightning_logs/version_5/metrics.csv",
         ]
     );
 }
@@ -283,6 +235,123 @@ fn write_below(folder: &std::path::Path, name: &str, content: String) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, content).unwrap();
+}
+
+/// Losses at every so many steps, as JSON lines.
+fn json_lines(seed: u64, first: u64, last: u64, every: usize) -> String {
+    let line = |step| format!("{{\"step\": {step}, \"loss\": {:.4}}}\n", loss_of(seed, step));
+    (first..=last).step_by(every).map(line).collect()
+}
+
+#[test]
+fn the_trainer_of_hugging_face_restarts_in_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = |place: &str, seed, first, last, every| {
+        let name = format!("out/runs/{place}/events.out.tfevents.{first}.h.1.0");
+        write_below(folder.path(), &name, json_lines(seed, first, last, every));
+    };
+    let state = |seed, last, every| {
+        let history = json_lines(seed, every as u64, last, every)
+            .trim_end()
+            .replace('\n', ", ");
+        let state = format!("{{\"log_history\": [{history}]}}");
+        write_below(folder.path(), "out/trainer_state.json", state);
+    };
+    let runs = || {
+        let runs = runs_in(folder.path());
+        runs.iter()
+            .map(|run| run.rsplit('/').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    // One that goes on at a checkpoint, and one that begins where only the state tells that it does.
+    launch("May09_22-15-58_h", 1, 10, 1000, 10);
+    launch("Nov23_22-16-38_h", 1, 910, 2000, 10);
+    state(1, 2000, 10);
+    assert_eq!(runs().len(), 1, "{:?}", runs());
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    launch("May09_22-15-58_h", 1, 100, 400, 100);
+    launch("Nov23_22-16-38_h", 1, 300, 600, 100);
+    state(1, 600, 100);
+    assert_eq!(runs().len(), 1, "{:?}", runs());
+    // Other launches in the same folder, of which the last one is what the state tells.
+    launch("Apr01_12-00-00_h", 3, 100, 700, 100);
+    launch("Dec12_15-45-04_h", 2, 101, 303, 101);
+    state(2, 303, 101);
+    assert_eq!(
+        runs(),
+        [
+            "Apr01_12-00-00_h",
+            "Dec12_15-45-04_h",
+            "May09_22-15-58_h",
+            "Nov23_22-16-38_h"
+        ]
+    );
+}
+
+#[test]
+fn a_version_that_begins_midway_continues_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let version = |number: u64, first: u64, last: u64| {
+        let row = |step: u64| format!("{step},{:.4}\n", loss_of(number, step));
+        let rows: String = (first..=last).step_by(50).map(row).collect();
+        let name = format!("lightning_logs/version_{number}/metrics.csv");
+        write_below(folder.path(), &name, format!("step,train_loss\n{rows}"));
+    };
+    version(0, 49, 849);
+    version(5, 1049, 1449);
+    version(8, 49, 449);
+    // A longer epoch is no resume.
+    version(9, 210, 2360);
+    let joined = [
+        "lightning_logs/version_8/metrics.csv",
+        "lightning_logs/version_9/metrics.csv",
+        "version_0",
+    ];
+    assert_eq!(runs_in(folder.path()), joined);
+}
+
+#[test]
+fn what_wandb_keeps_of_a_run_is_one_run_wherever_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in ["wandb/latest-run", "copied"] {
+        let name = |name: &str| format!("{place}/{name}");
+        write_below(
+            folder.path(),
+            &name("run-at98nitt.wandb"),
+            json_lines(1, 1, 100, 1),
+        );
+        write_below(folder.path(), &name("files/output.log"), json_lines(1, 1, 50, 1));
+        write_below(
+            folder.path(),
+            &name("files/wandb-summary.json"),
+            json_lines(1, 100, 100, 1),
+        );
+        for root in [place.to_owned(), name("files")] {
+            let found = runs_in(&folder.path().join(&root));
+            assert_eq!(found.len(), 1, "{root}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn what_clients_put_into_folders_of_their_own_is_of_the_run() {
+    assert_eq!(
+        grouped(&[
+            "a/catboost_info/learn/events.out.tfevents",
+            "a/catboost_info/learn_error.tsv",
+            "a/catboost_info/test/events.out.tfevents",
+            "a/catboost_info/test_error.tsv",
+            "b/version_1/metrics.csv",
+            "b/version_1/tf/events.out.tfevents.1.h.1.0",
+        ]),
+        [
+            "a/catboost_info: a/catboost_info/learn/events.out.tfevents a/catboost_info/test/events.out.tfevents",
+            "a/catboost_info: a/catboost_info/learn_error.tsv",
+            "a/catboost_info: a/catboost_info/test_error.tsv",
+            "b: b/version_1/metrics.csv",
+            "b: b/version_1/tf/events.out.tfevents.1.h.1.0",
+        ]
+    );
 }
 
 #[test]
