@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::infer::infer;
+use super::infer::{infer, infer_by_epoch};
 use super::{LearningRateCurve, RecordedRates, Schedule};
 
 /// Treads on which the future is sampled; the law changes by far less than its
@@ -108,8 +108,12 @@ impl Plan {
         let warm_up = warm_up_end as f64;
         let total = total_steps.map(|total| total as f64);
         let wanted = complete || declared.is_none();
+        let by_epoch = || {
+            let (rates, steps) = recorded.by_epoch().filter(|_| total.is_none())?;
+            infer_by_epoch(&rates, steps)
+        };
         let found = wanted
-            .then(|| infer(&after_warm_up, peak, warm_up, total))
+            .then(|| by_epoch().or_else(|| infer(&after_warm_up, peak, warm_up, total)))
             .flatten();
         let ran_out = total_steps.is_none() && recorded.has_run_out();
         // What is stated holds where the logged rates leave it possible.
@@ -326,6 +330,18 @@ mod tests {
             "{}",
             plan.description
         );
+    }
+
+    #[test]
+    fn a_rate_that_is_changed_once_an_epoch_has_a_plan_in_epochs() {
+        let mut rates = RecordedRates::default();
+        for step in (4..345).step_by(5) {
+            let share = 0.5 * (1.0 + (std::f64::consts::PI * (step / 32) as f64 / 50.0).cos());
+            rates.push(step, f64::from((1e-3 * (0.01 + 0.99 * share)) as f32));
+        }
+        let plan = Plan::new(&rates, None, None, 344, None);
+        assert_eq!(plan.total_steps, Some(1600), "{plan:?}");
+        assert_eq!(plan.source, ScheduleSource::Inferred);
     }
 
     #[test]

@@ -242,6 +242,33 @@ impl RecordedRates {
             .collect()
     }
 
+    /// The rates one after the other, and the steps that each held, where it is changed once in so
+    /// many steps and logged more often: once an epoch.
+    pub fn by_epoch(&self) -> Option<(Vec<f64>, f64)> {
+        /// So often, at least, is each rate logged.
+        const LEAST_POINTS: u64 = 3;
+        let (first, last) = (self.treads.first()?.start, self.last_step()?);
+        let changes = self.treads.len() as u64;
+        if self.changes_per_tread > 1 || self.points < LEAST_POINTS * changes {
+            return None;
+        }
+        // A change is seen with the next record.
+        let between_records = last.saturating_sub(first) as f64 / self.points.saturating_sub(1).max(1) as f64;
+        let (mut shortest, mut longest) = (0.0_f64, f64::INFINITY);
+        for (epoch, tread) in (1..).map(f64::from).zip(self.treads.iter().skip(1)) {
+            let seen = tread.start as f64;
+            shortest = shortest.max((seen - between_records) / epoch);
+            longest = longest.min(seen / epoch);
+        }
+        let middle = shortest.midpoint(longest);
+        let whole = [middle.round(), shortest.ceil()].into_iter();
+        let steps = whole
+            .chain([middle])
+            .find(|steps| (shortest..=longest).contains(steps))?;
+        let rates = self.treads.iter().map(|tread| tread.rate).collect();
+        (steps > between_records && steps.is_finite()).then_some((rates, steps))
+    }
+
     /// The learning rates as the law counts them: all of warm-up at the peak
     /// (arXiv 2408.11029, section 3.4 and appendix A), so that it neither shortens
     /// S1 nor counts as negative annealing.
@@ -285,6 +312,21 @@ mod tests {
         assert_eq!(curve.rate(1.0), 1.0);
         assert_eq!(curve.rate(199.0), 1.0);
         assert_eq!(curve.rate(200.0), 0.6);
+    }
+
+    #[test]
+    fn a_rate_that_is_changed_once_an_epoch_tells_the_steps_of_that() {
+        let mut rates = RecordedRates::default();
+        let mut by_step = RecordedRates::default();
+        for step in (4..345).step_by(5) {
+            rates.push(step, 1.0 / (step / 32 + 1) as f64);
+            by_step.push(step, 1.0 / step as f64);
+        }
+        let (levels, steps) = rates.by_epoch().unwrap();
+        assert_eq!((levels.len(), steps), (11, 32.0));
+        assert_eq!(by_step.by_epoch(), None);
+        rates.push(350, 0.001);
+        assert_eq!(rates.by_epoch(), None);
     }
 
     #[test]

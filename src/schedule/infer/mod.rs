@@ -9,6 +9,7 @@
 //! best length and ratio it is taken for a normal distribution (Laplace's approximation).
 
 mod deviation;
+mod exact;
 mod search;
 
 use super::shape::{Decay, POWER, Schedule, Shape};
@@ -101,9 +102,14 @@ const LIKE_ANY: f64 = 2e-3;
 /// `total` is the planned number of steps; without it the shape must determine it.
 /// A rate that has not moved is not recognised: it may start to decay any time.
 pub fn infer(rates: &[(f64, f64)], peak: f64, warm_up: f64, total: Option<f64>) -> Option<Inferred> {
-    let (last_step, last_rate) = *rates.last()?;
-    if peak <= 0.0 || rates.len() < 8 || 1.0 - last_rate / peak < LEAST_FALL {
+    let (last_step, _) = *rates.last()?;
+    if !has_fallen(rates, peak) {
         return None;
+    }
+    if total.is_none()
+        && let Some(schedule) = exact::cosine(rates, warm_up)
+    {
+        return Some(Inferred::surely(schedule));
     }
     let logged = Logged::new(rates, peak, warm_up);
     let fitting = |begins: &[(Origin, Decay)]| -> Vec<Fit> {
@@ -615,9 +621,39 @@ impl Fit {
     }
 }
 
+/// Trainers use round ratios; the logged rates carry rounding.
+fn round_ratio(ratio: f64) -> f64 {
+    (ratio * 200.0).round() / 200.0
+}
+
+/// The schedule that learning rates follow exactly which are changed once in so many steps, given
+/// one after the other: their plan is one of epochs.
+pub fn infer_by_epoch(rates: &[f64], steps_per_epoch: f64) -> Option<Inferred> {
+    let rates: Vec<(f64, f64)> = (0..).map(f64::from).zip(rates.iter().copied()).collect();
+    let peak = rates.first()?.1;
+    if !has_fallen(&rates, peak) {
+        return None;
+    }
+    let by_epoch = exact::cosine(&rates, 0.0)?;
+    let in_steps =
+        |epochs: Option<u64>| epochs.map(|epochs| (epochs as f64 * steps_per_epoch).round() as u64);
+    Some(Inferred::surely(Schedule {
+        total_steps: in_steps(by_epoch.total_steps),
+        warm_up: in_steps(by_epoch.warm_up),
+        decay_end: in_steps(by_epoch.decay_end),
+        ..by_epoch
+    }))
+}
+
+/// True when there are enough rates, fallen far enough, to tell shapes apart.
+fn has_fallen(rates: &[(f64, f64)], peak: f64) -> bool {
+    const FEWEST: usize = 8;
+    let last = rates.last().map_or(0.0, |(_, rate)| *rate);
+    peak > 0.0 && rates.len() >= FEWEST && 1.0 - last / peak >= LEAST_FALL
+}
+
 fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) -> Schedule {
-    // Trainers use round ratios; the logged rates carry rounding.
-    let min_ratio = (min_ratio * 200.0).round() / 200.0;
+    let min_ratio = round_ratio(min_ratio);
     let shape = if stable {
         Shape::Stable {
             decay_share: 1.0 - start / total,
@@ -636,6 +672,8 @@ fn schedule(stable: bool, decay: Decay, min_ratio: f64, start: f64, total: f64) 
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     fn logged(spec: &str, warm_up: f64, total: f64, until: f64) -> Vec<(f64, f64)> {
@@ -791,6 +829,33 @@ mod tests {
         assert_eq!(
             inferred.schedule.to_string(),
             "cosine to 10% at step 3000 over 4000 steps"
+        );
+    }
+
+    #[test]
+    fn rates_with_all_their_digits_leave_no_doubt() {
+        // CosineAnnealingLR(T_max=200, eta_min=1e-6), logged after its step.
+        let rate = |epoch: i32| 1e-6 + 0.5 * (9e-3 - 1e-6) * (1.0 + (f64::from(epoch) * PI / 200.0).cos());
+        let ahead: Vec<(f64, f64)> = (0..32).map(|epoch| (f64::from(epoch), rate(epoch + 1))).collect();
+        let inferred = infer(&ahead, ahead[0].1, 0.0, None).unwrap();
+        assert_eq!(
+            (inferred.schedule.total_steps, inferred.others.len()),
+            (Some(200), 0)
+        );
+        assert!((inferred.schedule.peak.unwrap() / 9e-3 - 1.0).abs() < 1e-6);
+        let from_one: Vec<(f64, f64)> = (1..32).map(|epoch| (f64::from(epoch), rate(epoch - 1))).collect();
+        let inferred = infer(&from_one, 9e-3, 0.0, None).unwrap();
+        assert_eq!(inferred.schedule.total_steps, Some(200));
+        // Six digits of single precision leave doubt, and so does a line.
+        let rounded: Vec<(f64, f64)> = ahead
+            .iter()
+            .map(|(step, rate)| (*step, (rate * 1e7).round() / 1e7))
+            .collect();
+        assert!(
+            !infer(&rounded, rounded[0].1, 0.0, None)
+                .unwrap()
+                .others
+                .is_empty()
         );
     }
 
