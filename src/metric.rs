@@ -599,6 +599,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_epoch",
             "trainer_epoch",
             "progress_or_epoch",
+            // WandbMetricsLogger of Keras.
+            "epoch_epoch",
             "轮次",
         ],
     ),
@@ -685,7 +687,8 @@ pub fn player(name: &str) -> Option<Player> {
 
 /// Words behind `loss` that leave it the objective.
 const SUMMARIES: &[&str] = &[
-    "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "epoch", "value", "metric",
+    "total", "mean", "avg", "average", "sum", "all", "local", "global", "step", "batch", "epoch", "value",
+    "metric",
 ];
 
 /// Words behind the full name of a loss that make it something else: `train_loss_weight`.
@@ -1028,6 +1031,8 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     // What is tested at the end is held out even from the choice of the best step.
     let tested = held_out && canonical.split('_').any(|word| word == "test");
     let rank = rank + if tested { TESTED } else { 0 };
+    // Of `d_loss` and `g_loss` that of the generator: a discriminator is not to win.
+    let rank = rank + u16::from(canonical.split('_').any(|word| word == "d"));
     Some(Fit {
         role,
         rank: PATTERN_RANK + rank,
@@ -1159,6 +1164,11 @@ mod tests {
             "- train_loss step"
         );
         assert_eq!(roles(&["global_step", "loss", "train/loss"]), "step train_loss -");
+        assert_eq!(roles(&["d_loss_batch", "g_loss_batch"]), "- train_loss");
+        assert_eq!(
+            roles(&["_step", "epoch/epoch", "epoch/loss"]),
+            "step epoch train_loss"
+        );
     }
 
     #[test]
