@@ -68,6 +68,9 @@ pub fn read(name: &str, content: &[u8]) -> Hints {
                 setting(name.trim_matches('*'), value, &mut hints);
             }
         }
+    } else if lower.ends_with(".py") {
+        // mmengine prints the same at the beginning of its log.
+        text.lines().for_each(|line| hints.scan(line));
     } else {
         yaml_settings(&text, &mut hints);
     }

@@ -9,7 +9,14 @@ pub(super) struct EpochLength {
     current: Option<(u64, u64)>,
     /// The first epoch that has ended, and its last step.
     ended: Option<(u64, u64)>,
+    /// The last one.
+    last_ended: Option<(u64, u64)>,
+    /// Fewest and most steps from the end of an epoch to that of the next.
+    between_ends: Option<(u64, u64)>,
 }
+
+/// So many epochs of the same length are no chance.
+const EPOCHS_ALIKE: u64 = 2;
 
 impl EpochLength {
     /// Takes the step and the epoch of the next record. Returns the steps of an epoch when one has
@@ -36,6 +43,19 @@ impl EpochLength {
         }
         let (first_epoch, first_step) = self.first?;
         let (ended, end) = *self.ended.get_or_insert((known, last));
+        if let Some((before, end_before)) = self.last_ended.replace((known, last)) {
+            // Where epochs were left out, their mean.
+            let length = (last - end_before) / (known - before);
+            let (fewest, most) = self.between_ends.unwrap_or((length, length));
+            self.between_ends = Some((fewest.min(length), most.max(length)));
+        }
+        // What is logged at the same places of every epoch tells it exactly.
+        if let Some((fewest, most)) = self.between_ends
+            && fewest == most
+            && known - ended >= EPOCHS_ALIKE
+        {
+            return Some(most).filter(|length| *length > 1);
+        }
         // From the beginning, where the log has that: its epochs count from 0 or 1, and its first
         // step lies in the first half of the first. Steps count from 0 or from 1: what divides evenly.
         let epochs = known - first_epoch + 1;
@@ -73,6 +93,9 @@ mod tests {
             lengths(&[(50, 1.0), (100, 1.0), (150, 2.0), (190, 2.0), (250, 3.0)]),
             [100, 95]
         );
+        // mmengine logs the same places of every epoch, and not its last step.
+        let rows = (0..4).flat_map(|epoch| [50, 100, 150].map(|at| (188 * epoch + at, (epoch + 1) as f64)));
+        assert_eq!(lengths(&rows.collect::<Vec<_>>()), [150, 169, 188]);
         // The middle of a run, though its first epoch is the second.
         assert_eq!(
             lengths(&[(950, 9.0), (1000, 9.0), (1100, 10.0), (1150, 11.0)]),

@@ -148,7 +148,8 @@ fn sidecars(folder: &Path) -> Vec<PathBuf> {
                 .is_some_and(|name| sidecar::is_sidecar(&name.to_string_lossy()))
         })
         .collect();
-    found.push(folder.join(".hydra/config.yaml"));
+    // Hydra's, and mmengine's.
+    found.extend([".hydra/config.yaml", "vis_data/config.py"].map(|path| folder.join(path)));
     // A model card, if there is one, was written last and by hand.
     found.sort_by_key(|path| {
         (
@@ -188,5 +189,16 @@ mod tests {
         put("other/config.json", "{\"max_steps\": 5}");
         assert!(beside(&folder.path().join("other/deep/log.txt")).is_empty());
         assert!(beside(Path::new("/nowhere/log.txt")).is_empty());
+        put("work_dirs/20251129_051642/vis_data/scalars.json", "");
+        put(
+            "work_dirs/20251129_051642/vis_data/config.py",
+            "max_epochs = 420\nmodel = dict(\n    depth=18)\ntrain_cfg = dict(by_epoch=True, max_epochs=420, val_interval=50)\n",
+        );
+        let hints = beside(
+            &folder
+                .path()
+                .join("work_dirs/20251129_051642/vis_data/scalars.json"),
+        );
+        assert_eq!(hints.number(Fact::Epochs), Some(420.0));
     }
 }
