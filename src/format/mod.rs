@@ -409,7 +409,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))
     }),
-    &TextFormat::fallback("progress-bar", &["it"], |_| {
+    &TextFormat::fallback("progress-bar", &["/"], |_| {
         Box::<text::progress::Progress>::default()
     }),
     &TextFormat::fallback("step-blocks", &[], |_| {

@@ -91,19 +91,30 @@ fn drawn(line: &str) -> Option<Bar<'_>> {
     let (done, total) = counts.split_once('/')?;
     let done = number(done)?;
     let inside = rest.rsplit_once(']').map_or(rest, |(inside, _)| inside);
-    if !inside.contains("it/s") && !inside.contains("/it") {
-        return None;
-    }
-    let rate = inside
-        .find("it/s")
-        .map(|at| at + 4)
-        .or(inside.find("/it").map(|at| at + 3))?;
     Some(Bar {
         description: description.trim_end_matches([' ', ':']),
         done,
         total: number(total),
-        metrics: inside.get(rate..)?.trim_start_matches([',', ' ']),
+        metrics: inside.get(rate_end(inside)?..)?.trim_start_matches([',', ' ']),
     })
+}
+
+/// Where the rate ends that stands behind the times in a bar: `1.26it/s`, `2.25s/it`, or of
+/// something else than iterations: `64.57img/s`.
+fn rate_end(inside: &str) -> Option<usize> {
+    let iterations = inside
+        .find("it/s")
+        .map(|at| at + 4)
+        .or(inside.find("/it").map(|at| at + 3));
+    let of_another_unit = || {
+        let at = inside.find(", ")? + ", ".len();
+        let rate = inside.get(at..)?.trim_start();
+        let rate = rate.split([',', ']']).next()?;
+        let numbered = rate.starts_with(|first: char| first.is_ascii_digit() || first == '?');
+        let is_rate = numbered && (rate.ends_with("/s") || rate.contains("s/"));
+        is_rate.then(|| rate.as_ptr() as usize - inside.as_ptr() as usize + rate.len())
+    };
+    iterations.or_else(of_another_unit)
 }
 
 /// Where the bar ends that a line begins with.
@@ -358,6 +369,27 @@ mod tests {
     use super::*;
     use crate::format::read_all;
     use crate::metric::Names;
+
+    #[test]
+    fn a_bar_of_images_that_other_output_interrupts_does_not_go_back() {
+        let mut content = String::new();
+        for epoch in 1..4 {
+            for _ in 0..2 {
+                content += &format!(
+                    "Epoch {epoch}/40:  21%|██▌       | 96/465 [00:01<00:05, 64.57img/s, loss (batch)=0.951]INFO: Validation Dice score: 0.2\n"
+                );
+            }
+            content += &format!(
+                "Epoch {epoch}/40: 100%|██████████| 465/465 [00:08<00:00, 57.20img/s, loss (batch)=0.{epoch}]\n"
+            );
+        }
+        let log = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &log.decoded.records;
+        // The last one counts when the next is drawn.
+        let steps = [96, 465, 561, 930, 1026];
+        assert_eq!((log.format, records.steps()), ("progress-bar", steps.as_slice()));
+        assert_eq!(log.decoded.total_steps, Some(40 * 465));
+    }
 
     #[test]
     fn what_lightning_draws_twice_and_what_it_says_of_checkpoints() {

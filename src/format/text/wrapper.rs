@@ -37,7 +37,7 @@ impl Pieces {
 /// What is printed while a progress bar is drawn may stand right behind it.
 fn behind_a_bar(text: &str, each: &mut impl FnMut(&str)) {
     let is_likely = memchr::memchr(b'|', text.as_bytes()).is_some()
-        && [&b"it/s"[..], b"s/it"]
+        && [&b"/s"[..], b"s/it"]
             .iter()
             .any(|rate| memchr::memmem::find(text.as_bytes(), rate).is_some());
     let end = if is_likely { bar_end(text) } else { None };
