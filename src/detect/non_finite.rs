@@ -2,7 +2,7 @@
 //!
 //! NaN hides: Megatron leaves the loss field out, Hugging Face prints a loss of 0.0
 //! beside a gradient norm of nan (instability study, section 0.5). A loss that is
-//! lost twice in a row is critical. A gradient norm that is not finite while the loss
+//! lost twice in a row, or together with that on held-out data, is critical. A gradient norm that is not finite while the loss
 //! is fine is a skipped step: a warning when repeated, and nothing at all in a run
 //! with a loss scale, whose job is to find overflows.
 
@@ -70,7 +70,11 @@ impl Detector for NonFinite {
         let eval = row.value(Quantity::EvalLoss);
         let fault = self.fault(row, train, gradient, eval);
         match fault {
-            Some(fault) => self.bad_loss(row.step(), fault, alerts),
+            Some(fault) => {
+                // Two measures at once are no chance: a summary of the last values may be all there is.
+                self.bad += u32::from(eval.is_some_and(|eval| !eval.is_finite()));
+                self.bad_loss(row.step(), fault, alerts);
+            }
             None if train.is_some() => self.good_loss(row, train, alerts),
             None if is_train_record(row) => self.with_loss = 0,
             None => {}
@@ -228,6 +232,26 @@ impl NonFinite {
 mod tests {
     use super::*;
     use crate::format::records::Records;
+
+    #[test]
+    fn a_loss_that_is_lost_with_its_evaluation_is_critical_at_once() {
+        let severity = |eval: f64| {
+            let mut alerts = AlertLog::default();
+            let mut batch = Records::default();
+            batch.push(
+                330,
+                &[(Quantity::TrainLoss, f64::NAN), (Quantity::EvalLoss, eval)],
+            );
+            NonFinite::default().observe(&batch.row(0), &Context::default(), &mut alerts);
+            alerts
+                .all()
+                .iter()
+                .find(|alert| alert.kind == KIND)
+                .map(|alert| alert.severity)
+        };
+        assert_eq!(severity(f64::NAN), Some(Severity::Critical));
+        assert_eq!(severity(2.5), Some(Severity::Warning));
+    }
 
     /// The step of the first alert over these losses and gradient norms.
     fn first(records: &[(f64, f64)]) -> Option<u64> {
