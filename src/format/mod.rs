@@ -400,7 +400,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("boosting", &["\t"], |_| {
         Box::<text::boosting::Boosting>::default()
     }),
-    &TextFormat::specific("rwkv", &[], |_| Box::new(text::small::Rwkv)),
+    &TextFormat::specific("rwkv", &[], |_| Box::<text::small::Rwkv>::default()),
     &TextFormat::specific("flower", &["fit progress: ("], |_| Box::new(text::small::Flower)),
     &TextFormat::specific("nequip", &["! Train ", " # ", " LR "], |_| {
         Box::<text::nequip::Nequip>::default()

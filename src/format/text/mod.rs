@@ -35,6 +35,7 @@ pub mod pix2pix;
 pub mod progress;
 mod rounded;
 pub mod scan;
+mod share_done;
 pub mod small;
 pub mod spacy;
 pub mod step_blocks;

@@ -45,15 +45,11 @@ fn endless(line: &str) -> Option<Bar<'_>> {
     let (description, done) = before.split_at_checked(before.len() - digits)?;
     let inside = rest.split_once(']')?.0;
     let (_, rate) = inside.split_once(", ")?;
-    let end = rate
-        .find("it/s")
-        .map(|at| at + 4)
-        .or(rate.find("s/it").map(|at| at + 4))?;
     Some(Bar {
         description: description.trim_end_matches([' ', ':']),
         done: number(done)?,
         total: None,
-        metrics: rate.get(end..)?.trim_start_matches([',', ' ']),
+        metrics: behind_the_rate(rate)?,
     })
 }
 
@@ -100,12 +96,13 @@ fn drawn(line: &str) -> Option<Bar<'_>> {
 }
 
 /// Where the rate ends that stands behind the times in a bar: `1.26it/s`, `2.25s/it`, or of
-/// something else than iterations: `64.57img/s`.
+/// something else than iterations: `64.57img/s`. It is the first: RWKV-LM shows another among the
+/// metrics, `REAL it/s=0.569`.
 fn rate_end(inside: &str) -> Option<usize> {
-    let iterations = inside
-        .find("it/s")
-        .map(|at| at + 4)
-        .or(inside.find("/it").map(|at| at + 3));
+    let ends = ["it/s", "/it"]
+        .iter()
+        .filter_map(|rate| Some(inside.find(rate)? + rate.len()));
+    let iterations = ends.min();
     let of_another_unit = || {
         let at = inside.find(", ")? + ", ".len();
         let rate = inside.get(at..)?.trim_start();
@@ -455,6 +452,11 @@ mod tests {
             (7, None, "Validation DataLoader 0")
         );
         assert!(bar("| a | b | 1/2 [x]").is_none());
+        // RWKV-LM shows a rate of its own among the metrics.
+        let found =
+            bar("Epoch 0:   9%|#  | 233/2520 [06:49<1:07:02,  1.76s/it, loss=3.170, REAL it/s=0.569]")
+                .unwrap();
+        assert_eq!(found.metrics, "loss=3.170, REAL it/s=0.569");
     }
 
     #[test]

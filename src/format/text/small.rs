@@ -1,6 +1,7 @@
 //! Trainers whose lines have a shape so plain that it must fit from end to end.
 
 use super::scan::named_numbers;
+use super::share_done::ShareDone;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
 use crate::metric::Names;
@@ -57,22 +58,31 @@ fn bare_counter(text: &str) -> Option<u64> {
     count.parse().ok().filter(|_| stands_alone && !is_named)
 }
 
-/// RWKV-LM's `train_log.txt`: epoch, loss, perplexity, learning rate, time, epoch. The
-/// perplexity proves it: it is the exponential of the loss.
+/// RWKV-LM's `train_log.txt`: epoch, loss, perplexity, learning rate, time, epoch. And what the bars
+/// of RWKV-v4 are called: `miniE 2 s 1666 prog 40.00% : ppl 3.495054 loss 1.251349 lr
+/// 1.386290e-04: 100%|####| 833/833 [..]`, where `s` counts the steps of the run. The perplexity proves
+/// it: it is the exponential of the loss.
 #[derive(Debug, Default)]
-pub struct Rwkv;
+pub struct Rwkv {
+    done: ShareDone,
+}
 
 impl Grammar for Rwkv {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let mut words = line.split_ascii_whitespace();
-        let epoch = words.next().and_then(|word| word.parse().ok());
+        let behind = |name: &str| line.split_once(name)?.1.split([' ', '%', ':']).next();
+        let [step, loss, perplexity, rate] = if line.starts_with("miniE ") {
+            [" s ", " loss ", " ppl ", " lr "].map(behind)
+        } else {
+            let mut words = line.split_ascii_whitespace();
+            std::array::from_fn(|_| words.next())
+        };
         // Python's floats: `0 1 0` is as likely of a table of anything.
         let with_point = |word: &&str| word.contains('.');
-        let (Some(epoch), Some(loss), Some(perplexity), Some(rate)) = (
-            epoch,
-            words.next().filter(with_point).and_then(number::parse),
-            words.next().filter(with_point).and_then(number::parse),
-            words.next().and_then(number::parse),
+        let (Some(step), Some(loss), Some(perplexity), Some(rate)) = (
+            step.and_then(|word| word.parse().ok()),
+            loss.filter(with_point).and_then(number::parse),
+            perplexity.filter(with_point).and_then(number::parse),
+            rate.and_then(number::parse),
         ) else {
             return Match::No;
         };
@@ -80,7 +90,8 @@ impl Grammar for Rwkv {
         if !proven || !(0.0..1.0).contains(&rate) {
             return Match::No;
         }
-        fields.step = Some(epoch);
+        fields.step = Some(step);
+        fields.total = behind(" prog ").and_then(|share| self.done.total(step, share));
         fields.values.extend([("loss", loss), ("lr", rate)]);
         Match::Record
     }
@@ -257,6 +268,14 @@ mod tests {
                 3.218876,
             ),
             (
+                "rwkv",
+                "miniE 1 s 832 prog 19.98% : ppl 5.420000 loss 1.690096 lr 3.33e-04: 99%|####| 832/833 [03:21<00:00,  4.13it/s]\r\
+                 miniE 1 s 832 prog 19.98% : ppl 5.420000 loss 1.690096 lr 3.33e-04: 99%|####| 832/833 [03:21<00:00,  4.13it/s]\r\
+                 miniE 2 s 1666 prog 40.00% : ppl 3.495054 loss 1.251349 lr 1.386290e-04: 100%|####| 833/833 [03:17<00:00,  4.21it/s]\n",
+                1666,
+                1.251349,
+            ),
+            (
                 "clu",
                 "I0315 20:56:21.411760 140544972699392 logging_writer.py:48] [100] global_step=100, grad_norm=10.3496, loss=11.6913\n",
                 100,
@@ -312,6 +331,21 @@ mod tests {
         );
         assert_eq!(records.value(2, Quantity::Elapsed), Some(11.5));
         assert_eq!(read.decoded.endings.len(), 1);
+    }
+
+    #[test]
+    fn the_share_that_is_done_gives_the_total() {
+        let line = |step: u32, share: &str| {
+            format!(
+                "miniE 2 s {step} prog {share}% : ppl 3.495054 loss 1.251349 lr 1.38e-04: 100%|#| 833/833 [03:17<00:00,  4.21it/s]\n"
+            )
+        };
+        let content = line(1666, "40.00") + &line(2499, "60.00");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(
+            (read.decoded.records.len(), read.decoded.total_steps),
+            (2, Some(4165))
+        );
     }
 
     #[test]
