@@ -1,16 +1,23 @@
 //! nanochat: `step 00001/21400 (0.00%) | loss: 10.808654 | lrm: 1.00 | dt: 639.21ms`.
 //!
-//! The loss is an average over recent steps; `lrm` multiplies several learning rates.
+//! The loss is an average over recent steps; `lrm` multiplies several learning rates. And
+//! autoresearch, which trains for a given time and tells its results below a `---`.
 
 use super::scan::{NameFinder, named_numbers};
+use super::share_done::ShareDone;
 use super::{Fields, Grammar, Match};
+use crate::format::number;
 use crate::format::roles::whole;
 
 /// The grammar.
 #[derive(Debug, Default)]
 pub struct Nanochat {
     names: NameFinder,
-    total: Option<u64>,
+    done: ShareDone,
+    /// The last train step.
+    reached: Option<u64>,
+    /// Below the `---` behind which the results are told.
+    in_results: bool,
 }
 
 impl Grammar for Nanochat {
@@ -19,8 +26,14 @@ impl Grammar for Nanochat {
         let train = has("tep ") && has("lrm:") && has("loss:");
         let eval = has("Step ") && (has("| Validation bpb:") || has("| Validation loss:"));
         if !train && !eval {
-            return Match::No;
+            self.in_results |= line.trim_end() == "---" && self.reached.is_some();
+            return if self.in_results {
+                self.result(line, fields)
+            } else {
+                Match::No
+            };
         }
+        self.in_results = false;
         named_numbers(line, |named| match (self.names.find(named.words).0, named.unit) {
             ("step" | "Step", _) => {
                 fields.step = whole(named.value);
@@ -37,31 +50,41 @@ impl Grammar for Nanochat {
             return Match::No;
         };
         fields.alone = fields.total.is_some();
-        if train && fields.total.is_none() {
-            fields.total = self.total_from_share(line, step);
+        self.done.know(fields.total);
+        if train {
+            self.reached = Some(step);
+            if fields.total.is_none() {
+                // Stages after the first print no total: `step 00100 (13.03%)`.
+                let inside = line.split_once('(').and_then(|(_, rest)| rest.split_once("%)"));
+                fields.total = inside.and_then(|(percent, _)| self.done.total(step, percent));
+            }
         }
-        self.total = fields.total.or(self.total);
         Match::Record
     }
 }
 
 impl Nanochat {
-    /// Stages after the first print no total, but how far they are: `step 00100 (13.03%)`.
-    /// Returned only where what is known so far contradicts it.
-    fn total_from_share(&self, line: &str, step: u64) -> Option<u64> {
-        /// Half the last digit that is printed.
-        const ROUNDING: f64 = 0.005;
-        let share = line.split_once('(')?.1.split_once("%)")?.0;
-        let share: f64 = share.parse().ok().filter(|share| *share > 10.0 * ROUNDING)?;
-        let total = |share: f64| step as f64 * 100.0 / share;
-        let fits = |known: u64| {
-            let known = known as f64;
-            known + 1.0 >= total(share + ROUNDING) && known - 1.0 <= total(share - ROUNDING)
+    /// A line of the results of autoresearch, which has a time to train and not a number of
+    /// steps: `val_bpb:          0.997900`, and `num_steps:        953` when it is done.
+    fn result<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let found = line.split_once(':');
+        let Some((name, value)) = found.and_then(|(name, value)| Some((name, number::parse(value.trim())?)))
+        else {
+            return Match::No;
         };
-        if self.total.is_some_and(fits) {
-            return None;
+        match name {
+            "val_bpb" => {
+                fields.step = self.reached;
+                fields.values.push(("validation", value));
+                Match::Record
+            }
+            "num_steps" => {
+                fields.total = whole(value);
+                (fields.step, fields.finished) = (self.reached, true);
+                Match::Notice
+            }
+            _ => Match::No,
         }
-        whole(total(share))
     }
 }
 
@@ -81,6 +104,33 @@ mod tests {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.value(1, Quantity::TrainLoss), Some(0.747464));
         assert_eq!(read.decoded.total_steps, Some(682));
+    }
+
+    #[test]
+    fn a_run_of_a_given_time_tells_its_results_at_the_end() {
+        // The first steps are not timed.
+        let share = |step: u32| 100.0 * f64::from(step.saturating_sub(10)) / 190.5;
+        let line = |step| {
+            format!(
+                "\rstep {step:05} ({:.1}%) | loss: {:.6} | lrm: 1.00 | dt: 1575ms | epoch: 1 | remaining: 9s    ",
+                share(step),
+                9.0 - 0.02 * f64::from(step)
+            )
+        };
+        let begun: String = (0..30).map(line).collect();
+        let total = |content: &str| {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            read.decoded.total_steps
+        };
+        assert!(total(&begun).is_some_and(|total| total.abs_diff(201) < 6));
+        let results = "\n---\nval_bpb:          1.419838\ntraining_seconds: 300.1\nnum_steps:        201\ndepth:            8\n";
+        let content = (0..201).map(line).collect::<String>() + results;
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!((read.format, read.decoded.total_steps), ("nanochat", Some(201)));
+        assert_eq!((records.len(), records.steps().last()), (202, Some(&200)));
+        assert_eq!(records.value(201, Quantity::EvalLoss), Some(1.419838));
+        assert_eq!(read.decoded.endings.len(), 1);
     }
 
     #[test]
