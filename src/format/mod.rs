@@ -313,6 +313,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("marian", &["Ep. ", "Up. "], |_| {
         Box::new(DialectGrammar::new(&dialect::MARIAN))
     }),
+    &TextFormat::specific("mistral-finetune", &["done (%): "], |_| {
+        Box::new(DialectGrammar::new(&dialect::MISTRAL))
+    }),
     &TextFormat::specific("verl", &["actor/", "step:"], |_| {
         Box::new(DialectGrammar::new(&dialect::VERL))
     }),

@@ -2,6 +2,7 @@
 //! apart is which words a line must hold and what some of its names mean.
 
 use super::scan::{NameFinder, named_numbers, push_value};
+use super::share_done::ShareDone;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
 use crate::format::roles::whole;
@@ -26,6 +27,8 @@ pub struct Dialect {
     pub perplexity: &'static str,
     /// The name whose `28/99` counts from 0 to a last index, if there is one.
     pub index: &'static str,
+    /// The words before the percentage of the run that is done; empty when there are none.
+    pub share: &'static str,
     /// Names that repeat the last evaluation on every line: they count when they change.
     pub repeated: &'static [&'static str],
 }
@@ -39,6 +42,7 @@ pub const PLAIN: Dialect = Dialect {
     announces: "",
     perplexity: "",
     index: "",
+    share: "",
     repeated: &[],
 };
 
@@ -172,11 +176,23 @@ pub const VERL: Dialect = Dialect {
     ..PLAIN
 };
 
+/// Mistral's and Kyutai's scripts for fine-tuning: `train - INFO - step: 000039 - done (%): 13.0 -
+/// loss: 0.817 - lr: 4.0e-06`, and `eval - INFO - step: 000100 - eval_perplexity: 3.2 - eval_loss: 1.2
+/// - train_loss: 1.1`, which tells the last train loss again.
+pub const MISTRAL: Dialect = Dialect {
+    train: &["step: ", " - done (%): ", " - loss: "],
+    eval: &[&["step: ", " - eval_loss: "]],
+    rename: &[("train_loss", "")],
+    share: "done (%): ",
+    ..PLAIN
+};
+
 /// Reads the lines of a [`Dialect`].
 #[derive(Debug)]
 pub struct DialectGrammar {
     dialect: &'static Dialect,
     names: NameFinder,
+    done: ShareDone,
     /// Last values of the repeated names.
     last: Vec<(&'static str, f64)>,
 }
@@ -187,6 +203,7 @@ impl DialectGrammar {
         DialectGrammar {
             dialect,
             names: NameFinder::default(),
+            done: ShareDone::default(),
             last: Vec::new(),
         }
     }
@@ -293,7 +310,13 @@ impl Grammar for DialectGrammar {
                 }
             }
         }
-        fields.alone = dialect.repeated.is_empty();
+        if !dialect.share.is_empty()
+            && let (Some(step), Some((_, behind))) = (fields.step, line.split_once(dialect.share))
+        {
+            let percent = behind.split(' ').next().unwrap_or_default();
+            fields.total = self.done.total(step, percent);
+        }
+        fields.alone = dialect.repeated.is_empty() && dialect.share.is_empty();
         if fields.values.is_empty() {
             Match::No
         } else {
@@ -376,6 +399,17 @@ mod tests {
                 vec![(10, Some(10.98), None)],
             ),
             (
+                "mistral-finetune",
+                "2024-12-19 09:24:15 (CET) - 0:03:12 - train - INFO - step: 000039 - done (%): 13.0 - loss: 2.444 - lr: 4.0e-06 - peak_alloc_mem (GB): 26.1 - ETA: >2024-12-31 06:50:16\n\
+                 2024-12-19 09:24:30 (CET) - 0:03:12 - eval - INFO - step: 000040 - eval_perplexity: 10.1 - eval_loss: 2.313 - train_loss: 2.4\n\
+                 2024-12-19 09:24:30 (CET) - 0:03:12 - train - INFO - step: 000041 - done (%): 13.7 - loss: 2.375 - lr: 4.0e-06 - peak_alloc_mem (GB): 26.1\n",
+                vec![
+                    (39, Some(2.444), None),
+                    (40, None, Some(2.313)),
+                    (41, Some(2.375), None),
+                ],
+            ),
+            (
                 "detectron2",
                 "[01/01 10:00:00 d2.utils.events]:  eta: 0:10:11  iter: 19  total_loss: 2.72  loss_cls: 1.1  loss_box_reg: 0.6  time: 0.15  data_time: 0.01  lr: 1.9e-06  max_mem: 2000M\n",
                 vec![(19, Some(2.72), None)],
@@ -383,8 +417,10 @@ mod tests {
         ] {
             let (name, total, rows) = read(content);
             assert_eq!((name, rows), (format, expected), "{content}");
-            if format == "nemo" {
-                assert_eq!(total, Some(100));
+            match format {
+                "nemo" => assert_eq!(total, Some(100)),
+                "mistral-finetune" => assert_eq!(total, Some(300)),
+                _ => {}
             }
         }
     }
