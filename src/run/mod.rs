@@ -10,6 +10,7 @@ pub mod series;
 mod stray;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::alert::{Alert, Severity};
@@ -125,7 +126,7 @@ pub struct Run {
     since_doubt: u64,
     /// The planned number of steps comes from `hints`.
     total_is_a_hint: bool,
-    /// What was stated of the plan since the last record.
+    /// What was stated of the plan since the last record of the leading loss.
     restated: Hints,
     /// Tells the steps of an epoch...
     epoch_length: EpochLength,
@@ -384,12 +385,8 @@ impl Run {
                 self.may_begin_anew = true;
             }
             let first = records.row(start);
-            let mut next_plan = std::mem::take(&mut self.restated);
             while let Some((after, stated)) = restated.next_if(|(after, _)| *after <= start) {
-                if *after == start {
-                    next_plan.merge(stated);
-                }
-                self.restate(stated, last);
+                self.restate(stated, records, *after..start, last);
             }
             let leads = self.branch.leading().leads(&first);
             // What was started again after a failure may not have come beyond where it began.
@@ -401,12 +398,12 @@ impl Run {
             let mut followers = start;
             let repeats = begins_anew && self.branch.leading().last() == Some(first.step());
             if repeats || self.branch.leading().goes_back(&first) {
-                let another = next_plan.states_a_length() && self.branch.begins_by(first.step());
+                let another = self.restated.states_a_length() && self.branch.begins_by(first.step());
                 self.doubt = self.doubt(first.step());
                 self.branch.rewind(first.step());
                 if another {
                     // Another program, with a plan of its own.
-                    self.hints = next_plan;
+                    self.hints = std::mem::take(&mut self.restated);
                     self.steps_of_epoch = None;
                     if decoded.total_after.is_none_or(|after| after < start) {
                         self.logged_total_steps = None;
@@ -429,22 +426,32 @@ impl Run {
             self.since_doubt = self.since_doubt.saturating_add((end - start) as u64);
             self.branch.keep(records, start..end);
             self.branch.watch(records, start..end, &self.context);
+            if self.leads_in(records, start..end) {
+                self.restated = Hints::default();
+            }
             start = end;
         }
         for (after, stated) in restated {
-            if *after == records.len() {
-                self.restated.merge(stated);
-            }
-            self.restate(stated, last);
+            self.restate(stated, records, *after..records.len(), last);
         }
         self.may_begin_anew |= trainings.next().is_some();
         endings.for_each(|ending| self.end(ending));
     }
 
-    /// More is stated of the plan, behind records.
-    fn restate(&mut self, stated: &Hints, last: u64) {
+    /// More is stated of the plan, behind records and before those of `rows`.
+    fn restate(&mut self, stated: &Hints, records: &Records, rows: Range<usize>, last: u64) {
+        // Its first overflows stand between what another program states and its first loss.
+        if !self.leads_in(records, rows) {
+            self.restated.merge(stated);
+        }
         self.hints.merge(stated);
         self.take_total_from_hints(last);
+    }
+
+    /// True when some of these records has the leading loss.
+    fn leads_in(&self, records: &Records, mut rows: Range<usize>) -> bool {
+        let leading = self.branch.leading();
+        rows.any(|index| leading.leads(&records.row(index)))
     }
 
     /// Takes the planned number of steps from what is stated, where no record says it. `last` is
@@ -787,6 +794,7 @@ mod tests {
         let mut both = Decoded::default();
         both.records.push(51, &[(Quantity::TrainLoss, 3.0)]);
         both.plan(true).put_number(Fact::TotalSteps, "max_steps", 80.0);
+        both.records.push(51, &[(Quantity::LossScale, 64.0)]);
         for step in 0..=40u64 {
             both.records.push(step, &[(Quantity::TrainLoss, 3.0)]);
         }
