@@ -275,6 +275,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_cross_entropy_loss",
             "loss_metrics_global_avg_loss",
             "reduced_train_loss",
+            "reduced_llm_loss",
             "train_loss_step",
             "loss",
             "train_loss",

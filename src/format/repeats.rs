@@ -196,6 +196,24 @@ mod tests {
     }
 
     #[test]
+    fn the_loss_of_all_ranks_counts() {
+        let line = |rank: u32, step: u32| {
+            let (of_all, own) = (9.0 / f64::from(step), 9.5 / f64::from(step + rank));
+            format!(
+                "[XTuner][RANK {rank}][2025-08-29 09:17:01][INFO] Step {step}/100 lr: 0.000020 total_loss: {own:.3} reduced_llm_loss: {of_all:.3} grad_norm: 13.9\n"
+            )
+        };
+        // One rank is a step behind another.
+        let ranks = [2, 0, 1].map(|rank| (1..20).map(move |step| (4 * step + rank * 3, rank, step)));
+        let mut lines: Vec<(u32, u32, u32)> = ranks.into_iter().flatten().collect();
+        lines.sort_unstable();
+        let content: String = lines.iter().map(|(_, rank, step)| line(*rank, *step)).collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), (1..20).collect::<Vec<u64>>());
+        assert_eq!(read.decoded.records.value(2, Quantity::TrainLoss), Some(3.0));
+    }
+
+    #[test]
     fn a_summary_repeats_no_point() {
         let content = "global_step=50 train_loss=9.4 lr=1e-4\nglobal_step=100 train_loss=9.1 lr=1e-4\nglobal_step=150 train_loss=9.0 lr=1e-4\n\
             [Epoch 1] global_step=150 train_loss=9.0\n";

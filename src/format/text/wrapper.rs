@@ -88,7 +88,7 @@ fn clean(text: &str, out: &mut String) {
 }
 
 /// The rank that a launcher put before a line: `[rank3]:` and `[default3]:` of torchrun,
-/// `3: ` of srun, `(Worker rank=3, pid=7)` of Ray and SkyPilot.
+/// `3: ` of srun, `[XTuner][RANK 3]`, `(Worker rank=3, pid=7)` of Ray and SkyPilot.
 pub fn rank(line: &[u8]) -> Option<u32> {
     const LONGEST: usize = 120;
     if !may_have_rank(line) {
@@ -108,6 +108,10 @@ pub fn rank(line: &[u8]) -> Option<u32> {
         b'[' => {
             // `[rank3]:`, `[default3]:`, `[0434:3]:`
             let label = head.get(1..head.len().min(24))?;
+            // `[XTuner][RANK 3][2025-08-29 09:17:01]`
+            if let Some(rank) = after(label, b"][RANK ") {
+                return Some(rank);
+            }
             let label = label.get(..memchr::memchr(b']', label)?)?;
             if head.get(label.len() + 2) != Some(&b':') {
                 return None;
@@ -259,6 +263,10 @@ mod tests {
             ("(head, rank=2, pid=77) step 1", Some(2)),
             ("\u{1b}(TaskRunner pid=9) x", None),
             ("(TaskRunner pid=9) step:1", Some(9)),
+            (
+                "[XTuner][RANK 12][2025-08-29 09:17:01][INFO] Step 1/100",
+                Some(12),
+            ),
             ("[2026-05-18 16:04:47] x", None),
             ("step 3: loss", None),
             ("12:30:01 step 3", None),
