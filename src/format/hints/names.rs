@@ -384,8 +384,11 @@ pub(super) fn judge(fact: Fact, text: &str) -> Option<(Fact, Value)> {
     Some((fact, Value::Number(value)))
 }
 
-/// A number as configurations spell it: `1_000`, `3e-4`, `400ba`, `10ep` is none.
+/// A number as configurations spell it: `1_000`, `3e-4`, `400ba`, `2*10172`; `10ep` is none.
 pub(super) fn quantity(text: &str) -> Option<f64> {
+    if let Some((first, others)) = text.split_once('*') {
+        return Some(quantity(first.trim())? * quantity(others.trim())?);
+    }
     if let Some(value) = number::parse(text) {
         return Some(value);
     }

@@ -224,7 +224,20 @@ fn value_behind(rest: &str, flag: bool) -> Option<&str> {
             !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'+' | b'-' | b',' | b':'))
         })
         .unwrap_or(after.len());
-    let value = after.get(..length)?.trim_end_matches([',', '.', ':']);
+    let (token, behind) = after.split_at_checked(length)?;
+    // `2*10172`, as source code has it; of `2 * epochs` the value is not known.
+    if let Some(factor) = behind.trim_start().strip_prefix('*') {
+        let factor = factor.trim_start();
+        if factor.starts_with(|first: char| first.is_ascii_digit()) {
+            let rest = factor.trim_start_matches(|part: char| "0123456789_.* ".contains(part));
+            return Some(after.get(..after.len() - rest.len())?.trim_end());
+        }
+        let factor = factor.strip_prefix('*').unwrap_or(factor);
+        if factor.starts_with(|first: char| first.is_ascii_alphanumeric() || "(_".contains(first)) {
+            return None;
+        }
+    }
+    let value = token.trim_end_matches([',', '.', ':']);
     // `a=1,b=2`: a comma that is no thousands separator ends the value.
     let value = match value.split_once(',') {
         Some((first, _)) if number::parse(value).is_none() => first,
@@ -384,6 +397,14 @@ mod tests {
         );
         assert_eq!(source.total_steps(), Some(5100));
         assert_eq!(source.count(Fact::CoolDownSteps), Some(1450));
+        let products = scan(
+            "    num_iterations : int = 2*10172 # number of iterations to run\n    warmdown_iters : int = 2 * 2906 # of them\n    \
+             sequence_length: int = 64*1024\n    warmup_iters = 2 * epochs\n",
+        );
+        assert_eq!(products.total_steps(), Some(20_344));
+        assert_eq!(products.count(Fact::CoolDownSteps), Some(5812));
+        assert_eq!(products.count(Fact::SequenceLength), Some(65_536));
+        assert_eq!(products.warm_up_steps(), None);
 
         let table = scan(
             "| max_steps             | 19560                                              |\n| LR scheduler          | cosine         |\n| warmup iterations     | 700 |\n| final LR fraction     | 0.000000e+00 |\n",
