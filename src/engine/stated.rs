@@ -18,7 +18,19 @@ pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedu
         .filter(|share| *share > 0.0 && *share <= 1.0);
     let name = hints.scheduler().unwrap_or_default();
     let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    let shape = if says(&["wsd", "stable", "trapezoid"]) || name.is_empty() && cool_down.is_some() {
+    // fairseq's three stages, each of so many steps; `decay_steps` are those of the last.
+    let last_stage = hints.number(Fact::DecayEnd).filter(|_| says(&["tri_stage"]));
+    let three_stages = last_stage.and_then(|decay| {
+        let before = hints.number(Fact::WarmUpSteps)? + hints.number(Fact::StableSteps).unwrap_or_default();
+        Some((decay, before + decay))
+    });
+    let shape = if let Some((decay, end)) = three_stages {
+        Shape::Stable {
+            decay_share: decay / end,
+            decay: Decay::Exponential,
+            min_ratio,
+        }
+    } else if says(&["wsd", "stable", "trapezoid"]) || name.is_empty() && cool_down.is_some() {
         Shape::Stable {
             decay_share: cool_down?,
             decay: decay(hints.word(Fact::CoolDownShape).unwrap_or_default()).unwrap_or(Decay::Linear),
@@ -40,9 +52,10 @@ pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedu
         }
     };
     // Of a fall by a factor every so many steps the same names tell how many.
-    let decay_end = hints
+    let end_of_fall = hints
         .number(Fact::DecayEnd)
         .filter(|_| matches!(shape, Shape::Fall { decay, .. } if !matches!(decay, Decay::Exponential)));
+    let decay_end = three_stages.map(|(_, end)| end).or(end_of_fall);
     Some(Schedule {
         shape,
         decay_end: decay_end
@@ -99,6 +112,15 @@ mod tests {
             (
                 "lr_policy: poly\npower: 1.8\nmax_iter: 200000\n",
                 "polynomial of power 1.8 to 0% over 200000 steps",
+            ),
+            (
+                "lr_scheduler: tri_stage\nwarmup_steps: 10000\nhold_steps: 40000\ndecay_steps: 50000\nfinal_lr_scale: 0.05\n\
+                 max_update: 100000\n",
+                "stable, then exponential over the last 50% to 5% over 100000 steps",
+            ),
+            (
+                "lr_scheduler: tri_stage\nwarmup_steps: 2000\ndecay_steps: 78000\nfinal_lr_scale: 0.05\nmax_update: 100000\n",
+                "stable, then exponential over the last 97.5% to 5% at step 80000 over 100000 steps",
             ),
         ] {
             let hints = sidecar::read("args.yaml", yaml.as_bytes());

@@ -158,7 +158,12 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
     ),
     (
         Fact::StableSteps,
-        &["num_stable_steps", "stable_steps", "lr_stable_iters"],
+        &[
+            "num_stable_steps",
+            "stable_steps",
+            "lr_stable_iters",
+            "hold_steps",
+        ],
     ),
     (
         Fact::PeakLearningRate,
@@ -209,6 +214,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "end_lr_ratio",
             "min_lr_factor",
             "alpha_f",
+            "final_lr_scale",
             "lrf",
         ],
     ),
