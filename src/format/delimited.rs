@@ -78,9 +78,19 @@ impl Format for Delimited {
     }
 }
 
-/// The names of the columns, when the file looks like a table with a header.
+/// The names of the columns, when the file looks like a table with a header: what stands below a
+/// line of prose with commas in it are no rows with numbers in as many cells.
 pub(super) fn header_names(sample: &Sample, names: &Names) -> Option<Vec<String>> {
     let header = Header::find(sample, names)?;
+    let mut cells = Cells::new(header.delimiter);
+    let mut is_row = |line: &[u8]| {
+        cells.split(line).is_some_and(|cells| {
+            cells.len() == header.columns.len() && cells.iter().any(|cell| number::parse(cell).is_some())
+        })
+    };
+    if rows(sample).next().is_some() && !rows(sample).any(&mut is_row) {
+        return None;
+    }
     let columns = header.roles.columns();
     Some(columns.into_iter().map(|column| column.name).collect())
 }

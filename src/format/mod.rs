@@ -699,6 +699,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_banner_is_no_table() {
+        let banner = b"using world size: 1, data-parallel size: 1, context-parallel size: 1 \nWARNING: overriding default arguments\n";
+        let told = |content: &[u8]| diagnose(&Sample::whole(content), &Names::default());
+        assert!(told(banner).starts_with("no line has a step and a loss"));
+        assert!(told(b"step,reward\n1,0.5\n").starts_with("a table with step, reward"));
+        assert!(told(b"step,loss\n").starts_with("a table with step, loss"));
+    }
+
+    #[test]
     fn a_sample_keeps_the_redraws_of_a_long_line() {
         let sample = Sample {
             head: b"Loading\n\rbar 1%\rbar 2%\rba",
