@@ -349,6 +349,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("metric-logger", &["Epoch: ["], |_| {
         Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER))
     }),
+    &TextFormat::specific("corenet", &[" - Epoch: ", "], loss: "], |_| {
+        Box::<text::corenet::CoreNet>::default()
+    }),
     &TextFormat::specific("espnet", &["epoch:train:"], |_| {
         Box::new(EpochGrammar::new(&epochs::ESPNET))
     }),

@@ -64,7 +64,7 @@ impl Grammar for Composer {
 }
 
 /// What stands before a gap of blanks, behind which some loggers put the place in the source.
-fn in_column(text: &str) -> &str {
+pub(super) fn in_column(text: &str) -> &str {
     text.split_once("   ").map_or(text, |(text, _)| text).trim_end()
 }
 

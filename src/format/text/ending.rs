@@ -52,6 +52,7 @@ const PERHAPS: &[(&str, &str)] = &[
         "an error was raised in Python",
     ),
     ("KeyboardInterrupt", "it was interrupted"),
+    ("Keyboard interruption", "it was interrupted"),
     ("received SIGINT", "it was interrupted"),
     ("SIGTERM", "it was told to stop"),
     ("got signal: ", "a process of the job got a signal"),

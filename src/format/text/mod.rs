@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod boosting;
 pub mod build_nanogpt;
 pub mod coqui;
+pub mod corenet;
 pub mod darknet;
 pub mod dialect;
 pub mod dllogger;
