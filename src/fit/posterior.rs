@@ -15,6 +15,8 @@ use crate::law::relaxation::{BANDS, Standing};
 
 /// Cells whose weight is below `exp(-CUT)` of the best cannot matter.
 const CUT: f64 = 8.0;
+/// The logarithm of how much likelier it must be that the loss rises by itself for the law not to hold.
+const FAR_LIKELIER: f64 = 3.0;
 /// What no law explains at the last step, as a share of the drop still to come.
 const MISFIT_OF_DROP: f64 = 0.012;
 
@@ -155,7 +157,7 @@ impl<'a> Posterior<'a> {
 /// The cells that matter under these beliefs about each.
 fn candidates(evidence: &Evidence, beliefs: impl Iterator<Item = (usize, Information)>) -> Vec<Candidate> {
     let gains = gains(&evidence.prior);
-    let mut top = f64::NEG_INFINITY;
+    let (mut top, mut rising) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
     let mut candidates = Vec::new();
     for (cell, belief) in beliefs {
         for wander in 0..evidence.wanders() {
@@ -164,11 +166,14 @@ fn candidates(evidence: &Evidence, beliefs: impl Iterator<Item = (usize, Informa
             };
             let mut all = belief;
             all.add(said, 1.0);
-            // A loss that rises by itself is not this law.
-            let Some(resolved) = all.resolve().filter(|resolved| resolved.mean[1] > 0.0) else {
+            let Some(resolved) = all.resolve() else {
                 continue;
             };
             let weight = resolved.log_evidence + gain_mass(&resolved, &gains);
+            if resolved.mean[1] <= 0.0 {
+                rising = rising.max(weight);
+                continue;
+            }
             // Most cells are far below the best: their covariance is never needed.
             if weight.is_nan() || weight < top - CUT {
                 continue;
@@ -181,6 +186,10 @@ fn candidates(evidence: &Evidence, beliefs: impl Iterator<Item = (usize, Informa
                 belief,
             });
         }
+    }
+    // A loss that rises by itself is not this law.
+    if rising > top + FAR_LIKELIER {
+        return Vec::new();
     }
     candidates.retain(|candidate| candidate.weight > top - CUT);
     candidates

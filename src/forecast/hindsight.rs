@@ -99,7 +99,8 @@ impl Hindsight {
 /// standard deviations.
 fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f64> {
     let (last, then) = (task.points.last()?, evidence.now()?);
-    let earlier = evidence.until(share * last.step, |level| task.prior_at(level))?;
+    let step = share * last.step;
+    let earlier = evidence.until(step, |level| task.prior_at(step, level))?;
     if earlier.count() < LEAST_POINTS {
         return None;
     }

@@ -148,17 +148,19 @@ impl Task {
     }
 
     fn prior(&self) -> Prior {
-        self.prior_at(self.smoothed)
+        self.prior_at(self.last_step as f64, self.smoothed)
     }
 
-    /// The prior for this run when its loss is about `level`.
-    fn prior_at(&self, level: f64) -> Prior {
+    /// The prior for this run when its loss is about `level`, at this step.
+    fn prior_at(&self, step: f64, level: f64) -> Prior {
+        /// The share of a run of which nobody knows how long it is.
+        const HALF: f64 = 0.5;
         let prior = Prior::at(level, self.curve().peak());
-        if self.learns_by_heart() {
-            prior.learning_by_heart()
-        } else {
-            prior
+        if !self.learns_by_heart() {
+            return prior;
         }
+        let total = self.plan.total_steps.filter(|total| *total > 0);
+        prior.learning_by_heart(total.map_or(HALF, |total| (step / total as f64).min(1.0)))
     }
 
     /// True when the run sees its data again; where the log does not tell, its two losses lead apart.

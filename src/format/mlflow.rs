@@ -77,7 +77,7 @@ impl MetricDecoder {
                 out.ignored += 1;
                 continue;
             };
-            let Some(role @ Role::Value { quantity, .. }) = self.roles.take(&metric.key, out) else {
+            let Some(role @ Role::Value { quantity, .. }) = self.roles.take_alone(&metric.key, out) else {
                 out.ignored += 1;
                 continue;
             };

@@ -61,12 +61,7 @@ impl Roles {
     /// when the file must be read again because of it.
     pub fn role(&mut self, name: &str) -> (Option<Role>, bool) {
         let Some(index) = self.index.get(name).copied() else {
-            let learnt = self.learn(name);
-            let index = self.index.get(name).copied();
-            if let Some(known) = index.and_then(|index| self.columns.get_mut(index)) {
-                known.used = true;
-            }
-            return learnt;
+            return self.learn(name);
         };
         let Some(known) = self.columns.get_mut(index) else {
             return (None, false);
@@ -125,6 +120,16 @@ impl Roles {
     pub fn take(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
         let (role, remapped) = self.role(name);
         out.remapped |= remapped;
+        role
+    }
+
+    /// The same for a name whose value stands alone, and is used whatever names follow.
+    pub fn take_alone(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
+        let role = self.take(name, out);
+        let index = self.index.get(name).copied();
+        if let Some(known) = index.and_then(|index| self.columns.get_mut(index)) {
+            known.used = true;
+        }
         role
     }
 

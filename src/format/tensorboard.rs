@@ -291,10 +291,10 @@ impl EventDecoder {
             };
             let tag = String::from_utf8_lossy(&value.tag);
             let role = if self.folder.is_empty() {
-                self.roles.take(&tag, out)
+                self.roles.take_alone(&tag, out)
             } else {
                 let name = self.qualified(&tag).into_owned();
-                self.roles.take(&name, out)
+                self.roles.take_alone(&name, out)
             };
             // The event itself has the step.
             match role {

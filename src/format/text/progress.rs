@@ -91,8 +91,13 @@ fn drawn(line: &str) -> Option<Bar<'_>> {
         description: description.trim_end_matches([' ', ':']),
         done,
         total: number(total),
-        metrics: inside.get(rate_end(inside)?..)?.trim_start_matches([',', ' ']),
+        metrics: behind_the_rate(inside)?,
     })
+}
+
+/// What stands behind the rate of a bar.
+fn behind_the_rate(inside: &str) -> Option<&str> {
+    Some(inside.get(rate_end(inside)?..)?.trim_start_matches([',', ' ']))
 }
 
 /// Where the rate ends that stands behind the times in a bar: `1.26it/s`, `2.25s/it`, or of
