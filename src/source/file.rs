@@ -336,7 +336,7 @@ impl Followed {
     /// True when there is more by now than what the format was judged by, and that was little.
     fn was_judged_by_little(&self, now: f64) -> bool {
         self.reading.as_ref().is_some_and(|reading| {
-            reading.recognised_at < (SAMPLE_BYTES as u64).min(self.tail.position())
+            reading.recognised_at < self.size.min(SAMPLE_BYTES as u64)
                 && now - self.tail.modified() > SETTLED_SECONDS
         })
     }
