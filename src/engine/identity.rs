@@ -130,8 +130,10 @@ fn leader(entries: &BTreeMap<FileKey, Entry>, keys: &[FileKey], known: Option<Fi
         let behind =
             (entry.run.last_step() as f64) < BEHIND * last as f64 && entry.modified < newest - BEHIND_SECONDS;
         let points = points(entry, loss);
-        // W&B keeps the last value of everything beside the history: that is less.
-        Some((points > 0, !behind, knows_evaluations(entry), points * 2 > most))
+        // W&B keeps the last value of everything beside the history: that is less. So is it beside a
+        // console, whatever it has of evaluations.
+        let has_both = points > 1 && knows_evaluations(entry);
+        Some((points > 0, !behind, has_both, points * 2 > most))
     };
     let preference = |key: &FileKey| {
         let format = of(key).map_or("", |entry| entry.run.identity.format);

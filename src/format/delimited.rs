@@ -562,6 +562,13 @@ impl DelimitedDecoder {
 }
 
 impl LineDecoder for DelimitedDecoder {
+    fn start_over(&mut self) {
+        self.counter = self.counter.take().map(|_| OwnCounter::default());
+        self.last_step = None;
+        self.rows = RowCounter::default();
+        self.fits = Fits::default();
+    }
+
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         let printed = self.header.delimiter == BLANKS;
         if !printed && memchr::memchr(b'\r', line).is_none() {

@@ -204,6 +204,9 @@ impl LongFormDecoder {
 }
 
 impl LineDecoder for LongFormDecoder {
+    // Every row says all of itself.
+    fn start_over(&mut self) {}
+
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
         match self.take(line, |_| Draft::default(), out) {
             Some((step, draft)) => draft.push(step, out),

@@ -182,7 +182,7 @@ pub trait LineDecoder: Send {
 
     /// The file is read again from its start: what was learnt about its names holds, where it
     /// was in the file does not.
-    fn start_over(&mut self) {}
+    fn start_over(&mut self);
 
     /// Whether lines may be read through layouts learnt from others. They change nothing
     /// but the speed, which is what the tests ask.

@@ -24,6 +24,15 @@ pub struct Repeats {
 const REMEMBERED: usize = 256;
 
 impl Repeats {
+    /// What is known of the writers of a log, which is read again from its start.
+    pub fn again(&self) -> Repeats {
+        Repeats {
+            several: self.several,
+            unlabelled: self.unlabelled,
+            ..Repeats::default()
+        }
+    }
+
     /// True when the record holds something new; what it repeats is taken out of it.
     ///
     /// Of several ranks that write the same step the first to do so counts. Without

@@ -264,6 +264,10 @@ struct ShareDecoder {
 }
 
 impl LineDecoder for ShareDecoder {
+    fn start_over(&mut self) {
+        self.decoder.start_over();
+    }
+
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         match self.share.line(line) {
             Some(line) => self.decoder.line(number, &line, out),

@@ -47,6 +47,10 @@ struct UserDecoder {
 }
 
 impl LineDecoder for UserDecoder {
+    fn start_over(&mut self) {
+        (self.last_step, self.rows) = (None, 0);
+    }
+
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         let mut pieces = std::mem::take(&mut self.pieces);
         let mut found = false;

@@ -91,6 +91,11 @@ struct Restarted {
     preamble: Vec<Decoded>,
 }
 
+impl Restarted {
+    /// A preamble in more pieces than this is none.
+    const MOST_PIECES: usize = 1000;
+}
+
 /// Everything kept of one run.
 pub struct Run {
     /// What it is.
@@ -341,7 +346,9 @@ impl Run {
     /// Takes the next piece of the log.
     pub fn apply(&mut self, decoded: &Decoded) {
         if decoded.records.is_empty() {
-            if let Some(restarted) = &mut self.restarted {
+            if let Some(restarted) = &mut self.restarted
+                && restarted.preamble.len() < Restarted::MOST_PIECES
+            {
                 restarted.preamble.push(decoded.clone());
             }
         } else if let Some(restarted) = self.restarted.take()
@@ -402,8 +409,12 @@ impl Run {
                 self.doubt = self.doubt(first.step());
                 self.branch.rewind(first.step());
                 if another {
-                    // Another program, with a plan of its own.
+                    // Another program, with a plan of its own; how the log counts is its own too.
+                    let length = self.hints.epoch_length();
                     self.hints = std::mem::take(&mut self.restated);
+                    if let Some(steps) = length {
+                        self.hints.put_epoch_length(steps);
+                    }
                     self.steps_of_epoch = None;
                     if decoded.total_after.is_none_or(|after| after < start) {
                         self.logged_total_steps = None;

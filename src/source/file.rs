@@ -26,6 +26,8 @@ const TURN_BYTES: usize = 1 << 18;
 /// A last line without its end counts as complete after this many quiet seconds, unless those
 /// before it go on where it ends.
 const QUIET_SECONDS: f64 = 10.0;
+/// The settings beside a log are looked at until nothing has come for so many seconds.
+const SETTINGS_FOR: f64 = 3600.0;
 /// A format that was judged by little is judged again after so many quiet seconds.
 const SETTLED_SECONDS: f64 = 2.0;
 /// What was not recognised and has changed since is looked at again after so many seconds...
@@ -67,6 +69,8 @@ pub struct Followed {
     one_of_several: bool,
     /// The log goes on in another file that is to be begun.
     goes_on_elsewhere: bool,
+    /// It goes on from files that were moved aside.
+    goes_on_from_others: bool,
     /// What its records had since its start, as a mask by [`Quantity::index`].
     told: u16,
     /// Size when last looked at, for the progress of the first reading.
@@ -102,6 +106,8 @@ struct Reading {
     columns_told: usize,
     /// A last line without its end was taken for complete.
     unfinished_taken: bool,
+    /// It was looked at, and taken for torn.
+    unfinished_torn: bool,
     /// The rest of an overlong line is being dropped.
     discarding: bool,
     /// The file is not in UTF-8.
@@ -121,6 +127,7 @@ impl Followed {
             sharer: candidate.sharer.clone(),
             one_of_several: false,
             goes_on_elsewhere: false,
+            goes_on_from_others: false,
             told: 0,
             size: candidate.size,
             tail: Tail::new(candidate.path.clone()),
@@ -165,6 +172,17 @@ impl Followed {
         self.goes_on_elsewhere = elsewhere;
     }
 
+    /// Says whether the log goes on in this file from others that were moved aside: what they had is
+    /// not to be lost when this one is read again.
+    pub fn set_goes_on_from_others(&mut self, others: bool) {
+        self.goes_on_from_others = others;
+    }
+
+    /// True while the file is being written.
+    pub fn is_alive(&self, now: f64) -> bool {
+        now - self.tail.modified() <= QUIET_SECONDS
+    }
+
     /// True when some of the file was read.
     pub fn is_begun(&self) -> bool {
         self.reading.is_some() && self.tail.position() > 0
@@ -196,8 +214,16 @@ impl Followed {
         }
     }
 
-    /// The file will be read again from its start; what it was taken for stays.
+    /// The file will be read again from its start, by a new decoder: what it is taken for stays.
     pub fn start_over(&mut self) {
+        self.rewind();
+        if let Some(reading) = &mut self.reading {
+            reading.recognised_at = 0;
+        }
+    }
+
+    /// The file will be read again from its start by the decoder that has learnt its names.
+    pub fn rewind(&mut self) {
         self.told = 0;
         self.tail.start_over();
         if let Some(reading) = &mut self.reading {
@@ -216,10 +242,15 @@ impl Followed {
         })
     }
 
-    /// The records of this file no longer hold: it is read again, alone if it can be.
-    fn read_again(&mut self, outlet: &Outlet) -> Result<Step, Deaf> {
-        self.start_over();
-        if self.one_of_several {
+    /// The records of this file no longer hold: it is read again, alone if it can be. `anew` by a new
+    /// decoder, otherwise by the one that has learnt its names.
+    fn read_again(&mut self, anew: bool, outlet: &Outlet) -> Result<Step, Deaf> {
+        if anew {
+            self.start_over();
+        } else {
+            self.rewind();
+        }
+        if self.one_of_several || self.goes_on_from_others {
             return Ok(Step::StartedOver);
         }
         outlet.send(SourceEvent::Reread { key: self.key })?;
@@ -285,8 +316,9 @@ impl Followed {
         let Some(reading) = &mut self.reading else {
             return Ok(Ok(Step::UpToDate));
         };
-        if reading.settings.have_changed(self.tail.path(), now) {
-            return Ok(Ok(self.read_again(outlet)?));
+        let is_lively = now - self.tail.modified() < SETTINGS_FOR;
+        if is_lively && reading.settings.have_changed(self.tail.path(), now) {
+            return Ok(Ok(self.read_again(true, outlet)?));
         }
         let result = match &mut reading.decoder {
             Decoder::Lines(_) => self.read_lines(outlet, now, look, last_word),
@@ -424,7 +456,7 @@ impl Followed {
                 return Ok(Ok(if before == 0 {
                     DONE
                 } else {
-                    self.read_again(outlet)?
+                    self.read_again(false, outlet)?
                 }));
             }
             self.tail.start_over();
@@ -445,6 +477,7 @@ impl Followed {
             lines: 0,
             columns_told: 0,
             unfinished_taken: false,
+            unfinished_torn: false,
             discarding: false,
             utf16: None,
             document_done: None,
@@ -488,6 +521,7 @@ impl Followed {
             settings,
             lines,
             unfinished_taken,
+            unfinished_torn,
             discarding,
             columns_told,
             utf16,
@@ -518,12 +552,13 @@ impl Followed {
             }
             encoding::close_holes(pending, before);
         }
+        *unfinished_torn &= count == 0;
         if count > 0 && *unfinished_taken {
             let continued = !matches!(pending.get(before), Some(b'\n' | b'\r'));
             *unfinished_taken = false;
             if continued {
                 // The last line was not complete after all, and has been used: read again.
-                return Ok(self.read_again(outlet)?);
+                return Ok(self.read_again(true, outlet)?);
             }
             // Its line end only closes what was counted already.
             let end = memchr::memchr(b'\n', pending).map_or(pending.len(), |end| end + 1);
@@ -546,20 +581,19 @@ impl Followed {
         }
         let at_end = count < TURN_BYTES;
         let quiet = now - self.tail.modified() > QUIET_SECONDS;
-        if at_end
-            && !pending.is_empty()
-            && !*discarding
-            && (quiet || last_word)
-            && last_line::is_whole(pending, before_pending)
-        {
-            *lines += 1;
-            decoded.lines += 1;
-            decoder.line(*lines, pending, &mut decoded);
-            pending.clear();
-            *unfinished_taken = true;
+        if at_end && !pending.is_empty() && !*discarding && (quiet || last_word) && !*unfinished_torn {
+            if pending.len() > last_line::LOOK_BACK || last_line::is_whole(pending, before_pending) {
+                *lines += 1;
+                decoded.lines += 1;
+                decoder.line(*lines, pending, &mut decoded);
+                pending.clear();
+                *unfinished_taken = true;
+            } else {
+                *unfinished_torn = true;
+            }
         }
         if decoded.remapped {
-            return Ok(self.read_again(outlet)?);
+            return Ok(self.read_again(false, outlet)?);
         }
         let columns = decoder.columns();
         if columns.len() != *columns_told {
@@ -608,11 +642,11 @@ impl Followed {
         let progress = decoder.frames(pending, &mut decoded);
         pending.drain(..progress.consumed);
         let more = !at_end && progress.damage.is_none();
-        if !more && (self.goes_on_elsewhere || is_whole(self.tail.modified(), now, last_word)) {
+        if !more && (self.goes_on_elsewhere || has_settled(self.tail.modified(), now, last_word)) {
             decoder.finish(&mut decoded);
         }
         if decoded.remapped {
-            return Ok(self.read_again(outlet)?);
+            return Ok(self.read_again(false, outlet)?);
         }
         let columns = decoder.columns();
         if columns.len() != *columns_told {
@@ -720,6 +754,7 @@ impl Reading {
         self.columns_told = 0;
         self.discarding = false;
         self.unfinished_taken = false;
+        self.unfinished_torn = false;
         self.document_done = None;
         self.damaged_at = None;
         self.before_pending.clear();
@@ -767,7 +802,7 @@ fn decode_document(
 
 /// True when the last record of what was `modified` then is complete, as far as can be told: not by
 /// a clock that is far ahead.
-pub(super) fn is_whole(modified: f64, now: f64, last_word: bool) -> bool {
+pub(super) fn has_settled(modified: f64, now: f64, last_word: bool) -> bool {
     last_word || (now - modified).abs() > WHOLE_AFTER
 }
 

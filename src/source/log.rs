@@ -22,8 +22,17 @@ pub struct FollowedLog {
     /// How everything that was read begins: a copy that was made before a truncation
     /// is known by that.
     heads: Vec<Vec<u8>>,
+    /// The files as they were found, in order.
+    found: Vec<Candidate>,
+    /// What comes late in an earlier file is not read in its place before (seconds since the Unix
+    /// epoch)...
+    late_from: f64,
+    /// ...and after that not for so many seconds.
+    late_rest: f64,
 }
 
+/// Seconds between two readings of all files for what came late in one; twice as many each time.
+const LATE_REST: f64 = 60.0;
 /// A beginning shorter than this says nothing.
 const TELLING_BYTES: usize = 16;
 
@@ -41,6 +50,9 @@ impl FollowedLog {
             rotated: log.kind == Kind::Rotated,
             read: HashSet::new(),
             heads: Vec::new(),
+            found: log.files.clone(),
+            late_from: f64::NEG_INFINITY,
+            late_rest: LATE_REST,
         };
         followed.settle();
         followed
@@ -88,9 +100,34 @@ impl FollowedLog {
         }
     }
 
-    fn start_over(&mut self, outlet: &Outlet) -> Result<(), Deaf> {
+    /// True when some of the log was moved aside after it had been read.
+    fn was_moved_aside(&self) -> bool {
+        self.rotated && self.files.len() == 1 && (self.read.len() > 1 || self.heads.len() > 1)
+    }
+
+    /// Follows the files that were found, as if none had been read.
+    fn take_up_found(&mut self) {
+        self.read.clear();
+        self.heads.clear();
+        let files = self.found.iter();
+        self.files = files
+            .map(|file| Followed::new(self.key, &self.run, file))
+            .collect();
+        self.settle();
+    }
+
+    /// Reads all files again, `anew` by new decoders, otherwise by those that have learnt their names.
+    fn start_over(&mut self, anew: bool, outlet: &Outlet) -> Result<(), Deaf> {
+        if self.was_moved_aside() {
+            // That is read again too.
+            self.take_up_found();
+        }
         for file in &mut self.files {
-            file.start_over();
+            if anew {
+                file.start_over();
+            } else {
+                file.rewind();
+            }
         }
         outlet.send(SourceEvent::Reread { key: self.key })
     }
@@ -111,6 +148,7 @@ impl Follow for FollowedLog {
 
     fn update(&mut self, log: &Log, outlet: &Outlet) -> Result<(), Deaf> {
         self.rotated = log.kind == Kind::Rotated;
+        self.found.clone_from(&log.files);
         if self.run != log.run {
             self.run.clone_from(&log.run);
             for file in &mut self.files {
@@ -149,41 +187,41 @@ impl Follow for FollowedLog {
             return Ok(());
         }
         // A file from before the ones already read: everything in order, once more.
-        self.read.clear();
-        self.heads.clear();
-        self.files = log
-            .files
-            .iter()
-            .map(|file| Followed::new(self.key, &self.run, file))
-            .collect();
-        self.settle();
+        self.take_up_found();
         outlet.send(SourceEvent::Reread { key: self.key })
     }
 
     /// A file is begun when the ones before it are read to their ends. What comes late in one of
-    /// them is read in its place, with all that follows, once it has stopped growing.
+    /// them is read in its place, with all that follows, once it has stopped growing; as it comes
+    /// where it is the only one that grows.
     fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
+        let moved_aside = self.was_moved_aside();
         for index in 0..self.files.len() {
             let Some((file, later)) = self.files.get_mut(index..).and_then(<[_]>::split_first_mut) else {
                 break;
             };
             if !self.rotated && later.iter().any(|later| later.shares_a_loss(file)) {
+                let is_overtaken = turn.last_word || later.iter().any(|later| later.is_alive(turn.now));
                 match file.is_growing(turn.now) {
-                    Some(growing) if growing || turn.last_word => continue,
-                    Some(_) => {
-                        self.start_over(turn.outlet)?;
+                    Some(true) if !is_overtaken => {}
+                    Some(false) if !turn.last_word && turn.now >= self.late_from => {
+                        self.late_from = turn.now + self.late_rest;
+                        self.late_rest *= 2.0;
+                        self.start_over(true, turn.outlet)?;
                         return Ok(Step::MoreToRead);
                     }
+                    Some(_) => continue,
                     None => {}
                 }
             }
+            file.set_goes_on_from_others(self.rotated && index > 0 || moved_aside);
             file.set_goes_on_elsewhere(later.iter().any(|later| !later.is_begun()));
             let step = file.turn(turn.names, turn.outlet, turn.now, turn.last_word)?;
             match step {
                 Step::UpToDate => {}
                 Step::MoreToRead => return Ok(Step::MoreToRead),
                 Step::StartedOver => {
-                    self.start_over(turn.outlet)?;
+                    self.start_over(false, turn.outlet)?;
                     return Ok(Step::MoreToRead);
                 }
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::discover::{Candidate, explain};
-use super::file::{Step, is_whole};
+use super::file::{Step, has_settled};
 use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn};
 use super::settings;
@@ -17,8 +17,10 @@ use crate::text::printable;
 
 /// Bytes read of each file in one turn.
 const TURN_BYTES: usize = 1 << 17;
-/// Seconds between two looks at what is set.
+/// Seconds between two looks at what is set...
 const LOOK_AGAIN: f64 = 5.0;
+/// ...which end when no metric has come for so many seconds.
+const SETTINGS_FOR: f64 = 60.0;
 /// A parameter is a word or two; a file of more than this is none.
 const LARGEST_PARAMETER: u64 = 1 << 16;
 
@@ -161,7 +163,9 @@ impl MetricFiles {
         let Some(decoder) = &self.decoder else {
             return Ok(());
         };
-        if turn.now < self.settings_looked_at + LOOK_AGAIN {
+        let was_looked_at = self.settings_looked_at.is_finite();
+        let is_over = turn.now - self.modified() > SETTINGS_FOR;
+        if was_looked_at && (is_over || turn.now < self.settings_looked_at + LOOK_AGAIN) {
             return Ok(());
         }
         self.settings_looked_at = turn.now;
@@ -317,7 +321,7 @@ impl Follow for MetricFiles {
         let values = self.waiting.extract_if(.., in_time).collect();
         if let Some(decoder) = &mut self.decoder {
             decoder.metrics(values, &mut decoded);
-            if read_until.is_none() && is_whole(modified, turn.now, turn.last_word) {
+            if read_until.is_none() && has_settled(modified, turn.now, turn.last_word) {
                 decoder.finish(&mut decoded);
             }
             if decoded.remapped {

@@ -313,3 +313,46 @@ fn a_torn_last_line_counts_neither_now_nor_later() {
         points(snapshot, "train.log") == 51
     });
 }
+
+/// What was moved aside is still of the run when the rest is read again.
+#[test]
+fn a_rotated_log_keeps_its_history_when_settings_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("metrics.jsonl");
+    append(&log, &lines(0..50));
+    let monitor = follow(folder.path());
+    let id = "metrics.jsonl";
+    wait(&monitor, "read", |snapshot| points(snapshot, id) == 50);
+    std::fs::rename(&log, folder.path().join("metrics.jsonl.1")).unwrap();
+    append(&log, &lines(50..60));
+    wait(&monitor, "rotated", |snapshot| points(snapshot, id) == 60);
+    std::fs::write(folder.path().join("config.json"), "{\"max_steps\": 777}").unwrap();
+    append(&log, &lines(60..70));
+    wait(&monitor, "taken up", |snapshot| {
+        points(snapshot, id) == 70 && run(snapshot, id).unwrap().total_steps == Some(777)
+    });
+}
+
+/// What is compressed is judged by all of it at once.
+#[test]
+fn a_compressed_log_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.log.gz");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut packer = flate2::write::GzEncoder::new(file, flate2::Compression::default());
+    packer.write_all(lines(0..4000).as_bytes()).unwrap();
+    let file = packer.finish().unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    file.set_modified(long_ago).unwrap();
+    let monitor = follow(folder.path());
+    let id = "train.log.gz";
+    wait(&monitor, "read", |snapshot| points(snapshot, id) == 4000);
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(
+            points(&monitor.snapshots().borrow(), id),
+            4000,
+            "it was read again"
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! What schedulers, launchers, loggers and terminals put around lines comes off, wherever it
 //! is: every format is read through every wrapper as it is without.
 
-use losscast::format::read_all;
+use losscast::format::{Decoded, Decoder, Sample, detect, read_all};
 use losscast::metric::{Names, Quantity};
 
 use crate::lines::LOGS;
@@ -98,4 +98,30 @@ fn wrappers_come_off_wherever_they_are() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// A file is read again when a name with a better claim appears, or when what is set beside it changes.
+#[test]
+fn what_is_read_again_says_the_same() {
+    for (format, lines) in LOGS {
+        let content = lines.join("\n");
+        let sample = Sample {
+            head: content.as_bytes(),
+            tail: &[],
+        };
+        let (found, _) = detect(&sample, &Names::default()).unwrap();
+        let Decoder::Lines(mut decoder) = found.decoder(&sample, &Names::default()) else {
+            continue;
+        };
+        let mut read = || {
+            decoder.start_over();
+            let mut decoded = Decoded::default();
+            for (number, line) in (1..).zip(lines.iter()) {
+                decoder.line(number, line.as_bytes(), &mut decoded);
+            }
+            decoded
+        };
+        let first = read();
+        assert_eq!(first, read(), "{format}");
+    }
 }

@@ -178,11 +178,16 @@ impl Hints {
         self.put_number(Fact::StepsPerEpoch, COUNTED, steps as f64);
     }
 
+    /// How many of the steps that the log counts make an epoch, where it shows that.
+    pub fn epoch_length(&self) -> Option<u64> {
+        let counted = self.get(Fact::StepsPerEpoch).filter(|hint| hint.name == COUNTED);
+        counted.and(self.count(Fact::StepsPerEpoch))
+    }
+
     /// The planned number of the steps that the log counts: as stated, or as epochs times what
     /// the log shows of their length.
     pub fn counted_steps(&self) -> Option<u64> {
-        let length = self.get(Fact::StepsPerEpoch).filter(|hint| hint.name == COUNTED);
-        let epochs = || length.and(self.total_steps());
+        let epochs = || self.epoch_length().and(self.total_steps());
         self.count(Fact::TotalSteps).or_else(epochs)
     }
 

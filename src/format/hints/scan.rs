@@ -225,6 +225,10 @@ fn value_behind(rest: &str, flag: bool) -> Option<&str> {
         })
         .unwrap_or(after.len());
     let (token, behind) = after.split_at_checked(length)?;
+    // `Epochs:  10%|#  | 5/50` is a bar.
+    if behind.starts_with('%') {
+        return None;
+    }
     // `2*10172`, as source code has it; of `2 * epochs` the value is not known.
     if let Some(factor) = behind.trim_start().strip_prefix('*') {
         let factor = factor.trim_start();

@@ -12,7 +12,7 @@ use crate::format::roles::whole;
 use crate::format::{Sample, number};
 
 /// The grammar.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HuggingFace {
     steps_per_line: u64,
     /// The very first step is logged as well, before the regular ones.
@@ -29,7 +29,7 @@ pub struct HuggingFace {
 
 /// One trainer of each node writes every record: those of the first to write count. A callback
 /// may write them too (AutoTrain), with all digits of the epoch, before the trainer rounds it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Writer {
     rank: Option<u32>,
     /// Loss, learning rate and epoch of the last record.
@@ -61,7 +61,7 @@ impl Writer {
 }
 
 /// What is known since the trainer was last started.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Session {
     /// Step of the record before the first line, once known.
     start: Option<u64>,
@@ -116,7 +116,7 @@ impl Bars {
 
 /// Follows the bar. To write a record the trainer wipes the bar and draws it again: a bar
 /// behind blanks tells the step of a record, however late the record itself arrives.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Redraws {
     bar: Option<Bar>,
     /// Another bar, which may be that of a training that follows.
@@ -473,6 +473,10 @@ fn most_common_distance(steps: &[u64]) -> Option<u64> {
 }
 
 impl Grammar for HuggingFace {
+    fn again(&self) -> Option<Box<dyn Grammar>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if dict(line).is_some() && self.writer.is_another(line) {
             return Match::No;

@@ -25,7 +25,8 @@ impl Grammar for Keras {
         if let Some((epoch, epochs)) = text.strip_prefix("Epoch ").and_then(number::counts) {
             // The attempt before may have come no further than its first epoch.
             let epoch = epoch.checked_sub(1);
-            fields.begins_anew = epoch.is_some() && epoch < self.epoch;
+            let falls_back = epoch < self.epoch || epoch == self.epoch && self.taken.is_some();
+            fields.begins_anew = epoch.is_some() && falls_back;
             self.epoch = epoch;
             self.epochs = Some(epochs);
             self.taken = None;
@@ -102,6 +103,11 @@ mod tests {
 
     #[test]
     fn another_training_begins_where_the_epochs_do() {
+        // One that has come no further than the first is repeated.
+        let content = "Epoch 1/2\n17/17 [=====] - 300s 1s/step - loss: nan\nTraceback\nEpoch 1/2\n\
+            17/17 [=====] - 300s 1s/step - loss: 1.4\nEpoch 2/2\n17/17 [=====] - 300s 1s/step - loss: 1.3\n";
+        let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+        assert_eq!(decoded.trainings, [1]);
         for (bar, steps) in [
             ("17/17 [=====] - 300s 1s/step", [0, 0, 1, 2]),
             ("300s", [1, 1, 2, 3]),

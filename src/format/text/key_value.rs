@@ -86,12 +86,19 @@ impl KeyValue {
             };
             grammar.learn(sample.head);
         }
+        grammar.at_the_start()
+    }
+
+    /// The same without what depends on where in the file it was learnt.
+    fn at_the_start(&self) -> KeyValue {
         KeyValue {
-            counter: grammar.counter.again(),
-            has_epochs: grammar.has_epochs,
-            batches: grammar.batches.again(),
-            evaluations: grammar.evaluations.again(),
-            ..fresh()
+            counter: self.counter.again(),
+            has_epochs: self.has_epochs,
+            batches: self.batches.again(),
+            evaluations: self.evaluations.again(),
+            counts_bare: self.counts_bare,
+            announces_rates: self.announces_rates,
+            ..KeyValue::default()
         }
     }
 
@@ -370,6 +377,10 @@ const TIMES: &[&str] = &["s", "ms", "sec", "min"];
 const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
 impl Grammar for KeyValue {
+    fn again(&self) -> Option<Box<dyn Grammar>> {
+        Some(Box::new(self.at_the_start()))
+    }
+
     fn epoch_length(&self) -> Option<u64> {
         self.counter.epoch_length().or(self.rounds.length())
     }

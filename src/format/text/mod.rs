@@ -120,6 +120,12 @@ pub trait Grammar: Send {
         None
     }
 
+    /// A second one for when the same file is read again from its start, where a sample taught it
+    /// something: otherwise a new one will do. Asked for before the first line.
+    fn again(&self) -> Option<Box<dyn Grammar>> {
+        None
+    }
+
     /// The step and the planned number of steps of a line with the words of one that was
     /// worth `lines`, see [`Fields::counts`]. It stands in for parsing the line.
     fn count(&mut self, lines: u64) -> (Option<u64>, Option<u64>) {
@@ -249,6 +255,9 @@ impl Format for TextFormat {
 
 struct TextDecoder {
     grammar: Box<dyn Grammar>,
+    /// The same for when the file is read again from its start.
+    spare: Box<dyn Grammar>,
+    new_grammar: NewGrammar,
     roles: Roles,
     pieces: Pieces,
     repeats: Repeats,
@@ -280,9 +289,18 @@ const MOST_SEARCHED: u32 = 50_000;
 
 impl TextDecoder {
     fn new(format: &TextFormat, sample: &Sample, names: &Names) -> Self {
+        let grammar = (format.grammar)(sample);
+        TextDecoder::with(grammar, format.grammar, Roles::new(names, []))
+    }
+
+    /// At the start of the file.
+    fn with(grammar: Box<dyn Grammar>, new_grammar: NewGrammar, roles: Roles) -> Self {
+        let anew = || new_grammar(&Sample { head: &[], tail: &[] });
         TextDecoder {
-            grammar: (format.grammar)(sample),
-            roles: Roles::new(names, []),
+            spare: grammar.again().unwrap_or_else(anew),
+            grammar,
+            new_grammar,
+            roles,
             pieces: Pieces::default(),
             repeats: Repeats::default(),
             layouts: Some(Layouts::default()),
@@ -471,6 +489,18 @@ fn loss_scale(line: &str) -> Option<f64> {
 }
 
 impl LineDecoder for TextDecoder {
+    fn start_over(&mut self) {
+        let anew = (self.new_grammar)(&Sample { head: &[], tail: &[] });
+        let spare = std::mem::replace(&mut self.spare, anew);
+        let roles = std::mem::replace(&mut self.roles, Roles::new(&Names::default(), []));
+        *self = TextDecoder {
+            repeats: self.repeats.again(),
+            layouts: self.layouts.as_ref().map(|_| Layouts::default()),
+            names_durations: self.names_durations,
+            ..TextDecoder::with(spare, self.new_grammar, roles)
+        };
+    }
+
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
         let mut draft = Draft::default();
         if let Some(layouts) = &mut self.layouts

@@ -20,9 +20,9 @@ impl Batches {
     const MANY: u32 = 12;
 
     /// The same kind of batches, at the start of the log.
-    pub fn again(self) -> Self {
+    pub fn again(&self) -> Self {
         Batches {
-            loss: self.loss,
+            loss: self.loss.clone(),
             ..Batches::default()
         }
     }

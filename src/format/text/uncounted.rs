@@ -120,6 +120,13 @@ impl Uncounted {
 }
 
 impl Grammar for Uncounted {
+    fn again(&self) -> Option<Box<dyn Grammar>> {
+        Some(Box::new(Uncounted {
+            ticking: self.ticking.clone(),
+            ..Uncounted::default()
+        }))
+    }
+
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if self.ticking.is_none() {
             return Match::No;

@@ -3,7 +3,7 @@
 pub mod snapshot;
 pub mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use snapshot::{Snapshot, SnapshotError, Stamp};
 use store::{Batch, FEWEST_ROWS, MOST_ROWS, RunDecoder, Store};
 
 use super::discover::{Candidate, explain};
-use super::file::{Step, is_whole};
+use super::file::{Step, has_settled};
 use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn, now};
 use super::{FileKey, SourceEvent};
@@ -228,7 +228,7 @@ impl DatabaseLog {
         for run in self.runs.values_mut() {
             let mut decoded = Decoded::default();
             // Other runs may be written all the time.
-            if is_whole(modified.min(run.read_at), turn.now, turn.last_word) {
+            if has_settled(modified.min(run.read_at), turn.now, turn.last_word) {
                 run.decoder.finish(&mut decoded);
             }
             if !decoded.records.is_empty() {
@@ -246,13 +246,18 @@ impl DatabaseLog {
     /// folder is; several are told apart by their names.
     fn introduce(&self, store: Store, outlet: &Outlet) -> Result<(), Deaf> {
         let only = self.runs.len() == 1 && self.home != self.id;
-        let called = |name: &str| self.runs.values().filter(|run| run.name == name).count();
+        let mut called: HashMap<&str, usize> = HashMap::new();
+        for run in self.runs.values() {
+            *called.entry(&run.name).or_default() += 1;
+        }
         for (uid, run) in &self.runs {
             let short: String = uid.chars().take(8).collect();
             let id = match run.name.as_str() {
                 _ if only => self.home.clone(),
                 "" => format!("{}/{short}", self.id),
-                name if called(name) > 1 => format!("{}/{name}-{short}", self.id),
+                name if called.get(name).is_some_and(|count| *count > 1) => {
+                    format!("{}/{name}-{short}", self.id)
+                }
                 name => format!("{}/{name}", self.id),
             };
             outlet.send(SourceEvent::Found {
