@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Instant;
 
 use super::discover::{Candidate, Sharer, explain, is_unreadably_packed};
 use super::file_name;
@@ -30,10 +29,11 @@ const QUIET_SECONDS: f64 = 10.0;
 const SETTINGS_FOR: f64 = 3600.0;
 /// A format that was judged by little is judged again after so many quiet seconds.
 const SETTLED_SECONDS: f64 = 2.0;
-/// What was not recognised and has changed since is looked at again after so many seconds...
+/// What was not recognised and has changed since is looked at again after so many seconds, then after
+/// twice as many each time...
 const TRY_AGAIN: f64 = 1.0;
-/// ...or after so many times as long as looking takes.
-const LOOKING_SHARE: f64 = 20.0;
+/// ...up to so many; and whenever it has grown by an eighth.
+const TRY_AGAIN_AT_MOST: f64 = 60.0;
 /// A document larger than this is not read.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
 /// What cannot be parsed may be just being written; after this many seconds without
@@ -88,8 +88,9 @@ pub struct Followed {
 struct Tried {
     size: u64,
     modified: f64,
-    /// Not to be repeated before.
-    again_at: f64,
+    at: f64,
+    /// Not to be repeated for so many seconds.
+    rest: f64,
 }
 
 struct Reading {
@@ -368,7 +369,9 @@ impl Followed {
     /// True when there is more by now than what the format was judged by, and that was little.
     fn was_judged_by_little(&self, now: f64) -> bool {
         self.reading.as_ref().is_some_and(|reading| {
-            reading.recognised_at < self.size.min(SAMPLE_BYTES as u64)
+            let much_more = reading.recognised_at + reading.recognised_at / 4;
+            (reading.recognised_at as usize) < SAMPLE_BYTES
+                && self.size > much_more
                 && now - self.tail.modified() > SETTLED_SECONDS
         })
     }
@@ -395,13 +398,14 @@ impl Followed {
             }
             (None, None) => true,
             (None, Some(tried)) => {
-                (size, modified) != (tried.size, tried.modified) && (last_word || now >= tried.again_at)
+                let rested = (now - tried.at).abs() >= tried.rest;
+                let grown = size < tried.size || size >= tried.size + tried.size / 8;
+                (size, modified) != (tried.size, tried.modified) && (last_word || rested || grown)
             }
         };
         if !due {
             return Ok(Ok(DONE));
         }
-        let started = Instant::now();
         let (mut head, mut tail) = match sample(self.path(), SAMPLE_BYTES) {
             Ok(sample) => sample,
             Err(error) => return Ok(Err(error)),
@@ -433,11 +437,12 @@ impl Followed {
                 reading.recognised_at = size.max(1);
                 return Ok(Ok(DONE));
             }
-            let rest = TRY_AGAIN.max(LOOKING_SHARE * started.elapsed().as_secs_f64());
+            let before = self.tried.as_ref().map(|tried| 2.0 * tried.rest);
             self.tried = Some(Tried {
                 size,
                 modified,
-                again_at: now + rest,
+                at: now,
+                rest: before.unwrap_or(TRY_AGAIN).min(TRY_AGAIN_AT_MOST),
             });
             self.unrecognised(outlet, refused, size)?;
             return Ok(Ok(DONE));
