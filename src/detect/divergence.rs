@@ -15,13 +15,13 @@
 //! measure a rise from: until the run is twice as long it must be undone altogether.
 //!
 //! Where the log evaluates, it says whether the run got worse: an evaluation within a rise that is
-//! the best so far shows that the data have changed, and the level is measured anew. A note waits
-//! for the next evaluation, a warning does not.
+//! the best so far, beyond their noise, shows that the data have changed, and the level is measured
+//! anew. A note waits for the next evaluation, a warning does not, and what is critical is left alone.
 //!
 //! A loss of a thousand times those that the run began with has exploded: a warning however
 //! early that is, for there may be no further record, and critical with a second one.
 
-use super::evaluations::Evaluations;
+use super::evaluations::{Evaluations, Verdict};
 use super::loss_spike;
 use super::restart::Restart;
 use super::robust::{Bounded, Recent, WINDOW};
@@ -94,7 +94,7 @@ pub struct Divergence {
     /// Points since the last one within a spike.
     since_spike: u32,
     evaluations: Evaluations,
-    /// An evaluation since the loss has risen is not the best one.
+    /// An evaluation since the loss has risen is no better than before.
     confirmed: bool,
     rate: f64,
     has_sign: bool,
@@ -153,16 +153,7 @@ impl Detector for Divergence {
         if let Some(rate) = row.value(Quantity::LearningRate) {
             self.rate = rate;
         }
-        let falls = self.evaluations.take(row);
-        if let Some(falls) = falls.filter(|_| self.noted >= WIDTH as u32) {
-            self.confirmed = !falls;
-            if falls {
-                self.best = None;
-                self.drops.clear();
-                self.not_above();
-                self.clear(row.step(), alerts);
-            }
-        }
+        self.evaluate(row, alerts);
         let Some(loss) = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite()) else {
             return;
         };
@@ -230,6 +221,32 @@ impl Divergence {
                 .value(loss, EXPLOSION * self.beginning)
                 .says(message, REMEDY),
         );
+    }
+
+    /// Takes the evaluation of a record, if it holds one.
+    fn evaluate(&mut self, row: &Row, alerts: &mut AlertLog) {
+        let last = &self.last;
+        let level = || last.median();
+        let risen = self.noted >= WIDTH as u32;
+        let verdict = self.evaluations.take(row, level, risen);
+        self.confirmed |= risen && verdict == Some(Verdict::NoBetter);
+        if !risen || verdict != Some(Verdict::Better) {
+            return;
+        }
+        // No mixture of data explains as much.
+        let critical = alerts
+            .open(KIND)
+            .is_some_and(|open| open.severity == Severity::Critical)
+            || self
+                .best
+                .is_some_and(|best| level() > best.loss * (1.0 + CRITICAL_RISE));
+        if !critical {
+            alerts.clear(KIND, row.step());
+            self.peak = 0.0;
+            self.best = None;
+            self.drops.clear();
+            self.not_above();
+        }
     }
 
     fn not_above(&mut self) {
@@ -426,33 +443,77 @@ mod tests {
         assert_eq!(warnings.count(), 1);
     }
 
+    /// Severity, step and end of what is raised where the loss rises by `rise` at step 400 of 1500,
+    /// evaluated every hundred steps.
+    fn raised_beside(rise: f64, evaluation: impl Fn(u64) -> f64) -> Vec<(Severity, u64, Option<u64>)> {
+        let mut detector = Divergence::default();
+        let mut alerts = AlertLog::default();
+        for step in 0..1500u64 {
+            let mixture = if step < 400 { 1.0 } else { 1.0 + rise };
+            let beginning = if step < 30 { 1.0 } else { 0.0 };
+            let train = mixture * falling(step) + beginning + 0.02 * noise(step as u32);
+            let mut batch = Records::default();
+            batch.push(step, &[(Quantity::TrainLoss, train)]);
+            if step % 100 == 99 {
+                batch.push(step, &[(Quantity::EvalLoss, evaluation(step))]);
+            }
+            for row in batch.rows() {
+                detector.observe(&row, &Context::default(), &mut alerts);
+            }
+        }
+        let all = alerts.all().iter();
+        all.map(|alert| (alert.severity, alert.raised_at_step, alert.cleared_at_step))
+            .collect()
+    }
+
+    fn falling(step: u64) -> f64 {
+        3.0 - 0.0002 * step as f64
+    }
+
     #[test]
     fn a_rise_while_the_evaluations_fall_is_another_mixture_of_data() {
-        // Up by 15% at step 400 of 1500, evaluated every hundred steps.
-        let raised = |evaluation: fn(u64) -> f64| {
-            let mut detector = Divergence::default();
-            let mut alerts = AlertLog::default();
-            for step in 0..1500u64 {
-                let mixture = if step < 400 { 1.0 } else { 1.15 };
-                let train = mixture * (3.0 - 0.0002 * step as f64) + 0.02 * noise(step as u32);
-                let mut batch = Records::default();
-                batch.push(step, &[(Quantity::TrainLoss, train)]);
-                if step % 100 == 99 {
-                    batch.push(step, &[(Quantity::EvalLoss, evaluation(step))]);
-                }
-                for row in batch.rows() {
-                    detector.observe(&row, &Context::default(), &mut alerts);
-                }
-            }
-            alerts
-                .all()
-                .iter()
-                .map(|alert| alert.raised_at_step)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(raised(|step| 3.0 - 0.0002 * step as f64), [0u64; 0]);
+        assert_eq!(raised_beside(0.15, falling), []);
+        let told = raised_beside(0.25, falling);
+        assert!(
+            matches!(told[..], [(Severity::Warning, 400..450, Some(499))]),
+            "{told:?}"
+        );
         // It waits for the evaluation of step 499.
-        assert_eq!(raised(|step| 3.0 - 0.0002 * step.min(390) as f64), [500]);
+        let stays = |step: u64| falling(step.min(390));
+        assert_eq!(raised_beside(0.15, stays), [(Severity::Info, 500, None)]);
+    }
+
+    #[test]
+    fn an_evaluation_that_is_low_by_chance_takes_back_no_divergence() {
+        // The lowest so far come within the rise, at steps 499 and 799.
+        let errors = [0.02, -0.03, 0.03, 0.0, -0.05, 0.03, 0.0, -0.055, 0.02];
+        let noisy = |step: u64| {
+            let error = errors.get(step as usize / 100).unwrap_or(&0.0);
+            falling(step.min(390)) * (1.0 + error)
+        };
+        let told = raised_beside(0.15, noisy);
+        assert!(matches!(told[..], [(Severity::Info, 500..700, None)]), "{told:?}");
+        let told = raised_beside(0.25, noisy);
+        assert!(
+            matches!(told[..], [(Severity::Warning, 400..500, None)]),
+            "{told:?}"
+        );
+        // There is nothing to compare the first one with.
+        let late = |step: u64| if step < 400 { f64::NAN } else { falling(390) };
+        let told = raised_beside(0.25, late);
+        assert!(
+            matches!(told[..], [(Severity::Warning, 400..500, None)]),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn no_evaluation_takes_back_what_is_critical() {
+        let told = raised_beside(0.5, falling);
+        assert!(
+            matches!(told[..], [(Severity::Critical, 400..500, None)]),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -1,33 +1,88 @@
 //! What a log's own evaluations say of the train loss beside them: data that change (a curriculum,
 //! another mixture) move the train loss up and down, and the loss on held-out data goes on falling.
 
+use super::robust::Recent;
 use crate::format::records::Row;
 use crate::metric::Quantity;
 
 /// Distances between evaluations after which the next one is overdue.
 const OVERDUE: f64 = 1.5;
+/// Evaluations that tell the noise, at most and at least.
+const RECENT: usize = 8;
+const FEW: usize = 3;
+/// Least fall that means anything, as a share of the loss.
+const FALL: f64 = 0.005;
 
 /// The evaluations of a run so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evaluations {
-    best: Option<(u64, f64)>,
+    best: Option<Best>,
+    /// The last ones outside rises of the train loss.
+    recent: Recent<RECENT>,
     /// Steps of the last two, the newer last.
     last: [Option<u64>; 2],
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    loss: f64,
+    step: u64,
+    /// Level of the train loss at it, NaN when unknown.
+    train: f64,
+}
+
+/// What an evaluation says of the run, against the best one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It fell beyond all noise while the train loss rose.
+    Better,
+    /// It fell, but that may be chance, or the train loss is lower too.
+    Unclear,
+    /// It did not fall.
+    NoBetter,
+}
+
 impl Evaluations {
-    /// Takes the next record. Whether it holds a loss lower than all before; `None` without one.
-    pub fn take(&mut self, row: &Row) -> Option<bool> {
+    /// Takes the next record. `train` is the level of the train loss, and `risen` says that it lies
+    /// above its best one. What the evaluation says, if the record holds one and it is not the first.
+    pub fn take(&mut self, row: &Row, train: impl Fn() -> f64, risen: bool) -> Option<Verdict> {
         let loss = row.value(Quantity::EvalLoss).filter(|loss| loss.is_finite())?;
+        let step = row.step();
         let [_, last] = self.last;
-        if last != Some(row.step()) {
-            self.last = [last, Some(row.step())];
+        if last != Some(step) {
+            self.last = [last, Some(step)];
         }
-        let falls = self.best.is_none_or(|(_, best)| loss < best);
-        if falls {
-            self.best = Some((row.step(), loss));
+        let train = train();
+        let verdict = self.best.map(|best| {
+            if loss >= best.loss {
+                Verdict::NoBetter
+            } else if train > best.train && best.loss - loss > self.noise(best.loss) {
+                Verdict::Better
+            } else {
+                Verdict::Unclear
+            }
+        });
+        // Within a rise small falls add up, from the best one before it.
+        let kept = self
+            .best
+            .is_some_and(|best| verdict != Some(Verdict::Better) && risen && train > best.train);
+        if verdict != Some(Verdict::NoBetter) && !kept {
+            self.best = Some(Best { loss, step, train });
         }
-        Some(falls)
+        if !risen {
+            self.recent.push(loss);
+        }
+        verdict
+    }
+
+    /// The fall that may be chance: as much as evaluations rose between two of them.
+    fn noise(&self, best: f64) -> f64 {
+        if self.recent.count() < FEW {
+            return f64::INFINITY;
+        }
+        let successive = self.recent.last(RECENT).zip(self.recent.last(RECENT).skip(1));
+        let rises = successive.map(|(one, next)| next - one);
+        rises.fold(FALL * best.abs(), f64::max)
     }
 
     /// True while the next one is still to be expected, as the distance of the last two tells.
@@ -41,6 +96,7 @@ impl Evaluations {
     /// The run went back to `step`.
     pub fn rewound(&mut self, step: u64) {
         self.last = [None; 2];
-        self.best = self.best.filter(|(at, _)| *at < step);
+        self.recent.clear();
+        self.best = self.best.filter(|best| best.step < step);
     }
 }
