@@ -12,8 +12,8 @@
 //! one in 1,000. It is noted, joins the rises that the run is judged by, and becomes a
 //! warning with a second record as high within three. In a log that is not of every step a
 //! record stands for many: there a rise of [`Thresholds::loss_spike_sure_rise`] is a warning at once, as is one
-//! with a gradient norm that agrees. Not so the first record of an epoch: many trainers print the
-//! mean over the epoch, which is that of few batches then.
+//! with a gradient norm that agrees. Not so the first record of an epoch, where epochs are counted
+//! in whole numbers: many trainers print the mean over the epoch, which is that of few batches then.
 //!
 //! Clears when the loss has been back within 3% and two spreads for five points; becomes
 //! critical when after 20 points and 1% of the run it is still half as high again and above
@@ -113,6 +113,8 @@ pub struct LossSpike {
     first_step: Option<u64>,
     epoch: Option<f64>,
     records_of_epoch: u64,
+    /// Epochs are printed with their fractions, whose digits hold for many records too.
+    has_fractions: bool,
     /// The record at hand is the first of an epoch, where epochs have many.
     begins_epoch: bool,
     /// Median of the first values.
@@ -233,6 +235,7 @@ impl Detector for LossSpike {
         self.forget_level();
         self.open = None;
         self.quiet = QUIET_AFTER_REWIND;
+        (self.epoch, self.records_of_epoch) = (None, 0);
         self.cadence = Cadence::default();
     }
 }
@@ -246,8 +249,9 @@ impl LossSpike {
     }
 
     fn note_epoch(&mut self, epoch: Option<f64>) {
+        self.has_fractions |= epoch.is_some_and(|epoch| epoch.fract() != 0.0);
         let is_next = epoch.is_some() && epoch != self.epoch;
-        self.begins_epoch = is_next && self.records_of_epoch >= RECORDS_OF_EPOCH;
+        self.begins_epoch = is_next && !self.has_fractions && self.records_of_epoch >= RECORDS_OF_EPOCH;
         if is_next {
             (self.epoch, self.records_of_epoch) = (epoch, 0);
         }
@@ -483,13 +487,13 @@ mod tests {
     use super::*;
     use crate::format::records::Records;
 
-    /// The gravest severity among the spikes of these records, in epochs of ten.
-    fn gravest(losses: impl Fn(u64) -> f64, names_epochs: bool) -> Option<Severity> {
+    /// The gravest severity among the spikes of these records, in epochs of ten that count as `epoch`.
+    fn gravest(losses: impl Fn(u64) -> f64, epoch: Option<f64>) -> Option<Severity> {
         let mut records = Records::default();
         for record in 0..100u64 {
             let mut values = vec![(Quantity::TrainLoss, losses(record))];
-            if names_epochs {
-                values.push((Quantity::Epoch, (record / 10) as f64));
+            if let Some(epoch) = epoch {
+                values.push((Quantity::Epoch, epoch * (record / 10) as f64));
             }
             records.push(record * 10, &values);
         }
@@ -506,10 +510,12 @@ mod tests {
         let spike = |records: std::ops::Range<u64>| {
             move |record| noise(record) + if records.contains(&record) { 3.0 } else { 0.0 }
         };
-        assert_eq!(gravest(spike(50..51), true), Some(Severity::Info));
-        assert_eq!(gravest(spike(50..51), false), Some(Severity::Warning));
-        assert_eq!(gravest(spike(51..52), true), Some(Severity::Warning));
+        assert_eq!(gravest(spike(50..51), Some(1.0)), Some(Severity::Info));
+        assert_eq!(gravest(spike(50..51), None), Some(Severity::Warning));
+        assert_eq!(gravest(spike(51..52), Some(1.0)), Some(Severity::Warning));
+        // Hugging Face prints the hundredths of an epoch.
+        assert_eq!(gravest(spike(50..51), Some(0.01)), Some(Severity::Warning));
         // A second record as high confirms it.
-        assert_eq!(gravest(spike(50..52), true), Some(Severity::Warning));
+        assert_eq!(gravest(spike(50..52), Some(1.0)), Some(Severity::Warning));
     }
 }
