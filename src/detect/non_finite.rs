@@ -2,9 +2,9 @@
 //!
 //! NaN hides: Megatron leaves the loss field out, Hugging Face prints a loss of 0.0
 //! beside a gradient norm of nan (instability study, section 0.5). A loss that is
-//! lost twice in a row, or together with that on held-out data, is critical. A gradient norm that is not finite while the loss
-//! is fine is a skipped step: a warning when repeated, and nothing at all in a run
-//! with a loss scale, whose job is to find overflows.
+//! lost twice in a row, or together with that on held-out data, is critical. A gradient
+//! norm that is not finite while the loss is fine is a skipped step: a warning when
+//! repeated, and nothing at all in a run with a loss scale, whose job is to find overflows.
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -88,6 +88,8 @@ impl Detector for NonFinite {
     }
 
     fn rewound(&mut self, _step: u64) {
+        // Which records have a loss, and how near to zero losses come, is the same after a resume:
+        // one whose first loss is lost is told at once.
         self.bad = 0;
         self.first_bad = None;
         self.bad_gradients = 0;
