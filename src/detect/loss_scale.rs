@@ -1,14 +1,14 @@
 //! Collapse of the loss scale of fp16 training.
 //!
 //! Scalers start high and halve until nothing overflows: that search is normal, down to 1, and a
-//! scale that leaps up is that of a fresh scaler, which searches again. In the steady state a
-//! scale is doubled now and then and halved back, for thousands of steps of healthy runs around
-//! 1 and below (fairseq's speech models). A scale that falls below every value at which it has stood
-//! still, once it did so for long, is worth a note. What is not normal is to halve fast:
-//! three halvings within 20 steps are a warning, six, or three down to at most 1, critical:
-//! gradients overflow whatever the scale (GLM-130B saw this some 30 steps before its
-//! loss exploded; OPT-175B called a run healthy only above 1.0). Clears when the scale
-//! has doubled again.
+//! scale that leaps to the highest that has held, or above, is that of a fresh scaler, which
+//! searches again. In the steady state a scale is doubled now and then and halved back, for
+//! thousands of steps of healthy runs around 1 and below (fairseq's speech models). A scale that
+//! falls below every value at which it has stood still, once it did so for long, is worth a note.
+//! What is not normal is to halve fast: three halvings within 20 steps are a warning, six, or three
+//! down to at most 1, critical: gradients overflow whatever the scale (GLM-130B saw this some 30
+//! steps before its loss exploded; OPT-175B called a run healthy only above 1.0). Clears when the
+//! scale has doubled again.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,8 @@ pub const KIND: &str = "loss_scale_collapse";
 const SETTLED_AFTER: u32 = 50;
 /// Step after which the search is over, for a log that begins in the middle.
 const SEARCHED_BY: u64 = 100;
-/// A scaler doubles: what grows by more between two records is another.
+/// A scaler doubles: what grows by more between two records may be another, or they are further
+/// apart than it waits.
 const FRESH: f64 = 2.0;
 /// A scale below this is the end of a collapse; fairseq prints it as 0.
 const HOPELESS: f64 = 1e-2;
@@ -45,6 +46,8 @@ pub struct LossScale {
     lowest: f64,
     /// Lowest scale that did not fall with the next record.
     held: Option<f64>,
+    /// Highest such scale since the first search was over.
+    highest: Option<f64>,
     /// It has not fallen for many records in a row.
     steady: bool,
 }
@@ -85,16 +88,19 @@ impl Detector for LossScale {
                 .clamp(1.0, 64.0) as usize;
             let halving = Halving { after, by: step };
             self.halvings.extend(std::iter::repeat_n(halving, halvings));
-        } else if scale > FRESH * last {
-            *self = LossScale {
-                last: self.last,
-                lowest: self.lowest,
-                ..LossScale::default()
-            };
+        } else if scale > FRESH * last && self.highest.is_none_or(|highest| scale >= highest) {
+            // It searches, but the scales that held are known still.
+            self.calm = 0;
+            self.settled = false;
+            self.halvings.clear();
         } else {
             self.calm = self.calm.saturating_add(1);
-            self.steady |= self.calm >= SETTLED_AFTER;
-            self.settled |= self.steady;
+            let calm = self.calm >= SETTLED_AFTER;
+            self.steady |= calm;
+            self.settled |= calm;
+            if self.settled {
+                self.highest = Some(self.highest.map_or(last, |highest| highest.max(last)));
+            }
             self.held = Some(self.held.map_or(last, |held| held.min(last)));
         }
         while self
@@ -186,6 +192,21 @@ mod tests {
         let search = [64.0, 32.0, 16.0, 8.0, 4.0].map(|scale| (60_000, scale));
         assert_eq!(raised(search.map(|(_, scale)| (1, scale))), []);
         assert_eq!(raised(wandering().chain([(60_000, 8.0)]).chain(search)), []);
+    }
+
+    #[test]
+    fn growth_between_distant_records_is_no_fresh_scaler() {
+        // A record every 4000 steps, by which a scale may have doubled twice.
+        let every = |scales: Vec<f64>| (1..).map(|record| 4000 * record).zip(scales);
+        let calm = || vec![1024.0; 60].into_iter();
+        let wanders = [512.0, 256.0, 128.0, 512.0, 512.0];
+        let told = raised(every(calm().chain(wanders).chain([256.0, 128.0, 64.0]).collect()));
+        assert_eq!(told, [(Severity::Info, 4000 * 61), (Severity::Info, 4000 * 68)]);
+        // Nor does growth beyond all before make it forget what was low.
+        let higher = [4096.0, 4096.0, 2048.0, 1024.0];
+        assert_eq!(raised(every(calm().chain(higher).collect())), []);
+        let told = raised(every(calm().chain(higher).chain([512.0, 256.0, 128.0]).collect()));
+        assert_eq!(told, [(Severity::Info, 4000 * 65)]);
     }
 
     #[test]
