@@ -392,9 +392,15 @@ pub(super) fn judge(fact: Fact, text: &str) -> Option<(Fact, Value)> {
 
 /// A number as configurations spell it: `1_000`, `3e-4`, `400ba`, `2*10172`; `10ep` is none.
 pub(super) fn quantity(text: &str) -> Option<f64> {
-    if let Some((first, others)) = text.split_once('*') {
-        return Some(quantity(first.trim())? * quantity(others.trim())?);
+    const MOST_FACTORS: usize = 8;
+    if text.split('*').nth(MOST_FACTORS).is_some() {
+        return None;
     }
+    let factors = text.split('*').map(|factor| one_number(factor.trim()));
+    factors.product()
+}
+
+fn one_number(text: &str) -> Option<f64> {
     if let Some(value) = number::parse(text) {
         return Some(value);
     }

@@ -409,6 +409,11 @@ mod tests {
         assert_eq!(products.count(Fact::CoolDownSteps), Some(5812));
         assert_eq!(products.count(Fact::SequenceLength), Some(65_536));
         assert_eq!(products.warm_up_steps(), None);
+        // However long a line is, it is no reason to run out of stack.
+        assert_eq!(
+            scan(&format!("num_iterations = {}1\n", "1*".repeat(500_000))).total_steps(),
+            None
+        );
 
         let table = scan(
             "| max_steps             | 19560                                              |\n| LR scheduler          | cosine         |\n| warmup iterations     | 700 |\n| final LR fraction     | 0.000000e+00 |\n",
