@@ -43,6 +43,9 @@ impl Grammar for CoreNet {
         } else if let Some((_, rest)) = line.split_once("*** Validation summary for epoch ") {
             // What is told of averaged weights has a remark behind the number.
             self.validated = in_column(rest).parse::<u64>().is_ok();
+        } else if line.contains(" - Training epoch ") {
+            // After a restart perhaps the same one once more.
+            self.trained = None;
         }
         self.interrupted |= line.contains("Keyboard interruption") || line.contains("xception occur");
         if line.contains(" - Training took ") {
@@ -133,5 +136,26 @@ mod tests {
         assert_eq!(points(Quantity::TrainLoss), [(0, 197.627), (114, 22.4606)]);
         assert_eq!(points(Quantity::EvalLoss), [(0, 20.8184), (114, 8.6554)]);
         assert_eq!(points(Quantity::LearningRate), [(0, 1e-6), (114, 1.2e-5)]);
+    }
+
+    #[test]
+    fn an_epoch_may_be_trained_once_more() {
+        let line = |step: u64| {
+            format!(
+                "2024-07-18 06:53:40 - LOGS    - Epoch:   0 [{step:8}/10000000], loss: 3.{step}, LR: [1e-06, 1e-06], Elapsed time: 1.0\n"
+            )
+        };
+        let attempt = format!(
+            "2024-07-18 06:53:28 - INFO    - Training epoch 0\n{}{}\
+             2024-07-18 06:54:00 - LOGS    - *** Training summary for epoch 0\n\
+             \t loss=3.5\n\
+             2024-07-18 06:54:28 - INFO    - Validation epoch 0\n{}",
+            line(1),
+            line(50),
+            line(1000),
+        );
+        let content = format!("{attempt}2024-07-18 06:55:00 - INFO    - Training epoch 1\n{attempt}");
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [1, 50, 1, 50]);
     }
 }
