@@ -13,10 +13,16 @@ pub(super) struct EpochLength {
     last_ended: Option<(u64, u64)>,
     /// Fewest and most steps from the end of an epoch to that of the next.
     between_ends: Option<(u64, u64)>,
+    /// Fewest steps from a record to the next.
+    distance: Option<u64>,
 }
 
 /// So many epochs of the same length are no chance.
 const EPOCHS_ALIKE: u64 = 2;
+
+/// So many where that is a multiple of the distance of the records: those of a counter of the run
+/// that is logged every 50 steps end in multiples of 50, however long they are.
+const EPOCHS_ALIKE_ON_A_GRID: u64 = 10;
 
 impl EpochLength {
     /// Takes the step and the epoch of the next record. Returns the steps of an epoch when one has
@@ -38,6 +44,10 @@ impl EpochLength {
             return self.note(step, epoch as f64);
         }
         self.current = Some((epoch, step));
+        if step > last {
+            let distance = step - last;
+            self.distance = Some(self.distance.map_or(distance, |least| least.min(distance)));
+        }
         if epoch == known {
             return None;
         }
@@ -52,7 +62,7 @@ impl EpochLength {
         // What is logged at the same places of every epoch tells it exactly.
         if let Some((fewest, most)) = self.between_ends
             && fewest == most
-            && known - ended >= EPOCHS_ALIKE
+            && known - ended >= self.epochs_alike(most)
         {
             return Some(most).filter(|length| *length > 1);
         }
@@ -66,6 +76,18 @@ impl EpochLength {
             (last - end).checked_div(known - ended)?
         };
         Some(length).filter(|length| *length > 1)
+    }
+
+    /// How many epochs of this length are no chance.
+    fn epochs_alike(&self, length: u64) -> u64 {
+        let on_a_grid = self
+            .distance
+            .is_some_and(|distance| length.is_multiple_of(distance));
+        if on_a_grid {
+            EPOCHS_ALIKE_ON_A_GRID
+        } else {
+            EPOCHS_ALIKE
+        }
     }
 }
 
@@ -96,6 +118,13 @@ mod tests {
         // mmengine logs the same places of every epoch, and not its last step.
         let rows = (0..4).flat_map(|epoch| [50, 100, 150].map(|at| (188 * epoch + at, (epoch + 1) as f64)));
         assert_eq!(lengths(&rows.collect::<Vec<_>>()), [150, 169, 188]);
+        // The counter of the run is logged every 50 steps: two epochs of 200 in a row are chance.
+        let rows = (1..=15).map(|count| (50 * count, ((50 * count - 1) / 188 + 1) as f64));
+        assert_eq!(lengths(&rows.collect::<Vec<_>>()), [150, 175, 183]);
+        // Many are none: those of 200 that begin at their first step.
+        let rows = (0..13).flat_map(|epoch| [0, 50, 100, 150].map(|at| (200 * epoch + at, epoch as f64)));
+        let rows = lengths(&rows.collect::<Vec<_>>());
+        assert_eq!((rows[2], rows.last()), (183, Some(&200)));
         // The middle of a run, though its first epoch is the second.
         assert_eq!(
             lengths(&[(950, 9.0), (1000, 9.0), (1100, 10.0), (1150, 11.0)]),
