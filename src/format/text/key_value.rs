@@ -385,6 +385,10 @@ impl Grammar for KeyValue {
         self.counter.epoch_length().or(self.rounds.length())
     }
 
+    fn passed(&mut self, step: u64) {
+        self.rounds.pass(step);
+    }
+
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if self.parameters.holds(line)
             || self.evaluations.announce(line)
@@ -437,8 +441,9 @@ impl Grammar for KeyValue {
             && found.useful
             && !found.evaluated
         {
-            let step = self.rounds.step(count);
-            is_within = self.has_epochs || found.is_batch || self.rounds.length().is_some();
+            let is_known = self.has_epochs || found.is_batch;
+            let step = self.rounds.step(count, is_known);
+            is_within = is_known || self.rounds.length().is_some();
             if is_within {
                 fields.step = Some(step);
                 let epochs = self.epochs.zip(count.of);
@@ -907,6 +912,23 @@ mod tests {
     }
 
     #[test]
+    fn a_full_counter_of_the_run_that_starts_again_is_another_training() {
+        // Layouts read some of the lines, or none since each has a word of its own.
+        for word in ["", "WORD"] {
+            let training: String = (1..=10)
+                .map(|step| {
+                    let own = word.repeat(step);
+                    format!("step {step}0/100 loss: {step}.5 {own}\n")
+                })
+                .collect();
+            let (total, train, _) = points(&training.repeat(2));
+            let steps: Vec<u64> = train.iter().map(|(step, _)| *step).collect();
+            assert_eq!(total, Some(100));
+            assert_eq!(steps, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100].repeat(2));
+        }
+    }
+
+    #[test]
     fn the_options_of_an_optimizer_are_no_records() {
         let mut content = "PolyWarmupAdamW (\n".to_owned();
         for (group, rate) in ["6e-05", "0.0", "0.0006000000000000001", "0.0006000000000000001"]
@@ -1007,6 +1029,16 @@ mod tests {
         assert_eq!(read(3, &[0, 100], "Batch", end), (steps, None));
         let end = "Epoch EE: loss=3.7238, acc=0.1231, lr=0.10000\n  Best so far: epoch 1, acc 37.68%";
         assert_eq!(read(4, &[100], "  step", end), (vec![100, 250, 400, 550], None));
+        // Layouts have read all but the first batch.
+        let round = |batches: &[u64]| -> String {
+            let lines = batches
+                .iter()
+                .map(|batch| format!("step {batch}/100 loss: 3.{batch}\n"));
+            lines.collect::<String>() + "Epoch 1 completed in 32.1s\n"
+        };
+        let (_, train, _) = points(&(round(&[1, 50, 100]) + &round(&[50, 100])));
+        let steps: Vec<u64> = train.iter().map(|(step, _)| *step).collect();
+        assert_eq!(steps, [1, 50, 100, 150, 200]);
         // A batch is none of the run, though nothing tells yet of an epoch.
         let (steps, total) = read(1, &[50, 100, 150], "Batch", "");
         assert_eq!((steps, total), (vec![50, 100, 150], None));

@@ -132,6 +132,12 @@ pub trait Grammar: Send {
         let _ = lines;
         (None, None)
     }
+
+    /// A line of training with a planned number of steps had the words of an earlier one, and
+    /// this step: it was not parsed.
+    fn passed(&mut self, step: u64) {
+        let _ = step;
+    }
 }
 
 /// Makes the grammar for a file that starts with this sample.
@@ -509,6 +515,8 @@ impl LineDecoder for TextDecoder {
             let mut total = read.total;
             if let Some(lines) = read.counts {
                 (draft.step, total) = self.grammar.count(lines);
+            } else if let (Some(step), Some(_), false) = (draft.step, total, draft.has(Quantity::EvalLoss)) {
+                self.grammar.passed(step);
             }
             out.state_total(total);
             if !self.finish(&mut draft, line, read.timed, out) {

@@ -145,16 +145,23 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// The step of this count over all rounds.
-    pub fn step(&mut self, count: Count) -> u64 {
+    /// The step of this count over all rounds. A full counter that starts again goes on where it is
+    /// known to count `within` epochs, or has shown it: that of the run is one of another training.
+    pub fn step(&mut self, count: Count, within: bool) -> u64 {
         let is_over = std::mem::take(&mut self.is_over);
         if count.value < self.last || is_over && count.value == self.last {
-            let was_full = count.of == Some(self.last);
+            let is_within = within || self.length.is_some();
+            let was_full = is_within && count.of == Some(self.last);
             self.length = count.of.filter(|_| was_full || is_over);
             self.before = self.length.map_or(0, |length| self.before.saturating_add(length));
         }
         self.last = count.value;
         self.before.saturating_add(count.value)
+    }
+
+    /// A line with this count was read by itself, as one of the run.
+    pub fn pass(&mut self, value: u64) {
+        self.last = value;
     }
 
     /// A line tells that an epoch is over. The first one, when others were told since, is of

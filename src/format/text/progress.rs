@@ -268,14 +268,16 @@ impl Progress {
     /// how many epochs there are, or is one of the whole run.
     fn place(&mut self, bar: &Bar, description: &str, fields: &mut Fields) -> u64 {
         let Some((epoch, planned)) = epoch(bar.description) else {
+            if WHOLE_RUN.iter().any(|word| description.contains(word)) {
+                fields.total = bar.total;
+                return bar.done;
+            }
             let count = Count {
                 value: bar.done,
                 of: bar.total,
             };
-            let step = self.rounds.step(count);
+            let step = self.rounds.step(count, true);
             self.epoch_length = self.rounds.length();
-            let is_whole = step == bar.done && WHOLE_RUN.iter().any(|word| description.contains(word));
-            fields.total = bar.total.filter(|_| is_whole);
             return step;
         };
         let base = *self.first_epoch.get_or_insert(epoch.min(1));
@@ -565,6 +567,20 @@ mod tests {
         assert_eq!(
             steps("Validation: 10%|#  | 1/9 [00:01<00:01,  1.31s/it, loss=9]\n"),
             [1, 2, 3, 4]
+        );
+    }
+
+    #[test]
+    fn a_bar_of_the_run_that_starts_again_is_another_training() {
+        let drawing =
+            |step| format!("steps:  25%|#  | {step}/4 [00:01<00:01,  1.31s/it, avr_loss=0.{step}]\n");
+        let training: String = (1..=4).map(drawing).collect::<String>() + "model saved.\n";
+        let decoded = read_all(training.repeat(2).as_bytes(), &Names::default())
+            .unwrap()
+            .decoded;
+        assert_eq!(
+            (decoded.records.steps(), decoded.total_steps),
+            ([1, 2, 3, 4, 1, 2, 3, 4].as_slice(), Some(4))
         );
     }
 
