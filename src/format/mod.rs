@@ -417,7 +417,8 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::fallback("progress-bar", &["/"], |_| {
         Box::<text::progress::Progress>::default()
-    }),
+    })
+    .with_one_of(text::progress::MARKS),
     &TextFormat::fallback("step-blocks", &[], |_| {
         Box::<text::step_blocks::StepBlocks>::default()
     }),

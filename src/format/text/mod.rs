@@ -149,6 +149,8 @@ pub struct TextFormat {
     /// A file without one of these is not of this format: looking for them costs far less
     /// than trying the grammar.
     marks: &'static [&'static str],
+    /// The same of a file without any of these, when there are some.
+    one_of: &'static [&'static str],
     grammar: NewGrammar,
     precedence: Precedence,
 }
@@ -159,9 +161,15 @@ impl TextFormat {
         TextFormat {
             name,
             marks,
+            one_of: &[],
             grammar,
             precedence: Precedence::Specific,
         }
+    }
+
+    /// Only for files that hold one of these as well.
+    pub const fn with_one_of(self, one_of: &'static [&'static str]) -> Self {
+        TextFormat { one_of, ..self }
     }
 
     /// A format that also reads lines which a specific grammar knows better: it is asked
@@ -185,13 +193,14 @@ impl TextFormat {
         }
     }
 
-    /// True when all the marks stand somewhere in the sample.
+    /// True when the marks stand somewhere in the sample.
     fn is_possible(&self, sample: &Sample) -> bool {
-        self.marks.iter().all(|mark| {
+        let stands = |mark: &&str| {
             [sample.head, sample.tail]
                 .iter()
                 .any(|part| memchr::memmem::find(part, mark.as_bytes()).is_some())
-        })
+        };
+        self.marks.iter().all(stands) && (self.one_of.is_empty() || self.one_of.iter().any(stands))
     }
 
     /// A decoder that has read the sample, without looking for anything but records.

@@ -26,6 +26,9 @@ pub struct Bar<'a> {
     pub metrics: &'a str,
 }
 
+/// Each kind of bar has one of these.
+pub const MARKS: &[&str] = &["|", "Progress on:", "it ["];
+
 /// The progress bar of a line, if it is one.
 pub fn bar(line: &str) -> Option<Bar<'_>> {
     drawn(line).or_else(|| told(line)).or_else(|| endless(line))

@@ -36,7 +36,9 @@ impl Pieces {
 
 /// What is printed while a progress bar is drawn may stand right behind it.
 fn behind_a_bar(text: &str, each: &mut impl FnMut(&str)) {
-    let is_likely = memchr::memchr(b'|', text.as_bytes()).is_some()
+    let has = |byte| memchr::memchr(byte, text.as_bytes()).is_some();
+    let is_likely = has(b'|')
+        && has(b'[')
         && [&b"/s"[..], b"s/it"]
             .iter()
             .any(|rate| memchr::memmem::find(text.as_bytes(), rate).is_some());
