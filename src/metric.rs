@@ -669,10 +669,10 @@ const DISCRIMINATORS: &[&str] = &["d", "dis", "disc", "discriminator", CRITIC];
 /// Also one that learns the value of states, from rewards.
 const CRITIC: &str = "critic";
 
-/// The player whose loss this may be: `Loss_G`, `g_loss`, `DLoss`, `Loss/D/loss`.
+/// The player whose loss or learning rate this may be: `Loss_G`, `g_loss`, `DLoss`, `Loss/D/loss`, `d_lr`.
 pub fn player(name: &str) -> Option<Player> {
     let words = canonical_words(name);
-    if !words.contains("loss") {
+    if !words.contains("loss") && !words.ends_with("_lr") && !words.ends_with("_learning_rate") {
         return None;
     }
     let is_one_of = |players: &[&str]| {
@@ -1032,8 +1032,6 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     // What is tested at the end is held out even from the choice of the best step.
     let tested = held_out && canonical.split('_').any(|word| word == "test");
     let rank = rank + if tested { TESTED } else { 0 };
-    // Of `d_loss` and `g_loss` that of the generator: a discriminator is not to win.
-    let rank = rank + u16::from(canonical.split('_').any(|word| word == "d"));
     Some(Fit {
         role,
         rank: PATTERN_RANK + rank,
@@ -1137,6 +1135,10 @@ mod tests {
                 [Some(Player::Discriminator), Some(Player::Generator)],
                 "{names:?}"
             );
+        }
+        for rates in [["d_lr", "g_lr"], ["disc_learning_rate", "gen_learning_rate"]] {
+            let roles = Names::default().assign(&rates);
+            assert_eq!(roles, [None, Some(Role::of(Quantity::LearningRate))], "{rates:?}");
         }
         assert_eq!(role("d_loss"), Some("train_loss"));
         assert_eq!(
