@@ -664,6 +664,8 @@ pub enum Player {
     Discriminator,
 }
 
+/// What autoencoders are trained for, whatever players they have beside it.
+const RECONSTRUCTION: &[&str] = &["rec", "recon", "reconstruction", "ae", "aeloss"];
 const GENERATORS: &[&str] = &["g", "gen", "generator"];
 const DISCRIMINATORS: &[&str] = &["d", "dis", "disc", "discriminator", CRITIC];
 /// Also one that learns the value of states, from rewards.
@@ -1022,6 +1024,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let is_whole = canonical.split('_').any(|word| WHOLE.contains(&word));
     let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
     let rank = match player(name) {
+        _ if canonical.split('_').any(|word| RECONSTRUCTION.contains(&word)) => UNKNOWN_END - 2,
         Some(Player::Generator) => UNKNOWN_END - 1,
         Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST,
         // What a policy is trained on says nothing of how good it is; the value function's says how

@@ -191,8 +191,10 @@ const NOT_TRAINING: &[&str] = &[
     "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map", "generat", "load",
 ];
 
-/// Words that describe a bar of the whole run. Others draw one for every epoch, and may not say so.
+/// Words that describe a bar of the whole run. Others draw one for every epoch, and may not say so...
 const WHOLE_RUN: &[&str] = &["step", "epochs", "progress"];
+/// ...as these mostly do.
+const OF_AN_EPOCH: &[&str] = &["train", "batch"];
 
 impl Grammar for Progress {
     fn epoch_length(&self) -> Option<u64> {
@@ -281,6 +283,10 @@ impl Progress {
             };
             let step = self.rounds.step(count, true);
             self.epoch_length = self.rounds.length();
+            // The first of several, or the only one.
+            let is_only = self.epoch_length.is_none() && step == bar.done;
+            let may_be_whole = is_only && !OF_AN_EPOCH.iter().any(|word| description.contains(word));
+            fields.total = bar.total.filter(|_| may_be_whole);
             return step;
         };
         let base = *self.first_epoch.get_or_insert(epoch.min(1));
@@ -614,7 +620,9 @@ mod tests {
         };
         // What is stated of the epochs tells the end, once bars are known to be epochs.
         assert_eq!(read("Training:", 3), (29, 1, None, Some(50)));
-        assert_eq!(read("", 1), (9, 1, None, None));
+        assert_eq!(read("Training:", 1), (9, 1, None, None));
+        // One that says nothing is the whole run until there is a second one.
+        assert_eq!(read("", 1), (9, 1, Some(10), Some(10)));
         assert_eq!(read("Epoch [2][0/100]", 1), (19, 1, None, Some(50)));
         assert_eq!(read("Training progress:", 1), (9, 1, Some(10), Some(10)));
     }
