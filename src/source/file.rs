@@ -41,7 +41,7 @@ const LARGEST_DOCUMENT: u64 = 1 << 30;
 const PATIENCE: f64 = 5.0;
 /// Clients write the values of a step one by one: the last record counts as complete after this
 /// many quiet seconds.
-const WHOLE_AFTER: f64 = 2.0;
+const WHOLE_AFTER: f64 = 0.2;
 /// Bytes of binary records read in one turn; a record may be as large as a model's graph.
 const FRAMES_TURN_BYTES: usize = 1 << 20;
 
@@ -52,6 +52,8 @@ pub enum Step {
     MoreToRead,
     /// Everything has been read.
     UpToDate,
+    /// The same, but more of the last record may come at once: look again soon.
+    Unsettled,
     /// What was read of this file no longer holds, and reading starts over at its
     /// beginning: so must the other files of the log.
     StartedOver,
@@ -309,7 +311,7 @@ impl Followed {
         let unseen = self.reading.is_none() && self.tried.is_none();
         if look != Look::Same || unseen || self.was_judged_by_little(now) {
             match self.recognise(names, outlet, now, last_word)? {
-                Ok(Step::UpToDate) => {}
+                Ok(Step::UpToDate | Step::Unsettled) => {}
                 Ok(step) => return Ok(Ok(step)),
                 Err(error) => return Ok(Err(error)),
             }
@@ -647,7 +649,8 @@ impl Followed {
         let progress = decoder.frames(pending, &mut decoded);
         pending.drain(..progress.consumed);
         let more = !at_end && progress.damage.is_none();
-        if !more && (self.goes_on_elsewhere || has_settled(self.tail.modified(), now, last_word)) {
+        let is_whole = self.goes_on_elsewhere || has_settled(self.tail.modified(), now, last_word);
+        if !more && is_whole {
             decoder.finish(&mut decoded);
         }
         if decoded.remapped {
@@ -687,7 +690,11 @@ impl Followed {
         if let Some(message) = message {
             self.problem(outlet, message)?;
         }
-        Ok(if more { Step::MoreToRead } else { Step::UpToDate })
+        Ok(match (more, is_whole) {
+            (true, _) => Step::MoreToRead,
+            (false, true) => Step::UpToDate,
+            (false, false) => Step::Unsettled,
+        })
     }
 
     fn read_document(

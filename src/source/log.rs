@@ -196,6 +196,7 @@ impl Follow for FollowedLog {
     /// where it is the only one that grows.
     fn turn(&mut self, turn: &Turn<'_>) -> Result<Step, Deaf> {
         let moved_aside = self.was_moved_aside();
+        let mut unsettled = false;
         for index in 0..self.files.len() {
             let Some((file, later)) = self.files.get_mut(index..).and_then(<[_]>::split_first_mut) else {
                 break;
@@ -219,6 +220,7 @@ impl Follow for FollowedLog {
             let step = file.turn(turn.names, turn.outlet, turn.now, turn.last_word)?;
             match step {
                 Step::UpToDate => {}
+                Step::Unsettled => unsettled = true,
                 Step::MoreToRead => return Ok(Step::MoreToRead),
                 Step::StartedOver => {
                     self.start_over(false, turn.outlet)?;
@@ -234,6 +236,10 @@ impl Follow for FollowedLog {
                 self.read.insert(file.inode());
             }
         }
-        Ok(Step::UpToDate)
+        Ok(if unsettled {
+            Step::Unsettled
+        } else {
+            Step::UpToDate
+        })
     }
 }

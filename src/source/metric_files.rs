@@ -317,11 +317,12 @@ impl Follow for MetricFiles {
             turn.outlet.send(SourceEvent::Solved { path })?;
         }
         let modified = self.modified();
+        let is_whole = has_settled(modified, turn.now, turn.last_word);
         let in_time = |value: &mut Metric| read_until.is_none_or(|until| value.time() < until);
         let values = self.waiting.extract_if(.., in_time).collect();
         if let Some(decoder) = &mut self.decoder {
             decoder.metrics(values, &mut decoded);
-            if read_until.is_none() && has_settled(modified, turn.now, turn.last_word) {
+            if read_until.is_none() && is_whole {
                 decoder.finish(&mut decoded);
             }
             if decoded.remapped {
@@ -343,10 +344,10 @@ impl Follow for MetricFiles {
                 modified,
             })?;
         }
-        Ok(if read_until.is_some() {
-            Step::MoreToRead
-        } else {
-            Step::UpToDate
+        Ok(match (read_until, is_whole) {
+            (Some(_), _) => Step::MoreToRead,
+            (None, true) => Step::UpToDate,
+            (None, false) => Step::Unsettled,
         })
     }
 }

@@ -45,6 +45,8 @@ const REDISCOVER_ON_HINT: Duration = Duration::from_millis(200);
 const SEARCHING_SHARE: u32 = 20;
 /// After a hint, wait this long for the rest of what is being written.
 const SETTLE: Duration = Duration::from_millis(20);
+/// What may not be complete yet is looked at again after this long.
+const LOOK_SOON: Duration = Duration::from_millis(100);
 /// Progress of the first reading is told this often.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
@@ -145,6 +147,8 @@ pub struct Reader<'a> {
     feed_problems: Vec<Option<String>>,
     problems: Vec<PathBuf>,
     told: Instant,
+    /// Some log may have more of its last record at once.
+    unsettled: bool,
 }
 
 /// When to search for files again.
@@ -169,6 +173,7 @@ impl<'a> Reader<'a> {
             feed_problems: vec![None; options.feeds.len()],
             problems: Vec::new(),
             told: Instant::now(),
+            unsettled: false,
         }
     }
 
@@ -195,7 +200,12 @@ impl<'a> Reader<'a> {
             if !self.options.follow {
                 return Ok(());
             }
-            if self.watch.wait(self.options.poll) {
+            let rest = if self.unsettled {
+                self.options.poll.min(LOOK_SOON)
+            } else {
+                self.options.poll
+            };
+            if self.watch.wait(rest) {
                 std::thread::sleep(SETTLE);
             }
             rearranged |= self.watch.take_rearranged();
@@ -218,6 +228,7 @@ impl<'a> Reader<'a> {
     /// When nobody listens any more.
     pub fn pass(&mut self, stop: &AtomicBool, loading: bool) -> Result<bool, Deaf> {
         let mut busy = false;
+        self.unsettled = false;
         let turn = Turn {
             names: &self.options.names,
             outlet: self.outlet,
@@ -229,7 +240,11 @@ impl<'a> Reader<'a> {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            busy |= log.turn(&turn)? == Step::MoreToRead;
+            match log.turn(&turn)? {
+                Step::MoreToRead => busy = true,
+                Step::Unsettled => self.unsettled = true,
+                Step::UpToDate | Step::StartedOver => {}
+            }
         }
         if loading {
             self.tell(false)?;
