@@ -211,6 +211,12 @@ impl Branch {
         leading.is_some_and(|series| series.begins_by(step))
     }
 
+    /// True when the first loss, the only one so far, was none.
+    pub(super) fn has_failed_at_once(&self) -> bool {
+        let leading = self.series(self.leading().loss());
+        leading.is_some_and(|series| (series.points(), series.non_finite()) == (1, 1))
+    }
+
     /// Goes back to `step`: what was recorded from there on is superseded.
     pub(super) fn rewind(&mut self, step: u64) {
         let leading = self.leading().loss();

@@ -403,6 +403,8 @@ impl Run {
                 self.settle(doubt, first.step());
             }
             let mut followers = start;
+            // Nor does one that has failed at once say that it did.
+            let begins_anew = begins_anew || leads && self.branch.has_failed_at_once();
             let repeats = begins_anew && self.branch.leading().last() == Some(first.step());
             if repeats || self.branch.leading().goes_back(&first) {
                 let another = self.restated.states_a_length() && self.branch.begins_by(first.step());
@@ -697,6 +699,13 @@ mod tests {
         attempts.records.push(1, &[(Quantity::TrainLoss, 2.5)]);
         run.apply(&attempts);
         run.apply(&decoded(2..=5));
+        let points = run.series(Quantity::TrainLoss).map(Series::points);
+        assert_eq!((points, run.segments()), (Some(5), 2));
+        let mut run = super::tests::run();
+        let mut failed = Decoded::default();
+        failed.records.push(1, &[(Quantity::TrainLoss, f64::NAN)]);
+        run.apply(&failed);
+        run.apply(&decoded(1..=5));
         let points = run.series(Quantity::TrainLoss).map(Series::points);
         assert_eq!((points, run.segments()), (Some(5), 2));
         // Two records of one step are none of two trainings.
