@@ -217,6 +217,14 @@ impl Branch {
         leading.is_some_and(|series| (series.points(), series.non_finite()) == (1, 1))
     }
 
+    /// True for a first loss that is none.
+    pub(super) fn fails_at_once(&self, row: &Row) -> bool {
+        let losses = [Quantity::TrainLoss, Quantity::EvalLoss];
+        let is_first = losses.iter().all(|loss| self.series(*loss).is_none());
+        let mut values = losses.iter().filter_map(|loss| row.value(*loss));
+        is_first && values.next().is_some_and(|loss| !loss.is_finite())
+    }
+
     /// Goes back to `step`: what was recorded from there on is superseded.
     pub(super) fn rewind(&mut self, step: u64) {
         let leading = self.leading().loss();

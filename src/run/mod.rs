@@ -430,6 +430,9 @@ impl Run {
             let mut end = leading.unbroken_from(records, start);
             end = trainings.peek().map_or(end, |at| end.min(*at));
             end = endings.peek().map_or(end, |ending| end.min(ending.after));
+            if self.branch.fails_at_once(&first) {
+                end = start + 1;
+            }
             if let Some(mut doubt) = self.doubt.take() {
                 let leads = |index: &usize| leading.leads(&records.row(*index));
                 end = (start + 1..end).find(leads).unwrap_or(end);
@@ -706,6 +709,14 @@ mod tests {
         failed.records.push(1, &[(Quantity::TrainLoss, f64::NAN)]);
         run.apply(&failed);
         run.apply(&decoded(1..=5));
+        let points = run.series(Quantity::TrainLoss).map(Series::points);
+        assert_eq!((points, run.segments()), (Some(5), 2));
+        // At once or in pieces.
+        let mut run = super::tests::run();
+        for step in 1..=5 {
+            failed.records.push(step, &[(Quantity::TrainLoss, 3.0)]);
+        }
+        run.apply(&failed);
         let points = run.series(Quantity::TrainLoss).map(Series::points);
         assert_eq!((points, run.segments()), (Some(5), 2));
         // Two records of one step are none of two trainings.
