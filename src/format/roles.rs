@@ -60,8 +60,17 @@ impl Roles {
     /// The role of a name; learns the name when it is new. The second value is true
     /// when the file must be read again because of it.
     pub fn role(&mut self, name: &str) -> (Option<Role>, bool) {
+        self.meet(name, false)
+    }
+
+    /// The role of a name, which counts as used from its first value on when that stands `alone`.
+    fn meet(&mut self, name: &str, alone: bool) -> (Option<Role>, bool) {
         let Some(index) = self.index.get(name).copied() else {
-            return self.learn(name);
+            let learnt = self.learn(name);
+            if let Some(known) = self.columns.last_mut().filter(|known| known.name == name) {
+                known.used = alone;
+            }
+            return learnt;
         };
         let Some(known) = self.columns.get_mut(index) else {
             return (None, false);
@@ -125,11 +134,8 @@ impl Roles {
 
     /// The same for a name whose value stands alone, and is used whatever names follow.
     pub fn take_alone(&mut self, name: &str, out: &mut Decoded) -> Option<Role> {
-        let role = self.take(name, out);
-        let index = self.index.get(name).copied();
-        if let Some(known) = index.and_then(|index| self.columns.get_mut(index)) {
-            known.used = true;
-        }
+        let (role, remapped) = self.meet(name, true);
+        out.remapped |= remapped;
         role
     }
 

@@ -17,9 +17,7 @@ use crate::text::printable;
 
 /// Bytes read of each file in one turn.
 const TURN_BYTES: usize = 1 << 17;
-/// Seconds between two looks at what is set...
-const LOOK_AGAIN: f64 = 5.0;
-/// ...which end when no metric has come for so many seconds.
+/// What is set is looked at until no metric has come for so many seconds.
 const SETTINGS_FOR: f64 = 60.0;
 /// A parameter is a word or two; a file of more than this is none.
 const LARGEST_PARAMETER: u64 = 1 << 16;
@@ -165,7 +163,7 @@ impl MetricFiles {
         };
         let was_looked_at = self.settings_looked_at.is_finite();
         let is_over = turn.now - self.modified() > SETTINGS_FOR;
-        if was_looked_at && (is_over || turn.now < self.settings_looked_at + LOOK_AGAIN) {
+        if was_looked_at && (is_over || turn.now < self.settings_looked_at + settings::LOOK_AGAIN) {
             return Ok(());
         }
         self.settings_looked_at = turn.now;

@@ -29,7 +29,7 @@ const INNER: &[&str] = &[
 ];
 
 /// Seconds between two looks at the settings beside a log that is followed.
-const LOOK_AGAIN: f64 = 5.0;
+pub(super) const LOOK_AGAIN: f64 = 5.0;
 
 /// The settings beside a log that is followed: they may be written after its first lines, or be
 /// half written by then.

@@ -57,6 +57,13 @@ impl Followed {
         self.folder.path().join(name)
     }
 
+    /// Moves what was moved aside before by one number: `train.log.1` is free.
+    fn make_room_aside(&self) {
+        let aside = |number: u32| self.at(&format!("train.log.{number}"));
+        let there = (1..5).rev().filter(|number| aside(*number).exists());
+        there.for_each(|number| std::fs::rename(aside(number), aside(number + 1)).unwrap());
+    }
+
     /// Looks at all files that are known.
     fn look(&mut self) {
         let going_on = AtomicBool::new(false);
@@ -318,20 +325,14 @@ fn late_records_of_an_earlier_file_do_not_undo_a_later_one() {
 #[test]
 fn files_of_one_size_that_are_moved_aside_are_one_run() {
     let mut followed = Followed::new();
-    let aside = |number: u32| format!("train.log.{number}");
     for file in 0..5u64 {
         followed.append("train.log", text(40 * file..40 + 40 * file));
         followed.search();
         if file == 4 {
             break;
         }
-        for number in (1..5)
-            .rev()
-            .filter(|number| followed.at(&aside(*number)).exists())
-        {
-            std::fs::rename(followed.at(&aside(number)), followed.at(&aside(number + 1))).unwrap();
-        }
-        std::fs::rename(followed.at("train.log"), followed.at(&aside(1))).unwrap();
+        followed.make_room_aside();
+        std::fs::rename(followed.at("train.log"), followed.at("train.log.1")).unwrap();
     }
     for step in 200..205 {
         followed.append("train.log", text(step..step + 1));
@@ -349,20 +350,14 @@ fn files_of_one_size_that_are_moved_aside_are_one_run() {
 #[test]
 fn a_copy_that_was_seen_before_the_truncation_is_no_run() {
     let mut followed = Followed::new();
-    let aside = |number: u64| format!("train.log.{number}");
     for file in 0..4u64 {
         followed.append("train.log", text(40 * file..40 + 40 * file));
         followed.search();
         if file == 3 {
             break;
         }
-        for number in (1..4)
-            .rev()
-            .filter(|number| followed.at(&aside(*number)).exists())
-        {
-            std::fs::rename(followed.at(&aside(number)), followed.at(&aside(number + 1))).unwrap();
-        }
-        std::fs::copy(followed.at("train.log"), followed.at(&aside(1))).unwrap();
+        followed.make_room_aside();
+        std::fs::copy(followed.at("train.log"), followed.at("train.log.1")).unwrap();
         followed.search();
         File::create(followed.at("train.log")).unwrap();
         followed.search();

@@ -51,13 +51,11 @@ struct KnownRun {
     name: String,
     decoder: RunDecoder,
     columns_told: usize,
-    settings_told: SettingsTold,
+    /// What is set, as it was told.
+    settings: Decoded,
     /// When its last rows were read, seconds since the Unix epoch.
     read_at: f64,
 }
-
-/// Settings of a run, and how many could not be read.
-type SettingsTold = (Vec<(String, String)>, u64);
 
 impl DatabaseLog {
     /// Starts to follow a database.
@@ -137,6 +135,7 @@ impl DatabaseLog {
         if news.batch.rows.keys().any(|uid| !self.runs.contains_key(uid)) {
             news.names = store.runs(connection)?;
         }
+        let nothing = Decoded::default();
         for uid in news.batch.rows.keys() {
             let known = self.runs.get(uid);
             let mut decoded = Decoded::default();
@@ -148,9 +147,7 @@ impl DatabaseLog {
                 store.settings(connection, uid, &decoder, &mut decoded)?;
                 news.decoders.insert(uid.clone(), decoder);
             }
-            let told = known.map(|run| &run.settings_told);
-            if (&decoded.settings, decoded.skipped) != told.map_or((&Vec::new(), 0), |told| (&told.0, told.1))
-            {
+            if decoded != *known.map_or(&nothing, |run| &run.settings) {
                 news.settings.insert(uid.clone(), decoded);
             }
         }
@@ -171,7 +168,7 @@ impl DatabaseLog {
                 name: stored.map_or_else(String::new, |run| run.name.clone()),
                 decoder,
                 columns_told: 0,
-                settings_told: SettingsTold::default(),
+                settings: Decoded::default(),
                 read_at: turn.now,
             };
             self.runs.insert(uid, run);
@@ -191,7 +188,7 @@ impl DatabaseLog {
             };
             let told = settings.remove(&uid);
             if let Some(told) = &told {
-                run.settings_told = (told.settings.clone(), told.skipped);
+                run.settings.clone_from(told);
             }
             let mut decoded = told.unwrap_or_default();
             run.decoder.decode(rows, &mut decoded);
@@ -278,7 +275,7 @@ impl DatabaseLog {
         self.done = None;
         for run in self.runs.values_mut() {
             run.decoder.start_over();
-            run.settings_told = SettingsTold::default();
+            run.settings = Decoded::default();
             outlet.send(SourceEvent::Reread { key: run.key })?;
         }
         Ok(())
