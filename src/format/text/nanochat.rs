@@ -44,6 +44,8 @@ impl Grammar for Nanochat {
             ("Validation bpb" | "Validation loss", _) => fields.values.push(("validation", named.value)),
             ("dt", "ms") => fields.values.push(("step_time", named.value / 1000.0)),
             ("total time", "m") => fields.values.push(("elapsed", named.value * 60.0)),
+            // In another unit than ever it is garbled.
+            ("dt" | "total time", _) => {}
             (name, _) => fields.values.push((name, named.value)),
         });
         let Some(step) = fields.step else {
