@@ -6,22 +6,25 @@
 //! so far, the posterior forecasts the loss now; the errors, in standard deviations,
 //! say how wide the interval should have been: by what multiple of its variance. Before, that
 //! multiple is a scaled inverse chi-squared variable with `FREEDOM` degrees of freedom and the
-//! mean m; after n errors z it is one with `FREEDOM + n` degrees and the scale
-//! `(m (FREEDOM - 2) + sum of z^2) / (FREEDOM + n)` (Gelman et al., Bayesian Data Analysis, section
-//! 2.6). What is not known of the width makes the tails heavy: a normal distribution becomes a
-//! Student's t, as the errors of real forecasts are distributed.
+//! mean m; after n errors z, each worth a share w of an independent one, it is one with
+//! `FREEDOM + w n` degrees and the scale `(m (FREEDOM - 2) + w sum of z^2) / (FREEDOM + w n)` (Gelman
+//! et al., Bayesian Data Analysis, section 2.6). What is not known of the width makes the tails heavy:
+//! a normal distribution becomes a Student's t, as the errors of real forecasts are distributed.
 
 use super::{Task, pool};
 use crate::fit::{Evidence, Posterior};
 
 /// Degrees of freedom of the multiple before any error is known.
-const FREEDOM: f64 = 4.0;
+const FREEDOM: f64 = 3.0;
+/// What an error counts for among independent ones: forecasts from overlapping beginnings of one run
+/// miss the same.
+const WORTH: f64 = 0.5;
 /// Its mean where data are seen again (67 public runs, most of them fine-tunings of several epochs);
 /// elsewhere the prior has one.
-const MEAN_SEEN_AGAIN: f64 = 8.0;
+const MEAN_SEEN_AGAIN: f64 = 10.0;
 /// The multiples that stand for all: at these quantiles of the standard normal distribution,
-/// those of 10, 30, 50, 70 and 90%, each as likely as the others.
-const QUANTILES: [f64; 5] = [-1.2816, -0.5244, 0.0, 0.5244, 1.2816];
+/// those of 1/14, 3/14, ... 13/14, each as likely as the others.
+const QUANTILES: [f64; 7] = [-1.4652, -0.7916, -0.3661, 0.0, 0.3661, 0.7916, 1.4652];
 /// Shares of the steps so far from which a run on its own is forecast again.
 const ALONE: [f64; 3] = [0.4, 0.6, 0.8];
 /// The same for a run that learns from siblings: each costs a posterior with all of them.
@@ -68,8 +71,8 @@ impl Hindsight {
 
     /// What errors, in standard deviations, say when the mean was `mean` before.
     fn after(errors: &[f64], mean: f64) -> Hindsight {
-        let squares: f64 = errors.iter().map(|error| error * error).sum();
-        let freedom = FREEDOM + errors.len() as f64;
+        let squares = WORTH * errors.iter().map(|error| error * error).sum::<f64>();
+        let freedom = FREEDOM + WORTH * errors.len() as f64;
         // Quantiles of chi-squared over its degrees of freedom (Wilson and Hilferty 1931).
         let ninth = 2.0 / (9.0 * freedom);
         let chi = |normal: f64| (1.0 - ninth + normal * ninth.sqrt()).powi(3);
@@ -160,12 +163,12 @@ mod tests {
         widened.interval(level).1
     }
 
-    /// The quantiles of Student's t with 7 degrees of freedom, whose scale three errors of one
-    /// standard deviation set: (2 + 3) / 7.
+    /// The quantiles of Student's t with 4.5 degrees of freedom, whose scale three errors of one
+    /// standard deviation set: (1 + 1.5) / 4.5.
     #[test]
     fn the_tails_are_those_of_students_t() {
-        for (level, t) in [(0.5, 0.711), (0.8, 1.415), (0.9, 1.895)] {
-            let exact = t * (5.0_f64 / 7.0).sqrt();
+        for (level, t) in [(0.5, 0.733), (0.8, 1.501), (0.9, 2.066)] {
+            let exact = t * (2.5_f64 / 4.5).sqrt();
             let found = interval(&[1.0, -1.0, 1.0], level);
             assert!((found / exact - 1.0).abs() < 0.03, "{level}: {found} {exact}");
         }
@@ -182,7 +185,7 @@ mod tests {
     fn the_next_step_is_not_in_doubt() {
         assert_eq!(
             Hindsight::after(&[5.0, 5.0], 1.0).factors(1000.0, 1000.0),
-            [1.0; 5]
+            [1.0; QUANTILES.len()]
         );
     }
 }
