@@ -397,7 +397,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("darknet", &[" avg", " rate, ", " images"], |_| {
         Box::new(text::darknet::Darknet)
     }),
-    &TextFormat::specific("basicsr", &[", iter:", ", lr:(", "[eta:"], |_| {
+    &TextFormat::specific("basicsr", &["epoch:", ", iter:"], |_| {
         Box::new(text::basicsr::BasicSr)
     }),
     &TextFormat::specific("tacotron2", &["Train loss ", "Grad Norm "], |_| {
