@@ -671,10 +671,12 @@ const DISCRIMINATORS: &[&str] = &["d", "dis", "disc", "discriminator", CRITIC];
 /// Also one that learns the value of states, from rewards.
 const CRITIC: &str = "critic";
 
-/// The player whose loss or learning rate this may be: `Loss_G`, `g_loss`, `DLoss`, `Loss/D/loss`, `d_lr`.
+/// The player whose loss or learning rate this may be: `Loss_G`, `g_loss`, `DLoss`, `Loss/D/loss`, `d_lr`,
+/// `lr_generator`.
 pub fn player(name: &str) -> Option<Player> {
     let words = canonical_words(name);
-    if !words.contains("loss") && !words.ends_with("_lr") && !words.ends_with("_learning_rate") {
+    let is_rate = words.split('_').any(|word| word == "lr") || words.contains("learning_rate");
+    if !is_rate && !words.contains("loss") {
         return None;
     }
     let is_one_of = |players: &[&str]| {
@@ -992,10 +994,11 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         } else {
             Quantity::TrainLoss
         })
-    } else if canonical
-        .strip_prefix("lr_")
-        .is_some_and(|rest| rest.ends_with("group0") || OPTIMISERS.iter().any(|name| rest.contains(name)))
-    {
+    } else if ["lr_", "learning_rate_"].iter().any(|rate| {
+        let of = canonical.strip_prefix(rate);
+        of.is_some_and(|of| of.ends_with("group0") || OPTIMISERS.iter().any(|name| of.contains(name)))
+            || of.is_some() && player(name).is_some()
+    }) {
         Role::of(Quantity::LearningRate)
     } else if let Some((of, _)) = canonical
         .rsplit_once("_learning_rate")
@@ -1139,10 +1142,17 @@ mod tests {
                 "{names:?}"
             );
         }
-        for rates in [["d_lr", "g_lr"], ["disc_learning_rate", "gen_learning_rate"]] {
+        for rates in [
+            ["d_lr", "g_lr"],
+            ["disc_learning_rate", "gen_learning_rate"],
+            ["lr/discriminator", "lr/generator"],
+            ["lr/discriminator", "lr/generator"],
+        ] {
             let roles = Names::default().assign(&rates);
             assert_eq!(roles, [None, Some(Role::of(Quantity::LearningRate))], "{rates:?}");
         }
+        assert_eq!(role("lr_generator"), Some("learning_rate"));
+        assert_eq!(role("lr_decay"), None);
         assert_eq!(role("d_loss"), Some("train_loss"));
         assert_eq!(
             (player("loss"), player("D(x)"), player("id_loss")),
