@@ -159,12 +159,12 @@ pub const MMENGINE: Style = Style {
 };
 
 /// PyTorch's examples: `Train Epoch: 1 [640/60000 (1%)]  Loss: 2.1`, then
-/// `Test set: Average loss: 0.2`; and its word model:
+/// `Test set: Average loss: 0.2`, or `====> Test set loss: 182.5` of the VAE; and its word model:
 /// `| epoch   1 |   200/ 3052 batches | lr 20.00 | ms/batch 148.77 | loss  5.92 |`.
 pub const PYTORCH_EXAMPLE: Style = Style {
     base: 1,
     find: |line| {
-        if let Some((_, rest)) = line.split_once("Test set: ") {
+        if let Some((_, rest)) = line.split_once("Test set") {
             return Some(Counted {
                 place: Place::default(),
                 rest,
@@ -375,14 +375,21 @@ mod tests {
 
     #[test]
     fn the_test_set_of_the_example_is_an_evaluation() {
-        let content = "Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.300039\nTrain Epoch: 1 [640/60000 (1%)]\tLoss: 2.213470\n\nTest set: Average loss: 0.2013, Accuracy: 9396/10000 (94%)\n\nTrain Epoch: 2 [0/60000 (0%)]\tLoss: 0.2\n";
-        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        let records = &read.decoded.records;
-        assert_eq!(
-            (read.format, records.steps()),
-            ("pytorch-example", &[0, 640, 640, 60_000][..])
-        );
-        assert_eq!(records.value(2, Quantity::EvalLoss), Some(0.2013));
+        for result in [
+            "\nTest set: Average loss: 0.2013, Accuracy: 9396/10000 (94%)\n",
+            "====> Epoch: 1 Average loss: 2.25\n====> Test set loss: 0.2013",
+        ] {
+            let content = format!(
+                "Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.300039\nTrain Epoch: 1 [640/60000 (1%)]\tLoss: 2.213470\n{result}\nTrain Epoch: 2 [0/60000 (0%)]\tLoss: 0.2\n"
+            );
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            assert_eq!(
+                (read.format, records.steps()),
+                ("pytorch-example", &[0, 640, 640, 60_000][..])
+            );
+            assert_eq!(records.value(2, Quantity::EvalLoss), Some(0.2013));
+        }
     }
 
     #[test]

@@ -42,8 +42,9 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
             at += length.max(1);
             continue;
         };
-        let words =
-            words_with_remark(line, words_from, at).unwrap_or_else(|| words_before(line, words_from, at));
+        let words = words_with_remark(line, words_from, at)
+            .or_else(|| words_over_many(line, words_from, at))
+            .unwrap_or_else(|| words_before(line, words_from, at));
         let (of, of_length) = slash(line.get(at + used..).unwrap_or_default());
         let end = at + used + of_length;
         let unit_length = bytes
@@ -351,6 +352,19 @@ fn words_with_remark(line: &str, from: usize, number: usize) -> Option<&str> {
     line.get(start..from + before.len())
 }
 
+/// A name and over how many it is a mean: `Mean test loss of 796 batches: 1.43`.
+fn words_over_many(line: &str, from: usize, number: usize) -> Option<&str> {
+    let many = line.get(from..number)?.trim_end_matches(' ');
+    let many = many.strip_suffix([':', '='])?.strip_prefix(' ')?;
+    let is_word = !many.is_empty() && many.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let (name, count) = line.get(..from)?.rsplit_once(' ')?;
+    let is_count = is_word && count.bytes().all(|byte| byte.is_ascii_digit());
+    let name = name.strip_suffix(" of").or_else(|| name.strip_suffix(" over"))?;
+    // `step 3 of 796 loss: 1.43`
+    let is_name = is_count && name.ends_with(|last: char| last.is_ascii_alphabetic());
+    is_name.then(|| words_before(line, 0, name.len()))
+}
+
 /// What stands before the call that makes a value of the number which follows.
 fn constructor(before: &str) -> Option<&str> {
     let call = before.strip_suffix('(')?;
@@ -420,6 +434,12 @@ mod tests {
             found("Batch 25, Training Loss (avg over last 25 batches): 1.5").last(),
             Some(&pair("Training Loss (avg over last 25 batches)", 1.5))
         );
+        for (line, name) in [
+            ("Mean test loss of 796 batches: 1.5.", "Mean test loss"),
+            ("step 3 of 796 loss: 1.5", "loss"),
+        ] {
+            assert_eq!(found(line).last(), Some(&pair(name, 1.5)));
+        }
     }
 
     #[test]
