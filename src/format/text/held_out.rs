@@ -11,6 +11,16 @@ pub(super) enum Data {
     Test,
 }
 
+impl Data {
+    /// A name for the loss on it.
+    pub(super) fn loss(self) -> &'static str {
+        match self {
+            Data::Validation => "eval_loss",
+            Data::Test => "test loss",
+        }
+    }
+}
+
 /// Says of a loss whose name does not tell what it was measured on: `Test: Loss 0.4`,
 /// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
 pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
@@ -19,9 +29,14 @@ pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
     if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
         return Some(Data::Validation);
     }
+    data_before(line.get(..at)?)
+}
+
+/// What the words of a text say that what follows was measured on.
+pub(super) fn data_before(text: &str) -> Option<Data> {
     let word_end =
         |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
-    data_of(line.get(..at)?.split(word_end))
+    data_of(text.split(word_end))
 }
 
 /// What words say that something was measured on, if they speak of data that was not trained on.
@@ -58,8 +73,7 @@ pub(super) fn push_loss<'a>(
     data: Option<Data>,
 ) {
     match data {
-        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
-        Some(Data::Test) => fields.values.push(("test loss", named.value)),
+        Some(data) => fields.values.push((data.loss(), named.value)),
         None => push_value(fields, name, fit, named),
     }
 }

@@ -6,7 +6,7 @@
 //! lines with growing steps before it is believed.
 
 use super::bare_counts::{self, Count};
-use super::held_out::{held_out, push_loss};
+use super::held_out::{Data, data_before, held_out, push_loss};
 use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
@@ -22,8 +22,7 @@ pub struct KeyValue {
     counter: OwnCounter,
     /// Train losses have stood beside a counter and no epoch.
     counts_on: bool,
-    /// The epoch that a line of its own has announced, and the count within it.
-    announced: Option<(Count, Option<Count>)>,
+    announced: Option<Announced>,
     /// How many epochs there will be, as lines say that stand behind their batches.
     epochs: Option<u64>,
     /// Some lines of the log depend on what was announced before them.
@@ -41,10 +40,22 @@ pub struct KeyValue {
     placed_evaluation: Option<Box<str>>,
 }
 
+/// An epoch that a line of its own has announced.
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    epoch: Count,
+    /// The count within it.
+    within: Option<Count>,
+    /// What it goes through, when that is no training data: `Eval epoch: 4`.
+    data: Option<Data>,
+}
+
 /// What the numbers of a line are.
 #[derive(Debug, Default)]
 struct Counters {
     epoch: Option<Count>,
+    /// The data that stands before the epoch.
+    epoch_data: Option<Data>,
     /// A counter without a name right behind the epoch.
     unnamed: Option<Count>,
     /// Something is called an epoch, whatever its value.
@@ -144,6 +155,8 @@ impl KeyValue {
                     found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
                         found.epoch = Count::of(&named);
+                        let before = line.len() - named.behind.len();
+                        found.epoch_data = line.get(..before).and_then(data_before);
                         found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
@@ -212,17 +225,18 @@ impl KeyValue {
     /// The step of a line that has an epoch, or stands below one.
     fn place(&mut self, line: &str, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let announced = self.announced.filter(|_| found.epoch.is_none());
-        let epoch = found.epoch.or(announced.map(|(epoch, _)| epoch))?;
+        let epoch = found.epoch.or(announced.map(|announced| announced.epoch))?;
         let inner = found
             .step_count
             .filter(|_| found.step.is_some())
             .or(found.unnamed)
-            .or_else(|| announced?.1);
+            .or_else(|| announced?.within);
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
             if found.step.is_none() && found.epoch.is_some() {
                 if !looks_back(line) && !self.is_about_the_announced(epoch) {
-                    self.mark(epoch, found.unnamed, fields);
+                    let (within, data) = (found.unnamed, found.epoch_data);
+                    self.mark(Announced { epoch, within, data }, fields);
                 }
                 return Some(Match::No);
             }
@@ -269,21 +283,39 @@ impl KeyValue {
     /// True below a heading that says how many epochs there will be, for a line that does not:
     /// `Epoch 00099: val_acc did not improve`, which may count from 0, below `Epoch 100/100`.
     fn is_about_the_announced(&self, epoch: Count) -> bool {
-        self.announced.is_some_and(|(known, _)| {
+        self.announced.is_some_and(|Announced { epoch: known, .. }| {
             let behind = known.value.checked_sub(epoch.value);
             known.of.is_some() && epoch.of.is_none() && behind.is_some_and(|behind| behind <= 1)
         })
     }
 
     /// A line about nothing but an epoch stands above it, or behind its batches.
-    fn mark(&mut self, epoch: Count, within: Option<Count>, fields: &mut Fields) {
+    fn mark(&mut self, announced: Announced, fields: &mut Fields) {
         if self.stands_behind() {
-            self.end_of_epoch(epoch, fields);
+            self.end_of_epoch(announced.epoch, fields);
             return;
         }
         // The attempt before may have come no further than its first epoch.
-        fields.begins_anew = self.announced.is_some_and(|(known, _)| epoch.value < known.value);
-        self.announced = Some((epoch, within));
+        let falls_back = |known: Announced| announced.epoch.value < known.epoch.value;
+        fields.begins_anew = self.announced.is_some_and(falls_back);
+        self.announced = Some(announced);
+    }
+
+    /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data.
+    fn hold_out(&mut self, found: &mut Counters, fields: &mut Fields) {
+        let Some(data) = self.announced.and_then(|announced| announced.data) else {
+            return;
+        };
+        if found.evaluated || found.epoch.is_some() || found.step.is_some() {
+            return;
+        }
+        for (name, _) in &mut fields.values {
+            let is_train_loss = self.names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS);
+            if is_train_loss && !name.to_ascii_lowercase().contains("train") {
+                *name = data.loss();
+                found.evaluated = true;
+            }
+        }
     }
 
     /// The batches before this line are those of an epoch.
@@ -410,7 +442,8 @@ impl Grammar for KeyValue {
             fields.values.push((name, value));
         }
         let stated = fields.step.is_some();
-        let found = self.collect(line, stated, fields);
+        let mut found = self.collect(line, stated, fields);
+        self.hold_out(&mut found, fields);
         if self.is_about_a_part(&found) || found.evaluated && is_about_a_checkpoint(line) {
             return Match::No;
         }
@@ -866,6 +899,34 @@ mod tests {
         );
         assert_eq!(train, [(0, 1.2), (3, 1.1), (4, 1.0), (7, 0.9)]);
         assert_eq!(eval, [(3, 0.69)]);
+    }
+
+    #[test]
+    fn the_line_above_says_what_the_loss_of_an_epoch_is_of() {
+        for (train, test) in [
+            ("mean_loss: 1.EE44985961914062", "mean_loss: 2.EE2718235651652"),
+            (
+                "Mean training loss: 1.EE44.",
+                "Mean test loss of 796 batches: 2.EE27182.\n\tTop1: 50.00%",
+            ),
+        ] {
+            let content: String = (1..5)
+                .map(|epoch| {
+                    let lines = format!(
+                        "[03.24.23|09:56:11] Training epoch: EE\n[03.24.23|09:56:31] \t{train}\n[03.24.23|09:56:31] Time consumption:\n\
+                        [03.24.23|09:57:51] Eval epoch: EE\n[03.24.23|09:58:13] \t{test}\n[03.24.23|09:58:13] \tTop5: 99.00%\n"
+                    );
+                    lines.replace("EE", &epoch.to_string())
+                })
+                .collect();
+            let (_, train, eval) = points(&content);
+            let rounded = |points: &[(u64, f64)]| -> Vec<(u64, f64)> {
+                let two = |value: f64| (value * 10.0).trunc() / 10.0;
+                points.iter().map(|(step, value)| (*step, two(*value))).collect()
+            };
+            assert_eq!(rounded(&train), [(1, 1.1), (2, 1.2), (3, 1.3), (4, 1.4)]);
+            assert_eq!(rounded(&eval), [(1, 2.1), (2, 2.2), (3, 2.3), (4, 2.4)]);
+        }
     }
 
     #[test]
