@@ -90,6 +90,7 @@ const FINISHED: &[&str] = &[
     "inished training",             // many a script
     "Signaling Trainer to stop",    // Lightning, stopping early
     ": early stopping",             // Keras
+    ": Early stopping.",            // Paddle
     "Stopping training early",      // Ultralytics
     "early stop since",             // fairseq
     "quitting training!",           // flair
@@ -178,6 +179,7 @@ mod tests {
             killed
         );
         assert_eq!(ending("Epoch 00012: early stopping"), Some(How::Finished));
+        assert_eq!(ending("Epoch 6: Early stopping."), Some(How::Finished));
         assert_eq!(ending("Training COMPLETE"), Some(How::Finished));
         assert_eq!(ending("EarlyStopping counter: 3 out of 10"), None);
         assert_eq!(ending("checkpoint written out, error 0.1, minimum 3"), None);

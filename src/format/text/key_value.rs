@@ -342,10 +342,6 @@ impl KeyValue {
 
     /// True for a line about a part of an evaluation.
     fn is_about_a_part(&mut self, found: &Counters) -> bool {
-        let announces_epoch = found.epoch.is_some() && !found.has_loss;
-        if self.evaluations.goes_on(announces_epoch) {
-            return true;
-        }
         let count = found.step_count.or(found.unnamed);
         match count {
             Some(count) if found.evaluated => return self.evaluations.is_part(count),
@@ -354,6 +350,24 @@ impl KeyValue {
             _ => {}
         }
         false
+    }
+
+    /// A line of an evaluation that was announced: it ends with its last batch, whose loss is what
+    /// Paddle goes by.
+    fn announced_evaluation(&mut self, found: &Counters, fields: &mut Fields) -> Match {
+        let is_last = found
+            .step_count
+            .is_some_and(|count| count.of == Some(count.value));
+        let mut is_loss = |name| self.names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS);
+        let loss = fields.values.iter().find(|(name, _)| is_loss(name));
+        let Some((_, loss)) = loss.copied().filter(|_| is_last) else {
+            return Match::No;
+        };
+        *fields = Fields {
+            values: vec![("eval_loss", loss)],
+            ..Fields::default()
+        };
+        Match::Record
     }
 
     /// A line of an epoch without a counter may be about one of its batches.
@@ -443,6 +457,10 @@ impl Grammar for KeyValue {
         }
         let stated = fields.step.is_some();
         let mut found = self.collect(line, stated, fields);
+        let announces_epoch = found.epoch.is_some() && !found.has_loss;
+        if self.evaluations.goes_on(announces_epoch) {
+            return self.announced_evaluation(&found, fields);
+        }
         self.hold_out(&mut found, fields);
         if self.is_about_a_part(&found) || found.evaluated && is_about_a_checkpoint(line) {
             return Match::No;
@@ -956,7 +974,8 @@ mod tests {
             (total, steps(&train)),
             (Some(300), vec![50, 100, 150, 200, 250, 300])
         );
-        assert_eq!(eval, []);
+        // That of the last batch.
+        assert_eq!(eval, [(100, 9.4), (200, 9.4), (300, 9.4)]);
     }
 
     #[test]
