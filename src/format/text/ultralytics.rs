@@ -76,8 +76,8 @@ impl Grammar for Ultralytics {
 }
 
 /// The `results.txt` of YOLOv5 up to 4.0, of YOLOv7 and of what was made from them: no header,
-/// but always the same columns. Epoch, memory, three parts of the loss and their sum, targets
-/// and image size, four measures, and the three parts on held-out data.
+/// but always the same columns. Epoch, memory, three or more parts of the loss and their sum,
+/// targets and image size, four measures, and three parts on held-out data.
 ///
 /// ```text
 ///    149/149     1.97G   0.02443    0.1318 0.0001039    0.1563        99       640     0.951    0.9488     0.938    0.3538   0.06076   0.09969  0.001889
@@ -99,10 +99,14 @@ impl Grammar for ResultsTable {
             return Match::No;
         }
         let numbers: Vec<f64> = words.map_while(number::parse).collect();
-        let [_, _, _, loss, _, _, _, _, _, _, held_out @ ..] = numbers.as_slice() else {
+        let Some((losses, [_, _, _, _, _, _, held_out @ ..])) = numbers.split_last_chunk::<9>() else {
             return Match::No;
         };
-        if held_out.len() != 3 {
+        let Some((loss, parts)) = losses.split_last() else {
+            return Match::No;
+        };
+        let is_their_sum = (parts.iter().sum::<f64>() - loss).abs() <= 0.01 * loss.abs();
+        if parts.len() < 3 || loss.is_finite() && !is_their_sum {
             return Match::No;
         }
         self.from_zero |= epoch == 0;
@@ -152,6 +156,15 @@ mod tests {
         let eval = records.value(0, Quantity::EvalLoss).unwrap();
         assert!((eval - 0.172339).abs() < 1e-9, "{eval}");
         assert_eq!(records.value(1, Quantity::EvalLoss), None);
+        // That of faces has a part for their landmarks.
+        let faces = "      4/29     1.75G    0.1052   0.07715         0    0.1273    0.3096       152       640   0.03162    0.1243    0.0146  0.002648   0.09844    0.0894         0\n\
+            \u{20}     5/29     1.75G   0.09803    0.0769         0   0.07497    0.2499        28       640   0.07264    0.3003   0.07047   0.01495   0.09142    0.1006         0\n";
+        let records = read_all(faces.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        assert_eq!(records.value(1, Quantity::TrainLoss), Some(0.2499));
+        assert_eq!(records.value(1, Quantity::EvalLoss), Some(0.09142 + 0.1006));
     }
 
     #[test]
