@@ -382,7 +382,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("dllogger", &["DLLL {"], |_| {
         Box::<text::dllogger::DlLogger>::default()
     }),
-    &TextFormat::specific("pix2pix", &["(epoch: ", ", iters: "], |_| {
+    &TextFormat::specific("pix2pix", &["epoch: ", ", iters: "], |_| {
         Box::<text::pix2pix::Pix2Pix>::default()
     }),
     &TextFormat::specific("yolo-results", &["G ", "/"], |_| {

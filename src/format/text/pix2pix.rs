@@ -12,6 +12,7 @@
 use super::{Fields, Grammar, Match};
 use crate::format::counters::{EpochCounter, Place};
 use crate::format::number;
+use crate::format::roles::whole;
 
 /// The grammar.
 #[derive(Debug)]
@@ -29,34 +30,32 @@ impl Default for Pix2Pix {
 
 impl Grammar for Pix2Pix {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let parts = line
-            .split_once("(epoch: ")
-            .and_then(|(_, rest)| rest.split_once(')'));
-        let Some((counters, terms)) = parts else {
+        let Some((before, rest)) = line.split_once("epoch: ") else {
             return Match::No;
         };
-        let mut counters = counters.split(", ");
-        let epoch = counters.next().and_then(|epoch| epoch.parse().ok());
-        let mut named = counters.filter_map(|counter| counter.split_once(": "));
-        let iteration = named.next().filter(|(name, _)| *name == "iters");
-        let iteration = iteration.and_then(|(_, count)| count.parse().ok());
-        let (Some(epoch), Some(_)) = (epoch, iteration) else {
+        // Some that were made from it leave out the brackets. Others write that way, but call a loss so.
+        if !before.ends_with('(') && (rest.contains("oss") || !rest.contains(" D_")) {
             return Match::No;
-        };
-        let mut words = terms.split_ascii_whitespace();
+        }
+        let is_between = |letter: char| letter.is_ascii_whitespace() || matches!(letter, ',' | ')');
+        let mut words = rest.split(is_between).filter(|word| !word.is_empty());
+        let epoch = words.next().and_then(|epoch| epoch.parse().ok());
+        let (mut iteration, mut seconds) = (None, None);
         let (mut generator, mut discriminator) = (None, None);
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
             let (Some(name), Some(value)) = (name.strip_suffix(':'), number::parse(value)) else {
                 return Match::No;
             };
-            let sum = if name.starts_with(['D', 'd']) {
-                &mut discriminator
-            } else {
-                &mut generator
-            };
-            *sum = Some(sum.unwrap_or_default() + value);
+            let add = |sum: &mut Option<f64>| *sum = Some(sum.unwrap_or_default() + value);
+            match name {
+                "iters" => iteration = whole(value),
+                "time" => seconds = Some(value),
+                "data" => {}
+                name if name.starts_with(['D', 'd']) => add(&mut discriminator),
+                _ => add(&mut generator),
+            }
         }
-        let Some(generator) = generator else {
+        let (Some(epoch), Some(_), Some(generator)) = (epoch, iteration, generator) else {
             return Match::No;
         };
         let place = Place {
@@ -68,10 +67,9 @@ impl Grammar for Pix2Pix {
         fields.step = Some(self.counter.step(place));
         fields.values.push(("loss_G", generator));
         fields.values.extend(discriminator.map(|sum| ("loss_D", sum)));
-        let time = named.find(|(name, _)| *name == "time");
-        if let Some(seconds) = time.and_then(|(_, seconds)| number::parse(seconds)) {
-            fields.values.push(("step_time", seconds));
-        }
+        fields
+            .values
+            .extend(seconds.map(|seconds| ("step_time", seconds)));
         fields.record()
     }
 }
@@ -93,5 +91,28 @@ mod tests {
         for (row, loss) in [(0, 4.0), (1, 3.625), (2, 2.0)] {
             assert_eq!(records.value(row, Quantity::TrainLoss), Some(loss));
         }
+    }
+
+    #[test]
+    fn brackets_and_commas_differ() {
+        for (open, close) in [("(", ", data: 0.154) , "), ("", " ")] {
+            let content: String = [(1, 100), (1, 200), (2, 40)]
+                .map(|(epoch, step)| {
+                    format!("{open}epoch: {epoch}, iters: {step}, time: 12.195{close}G_GAN: 0.5 G_Lp: 1.5 D_real: 0.25\n")
+                })
+                .concat();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            assert_eq!((read.format, records.steps()), ("pix2pix", &[100, 200, 240][..]));
+            assert_eq!(records.value(2, Quantity::TrainLoss), Some(2.0));
+            assert_eq!(records.value(2, Quantity::StepTime), Some(12.195));
+        }
+        let another: String = (1..9)
+            .map(|step| {
+                format!("epoch: 1, iters: {step}, time: 0.5 D_loss: 0.25 G_loss: {step}.5 psnr: 20.5\n")
+            })
+            .collect();
+        let read = read_all(another.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "key-value");
     }
 }
