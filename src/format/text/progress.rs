@@ -10,6 +10,7 @@ use super::bare_counts::Count;
 use super::passes::Rounds;
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
+use crate::format::counters::{EpochCounter, Place};
 use crate::format::number::digits_at_the_end;
 use crate::metric::{Quantity, Role};
 
@@ -163,6 +164,10 @@ pub struct Progress {
     names: NameFinder,
     /// The number of the first epoch: 0 or 1.
     first_epoch: Option<u64>,
+    /// The steps of bars that name theirs.
+    counter: EpochCounter,
+    /// The last step of the longest bar without an end, or that went past its own.
+    longest: u64,
     /// Bars that name no epoch: each may be one.
     rounds: Rounds,
     /// Steps of an epoch, where nobody says how many epochs there will be.
@@ -226,12 +231,11 @@ impl Grammar for Progress {
             }
         }
         let step = self.place(&bar, &description, fields);
-        let full = Some(bar.done) == bar.total;
+        // One without an end is known by those before it.
+        let full = Some(bar.done) == bar.total.or(self.epoch_length);
         if let Some(drawn) = &self.drawn
             && full
-            && bar
-                .total
-                .is_some_and(|length| drawn.step.checked_add(length) == Some(step))
+            && drawn.step.checked_add(bar.done) == Some(step)
             && drawn.values[Quantity::TrainLoss.index()] == values[Quantity::TrainLoss.index()]
         {
             // Lightning draws the full bar of an epoch once more under the name of the next.
@@ -291,15 +295,23 @@ impl Progress {
         };
         let base = *self.first_epoch.get_or_insert(epoch.min(1));
         let passed = epoch.saturating_sub(base);
+        if bar.total.is_none() {
+            self.longest = self.longest.max(bar.done);
+        }
+        let step = self.counter.step(Place {
+            epoch: passed,
+            epochs: None,
+            iteration: Some(bar.done),
+            iterations: bar.total.map(|total| total.max(self.longest)),
+        });
+        self.epoch_length = self.counter.length();
         // Lightning counts from 0 to one less than there are.
         let epochs = planned.map(|planned| planned.saturating_add(1 - base).max(passed.saturating_add(1)));
-        fields.total = bar
-            .total
+        fields.total = self
+            .epoch_length
             .zip(epochs)
             .and_then(|(length, epochs)| length.checked_mul(epochs));
-        self.epoch_length = bar.total;
-        let before = passed.saturating_mul(bar.total.unwrap_or(0));
-        before.saturating_add(bar.done)
+        step
     }
 
     /// The last step of a bar, which something else follows.
@@ -559,6 +571,47 @@ mod tests {
         assert_eq!(read(0, "/7"), (1, 29, Some(80)));
         assert_eq!(read(1, "/8"), (1, 29, Some(80)));
     }
+
+    #[test]
+    fn bars_without_an_end_or_past_it_count_on() {
+        let read = |content: &str| {
+            let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+            let records = &decoded.records;
+            let last = records.value(records.len() - 1, Quantity::TrainLoss);
+            (records.steps().to_vec(), last, decoded.total_steps)
+        };
+        let drawing = |epoch: u64, batch: u64| {
+            let loss = 90 - 10 * epoch - batch / 100;
+            format!("Epoch {epoch}: : {batch}it [00:06, 139.33it/s, v_num=1, train_loss={loss}.5]\n")
+        };
+        // An epoch may be a little longer than the one before.
+        let lengths = [(0, 910), (1, 912), (2, 910)];
+        let content: String = lengths
+            .iter()
+            .flat_map(|(epoch, length)| [drawing(*epoch, 400), drawing(*epoch, *length)])
+            .collect();
+        let steps = vec![400, 910, 1310, 1822, 2222];
+        assert_eq!(read(&content), (steps, Some(66.5), None));
+        // tqdm draws no bar once it has come past its end.
+        let epochs: String = (0..4)
+            .map(|epoch| {
+                format!(
+                    "epoch: {epoch}/199:  44%|####    | 400/896 [00:03<00:01, 139.33it/s, loss=0.5{epoch}]\r\
+                     epoch: {epoch}/199: : 910it [00:06, 139.33it/s, loss=0.4{epoch}]\neval psnr: 16.88\n"
+                )
+            })
+            .collect();
+        let steps = vec![400, 910, 1310, 1820, 2220, 2730, 3130, 3640];
+        assert_eq!(read(&epochs), (steps, Some(0.43), Some(200 * 910)));
+        let last_drawings = epochs.replace('\r', "\n");
+        let last_drawings: String = last_drawings
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("/896"))
+            .collect();
+        let steps = vec![910, 1820, 2730, 3640];
+        assert_eq!(read(&last_drawings), (steps, Some(0.43), Some(200 * 910)));
+    }
+
     #[test]
     fn the_last_step_of_a_bar_counts_once_something_else_follows() {
         let steps = |behind: &str| {
