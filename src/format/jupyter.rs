@@ -171,6 +171,7 @@ fn read_lines(decoder: &mut dyn LineDecoder, gathered: &Gathered, out: &mut Deco
         }
         at += line.len();
     }
+    decoder.finish(out);
     if last.is_some_and(|at| gathered.is_done(at)) {
         out.end(None, How::Finished);
     }

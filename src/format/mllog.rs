@@ -397,6 +397,12 @@ impl LineDecoder for MllogDecoder {
         }
     }
 
+    fn finish(&mut self, out: &mut Decoded) {
+        if let Others::Read(decoder) = &mut self.others {
+            decoder.finish(out);
+        }
+    }
+
     fn columns(&self) -> Vec<Column> {
         let mut columns = self.roles.columns();
         if let Some(is_loss) = self.accuracy_is_loss {

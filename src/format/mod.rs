@@ -177,6 +177,10 @@ pub trait LineDecoder: Send {
     /// records; `out.lines` is counted by the caller.
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded);
 
+    /// No more comes for now: what was held back, in case more of it came, is handed over. Should more
+    /// come after all, it is told apart.
+    fn finish(&mut self, _out: &mut Decoded) {}
+
     /// What each name seen so far was taken for.
     fn columns(&self) -> Vec<Column>;
 
@@ -672,6 +676,7 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
                     decoded.lines += 1;
                     decoder.line(decoded.lines, encoding::without_return(line), &mut decoded);
                 }
+                decoder.finish(&mut decoded);
             }
             Decoder::Document(decoder) => decoder.document(content, &mut decoded)?,
             Decoder::Frames(decoder) => {
@@ -807,6 +812,7 @@ mod tests {
                         for (number, line) in content.split(|byte| *byte == b'\n').enumerate() {
                             decoder.line(number as u64, line, &mut decoded);
                         }
+                        decoder.finish(&mut decoded);
                     }
                     Decoder::Document(mut decoder) => drop(decoder.document(&content, &mut decoded)),
                     Decoder::Frames(mut decoder) => {

@@ -181,6 +181,44 @@ fn beginning() -> Vec<u8> {
 }
 
 /// `add_scalars` keeps each curve in a file of its own.
+/// The last bar of an epoch counts once nothing has followed for a while, and once.
+#[test]
+fn a_bar_at_its_end_counts_when_the_log_rests() {
+    let bar = |epoch: u64, rest: &str| {
+        format!(
+            "Epoch {epoch}/9: 100%|####| 40/40 [00:06<00:00, 7.33it/s, loss=0.{}5{rest}]\n",
+            10 - epoch
+        )
+    };
+    for follows in [
+        "Validation: 100%|####| 9/9 [00:06<00:00, 7.33it/s, loss=0.9]\n".to_owned(),
+        // The same bar, with what is known of it by now.
+        bar(4, ", val_loss=0.7"),
+        bar(4, "1"),
+        bar(5, ""),
+        "\nmodel saved.\n".to_owned(),
+    ] {
+        let mut followed = Followed::new();
+        followed.append(
+            "train.log",
+            (1..5).map(|epoch| bar(epoch, "")).collect::<String>(),
+        );
+        assert_eq!(followed.snapshot().runs[0].step, 120);
+        followed.wait();
+        assert_eq!(followed.snapshot().runs[0].step, 160);
+        followed.is_as_read_once();
+        followed.append("train.log", &follows);
+        followed.is_as_read_once();
+        followed.append(
+            "train.log",
+            (6..=9).map(|epoch| bar(epoch, "")).collect::<String>(),
+        );
+        followed.is_as_read_once();
+        let state = &followed.snapshot().runs[0].state;
+        assert!(format!("{state:?}").contains("Finished"), "{follows} {state:?}");
+    }
+}
+
 #[test]
 fn a_loss_in_a_file_of_its_own_is_not_missing() {
     let mut followed = Followed::new();

@@ -72,6 +72,8 @@ pub struct Fields<'a> {
     pub begins_anew: bool,
     /// Lines with the words of earlier ones may mean something else from here on.
     pub relearn: bool,
+    /// What [`Grammar::finish`] handed over was not the last word on its step.
+    pub revises: bool,
     /// Seconds that a step takes, as a bar shows them.
     pub pace: Option<f64>,
     /// Named numbers.
@@ -113,6 +115,12 @@ pub enum Match {
 pub trait Grammar: Send {
     /// Finds the metrics of a line that has been freed of wrappers.
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match;
+
+    /// No line follows for now: finds what was held back in case one did.
+    fn finish(&mut self, fields: &mut Fields) -> Match {
+        let _ = fields;
+        Match::No
+    }
 
     /// How many steps an epoch has, where the log says or shows it without saying how many
     /// epochs there will be.
@@ -211,6 +219,7 @@ impl TextFormat {
         for (number, line) in sample.lines().enumerate() {
             decoder.line(number as u64, line, &mut decoded);
         }
+        decoder.finish(&mut decoded);
         (decoder, decoded)
     }
 }
@@ -294,6 +303,8 @@ struct TextDecoder {
     /// The step that was reached since, as a bar shows it.
     reached: Option<u64>,
     pending: Option<Draft>,
+    /// What the next line would have told was handed over before it came.
+    told_ahead: bool,
     /// Lines that may still be searched for statements about the plan.
     searchable: u32,
 }
@@ -330,6 +341,7 @@ impl TextDecoder {
             epoch_length: None,
             reached: None,
             pending: None,
+            told_ahead: false,
             searchable: MOST_SEARCHED,
         }
     }
@@ -343,6 +355,13 @@ impl TextDecoder {
         }
         let mut fields = Fields::default();
         let matched = self.grammar.parse(piece, &mut fields);
+        // The file is read again, with nothing held back where there is more.
+        out.remapped |= fields.revises;
+        self.found(matched, fields, piece, out)
+    }
+
+    /// Takes what the grammar has found in a piece; true when that was a record.
+    fn found(&mut self, matched: Match, mut fields: Fields, piece: &str, out: &mut Decoded) -> bool {
         if fields.finished {
             out.end(fields.step, How::Finished);
         }
@@ -416,7 +435,7 @@ impl TextDecoder {
                     .exact(step, fields.rounded_to, draft.has(Quantity::TrainLoss))
             });
         }
-        let is_news = self.finish(&mut draft, piece.as_bytes(), true, out);
+        let is_news = self.add(&mut draft, piece.as_bytes(), true, out);
         if let (Some(step), Some(how)) = (self.last_step, ending) {
             out.end(Some(step), how);
         }
@@ -424,7 +443,7 @@ impl TextDecoder {
     }
 
     /// Adds what a line said; false when it repeats what is known.
-    fn finish(&mut self, draft: &mut Draft, line: &[u8], timed: bool, out: &mut Decoded) -> bool {
+    fn add(&mut self, draft: &mut Draft, line: &[u8], timed: bool, out: &mut Decoded) -> bool {
         let step = draft.step.or(self.last_step);
         if let Some(step) = step
             && !self.repeats.is_news(step, draft, wrapper::rank(line), out)
@@ -528,7 +547,7 @@ impl LineDecoder for TextDecoder {
                 self.grammar.passed(step);
             }
             out.state_total(total);
-            if !self.finish(&mut draft, line, read.timed, out) {
+            if !self.add(&mut draft, line, read.timed, out) {
                 out.ignored += 1;
             }
             return;
@@ -538,13 +557,21 @@ impl LineDecoder for TextDecoder {
         let mut found = false;
         pieces.each(line, |piece| found |= self.piece(piece, out));
         self.pieces = pieces;
-        if !found {
+        let told_ahead = std::mem::take(&mut self.told_ahead);
+        if !found && !told_ahead {
             out.ignored += 1;
         }
         if out.remapped
             && let Some(layouts) = &mut self.layouts
         {
             layouts.clear();
+        }
+    }
+
+    fn finish(&mut self, out: &mut Decoded) {
+        let mut fields = Fields::default();
+        if let matched @ Match::Record = self.grammar.finish(&mut fields) {
+            self.told_ahead = self.found(matched, fields, "", out);
         }
     }
 

@@ -4,7 +4,8 @@
 //! For trainers that print nothing else (Lightning, kohya's scripts, diffusers, Levanter).
 //! A bar is redrawn many times for one step, and the first drawing of a step often shows
 //! the metrics of the last one: what counts is the last drawing. So a step is taken when
-//! the next one is drawn, and the very last one when it is drawn again or something else follows.
+//! the next one is drawn, and the very last one when it is drawn again, something else follows, or
+//! nothing does.
 
 use super::bare_counts::Count;
 use super::passes::Rounds;
@@ -189,6 +190,8 @@ struct Drawn {
     full: bool,
     /// It was handed out already.
     taken: bool,
+    /// That was because nothing followed.
+    rested: bool,
 }
 
 /// Bars about other things than training.
@@ -204,6 +207,10 @@ const OF_AN_EPOCH: &[&str] = &["train", "batch"];
 impl Grammar for Progress {
     fn epoch_length(&self) -> Option<u64> {
         self.epoch_length
+    }
+
+    fn finish(&mut self, fields: &mut Fields) -> Match {
+        self.hand_out_the_last(true, fields)
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
@@ -244,6 +251,14 @@ impl Grammar for Progress {
         match &mut self.drawn {
             Some(drawn) if drawn.step == step => {
                 let again = !drawn.taken && full;
+                // An evaluation may be added to what was handed out.
+                let holds = |quantity: Quantity| {
+                    let [before, now] = [&drawn.values, &values].map(|values| values[quantity.index()]);
+                    before.map(f64::to_bits) == now.map(f64::to_bits)
+                        || before.is_none() && quantity == Quantity::EvalLoss
+                };
+                fields.revises = drawn.rested && !Quantity::ALL.into_iter().all(holds);
+                drawn.rested = false;
                 if drawn.taken {
                     // Only an evaluation can still come.
                     values[Quantity::TrainLoss.index()] = None;
@@ -262,6 +277,7 @@ impl Grammar for Progress {
                     values,
                     full,
                     taken: false,
+                    rested: false,
                 });
                 match before {
                     Some(drawn) if !drawn.taken => self.hand_out(drawn, fields),
@@ -316,9 +332,17 @@ impl Progress {
 
     /// The last step of a bar, which something else follows.
     fn behind_the_last(&mut self, line: &str, fields: &mut Fields) -> Match {
+        if line.trim().is_empty() {
+            return Match::No;
+        }
+        self.hand_out_the_last(false, fields)
+    }
+
+    /// The last step of a bar, unless it was handed out before.
+    fn hand_out_the_last(&mut self, rested: bool, fields: &mut Fields) -> Match {
         match &mut self.drawn {
-            Some(drawn) if drawn.full && !drawn.taken && !line.trim().is_empty() => {
-                drawn.taken = true;
+            Some(drawn) if drawn.full && !drawn.taken => {
+                (drawn.taken, drawn.rested) = (true, rested);
                 let drawn = *drawn;
                 self.hand_out(drawn, fields)
             }
@@ -410,8 +434,7 @@ mod tests {
         }
         let log = read_all(content.as_bytes(), &Names::default()).unwrap();
         let records = &log.decoded.records;
-        // The last one counts when the next is drawn.
-        let steps = [96, 465, 561, 930, 1026];
+        let steps = [96, 465, 561, 930, 1026, 1395];
         assert_eq!((log.format, records.steps()), ("progress-bar", steps.as_slice()));
         assert_eq!(log.decoded.total_steps, Some(40 * 465));
     }
@@ -442,7 +465,7 @@ mod tests {
         let steps: Vec<u64> = points(Quantity::TrainLoss).iter().map(|point| point.0).collect();
         assert_eq!(
             (read.format, steps),
-            ("progress-bar", vec![100, 198, 298, 396, 496])
+            ("progress-bar", vec![100, 198, 298, 396, 496, 594])
         );
         assert_eq!(
             points(Quantity::EvalLoss),
@@ -540,7 +563,7 @@ mod tests {
             .collect();
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         let records = &read.decoded.records;
-        assert_eq!((read.format, records.len()), ("progress-bar", 19));
+        assert_eq!((read.format, records.len()), ("progress-bar", 20));
         assert_eq!(
             (records.steps()[10], records.value(10, Quantity::TrainLoss)),
             (11, Some(3.125))
@@ -563,13 +586,12 @@ mod tests {
             let steps = decoded.records.steps();
             (steps[0], steps[steps.len() - 1], decoded.total_steps)
         };
-        // The last bar is not drawn again: it may not hold the last loss.
-        assert_eq!(read(0, ""), (1, 29, None));
+        assert_eq!(read(0, ""), (1, 30, None));
         assert_eq!(epoch("Epoch: 3"), Some((3, None)));
         assert_eq!(epoch("001/200"), Some((1, Some(200))));
         assert_eq!(epoch("Steps"), None);
-        assert_eq!(read(0, "/7"), (1, 29, Some(80)));
-        assert_eq!(read(1, "/8"), (1, 29, Some(80)));
+        assert_eq!(read(0, "/7"), (1, 30, Some(80)));
+        assert_eq!(read(1, "/8"), (1, 30, Some(80)));
     }
 
     #[test]
@@ -624,7 +646,7 @@ mod tests {
                 .decoded;
             decoded.records.steps().to_vec()
         };
-        assert_eq!(steps(""), [1, 2, 3]);
+        assert_eq!(steps(""), [1, 2, 3, 4]);
         assert_eq!(steps("model saved.\n"), [1, 2, 3, 4]);
         assert_eq!(
             steps("Validation: 10%|#  | 1/9 [00:01<00:01,  1.31s/it, loss=9]\n"),
@@ -672,11 +694,11 @@ mod tests {
             )
         };
         // What is stated of the epochs tells the end, once bars are known to be epochs.
-        assert_eq!(read("Training:", 3), (29, 1, None, Some(50)));
-        assert_eq!(read("Training:", 1), (9, 1, None, None));
+        assert_eq!(read("Training:", 3), (30, 1, None, Some(50)));
+        assert_eq!(read("Training:", 1), (10, 1, None, None));
         // One that says nothing is the whole run until there is a second one.
-        assert_eq!(read("", 1), (9, 1, Some(10), Some(10)));
-        assert_eq!(read("Epoch [2][0/100]", 1), (19, 1, None, Some(50)));
-        assert_eq!(read("Training progress:", 1), (9, 1, Some(10), Some(10)));
+        assert_eq!(read("", 1), (10, 1, Some(10), Some(10)));
+        assert_eq!(read("Epoch [2][0/100]", 1), (20, 1, None, Some(50)));
+        assert_eq!(read("Training progress:", 1), (10, 1, Some(10), Some(10)));
     }
 }

@@ -95,8 +95,8 @@ impl Followed {
             *discarding = true;
         }
         let at_end = count < TURN_BYTES;
-        let quiet = now - self.tail.modified() > QUIET_SECONDS;
-        if at_end && !pending.is_empty() && !*discarding && (quiet || last_word) && !*unfinished_torn {
+        let rests = at_end && (last_word || now - self.tail.modified() > QUIET_SECONDS);
+        if rests && !pending.is_empty() && !*discarding && !*unfinished_torn {
             if pending.len() > last_line::LOOK_BACK || last_line::is_whole(pending, before_pending) {
                 *lines += 1;
                 decoded.lines += 1;
@@ -106,6 +106,9 @@ impl Followed {
             } else {
                 *unfinished_torn = true;
             }
+        }
+        if rests && pending.is_empty() {
+            decoder.finish(&mut decoded);
         }
         if decoded.remapped {
             return Ok(self.read_again(false, outlet)?);
