@@ -582,6 +582,13 @@ pub fn diagnose(sample: &Sample, names: &Names) -> String {
         return "DeepSpeed's own lines have steps and learning rates but no loss: the training script must print it"
             .to_owned();
     }
+    let mut lines = sample.lines().filter_map(|line| std::str::from_utf8(line).ok());
+    if let Some(metric) = lines.find_map(text::boosting::no_loss) {
+        return format!(
+            "rounds of boosted trees with {metric}, which is not known to fall as a loss does: there is nothing to forecast; \
+             have a loss evaluated as well, such as logloss or rmse"
+        );
+    }
     "no line has a step and a loss that a built-in format knows; describe its lines with [[format]] in losscast.toml"
         .to_owned()
 }

@@ -12,7 +12,7 @@ pub struct Boosting {
     repeats_the_best: bool,
 }
 
-/// Metrics that fall: accuracies and rankings rise.
+/// Metrics that fall, and are trained for: accuracies and rankings rise.
 const LOSSES: &[&str] = &[
     "logloss",
     "binary_logloss",
@@ -31,6 +31,19 @@ const LOSSES: &[&str] = &[
     "poisson",
 ];
 
+/// Shares of the samples that are classified wrongly. They fall as well, but hardly any more once
+/// the loss still does: they are taken where there is nothing else.
+const ERROR_RATES: &[&str] = &["error", "merror", "binary_error", "multi_error"];
+
+/// What a round tells of one set.
+#[derive(Clone, Copy, Debug)]
+struct OfASet<'a> {
+    /// It is the training set.
+    train: bool,
+    metric: &'a str,
+    value: f64,
+}
+
 impl Grammar for Boosting {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if std::mem::take(&mut self.repeats_the_best) {
@@ -38,48 +51,66 @@ impl Grammar for Boosting {
             return Match::No;
         }
         self.repeats_the_best = line.contains("best iteration is:");
-        let mut cells = line.split('\t').map(str::trim);
-        let Some(round) = cells.next() else {
+        let Some((round, told)) = round_of_trees(line).or_else(|| round_of_catboost(line)) else {
             return Match::No;
         };
-        // A launcher may have put something before it.
-        let of_trees = round
-            .strip_suffix(']')
-            .and_then(|round| round.rsplit_once('['))
-            .and_then(|(_, round)| round.parse().ok());
-        let of_catboost = || {
-            let round = round.strip_suffix(':')?;
-            round.rsplit(' ').next()?.parse().ok()
+        fields.step = Some(round);
+        let known = |metrics: &[&str]| -> Vec<OfASet> {
+            let told = told.iter().copied();
+            told.filter(|told| metrics.contains(&told.metric)).collect()
         };
-        let found = match of_trees {
-            Some(round) => {
-                fields.step = Some(round);
-                cells.filter_map(of_a_set).collect::<Vec<_>>()
-            }
-            None => {
-                fields.step = of_catboost();
-                let values = cells.filter_map(|cell| {
-                    let (name, value) = cell.split_once(": ")?;
-                    Some((name == "learn", number::parse(value)?))
-                        .filter(|_| ["learn", "test"].contains(&name))
-                });
-                values.collect()
-            }
-        };
+        let mut found = known(LOSSES);
+        if found.is_empty() {
+            found = known(ERROR_RATES);
+        }
         // The last set is the one by which training is stopped.
-        let train = found.iter().find(|(train, _)| *train);
-        let held_out = found.iter().rfind(|(train, _)| !*train);
-        fields.values.extend(train.map(|(_, loss)| ("train_loss", *loss)));
+        let train = found.iter().find(|told| told.train);
+        let held_out = found.iter().rfind(|told| !told.train);
+        fields.values.extend(train.map(|told| ("train_loss", told.value)));
         fields
             .values
-            .extend(held_out.map(|(_, loss)| ("eval_loss", *loss)));
+            .extend(held_out.map(|told| ("eval_loss", told.value)));
         fields.record()
     }
 }
 
-/// Whether it is the training set, and its loss: `train-logloss:0.45`, with a deviation behind it
-/// in a cross-validation (`train-rmse:0.45+0.01`), or `valid_1's l2: 0.29`, or `cv_agg's valid l2: 0.29`.
-fn of_a_set(cell: &str) -> Option<(bool, f64)> {
+/// The metric by which a round of `XGBoost` or `LightGBM` is measured, when none is known to fall.
+pub fn no_loss(line: &str) -> Option<&str> {
+    let (_, told) = round_of_trees(line)?;
+    let falls = |metric: &str| LOSSES.contains(&metric) || ERROR_RATES.contains(&metric);
+    if told.iter().any(|told| falls(told.metric)) {
+        return None;
+    }
+    told.last().map(|told| told.metric)
+}
+
+/// The number of the round, which a launcher may have put something before, and what it tells.
+fn round_of_trees(line: &str) -> Option<(u64, Vec<OfASet<'_>>)> {
+    let (round, cells) = line.split_once('\t')?;
+    let (_, round) = round.trim().strip_suffix(']')?.rsplit_once('[')?;
+    let told = cells.split('\t').filter_map(|cell| of_a_set(cell.trim()));
+    Some((round.parse().ok()?, told.collect()))
+}
+
+/// The same of `CatBoost`, which does not name its loss.
+fn round_of_catboost(line: &str) -> Option<(u64, Vec<OfASet<'_>>)> {
+    let (round, cells) = line.split_once('\t')?;
+    let round = round.trim().strip_suffix(':')?.rsplit(' ').next()?;
+    let told = cells.split('\t').filter_map(|cell| {
+        let (set, value) = cell.trim().split_once(": ")?;
+        let told = OfASet {
+            train: set == "learn",
+            metric: LOSSES.first()?,
+            value: number::parse(value)?,
+        };
+        ["learn", "test"].contains(&set).then_some(told)
+    });
+    Some((round.parse().ok()?, told.collect()))
+}
+
+/// `train-logloss:0.45`, with a deviation behind it in a cross-validation (`train-rmse:0.45+0.01`),
+/// or `valid_1's l2: 0.29`, or `cv_agg's valid l2: 0.29`.
+fn of_a_set(cell: &str) -> Option<OfASet<'_>> {
     let (name, value) = cell.split_once(':')?;
     let (set, metric) = name.split_once("'s ").or_else(|| name.rsplit_once('-'))?;
     let (set, metric) = metric.rsplit_once(' ').unwrap_or((set, metric));
@@ -89,14 +120,16 @@ fn of_a_set(cell: &str) -> Option<(bool, f64)> {
         .find(['+', ' '])
         .and_then(|end| value.get(..end))
         .unwrap_or(value);
-    LOSSES
-        .contains(&metric.trim())
-        .then(|| Some((set.starts_with("train"), number::parse(value)?)))?
+    Some(OfASet {
+        train: set.starts_with("train"),
+        metric: metric.trim(),
+        value: number::parse(value)?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::format::read_all;
+    use crate::format::{Sample, diagnose, read_all};
     use crate::metric::{Names, Quantity};
 
     #[test]
@@ -127,6 +160,18 @@ mod tests {
                 0.27,
             ),
             (
+                "[0]\ttrain-error:0.202381\teval-error:0.21\n[1]\ttrain-error:0.190476\teval-error:0.2\n",
+                1,
+                0.190_476,
+                0.2,
+            ),
+            (
+                "[0]\ttrain-merror:0.6\ttrain-mlogloss:1.5\teval-merror:0.7\teval-mlogloss:1.6\n[1]\ttrain-merror:0.5\ttrain-mlogloss:1.25\teval-merror:0.6\teval-mlogloss:1.5\n",
+                1,
+                1.25,
+                1.5,
+            ),
+            (
                 "Learning rate set to 0.05\n0:\tlearn: 0.66\ttest: 0.67\tbest: 0.67 (0)\ttotal: 58.1ms\tremaining: 58.1s\n100:\tlearn: 0.36\ttest: 0.38\tbest: 0.38 (100)\ttotal: 5.8s\tremaining: 51.2s\n",
                 100,
                 0.36,
@@ -140,5 +185,13 @@ mod tests {
             assert_eq!(last.value(Quantity::TrainLoss), Some(train));
             assert_eq!(last.value(Quantity::EvalLoss), Some(eval));
         }
+    }
+
+    #[test]
+    fn what_rises_is_said_to_be_no_loss() {
+        let content = "[0]\tvalidation_0-auc:0.47946\tvalidation_1-auc:0.46\n[1]\tvalidation_0-auc:0.48431\tvalidation_1-auc:0.47\n";
+        assert!(read_all(content.as_bytes(), &Names::default()).is_err());
+        let told = diagnose(&Sample::whole(content.as_bytes()), &Names::default());
+        assert!(told.contains("auc"), "{told}");
     }
 }
