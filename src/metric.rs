@@ -246,7 +246,12 @@ const NAMES: &[(Role, &[&str])] = &[
             "步",
             "步数",
             "迭代",
+            // Steps in the environment of an agent.
             "time_total_timesteps",
+            "total_timesteps",
+            "misc_total_timesteps",
+            "timesteps_so_far",
+            "total_env_interacts",
             // StyleGAN and EDM: thousands of images.
             "progress_kimg",
             "progress_kimg_mean",
@@ -613,6 +618,7 @@ const NOT_A_LOSS: &[&str] = &[
     "aux_loss",
     "kl_loss",
     "balanc",
+    "ent_coef",
     "router",
     "perplex",
     "discrimin",
@@ -628,7 +634,8 @@ fn is_another_loss(canonical: &str) -> bool {
     let begins = |word: &str| NOT_A_LOSS_WORDS.iter().any(|start| word.starts_with(start));
     // That of a policy, and not a cross entropy.
     let words = || canonical.split('_');
-    let of_entropy = words().any(|word| word == "entropy") && !words().any(|word| word.starts_with("cross"));
+    let of_entropy = words().any(|word| ["entropy", "entloss"].contains(&word))
+        && !words().any(|word| word.starts_with("cross"));
     of_entropy || NOT_A_LOSS.iter().any(|part| canonical.contains(part)) || words().any(begins)
 }
 
@@ -688,6 +695,41 @@ pub fn player(name: &str) -> Option<Player> {
         (false, true) => Some(Player::Discriminator),
         _ => None,
     }
+}
+
+/// What an agent that learns from rewards is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentPart {
+    /// What acts. Its loss says nothing of how good it is.
+    Policy,
+    /// What foresees the rewards, by which the policy is judged. Its loss says how well it does.
+    ValueFunction,
+}
+
+const POLICIES: &[&str] = &["policy", "actor", "pi", "pg"];
+const VALUE_FUNCTIONS: &[&str] = &["value", "vf", "v", "qf", "q", CRITIC];
+
+/// The part of an agent whose loss this may be: `policy_loss`, `LossPi`, `train/loss_critic`, `vf_loss`.
+pub fn agent_part(name: &str) -> Option<AgentPart> {
+    if !name.to_ascii_lowercase().contains("loss") {
+        return None;
+    }
+    let part = |name: &str| {
+        let words = canonical_words(name);
+        let mut words = words.split('_');
+        words.find_map(|word| {
+            let is_of = |parts: &[&str]| parts.contains(&word);
+            let policy = is_of(POLICIES).then_some(AgentPart::Policy);
+            policy.or_else(|| is_of(VALUE_FUNCTIONS).then_some(AgentPart::ValueFunction))
+        })
+    };
+    // Of `default_policy/vf_loss` the end says it.
+    part(end_of(name)).or_else(|| part(name))
+}
+
+/// The last part of a name that is a path: `vf_loss` of `default_policy/vf_loss`.
+fn end_of(name: &str) -> &str {
+    name.rsplit(['/', '.']).next().unwrap_or(name)
 }
 
 /// Words behind `loss` that leave it the objective.
@@ -966,9 +1008,11 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
             || (SUMMARIES.contains(&done) && (over.is_empty() || over.starts_with("over_")))
     });
     // `loss_vae`: a loss named for its model.
-    let named_for_model = canonical
-        .strip_prefix("loss_")
-        .is_some_and(|model| MODELS.contains(&model));
+    let named_for_model = canonical.strip_prefix("loss_").is_some_and(|model| {
+        [MODELS, POLICIES, VALUE_FUNCTIONS]
+            .iter()
+            .any(|known| known.contains(&model))
+    });
     // `avg_loss_tgt`: the full name of a loss, and which of several it is. With blanks it is prose.
     let one_of_several = canonical.rsplit_once('_').is_some_and(|(loss, which)| {
         let is_loss = in_table(loss).is_some_and(|fit| fit.role.is_loss());
@@ -1023,7 +1067,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     };
     // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows, and of
     // `hard_loss_metric` and `full_loss_metric` the whole.
-    let end = name.rsplit(['/', '.']).next().unwrap_or(name);
+    let end = end_of(name);
     let is_whole = canonical.split('_').any(|word| WHOLE.contains(&word));
     let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
     let rank = match player(name) {
@@ -1032,7 +1076,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST,
         // What a policy is trained on says nothing of how good it is; the value function's says how
         // well it foresees the rewards.
-        _ if canonical.contains("surrogate") => LAST,
+        _ if canonical.contains("surrogate") || agent_part(end) == Some(AgentPart::Policy) => LAST,
         _ => in_table(&self::canonical(end)).map_or(unknown, |fit| fit.rank),
     };
     // What is tested at the end is held out even from the choice of the best step.
@@ -1158,6 +1202,30 @@ mod tests {
             (player("loss"), player("D(x)"), player("id_loss")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn of_an_agent_the_value_function_leads() {
+        for names in [
+            ["train/loss_actor", "train/loss_critic"],
+            ["policy_loss", "value_loss"],
+            ["loss/policy_loss", "loss/value_loss"],
+            ["LossPi", "LossV"],
+            ["entloss", "loss_vf_loss"],
+            ["ent_coef_loss", "qf1_loss"],
+        ] {
+            let roles = Names::default().assign(&names);
+            assert_eq!(roles, [None, Some(Role::of(Quantity::TrainLoss))], "{names:?}");
+        }
+        let roles = Names::default().assign(&["policy_loss", "value_loss", "loss"]);
+        assert_eq!(roles.iter().position(Option::is_some), Some(2));
+        assert_eq!(role("policy_loss"), Some("train_loss"));
+        assert_eq!(
+            agent_part("default_policy/vf_loss"),
+            Some(AgentPart::ValueFunction)
+        );
+        assert_eq!(agent_part("critic/loss"), Some(AgentPart::ValueFunction));
+        assert_eq!((agent_part("loss"), agent_part("policy_entropy")), (None, None));
     }
 
     #[test]

@@ -371,7 +371,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("stable-baselines3", &["total_timesteps"], |_| {
         Box::<text::blocks::StableBaselines>::default()
     }),
-    &TextFormat::specific("logger-table", &["| loss ", "| step ", "---"], |_| {
+    &TextFormat::specific("logger-table", &["------------", "| ", "oss"], |_| {
         Box::<text::logger_table::LoggerTable>::default()
     }),
     &TextFormat::specific("coqui", &["-- GLOBAL_STEP: ", "| > "], |_| {

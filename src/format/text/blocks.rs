@@ -184,7 +184,10 @@ impl Grammar for StableBaselines {
                 self.step = whole(found);
                 Match::No
             }
-            (Section::Train, "loss" | "learning_rate") if self.step.is_some() => {
+            // Of several losses the best name counts.
+            (Section::Train, _)
+                if self.step.is_some() && (name == "learning_rate" || name.ends_with("loss")) =>
+            {
                 fields.step = self.step;
                 fields.values.push((name, found));
                 Match::Record
@@ -311,5 +314,10 @@ mod tests {
         assert_eq!(table.format, "stable-baselines3");
         assert_eq!(points(&table, Quantity::TrainLoss), [(1024, 36.0)]);
         assert_eq!(points(&table, Quantity::LearningRate), [(1024, 0.000_292)]);
+        let agent = read(
+            "----------\n| time/              |          |\n|    total_timesteps | 1024     |\n| train/   |   |\n|    actor_loss | -36 |\n|    critic_loss | 7.5 |\n|    ent_coef_loss | 79 |\n|    learning_rate    | 0.000292   |\n----------\n",
+        );
+        assert_eq!(agent.format, "stable-baselines3");
+        assert_eq!(points(&agent, Quantity::TrainLoss), [(1024, 7.5)]);
     }
 }

@@ -10,23 +10,11 @@
 //! ```
 
 use super::blocks::row_of_two;
+use super::scan::NameFinder;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
 use crate::format::roles::whole;
-
-/// What is kept of a table until it ends.
-const KEPT: &[&str] = &[
-    "loss",
-    "train_loss",
-    "eval_loss",
-    "val_loss",
-    "test_loss",
-    "grad_norm",
-    "lr",
-    "learning_rate",
-    "samples",
-    "epoch",
-];
+use crate::metric::{Quantity, Role};
 
 /// What begins and ends a table, which is as wide as a name and a number.
 const RULE: &str = "------------";
@@ -34,32 +22,70 @@ const RULE: &str = "------------";
 /// The grammar.
 #[derive(Debug, Default)]
 pub struct LoggerTable {
-    step: Option<u64>,
-    /// Steps have three digits.
-    rounded_to: f64,
-    values: Vec<(&'static str, f64)>,
+    names: NameFinder,
+    table: Table,
+}
+
+/// What the rows of a table have told, each under the best of its names.
+#[derive(Debug, Default)]
+struct Table {
+    /// The rank of its name, the step, and what that was rounded to: steps have three digits.
+    step: Option<(u16, u64, f64)>,
+    /// By [`Quantity::index`], with the ranks of their names.
+    values: [Option<(u16, f64)>; Quantity::COUNT],
+}
+
+impl Table {
+    fn row(&mut self, role: Role, rank: u16, cell: &str) -> Option<()> {
+        let found = number::parse(cell)?;
+        let (role, rank) = match role {
+            // There is no plan among what was measured: it has made so many steps in total.
+            Role::TotalSteps => (Role::Step, u16::MAX),
+            role => (role, rank),
+        };
+        match role {
+            Role::Value { quantity, scale } => {
+                let known = self.values.get_mut(quantity.index())?;
+                if known.is_none_or(|(best, _)| rank < best) {
+                    *known = Some((rank, found * scale));
+                }
+            }
+            _ if self.step.is_none_or(|(best, ..)| rank < best) => {
+                self.step = Some((rank, whole(found)?, rounded_to(cell)));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn has_loss(&self) -> bool {
+        [Quantity::TrainLoss, Quantity::EvalLoss]
+            .iter()
+            .any(|loss| self.values[loss.index()].is_some())
+    }
 }
 
 impl Grammar for LoggerTable {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         // Whatever a launcher has put before it.
         if line.contains(RULE) {
-            fields.values.extend(std::mem::take(&mut self.values));
-            fields.step = self.step.take();
-            fields.rounded_to = self.rounded_to;
+            let table = std::mem::take(&mut self.table);
+            let Some((_, step, rounded_to)) = table.step.filter(|_| table.has_loss()) else {
+                return Match::No;
+            };
+            (fields.step, fields.rounded_to) = (Some(step), rounded_to);
+            for quantity in Quantity::ALL {
+                let value = table.values[quantity.index()];
+                fields
+                    .values
+                    .extend(value.map(|(_, value)| (quantity.name(), value)));
+            }
             return fields.record();
         }
-        let Some((name, cell)) = row_of_two(line) else {
-            return Match::No;
-        };
-        let Some(found) = number::parse(cell) else {
-            return Match::No;
-        };
-        if matches!(name, "step" | "steps" | "iteration" | "iter") {
-            self.step = whole(found);
-            self.rounded_to = rounded_to(cell);
-        } else if let Some(name) = KEPT.iter().find(|kept| **kept == name) {
-            self.values.push((name, found));
+        if let Some((name, cell)) = row_of_two(line)
+            && let Some(fit) = self.names.find(name).1
+        {
+            self.table.row(fit.role, fit.rank, cell);
         }
         Match::No
     }
@@ -103,5 +129,30 @@ mod tests {
         );
         assert_eq!(records.value(5, Quantity::TrainLoss), Some(0.25));
         assert_eq!(records.value(5, Quantity::GradNorm), Some(0.5));
+    }
+
+    #[test]
+    fn tables_of_agents() {
+        for rows in [
+            // Baselines' DDPG, PPO2 and TRPO, and Spinning Up.
+            "| total/epochs | 1 |\n| total/steps | STEP |\n| train/loss_actor | -147 |\n| train/loss_critic | 0.5 |\n",
+            "| nupdates | 1 |\n| policy_loss | -0.01 |\n| total_timesteps | STEP |\n| value_loss | 0.5 |\n",
+            "| loss/policy_loss | -0.01 |\n| loss/value_loss | 0.5 |\n| misc/total_timesteps | STEP |\n",
+            "| entloss | 0.0 |\n| TimestepsSoFar | STEP |\n| loss_vf_loss | 0.5 |\n| loss_pol_surr | -0.01 |\n",
+            "|   Epoch |   1 |\n| TotalEnvInteracts | STEP |\n|  LossPi |  -0.01 |\n|  LossV | 0.5 |\n",
+        ] {
+            let rule = "--------------------------\n";
+            let content: String = (1..=4)
+                .map(|table| format!("{rule}{}{rule}", rows.replace("STEP", &format!("{table}024"))))
+                .collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            assert_eq!(
+                (read.format, records.steps(), read.decoded.total_steps),
+                ("logger-table", &[1024, 2024, 3024, 4024][..], None),
+                "{rows}"
+            );
+            assert_eq!(records.value(3, Quantity::TrainLoss), Some(0.5), "{rows}");
+        }
     }
 }
