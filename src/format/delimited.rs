@@ -73,6 +73,7 @@ impl Format for Delimited {
             roles: Roles::new(names, []),
             split: None,
             indexed: false,
+            total_grows: false,
         });
         Decoder::Lines(Box::new(DelimitedDecoder::new(header)))
     }
@@ -103,6 +104,8 @@ struct Header {
     split: Option<usize>,
     /// Rows begin with a number that has no heading, as pandas prints its tables.
     indexed: bool,
+    /// What would be the planned number of steps by its name grows from row to row.
+    total_grows: bool,
 }
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -127,6 +130,43 @@ impl Header {
             .max_by_key(|header| header.columns.iter().flatten().count())
             .or_else(|| Header::of_a_comment(sample, names))
             .or_else(|| Header::of_a_printed_table(sample, names))
+            .map(|header| {
+                let total_grows = header.total_grows(sample);
+                header.with_growing_total(total_grows)
+            })
+    }
+
+    /// True when the planned number of steps, by its name, grows from row to row.
+    fn total_grows(&self, sample: &Sample) -> bool {
+        const LOOKED_AT: usize = 64;
+        const ENOUGH: usize = 2;
+        let is_total = |role: &Option<Role>| *role == Some(Role::TotalSteps);
+        let Some(column) = self.columns.iter().position(is_total) else {
+            return false;
+        };
+        let column = column + usize::from(self.indexed);
+        let mut cells = Cells::new(self.delimiter);
+        let totals = rows(sample).filter_map(|line| number::parse(cells.split(line)?.get(column)?));
+        let totals: Vec<f64> = totals.take(LOOKED_AT).collect();
+        let growing = totals
+            .windows(2)
+            .filter(|pair| pair.first() < pair.last())
+            .count();
+        growing >= ENOUGH && growing * 2 >= totals.len()
+    }
+
+    /// A total that grows with the run is no plan: so many steps have been made.
+    fn with_growing_total(mut self, grows: bool) -> Header {
+        if grows {
+            self.total_grows = true;
+            let role = self.roles.count_by_the_total();
+            let totals = self
+                .columns
+                .iter_mut()
+                .filter(|column| **column == Some(Role::TotalSteps));
+            totals.for_each(|column| *column = role);
+        }
+        self
     }
 
     /// The header that `numpy.savetxt` and many scripts write as a comment: `# step loss lr`.
@@ -218,6 +258,7 @@ impl Header {
             columns,
             roles,
             indexed: false,
+            total_grows: false,
         })
     }
 
@@ -412,7 +453,7 @@ impl DelimitedDecoder {
             {
                 self.header = Header {
                     indexed: self.header.indexed,
-                    ..header
+                    ..header.with_growing_total(self.header.total_grows)
                 };
                 self.header_line = line.to_vec();
                 true
@@ -867,6 +908,32 @@ mod tests {
             }
             prop_assert_eq!(format!("{with:?}"), format!("{without:?}"));
         }
+    }
+
+    #[test]
+    fn a_total_that_grows_is_no_plan() {
+        let table = |header: &str, row: &dyn Fn(u64) -> String| {
+            let rows: String = (1..20).map(row).collect();
+            let decoded = crate::format::read_all(format!("{header}\n{rows}").as_bytes(), &Names::default())
+                .unwrap()
+                .decoded;
+            (decoded.records.steps().to_vec(), decoded.total_steps)
+        };
+        let counted: Vec<u64> = (1..20).map(|row| 2000 * row).collect();
+        // The table of Baselines' DDPG.
+        let agent = table(
+            "total/episodes,total/epochs,total/steps,train/loss_actor,train/loss_critic",
+            &|row| format!("{},{row},{},-{row}.5,0.{row}\n", 9 * row, 2000 * row),
+        );
+        assert_eq!(agent, (counted.clone(), None));
+        let beside = table("step,total_steps,loss", &|row| {
+            format!("{},{row},0.{row}\n", 2000 * row)
+        });
+        assert_eq!(beside, (counted.clone(), None));
+        let planned = table("step,total_steps,loss", &|row| {
+            format!("{},90000,0.{row}\n", 2000 * row)
+        });
+        assert_eq!(planned, (counted, Some(90_000)));
     }
 
     #[test]

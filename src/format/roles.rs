@@ -192,6 +192,21 @@ impl Roles {
             .any(|column| column.role.is_some_and(|taken| taken.same_slot(role)))
     }
 
+    /// What would be the planned number of steps by its name counts those that were made: it is the
+    /// step where there is no other. Returns the role that it has from here on.
+    pub fn count_by_the_total(&mut self) -> Option<Role> {
+        let role = (!self.has(Role::Step)).then_some(Role::Step);
+        let total = self
+            .columns
+            .iter_mut()
+            .find(|known| known.role == Some(Role::TotalSteps));
+        if let Some(total) = total {
+            total.role = role;
+            total.claim = role.map(|role| (role, u16::MAX));
+        }
+        role
+    }
+
     /// True when something is measured on held-out data, or the name of the train loss is a
     /// known one.
     pub fn knows_the_loss(&self) -> bool {
