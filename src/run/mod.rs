@@ -19,7 +19,7 @@ use crate::detect::thresholds::Thresholds;
 use crate::format::hints::{Fact, Hints};
 use crate::format::records::{BAD_LINE_EXAMPLES, Ending, How, Records};
 use crate::format::{BadLine, Column, Decoded};
-use crate::metric::{Quantity, Role, player};
+use crate::metric::{AgentPart, Quantity, Role, agent_part, canonical, player};
 use crate::schedule::RecordedRates;
 use branch::{Branch, Finish};
 use epoch_length::EpochLength;
@@ -309,7 +309,8 @@ impl Run {
                 None => self.columns.push(column),
             }
         }
-        self.context.loss_may_rise = learns_from_rewards(&self.columns) || is_adversarial(&self.columns);
+        self.context.loss_may_rise =
+            learns_from_rewards(&self.columns) || is_an_agent(&self.columns) || is_adversarial(&self.columns);
     }
 
     /// The file was truncated or replaced. Whether its new content continues the run
@@ -576,7 +577,24 @@ fn learns_from_rewards(columns: &[Column]) -> bool {
         let mut names = columns.iter().map(|column| column.name.to_ascii_lowercase());
         names.any(|name| words.iter().any(|word| name.contains(word)))
     };
-    mentions(&["reward", "ep_rew", "episode_return"]) && !mentions(&["chosen", "rejected", "margin"])
+    let has_returns = columns.iter().any(|column| {
+        let name = canonical(&column.name);
+        name.split('_').any(|word| word == "return")
+    });
+    let of_episodes = has_returns && mentions(&["episode", "rollout"]);
+    (mentions(&["reward", "ep_rew", "episode_return"]) || of_episodes)
+        && !mentions(&["chosen", "rejected", "margin"])
+}
+
+/// True where a policy is trained beside a value function: what that must foresee changes with the
+/// policy.
+fn is_an_agent(columns: &[Column]) -> bool {
+    let has = |part| {
+        columns
+            .iter()
+            .any(|column| agent_part(&column.name) == Some(part))
+    };
+    has(AgentPart::Policy) && has(AgentPart::ValueFunction)
 }
 
 /// True when the train loss is that of one player against another: it rises when the other gains.
@@ -888,6 +906,10 @@ mod tests {
         assert_eq!(alerts(&["rollout/ep_rew_mean", "train/loss"]), 0);
         assert!(alerts(&["rewards/chosen", "rewards/margins", "loss"]) > 0);
         assert_eq!(alerts(&["D loss", "G loss"]), 0);
+        assert_eq!(alerts(&["Critic_Loss", "Actor_Loss"]), 0);
+        assert_eq!(alerts(&["policy_loss", "value_loss", "loss"]), 0);
+        assert_eq!(alerts(&["episode", "return", "loss", "value_loss"]), 0);
+        assert!(alerts(&["critic_loss"]) > 0);
         assert!(alerts(&["loss", "D loss", "G loss"]) > 0);
     }
 
