@@ -261,3 +261,13 @@ pub struct Crossover {
     /// The run that is ahead now leads all it competes with, or the other one will.
     pub of_a_leader: bool,
 }
+
+impl Crossover {
+    /// Less likely ones are little more than the toss of a coin.
+    const WORTH_TELLING: f64 = 0.6;
+
+    /// True when it is likely enough to be told to somebody who has not asked for all.
+    pub fn is_likely(&self) -> bool {
+        self.probability >= Self::WORTH_TELLING
+    }
+}

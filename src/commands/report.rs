@@ -293,7 +293,12 @@ fn how_surely(probability: f64) -> &'static str {
 }
 
 fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
-    let told = snapshot.crossovers.iter().take(MOST_CROSSOVERS).map(|crossover| {
+    let likely: Vec<&Crossover> = snapshot
+        .crossovers
+        .iter()
+        .filter(|crossover| crossover.is_likely())
+        .collect();
+    let told = likely.iter().take(MOST_CROSSOVERS).map(|crossover| {
         let step = crossover
             .at_step
             .map_or_else(String::new, |step| format!(" at about step {step}"));
@@ -307,7 +312,7 @@ fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
             crossover.quantity
         )
     });
-    let more = snapshot.crossovers.len().saturating_sub(MOST_CROSSOVERS);
+    let more = likely.len().saturating_sub(MOST_CROSSOVERS);
     let rest = (more > 0).then(|| format!("and {more} more: --format json has them all"));
     told.chain(rest).collect()
 }

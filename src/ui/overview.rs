@@ -181,7 +181,7 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
     let crossovers = snapshot
         .crossovers
         .iter()
-        .filter(|crossover| crossover.probability >= 0.6)
+        .filter(|crossover| crossover.is_likely())
         .map(|crossover| {
             let step = crossover
                 .at_step
