@@ -279,7 +279,8 @@ impl JsonDocumentDecoder {
             Value::Array(values) => {
                 if let Some(steps) = series.get("steps").and_then(Value::as_array) {
                     let counted = steps.iter().zip(values);
-                    let found = counted.filter_map(|(step, value)| Some((step.as_u64()?, value.as_f64()?)));
+                    let found =
+                        counted.filter_map(|(step, value)| Some((step.as_u64()?, number::of_json(value)?)));
                     return self.take_series(name, found.collect(), points, out);
                 }
                 let (start, interval) = (get("start_step").unwrap_or(0), get("step_interval").unwrap_or(1));
@@ -480,6 +481,12 @@ mod tests {
         let sacred =
             r#"{"training.loss": {"steps": [10, 20], "timestamps": ["a", "b"], "values": [2.5, 2.4]}}"#;
         assert_eq!(points(sacred, Quantity::TrainLoss), [(10, 2.5), (20, 2.4)]);
+        let diverged = r#"{"trainLoss": {"steps": [0, 1], "timestamps": ["a", "b"], "values": [1.9e+22, NaN]},
+            "validLoss": {"steps": [0, 1], "timestamps": ["a", "b"], "values": [NaN, NaN]}}"#;
+        for loss in [Quantity::TrainLoss, Quantity::EvalLoss] {
+            let points = points(diverged, loss);
+            assert!(points.len() == 2 && points[1].1.is_nan(), "{points:?}");
+        }
     }
 
     #[test]
