@@ -1,6 +1,7 @@
 //! The learning rates that a run has logged.
 
 use super::curve::LearningRateCurve;
+use crate::statistics::median;
 
 /// Learning rates in the order they were logged, in bounded memory.
 ///
@@ -157,16 +158,30 @@ impl RecordedRates {
         spent && self.warm_up_end().is_some() && !self.is_a_staircase()
     }
 
-    /// True when the rate falls in a few long stages: the last one does not tell how long it is. A
-    /// stage at zero, which a schedule reaches at its end only, is one that was rounded.
+    /// True when the rate falls in long stages, a few or each by the same factor: the last one does
+    /// not tell how long it is. A stage at zero, which a schedule reaches at its end only, is one that
+    /// was rounded.
     fn is_a_staircase(&self) -> bool {
-        const MOST_STAGES: usize = 12;
+        const FEW_STAGES: usize = 12;
         const LEAST_POINTS: u64 = 4;
+        /// Factors differ by less: they were printed with some digits.
+        const SAME_FACTOR: f64 = 0.02;
         let end = self.warm_up_end().unwrap_or_default();
-        let stages = self.treads.iter().filter(|tread| tread.start >= end).count();
+        let stages = self.treads.iter().filter(|tread| tread.start >= end);
+        let rates: Vec<f64> = stages.map(|tread| tread.rate).collect();
+        let mut factors: Vec<f64> = rates
+            .windows(2)
+            .filter_map(|pair| Some(pair.last()? / pair.first()?))
+            .collect();
+        let usual = median(&mut factors);
+        let by_one_factor = || {
+            factors
+                .iter()
+                .all(|factor| (factor / usual - 1.0).abs() < SAME_FACTOR)
+        };
         (self.last_rate().is_some_and(|rate| rate > 0.0) || self.held >= LEAST_POINTS)
-            && stages <= MOST_STAGES
-            && self.points >= LEAST_POINTS * stages as u64
+            && self.points >= LEAST_POINTS * rates.len() as u64
+            && (rates.len() <= FEW_STAGES || by_one_factor())
     }
 
     /// True when no learning rate was logged.
@@ -402,6 +417,12 @@ mod tests {
         // Printed with five decimals the next stage is zero.
         for epoch in 70..80 {
             rates.push(epoch, 0.0);
+        }
+        assert!(!rates.has_run_out());
+        // A scheduler that waits for a plateau lowers it by the same factor any number of times.
+        let mut rates = RecordedRates::default();
+        for step in 0..160 {
+            rates.push(step, 1e-4 * 0.7_f64.powf((step / 10) as f64));
         }
         assert!(!rates.has_run_out());
         let mut rates = RecordedRates::default();

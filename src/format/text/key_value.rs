@@ -948,6 +948,25 @@ mod tests {
     }
 
     #[test]
+    fn times_have_units() {
+        for (time, seconds) in [
+            ("564000ms", Some(564.0)),
+            ("564s", Some(564.0)),
+            ("9.5m", Some(570.0)),
+            ("2h", Some(7200.0)),
+            ("1h 30m", None),
+            ("3fortnights", None),
+        ] {
+            let content: String = (1..5)
+                .map(|step| format!("{step}000/20000 train_loss: 2.85 train_time: {time} tok/s: 6967320\n"))
+                .collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let elapsed = read.decoded.records.value(3, Quantity::Elapsed);
+            assert_eq!(elapsed, seconds, "{time}");
+        }
+    }
+
+    #[test]
     fn batches_of_an_evaluation_are_no_steps() {
         let mut whole = String::new();
         let mut announced = String::new();

@@ -127,16 +127,18 @@ enum Unit {
     Itself,
     Milliseconds,
     Minutes,
+    Hours,
 }
 
 impl Unit {
-    const ALL: [Unit; 3] = [Unit::Itself, Unit::Milliseconds, Unit::Minutes];
+    const ALL: [Unit; 4] = [Unit::Itself, Unit::Milliseconds, Unit::Minutes, Unit::Hours];
 
     fn apply(self, value: f64) -> f64 {
         match self {
             Unit::Itself => value,
             Unit::Milliseconds => value / 1000.0,
             Unit::Minutes => value * 60.0,
+            Unit::Hours => value * 3600.0,
         }
     }
 }

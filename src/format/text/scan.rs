@@ -70,8 +70,8 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
     }
 }
 
-/// Adds a number under its name, times in seconds. A time in another unit than
-/// milliseconds or seconds (`1.5m`, `3h`) is left out.
+/// Adds a number under its name, times in seconds. A time in a unit that is not known, or in
+/// several (`1h 30m`), is left out.
 pub fn push_value<'a>(fields: &mut Fields<'a>, name: &'a str, fit: Option<Fit>, named: &Named<'a>) {
     let time = fit.is_some_and(|fit| {
         matches!(
@@ -86,10 +86,30 @@ pub fn push_value<'a>(fields: &mut Fields<'a>, name: &'a str, fit: Option<Fit>, 
     match named.unit {
         // `Validation: 87.46%` is an accuracy.
         "%" if loss => {}
-        "ms" if time => fields.values.push((name, named.value / 1000.0)),
-        unit if time && !matches!(unit, "" | "s") => {}
+        unit if time && !unit.is_empty() => {
+            let value = in_seconds(named.value, unit).filter(|_| !goes_on_in_another_unit(named.behind));
+            fields.values.extend(value.map(|value| (name, value)));
+        }
         _ => fields.values.push((name, named.value)),
     }
+}
+
+/// A time that was told in this unit.
+fn in_seconds(time: f64, unit: &str) -> Option<f64> {
+    match unit {
+        "ms" => Some(time / 1000.0),
+        "s" => Some(time),
+        "m" | "min" | "mins" => Some(time * 60.0),
+        "h" | "hr" | "hrs" => Some(time * 3600.0),
+        _ => None,
+    }
+}
+
+/// True for what follows the hours of `1h 30m`.
+fn goes_on_in_another_unit(behind: &str) -> bool {
+    let behind = behind.trim_start();
+    let rest = behind.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    rest.len() < behind.len() && rest.starts_with(['m', 's'])
 }
 
 /// Finds the name of a number among the words before it.
