@@ -137,6 +137,13 @@ impl OwnCounter {
         self.counting == Counting::Within
     }
 
+    /// The counter goes on over epochs, as long as nothing has shown that it starts again.
+    pub fn assume_on(&mut self) {
+        if self.counting == Counting::Unknown {
+            self.counting = Counting::On;
+        }
+    }
+
     /// True unless the counter is known to go on over epochs.
     pub fn may_start_again(&self) -> bool {
         self.counting != Counting::On

@@ -12,6 +12,7 @@ use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
 use crate::format::counters::{OwnCounter, Place};
+use crate::format::hints::{Fact, Hints};
 use crate::format::number;
 use crate::metric::{Quantity, Role, counts_the_run};
 
@@ -25,6 +26,8 @@ pub struct KeyValue {
     announced: Option<Announced>,
     /// How many epochs there will be, as lines say that stand behind their batches.
     epochs: Option<u64>,
+    /// The planned number of steps, where the log states that an epoch has fewer.
+    steps_of_run: Option<u64>,
     /// Some lines of the log depend on what was announced before them.
     has_epochs: bool,
     batches: Batches,
@@ -104,6 +107,7 @@ impl KeyValue {
     fn at_the_start(&self) -> KeyValue {
         KeyValue {
             counter: self.counter.again(),
+            steps_of_run: self.steps_of_run,
             has_epochs: self.has_epochs,
             batches: self.batches.again(),
             evaluations: self.evaluations.again(),
@@ -115,8 +119,16 @@ impl KeyValue {
 
     /// Reads the lines that show how epochs and batches are counted.
     fn learn(&mut self, content: &[u8]) {
+        let mut plan = Hints::default();
         for line in content.split(|byte| *byte == b'\n') {
-            self.parse(&String::from_utf8_lossy(line), &mut Fields::default());
+            let line = String::from_utf8_lossy(line);
+            if self.parse(&line, &mut Fields::default()) == Match::No && self.steps_of_run.is_none() {
+                plan.scan(&line);
+                let of_epoch = plan.count(Fact::StepsPerEpoch);
+                self.steps_of_run = plan
+                    .total_steps()
+                    .filter(|total| of_epoch.is_some_and(|length| length < *total));
+            }
         }
     }
 
@@ -242,7 +254,13 @@ impl KeyValue {
             }
             found.epoch?;
         }
-        self.has_epochs = true;
+        // An evaluation that states the step beside the epoch does so for the run, unless the
+        // steps of such lines start again: no other line needs to count within an epoch then.
+        let states_a_step = found.evaluated && inner.is_some_and(|count| count.of.is_none());
+        self.has_epochs |= !states_a_step || self.counter.starts_again();
+        if self.steps_of_run.is_some() && inner.and_then(|count| count.of) == self.steps_of_run {
+            self.counter.assume_on();
+        }
         let place = Place {
             epoch: epoch.value,
             epochs: epoch.of,
@@ -492,7 +510,7 @@ impl Grammar for KeyValue {
             && found.useful
             && !found.evaluated
         {
-            let is_known = self.has_epochs || found.is_batch;
+            let is_known = self.has_epochs && self.counter.may_start_again() || found.is_batch;
             let step = self.rounds.step(count, is_known);
             is_within = is_known || self.rounds.length().is_some();
             if is_within {
@@ -839,6 +857,40 @@ mod tests {
             of(Quantity::TrainLoss),
             of(Quantity::EvalLoss),
         )
+    }
+
+    #[test]
+    fn a_counter_of_the_run_is_no_batch_of_an_epoch() {
+        let rows = |form: &str, from: u64, to: u64| -> String {
+            (from..=to)
+                .map(|step| form.replace("SS", &step.to_string()) + "\n")
+                .collect()
+        };
+        let check = |content: &str, total| {
+            let (stated, train, _) = points(content);
+            let steps = train.iter().map(|(step, _)| *step);
+            assert!(steps.eq(1..=7), "{content}{train:?}");
+            assert_eq!(stated, total, "{content}");
+        };
+        for form in [
+            "step SS/9 | loss: 5.SS",
+            "Step [SS/9] | loss: 5.SS",
+            "Iteration SS/9, Loss: 5.SS",
+        ] {
+            check(&format!("Steps per epoch: 3\n{}", rows(form, 1, 7)), Some(9));
+        }
+        // An evaluation that states both.
+        let form = "E00 step SS/9000 | loss: 5.SS";
+        let evaluation = "Epoch   1 | Step    4 | Val loss: 7.6 (best)\n";
+        let content = format!(
+            "Epochs: 3000\n{}{evaluation}{}",
+            rows(form, 1, 4),
+            rows(form, 5, 7)
+        );
+        check(&content, Some(9000));
+        // Below the epochs, of which the second has not come yet.
+        let plan = "Epochs: 30\nSteps per epoch: 300\n";
+        check(&format!("{plan}Epoch 1\n{}", rows(form, 1, 7)), Some(9000));
     }
 
     #[test]

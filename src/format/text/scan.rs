@@ -148,7 +148,15 @@ impl NameFinder {
     }
 
     fn judge(&self, words: &str) -> Found {
-        for name in suffixes(words) {
+        // `Steps per epoch: 320` is the number of neither.
+        let is_unit = |name: &str| {
+            let before = words.get(..words.len() - name.len()).unwrap_or_default();
+            before
+                .split_whitespace()
+                .next_back()
+                .is_some_and(|word| word.eq_ignore_ascii_case("per"))
+        };
+        for name in suffixes(words).take_while(|name| !is_unit(name)) {
             // `Ep 1 (Iter 5): ..`
             let name = name.trim_start_matches(['(', '[', '{', '<']);
             if is_part_of_the_loss(name) {
