@@ -225,13 +225,15 @@ impl Branch {
         is_first && values.next().is_some_and(|loss| !loss.is_finite())
     }
 
-    /// Goes back to `step`: what was recorded from there on is superseded.
-    pub(super) fn rewind(&mut self, step: u64) {
-        let leading = self.leading().loss();
-        for (index, series) in self.series.iter_mut().enumerate() {
-            if let Some(series) = series {
-                // A further training begins as the first did, and has nothing of it.
-                let anew = index == leading.index() && series.begins_by(step);
+    /// Goes back to the step of `row`: what was recorded from there on is superseded.
+    pub(super) fn rewind(&mut self, row: &Row) {
+        let step = row.step();
+        let begins_anew = self.begins_by(step);
+        for quantity in Quantity::ALL {
+            if let Some(series) = &mut self.series[quantity.index()] {
+                // A further training begins as the first did, and has nothing of it: what stands
+                // in its first record is alike in that.
+                let anew = begins_anew && row.has(quantity);
                 series.rewind(if anew { 0 } else { step });
             }
         }

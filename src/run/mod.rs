@@ -410,7 +410,7 @@ impl Run {
             if repeats || self.branch.leading().goes_back(&first) {
                 let another = self.restated.states_a_length() && self.branch.begins_by(first.step());
                 self.doubt = self.doubt(first.step());
-                self.branch.rewind(first.step());
+                self.branch.rewind(&first);
                 if another {
                     // Another program, with a plan of its own; how the log counts is its own too.
                     let length = self.hints.epoch_length();
@@ -809,6 +809,22 @@ mod tests {
         run.hints
             .put_number(Fact::TotalSeconds, "max_wallclock_seconds", 60.0);
         assert_eq!(run.logged_total_steps(), Some(20_000));
+    }
+
+    #[test]
+    fn the_losses_of_a_record_go_back_alike() {
+        let mut run = run();
+        for steps in [0..=5, 1..=10] {
+            let mut decoded = Decoded::default();
+            for step in steps {
+                let losses = [(Quantity::TrainLoss, 3.0), (Quantity::EvalLoss, 3.1)];
+                decoded.records.push(step * 100, &losses);
+            }
+            run.apply(&decoded);
+        }
+        let points = |loss| run.series(loss).map(crate::run::series::Series::points);
+        assert_eq!(points(Quantity::TrainLoss), Some(10));
+        assert_eq!(points(Quantity::EvalLoss), Some(10));
     }
 
     #[test]
