@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::counters::{OwnCounter, RowCounter};
+use super::data_words::{Data, WordColumn, data, is_split};
 use super::encoding::without_mark;
-use super::json_lines::{is_held_out, is_split, parts};
+use super::json_lines::parts;
 use super::number;
 use super::plain_number::leading_number;
 use super::records::Decoded;
@@ -252,9 +253,7 @@ impl Header {
         }
         Some(Header {
             delimiter,
-            split: cells
-                .iter()
-                .position(|name| is_split(name) || name.eq_ignore_ascii_case("type")),
+            split: cells.iter().position(|name| is_split(name)),
             columns,
             roles,
             indexed: false,
@@ -315,8 +314,7 @@ impl Header {
             !number::is_missing(cell)
                 && number::parse(cell).is_none()
                 && number::parse_clock(cell).is_none()
-                && !is_held_out(cell)
-                && !cell.eq_ignore_ascii_case("train")
+                && data(cell).is_none()
         };
         rows(sample).any(|line| {
             cells.split(line).is_some_and(|cells| {
@@ -375,6 +373,29 @@ struct DelimitedDecoder {
     counter: Option<OwnCounter>,
     fits: Fits,
     names: Names,
+    words: Words,
+}
+
+/// The column whose words say which data a row is about, although its name does not.
+#[derive(Clone, Copy, Debug)]
+enum Words {
+    /// No row with a loss has come yet.
+    Unknown,
+    /// There is none.
+    Nowhere,
+    /// There is one, or may be.
+    At(usize, WordColumn),
+}
+
+impl Words {
+    /// The column that has a word for data in the first row with a loss.
+    fn find(cells: &[String], columns: &[Option<Role>]) -> Words {
+        let mut cells = cells.iter().zip(columns);
+        let is_one = |(cell, role): (&String, &Option<Role>)| role.is_none() && data(cell).is_some();
+        cells
+            .position(is_one)
+            .map_or(Words::Nowhere, |index| Words::At(index, WordColumn::default()))
+    }
 }
 
 /// Several fits of one model in one table of epochs, each below a header of its own, as fastai
@@ -420,6 +441,7 @@ impl DelimitedDecoder {
             rows: RowCounter::default(),
             counter: None,
             fits: Fits::default(),
+            words: Words::Unknown,
         }
         .with_counter()
     }
@@ -539,7 +561,21 @@ impl DelimitedDecoder {
             out.skip(number, &reason, line);
         }
         let split = self.header.split.and_then(|index| cells.get(index));
-        if split.is_some_and(|split| is_held_out(split)) {
+        let mut held_out = split.is_some_and(|split| data(split) == Some(Data::HeldOut));
+        if split.is_none() && draft.has_loss() {
+            if matches!(self.words, Words::Unknown) {
+                self.words = Words::find(cells, &self.header.columns);
+            }
+            if let Words::At(index, column) = &mut self.words {
+                held_out = cells
+                    .get(*index)
+                    .is_some_and(|word| column.is_held_out(word, out));
+                if !column.may_tell() {
+                    self.words = Words::Nowhere;
+                }
+            }
+        }
+        if held_out {
             draft.about_held_out_data(self.last_step);
         }
         self.finish(number, &draft, line, out);
@@ -547,7 +583,8 @@ impl DelimitedDecoder {
 
     /// Reads a row of plain numbers and empty cells; `None` when it holds anything else.
     fn plain_row(&self, line: &[u8], draft: &mut Draft, out: &mut Decoded) -> Option<()> {
-        if self.header.split.is_some() || self.header.columns.is_empty() || self.header.delimiter == BLANKS {
+        let words = self.header.split.is_some() || !matches!(self.words, Words::Nowhere);
+        if words || self.header.columns.is_empty() || self.header.delimiter == BLANKS {
             return None;
         }
         let mut rest = line;
@@ -723,6 +760,32 @@ mod tests {
             )
         };
         read.decoded.records.rows().map(row).collect()
+    }
+
+    #[test]
+    fn a_column_of_words_for_data_tells_whatever_its_name() {
+        let content = "event,step,loss,perplexity,lr\ntrain,100,2.25,,1e-4\ntrain,120,2.125,,1e-4\n\
+            eval,120,2.5,8.5,\ntrain,140,2.0,,1e-4\n";
+        let expected = [
+            (100, Some(2.25), None),
+            (120, Some(2.125), None),
+            (120, None, Some(2.5)),
+            (140, Some(2.0), None),
+        ];
+        assert_eq!(rows(content), expected);
+        // The evaluation may come first, when nothing shows yet that there is training.
+        let content = "kind,step,loss\nvalidation,0,2.5\ntrain,10,2.25\n";
+        assert_eq!(rows(content), [(0, None, Some(2.5)), (10, Some(2.25), None)]);
+        // A word that stays is a name, and one for something else may be for anything.
+        for other in ["test", "late"] {
+            let content = format!("label,step,loss\ntest,1,2.5\n{other},2,2.25\n");
+            assert_eq!(rows(&content), [(1, Some(2.5), None), (2, Some(2.25), None)]);
+        }
+        let content = "event,step,loss\ntrain,1,2.5\neval,1,2.75\nrestart,2,2.25\n";
+        assert_eq!(
+            rows(content).iter().filter(|(_, _, eval)| eval.is_some()).count(),
+            0
+        );
     }
 
     #[test]

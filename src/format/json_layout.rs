@@ -63,9 +63,15 @@ impl Layouts {
         Outcome::Unknown
     }
 
-    /// Learns the layout of a line that the parser has accepted.
-    pub fn learn(&mut self, line: &[u8], role: &mut dyn FnMut(&str) -> Option<Role>) {
-        if let Some(layout) = Layout::of(line, role) {
+    /// Learns the layout of a line that the parser has accepted. `tells` says of a name and its
+    /// text that lines with another text are to be read in another way.
+    pub fn learn(
+        &mut self,
+        line: &[u8],
+        role: &mut dyn FnMut(&str) -> Option<Role>,
+        tells: &dyn Fn(&str, &str) -> bool,
+    ) {
+        if let Some(layout) = Layout::of(line, role, tells) {
             self.known.insert(0, layout);
             self.known.truncate(MOST_LAYOUTS);
         }
@@ -110,7 +116,11 @@ impl Layout {
 
     /// The layout of a flat object whose values are numbers, words or strings
     /// without a role; `None` for anything else.
-    fn of(line: &[u8], role: &mut dyn FnMut(&str) -> Option<Role>) -> Option<Layout> {
+    fn of(
+        line: &[u8],
+        role: &mut dyn FnMut(&str) -> Option<Role>,
+        tells: &dyn Fn(&str, &str) -> bool,
+    ) -> Option<Layout> {
         let mut fields = Vec::new();
         let mut before_start = 0;
         let mut at = 0;
@@ -142,6 +152,12 @@ impl Layout {
             if text && role.is_some() {
                 return None;
             }
+            let word = || std::str::from_utf8(value.get(1..length - 1)?).ok();
+            if text && word().is_some_and(|word| tells(key, word)) {
+                // It belongs to the bytes that stay.
+                at += length;
+                continue;
+            }
             fields.push(Field {
                 before: line.get(before_start..at)?.into(),
                 role,
@@ -151,7 +167,7 @@ impl Layout {
             before_start = at;
         }
         let end: Box<[u8]> = line.get(before_start..)?.into();
-        let closed = end.trim_ascii() == b"}";
+        let closed = line.get(at..)?.trim_ascii() == b"}";
         (closed && !fields.is_empty()).then_some(Layout { fields, end })
     }
 }

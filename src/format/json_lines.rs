@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::counters::{OwnCounter, RowCounter};
+use super::data_words::{Data, WordColumn, data, is_split};
 use super::json_layout::{Layouts, Outcome};
 use super::number;
 use super::records::{Decoded, How};
@@ -61,6 +62,8 @@ struct JsonDecoder {
     rows: RowCounter,
     has_rows: bool,
     repeats: Repeats,
+    /// The fields that hold words in rows with a loss.
+    words: Vec<(String, WordColumn)>,
 }
 
 /// ms-swift ends its log with the state of the trainer, which repeats all rows before.
@@ -102,6 +105,7 @@ impl JsonDecoder {
             rows: RowCounter::default(),
             has_rows: false,
             repeats: Repeats::default(),
+            words: Vec::new(),
         }
     }
 
@@ -119,11 +123,6 @@ impl JsonDecoder {
             out.end(None, How::Finished);
             return out.ignored += 1;
         }
-        let about_eval = fields.iter().any(|(name, value)| {
-            value
-                .as_str()
-                .is_some_and(|value| is_split(name) && is_held_out(value))
-        });
         let is_record = is_record(&self.roles, &fields);
         if !is_record && !self.has_rows {
             // Settings are written before the first record, if at all.
@@ -161,6 +160,7 @@ impl JsonDecoder {
         let has_step = draft.step.is_some();
         let stood_in =
             other.is_some_and(|(name, value)| self.roles.stand_in((&name, value), has_step, &mut draft, out));
+        let about_eval = self.is_about_held_out_data(&fields, draft.has_loss(), out);
         if about_eval {
             draft.about_held_out_data(self.last_step);
         }
@@ -180,10 +180,42 @@ impl JsonDecoder {
         if left.and_then(Value::as_f64) == Some(0.0) {
             out.end(None, How::Finished);
         }
-        // What a row is about may change in a word, which layouts do not look at.
-        if !stood_in && left.is_none() && !fields.keys().any(|name| is_split(name)) {
-            self.layouts.learn(line, &mut |name| self.roles.known(name));
+        if !stood_in && left.is_none() && !about_eval {
+            let words = &self.words;
+            let may_tell = |name: &str| {
+                words
+                    .iter()
+                    .any(|(known, column)| known == name && column.may_tell())
+            };
+            // What a row is about may change in a word: such a layout is that of rows with the same.
+            let tells = |name: &str, word: &str| is_split(name) || data(word).is_some() || may_tell(name);
+            self.layouts
+                .learn(line, &mut |name| self.roles.known(name), &tells);
         }
+    }
+
+    /// True when a word of the row says that it is about data that was not trained on.
+    fn is_about_held_out_data(&mut self, fields: &Row, has_loss: bool, out: &mut Decoded) -> bool {
+        /// A file of arbitrary keys must not fill the memory with names.
+        const MOST_COLUMNS: usize = 64;
+        let mut held_out = false;
+        for (name, value) in fields {
+            let Some(word) = value.as_str() else { continue };
+            if is_split(name) {
+                held_out |= data(word) == Some(Data::HeldOut);
+            } else if has_loss && self.roles.known(name).is_none() {
+                let known = self.words.iter().position(|(known, _)| known == name);
+                if known.is_none() && self.words.len() < MOST_COLUMNS {
+                    self.words.push((name.clone(), WordColumn::default()));
+                }
+                let column = match known {
+                    Some(index) => self.words.get_mut(index),
+                    None => self.words.last_mut().filter(|(known, _)| known == name),
+                };
+                held_out |= column.is_some_and(|(_, column)| column.is_held_out(word, out));
+            }
+        }
+        held_out
     }
 
     /// Makes a counter of iterations within epochs one of the run.
@@ -284,20 +316,6 @@ fn any(fields: &Row, is_one: &dyn Fn(&str) -> bool) -> bool {
 /// the whole run, not a point.
 pub(super) fn sums_up(fields: &Row) -> bool {
     fields.contains_key("train_runtime") && !fields.contains_key("loss")
-}
-
-/// Names of a field that says which data a row is about.
-pub(super) fn is_split(name: &str) -> bool {
-    ["mode", "split", "phase", "stage", "partition", "subset", "type"]
-        .iter()
-        .any(|word| name.eq_ignore_ascii_case(word))
-}
-
-/// Words for data that was not trained on.
-pub(super) fn is_held_out(value: &str) -> bool {
-    ["val", "valid", "validation", "eval", "evaluation", "test", "dev"]
-        .iter()
-        .any(|word| value.trim().eq_ignore_ascii_case(word))
 }
 
 /// What stands between the carriage returns of a line: terminals and some writers end
@@ -594,6 +612,31 @@ mod tests {
         }
         let steps: Vec<u64> = loss_and_step(&content).iter().map(|(step, _)| *step).collect();
         assert_eq!(steps, [50, 100, 100, 150, 200, 200, 250, 300, 300]);
+    }
+
+    #[test]
+    fn a_word_for_data_tells_whatever_its_name() {
+        let row = |event: &str, step: u32| {
+            format!("{{\"event\": \"{event}\", \"step\": {step}, \"loss\": 2.{step}, \"run\": \"test\"}}\n")
+        };
+        let train = |from: u32, to: u32| -> String { (from..to).map(|step| row("train", step)).collect() };
+        let evaluated = |content: &str| -> Vec<u64> {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            assert_eq!(read.format, "jsonl");
+            let rows = read.decoded.records.rows();
+            rows.filter(|row| row.has(Quantity::EvalLoss))
+                .map(|row| row.step())
+                .collect()
+        };
+        for word in ["eval", "Validation", "eval_step"] {
+            let start = train(1, 9);
+            let content = [start, row(word, 8), train(9, 12), row(word, 11)].concat();
+            assert_eq!(evaluated(&content), [8, 11], "{word}");
+        }
+        let settings = "{\"event\": \"config\", \"lr\": 1e-6}\n".to_owned();
+        assert_eq!(evaluated(&[settings, row("eval", 0), train(1, 9)].concat()), [0]);
+        let other = row("restart", 9);
+        assert!(evaluated(&[train(1, 9), row("eval", 8), other].concat()).is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod block_log;
 pub mod counters;
+mod data_words;
 pub mod delimited;
 pub mod dvclive;
 pub mod encoding;

@@ -6,7 +6,7 @@ use crate::metric::Fit;
 
 /// Data that was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Data {
+pub(in crate::format) enum Data {
     Validation,
     Test,
 }
@@ -40,7 +40,7 @@ pub(super) fn data_before(text: &str) -> Option<Data> {
 }
 
 /// What words say that something was measured on, if they speak of data that was not trained on.
-pub(super) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
+pub(in crate::format) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
     let mut data = None;
     for word in words {
         let is = |known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));

@@ -17,7 +17,7 @@ pub mod dllogger;
 pub mod ending;
 pub mod epochs;
 pub mod fairseq;
-mod held_out;
+pub(in crate::format) mod held_out;
 pub mod huggingface;
 pub mod keras;
 pub mod key_value;
