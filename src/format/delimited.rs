@@ -7,6 +7,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::counters::{OwnCounter, RowCounter};
 use super::data_words::{Data, WordColumn, data, is_split};
 use super::encoding::without_mark;
+use super::hints::is_number_of_epochs;
 use super::json_lines::parts;
 use super::number;
 use super::plain_number::leading_number;
@@ -73,6 +74,7 @@ impl Format for Delimited {
             columns: Vec::new(),
             roles: Roles::new(names, []),
             split: None,
+            epochs: None,
             indexed: false,
             total_grows: false,
         });
@@ -103,6 +105,8 @@ struct Header {
     roles: Roles,
     /// The column that says which data a row is about.
     split: Option<usize>,
+    /// The column that repeats the planned number of epochs, and its name.
+    epochs: Option<(usize, String)>,
     /// Rows begin with a number that has no heading, as pandas prints its tables.
     indexed: bool,
     /// What would be the planned number of steps by its name grows from row to row.
@@ -254,6 +258,10 @@ impl Header {
         Some(Header {
             delimiter,
             split: cells.iter().position(|name| is_split(name)),
+            epochs: cells
+                .iter()
+                .position(|name| is_number_of_epochs(name))
+                .and_then(|index| Some((index, cells.get(index)?.clone()))),
             columns,
             roles,
             indexed: false,
@@ -560,6 +568,11 @@ impl DelimitedDecoder {
         if let Some(reason) = wrong {
             out.skip(number, &reason, line);
         }
+        if let Some((index, name)) = &self.header.epochs
+            && let Some(epochs) = cells.get(*index).and_then(|cell| number::parse(cell))
+        {
+            out.hints.put_epochs_of_row(name, epochs);
+        }
         let split = self.header.split.and_then(|index| cells.get(index));
         let mut held_out = split.is_some_and(|split| data(split) == Some(Data::HeldOut));
         if split.is_none() && draft.has_loss() {
@@ -786,6 +799,16 @@ mod tests {
             rows(content).iter().filter(|(_, _, eval)| eval.is_some()).count(),
             0
         );
+    }
+
+    #[test]
+    fn the_planned_epochs_stand_in_a_column() {
+        let content = "run,epoch,total_epochs,train_loss,best\n1,0,3000,3.5,yes\n1,200,3000,2.25,yes\n";
+        let hints = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .hints;
+        assert_eq!(hints.count(crate::format::hints::Fact::Epochs), Some(3000));
     }
 
     #[test]

@@ -139,6 +139,9 @@ impl JsonDecoder {
                 self.roles.take_what_is_left(name, out)
             };
             let Some(role) = role else {
+                if let Some(epochs) = value.as_f64() {
+                    out.hints.put_epochs_of_row(name, epochs);
+                }
                 if other.is_none() && self.roles.is_other_counter(name) {
                     other = value.as_f64().map(|value| (name.to_owned(), value));
                 }
@@ -486,6 +489,7 @@ pub(super) fn quote_bare_words(json: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::hints::Fact;
     use crate::format::read_all;
     use proptest::prelude::*;
 
@@ -637,6 +641,21 @@ mod tests {
         assert_eq!(evaluated(&[settings, row("eval", 0), train(1, 9)].concat()), [0]);
         let other = row("restart", 9);
         assert!(evaluated(&[train(1, 9), row("eval", 8), other].concat()).is_empty());
+    }
+
+    #[test]
+    fn the_planned_epochs_stand_beside_the_epoch() {
+        let row =
+            |epoch| format!("{{\"epoch\": {epoch}, \"total_epochs\": 100, \"train_loss\": 8.{epoch}}}\n");
+        let content: String = (1..5).map(row).collect();
+        let hints = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .hints;
+        assert_eq!(
+            (hints.count(Fact::Epochs), hints.total_steps()),
+            (Some(100), None)
+        );
     }
 
     #[test]

@@ -126,6 +126,17 @@ pub struct Hints {
 /// The name of an epoch's length that the counters of the log show.
 const COUNTED: &str = "steps of an epoch, as the log counts them";
 
+/// True for a name of the planned number of epochs that cannot be that of their counter.
+pub fn is_number_of_epochs(name: &str) -> bool {
+    let is_long = || {
+        canonical(name)
+            .strip_suffix("_epochs")
+            .is_some_and(|first| !first.is_empty())
+    };
+    let known = || lookup(&canonical(name)).is_some_and(|(fact, ..)| fact == Fact::Epochs);
+    name.ends_with("pochs") && is_long() && known()
+}
+
 /// Where a statement stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -170,6 +181,14 @@ impl Hints {
                 value: Value::Number(value),
                 rank: 0,
             });
+        }
+    }
+
+    /// Takes in a number that stands in a table under a name for the planned number of epochs:
+    /// `total_epochs`, and not `epochs`, which may count them.
+    pub fn put_epochs_of_row(&mut self, name: &str, value: f64) {
+        if is_number_of_epochs(name) && value > 0.0 {
+            self.put_number(Fact::Epochs, name, value);
         }
     }
 
