@@ -6,7 +6,7 @@
 //! lines with growing steps before it is believed.
 
 use super::bare_counts::{self, Count};
-use super::held_out::{Data, data_before, held_out, push_loss};
+use super::held_out::{Data, data_before, data_of, held_out, push_loss};
 use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
@@ -73,6 +73,8 @@ struct Counters {
     step_total: Option<u64>,
     has_loss: bool,
     evaluated: bool,
+    /// Something that is named for its data alone has a unit: a time, or a share.
+    bare_with_unit: bool,
     /// There is something in the line that is worth a record.
     useful: bool,
 }
@@ -179,10 +181,15 @@ impl KeyValue {
                         !matches!(quantity, Quantity::Epoch | Quantity::WallTime | Quantity::Samples);
                     push_loss(fields, name, fit, &named, context);
                 }
-                _ => fields.values.push((name, named.value)),
+                _ => {
+                    let is_bare = is_training(name) || held_out_loss(name).is_some();
+                    found.bare_with_unit |= is_bare && !named.unit.is_empty();
+                    fields.values.push((name, named.value));
+                }
             }
         });
-        if !found.has_loss && (found.epoch.is_some() || found.step.is_some()) {
+        let is_counted = found.epoch.is_some() || found.step.is_some();
+        if !found.has_loss && (is_counted || self.counts_bare && bare_counts::at_either_end(line).is_some()) {
             self.name_bare_losses(line, &mut found, fields);
         }
         // `[000500/50000] loss 0.05 | batch 16`: that is how large it is.
@@ -208,24 +215,28 @@ impl KeyValue {
     }
 
     /// `Epoch 063: train=0.2603, val=0.2028, ppl=1.22`: losses that are named for their data
-    /// alone, in a line that speaks of a loss or of a perplexity.
+    /// alone. There is one for each, or the line speaks of a loss or of a perplexity.
     fn name_bare_losses(&mut self, line: &str, found: &mut Counters, fields: &mut Fields) {
-        let is = |name: &str, known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known));
-        let held_out = &["val", "valid", "validation", "eval", "dev"];
-        let mut names = fields.values.iter().map(|(name, _)| *name);
+        let values = || fields.values.iter().copied();
+        let of =
+            |known: &dyn Fn(&str) -> bool| values().find(|(name, _)| known(name)).map(|(_, value)| value);
+        let Some(held_out) = of(&|name| held_out_loss(name).is_some()) else {
+            return;
+        };
         let lower = line.to_ascii_lowercase();
-        if !names.any(|name| is(name, held_out))
-            || !["loss", "ppl", "perplexity"]
-                .iter()
-                .any(|word| lower.contains(word))
-        {
+        let mentions = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        // Whole numbers are sizes, and what stands beside an epoch may as well be accuracies.
+        let is_pair = found.epoch.is_none()
+            && of(&is_training).is_some_and(|train| train.fract() != 0.0 || held_out.fract() != 0.0);
+        let is_of_losses = is_pair && !found.bare_with_unit && !mentions(SCORES);
+        if !is_of_losses && !mentions(&["loss", "ppl", "perplexity"]) {
             return;
         }
         for (name, _) in &mut fields.values {
-            if is(name, &["train", "training"]) {
+            if is_training(name) {
                 *name = "train_loss";
-            } else if is(name, held_out) {
-                *name = "val_loss";
+            } else if let Some(loss) = held_out_loss(name) {
+                *name = loss;
                 found.evaluated = true;
             } else {
                 continue;
@@ -433,6 +444,21 @@ fn looks_back(line: &str) -> bool {
         "earlystop",
     ];
     words.iter().any(|word| line.contains(word))
+}
+
+/// What is measured on data and is no loss.
+const SCORES: &[&str] = &[
+    "acc", "auc", "f1", "iou", "dice", "score", "bleu", "error", "reward", "return", "time",
+];
+
+/// True for a name that says nothing but that it is of training.
+fn is_training(name: &str) -> bool {
+    name.eq_ignore_ascii_case("train") || name.eq_ignore_ascii_case("training")
+}
+
+/// The loss that is meant by a name that says nothing but that it is of held-out data.
+fn held_out_loss(name: &str) -> Option<&'static str> {
+    data_of(std::iter::once(name)).map(Data::loss)
 }
 
 /// Units that make a number a time.
@@ -857,6 +883,47 @@ mod tests {
             of(Quantity::TrainLoss),
             of(Quantity::EvalLoss),
         )
+    }
+
+    #[test]
+    fn a_pair_for_train_and_held_out_data_is_of_losses() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|row| {
+                    line.replace("SS", &format!("{row}00"))
+                        .replace("LL", &format!("{}.5", 9 - row))
+                        + "\n"
+                })
+                .collect()
+        };
+        for (line, total) in [
+            (
+                "[  SS/5000]   6.7%   train=LL   val=LL1   elapsed=17s   ETA=405s  best!",
+                Some(5000),
+            ),
+            ("step SS |   train=LL   val=LL1   elapsed=17s", None),
+            ("step SS: train LL val LL1", None),
+            ("step SS: train LL, test LL1", None),
+        ] {
+            let (stated, train, eval) = points(&lines(line));
+            assert_eq!((stated, train.len(), eval.len()), (total, 4, 4), "{line}");
+            assert_eq!(
+                (train.last(), eval.last()),
+                (Some(&(400, 5.5)), Some(&(400, 5.51))),
+                "{line}"
+            );
+        }
+        for line in [
+            "step SS: train 5000 val 200",
+            "step SS: train LL% val LL%",
+            "step SS: train LLs val LLs",
+            "step SS: train LL val LL (accuracy)",
+        ] {
+            assert!(
+                read_all(lines(line).as_bytes(), &Names::default()).is_err(),
+                "{line}"
+            );
+        }
     }
 
     #[test]
