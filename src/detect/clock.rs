@@ -18,3 +18,57 @@ impl Clock {
         time_of_day.or(row.value(Quantity::Elapsed).filter(|_| !self.has_time_of_day))
     }
 }
+
+/// The unit in which times are given, where it is a coarse one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unit {
+    /// Digits behind the point, as many as matter.
+    digits: i32,
+}
+
+impl Unit {
+    /// More digits than these are as good as exact.
+    const FINE: i32 = 2;
+
+    /// Takes in a time.
+    pub fn note(&mut self, time: f64) {
+        let is_a_multiple = |digits| {
+            let units = time * 10f64.powi(digits);
+            (units - units.round()).abs() < 1e-4
+        };
+        while self.digits < Self::FINE && !is_a_multiple(self.digits) {
+            self.digits += 1;
+        }
+    }
+
+    /// Seconds, of which all times so far are multiples; 0 for times that are as good as exact.
+    pub fn seconds(self) -> f64 {
+        if self.digits < Self::FINE {
+            10f64.powi(-self.digits)
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_of_times_is_known_from_their_digits() {
+        let mut unit = Unit::default();
+        let mut after = |time: f64| {
+            unit.note(time);
+            unit.seconds()
+        };
+        assert_eq!(
+            [after(0.0), after(1.7e9), after(12.3), after(12.0)],
+            [1.0, 1.0, 0.1, 0.1]
+        );
+        assert_eq!([after(f64::NAN), after(4.0)], [0.0, 0.0]);
+        let mut exact = Unit::default();
+        exact.note(1_795_500_123.456);
+        assert_eq!(exact.seconds(), 0.0);
+    }
+}

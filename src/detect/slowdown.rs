@@ -8,8 +8,11 @@
 //! slower than all but two of the hundred before, are a warning at once. An evaluation, a
 //! checkpoint or a pause makes one or two such records, a busy machine up to five in
 //! healthy runs.
+//!
+//! A clock that counts whole seconds says how long steps took only from where several of them
+//! have passed.
 
-use super::clock::Clock;
+use super::clock::{Clock, Unit};
 use super::robust::{Recent, WINDOW, Window};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
@@ -29,7 +32,10 @@ const COLLAPSE: usize = 6;
 const TOLERATED_ONE_IN: usize = 50;
 /// Records between two looks.
 const LOOK_EVERY: u32 = 10;
-/// Differences of step times below this are of no consequence (seconds).
+/// Units of a clock that have to pass between two looks at it: one more or less then makes a quarter,
+/// which cannot make one level twice another.
+const UNITS: f64 = 5.0;
+/// Differences of step times up to this are of no consequence (seconds).
 const LEAST_SECONDS: f64 = 0.05;
 const REMEDY: &str = "Look at the data loader, at other jobs on the machine, at thermal limits and at the network; a failing node \
                       often slows down before it stops.";
@@ -41,6 +47,7 @@ pub struct Slowdown {
     recent: Recent<RECENT>,
     last: Option<(u64, f64)>,
     clock: Clock,
+    unit: Unit,
     since_look: u32,
     /// Records since it was raised, while it is open.
     open: Option<usize>,
@@ -55,11 +62,20 @@ impl Detector for Slowdown {
         let step = row.step();
         let logged = row.value(Quantity::StepTime);
         let clock = self.clock.read(row);
+        if let Some(time) = logged.or(clock) {
+            self.unit.note(time);
+        }
         // Other files of the same log are read after it and begin at the beginning again.
         if clock.is_some() && self.last.is_some_and(|(last_step, _)| step < last_step) {
             return;
         }
         let derived = clock.and_then(|time| {
+            let too_soon = |(last_step, last_time): &(u64, f64)| {
+                step > *last_step && (0.0..UNITS * self.unit.seconds()).contains(&(time - last_time))
+            };
+            if self.last.as_ref().is_some_and(too_soon) {
+                return None;
+            }
             let (last_step, last_time) = self.last.replace((step, time))?;
             (step > last_step).then(|| (time - last_time) / (step - last_step) as f64)
         });
@@ -96,7 +112,9 @@ impl Detector for Slowdown {
             self.open = None;
             alerts.clear(KIND, step);
         }
-        if now < NOTED * usual || now - usual < LEAST_SECONDS {
+        // What is rounded may differ by a unit for next to nothing.
+        let rounded_by = logged.map_or(0.0, |_| self.unit.seconds());
+        if now < NOTED * usual || now - usual <= LEAST_SECONDS.max(rounded_by) {
             return;
         }
         self.open.get_or_insert(0);
@@ -146,11 +164,15 @@ mod tests {
 
     /// The slowdowns found with these step times: raised at, and cleared at.
     fn slowdowns(seconds: impl Fn(u64) -> f64) -> Vec<(u64, Option<u64>)> {
+        found(Quantity::StepTime, seconds)
+    }
+
+    fn found(quantity: Quantity, time: impl Fn(u64) -> f64) -> Vec<(u64, Option<u64>)> {
         let mut detector = Slowdown::default();
         let mut alerts = AlertLog::default();
         for step in 0..600 {
             let mut batch = Records::default();
-            batch.push(step, &[(Quantity::StepTime, seconds(step))]);
+            batch.push(step, &[(quantity, time(step))]);
             detector.observe(&batch.row(0), &Context::default(), &mut alerts);
         }
         let all = alerts.all().iter();
@@ -179,5 +201,26 @@ mod tests {
         // Every eighth record evaluates.
         let evaluates = |step: u64| if step.is_multiple_of(8) { 2.0 } else { wobble(step) };
         assert_eq!(slowdowns(evaluates), []);
+    }
+
+    #[test]
+    fn whole_seconds_are_no_slowdown() {
+        // Some steps take longer than others, and from step 300 on a little longer.
+        let elapsed = |slow: f64| {
+            move |step: u64| {
+                let wobble = 0.4 * (step % 5) as f64;
+                let slower = slow * step.saturating_sub(300) as f64;
+                (1.4 * step as f64 + wobble + slower).floor()
+            }
+        };
+        assert_eq!(found(Quantity::Elapsed, elapsed(0.2)), []);
+        let slow = found(Quantity::Elapsed, elapsed(2.8));
+        assert!(matches!(slow[..], [(300..450, None)]), "{slow:?}");
+        // Several steps a second.
+        assert_eq!(found(Quantity::Elapsed, |step| (0.4 * step as f64).floor()), []);
+        // Each step time is rounded.
+        assert_eq!(slowdowns(|step| if step < 300 { 1.0 } else { 2.0 }), []);
+        let slow = slowdowns(|step| if step < 300 { 1.0 } else { 3.0 });
+        assert!(matches!(slow[..], [(300..350, None)]), "{slow:?}");
     }
 }

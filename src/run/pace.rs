@@ -154,17 +154,22 @@ fn remember(times: &mut VecDeque<(u64, f64)>, step: u64, time: f64) {
 /// Seconds per step over the remembered stretch. The median over pairs, so that an
 /// evaluation or a pause of a few records does not count.
 fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
-    let mut paces: Vec<f64> = times
-        .iter()
-        .zip(times.iter().skip(1))
-        .filter(|((from, _), (to, _))| to > from)
-        .map(|((from, start), (to, end))| (end - start) / (to - from) as f64)
-        .filter(|pace| pace.is_finite() && *pace >= 0.0)
-        .collect();
+    // Where a clock counts whole seconds, several steps are at one time.
+    let mut later = times.iter().copied().collect::<Vec<_>>();
+    later.dedup_by_key(|(_, time)| *time);
+    let pairs = || later.iter().zip(later.iter().skip(1));
+    let spans = || {
+        let rising = pairs().filter(|((from, start), (to, end))| to > from && end > start);
+        rising.map(|((from, start), (to, end))| (end - start, (to - from) as f64))
+    };
+    let mut paces: Vec<f64> = spans().map(|(seconds, steps)| seconds / steps).collect();
     if paces.len() < 2 {
         return None;
     }
-    let mean = paces.iter().sum::<f64>() / paces.len() as f64;
+    let (seconds, steps) = spans().fold((0.0, 0.0), |(all, count), (seconds, steps)| {
+        (all + seconds, count + steps)
+    });
+    let mean = seconds / steps;
     let typical = median(&mut paces);
     // Pauses are part of the time to the end, but a single long one is not.
     let pace = if mean > 2.0 * typical { typical } else { mean };
@@ -184,6 +189,14 @@ mod tests {
         }
         assert!((pace.seconds_per_step().unwrap() - 0.5).abs() < 1e-9);
         assert!((pace.steps_between_records() - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_clock_of_whole_seconds_has_a_pace_though_most_steps_take_none() {
+        let mut pace = Pace::default();
+        (0..100u64).for_each(|step| pace.elapsed(step, (0.3 * step as f64).floor()));
+        let seconds = pace.seconds_per_step().unwrap();
+        assert!((seconds - 0.3).abs() < 0.01, "{seconds}");
     }
 
     #[test]
