@@ -42,8 +42,8 @@ pub(super) struct Glimpse {
     by_epoch: BTreeMap<u64, f64>,
     /// Its steps are epochs.
     counts_epochs: bool,
-    /// Half a unit of the last digit that they are given with.
-    rounded_by: f64,
+    /// How they are rounded.
+    rounding: Rounding,
 }
 
 impl Glimpse {
@@ -61,8 +61,8 @@ impl Glimpse {
         let (mut content, tail) = sample(&candidate.path, EACH_END).ok()?;
         let mut whole = tail.is_empty();
         let mut log = None;
-        if !whole && (has_frames(&content) || begins_a_document(&content)) && candidate.size <= LARGEST_WHOLE
-        {
+        let in_one_piece = has_frames(&content) || begins_a_document(&content) || is_within_a_line(&tail);
+        if !whole && in_one_piece && candidate.size <= LARGEST_WHOLE {
             log = std::fs::read(&candidate.path)
                 .ok()
                 .and_then(|content| read_all(&content, names).ok());
@@ -121,7 +121,7 @@ impl Glimpse {
             last_step,
             first,
             last,
-            rounded_by: rounding(losses.iter().map(|(_, loss)| *loss)),
+            rounding: Rounding::of(losses.iter().map(|(_, loss)| *loss)),
             losses: losses.into_iter().collect(),
             by_epoch: by_epoch
                 .into_iter()
@@ -175,11 +175,8 @@ impl Glimpse {
 
     /// True when losses of this log and of another one are the same, but for their digits.
     fn equal(&self, one: f64, another: f64, other: &Glimpse) -> bool {
-        within(
-            one,
-            another,
-            self.rounded_by.max(other.rounded_by) + EXACT * one.abs(),
-        )
+        let rounded_by = self.rounding.at(one).max(other.rounding.at(another));
+        within(one, another, rounded_by + EXACT * one.abs())
     }
 
     /// True when both tell the same from the beginning to the end, but for their digits.
@@ -234,17 +231,48 @@ fn begins_a_document(content: &[u8]) -> bool {
         && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
 }
 
-/// Half a unit of the last digit that all of some numbers are given with; 0 where they have more than
-/// is printed.
-fn rounding(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    const MOST_DIGITS: i32 = 6;
-    let is_round = |value: f64, unit: f64| {
-        let scaled = value / unit;
-        !value.is_finite() || (scaled - scaled.round()).abs() < 1e-6 * scaled.abs().max(1.0)
-    };
-    let units = (1..=MOST_DIGITS).map(|digits| 10f64.powi(-digits));
-    let mut fitting = units.filter(|unit| values.clone().all(|value| is_round(value, *unit)));
-    fitting.next().map_or(0.0, |unit| 0.5 * unit)
+/// True for the end of a log that is no line of its own but part of a longer one: some trainers end
+/// with all that they remember.
+fn is_within_a_line(tail: &[u8]) -> bool {
+    !tail.is_empty() && !tail.trim_ascii_end().contains(&b'\n')
+}
+
+/// How numbers are rounded.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rounding {
+    /// The digits behind the point, if they are few.
+    decimals: Option<i32>,
+    /// The digits from the first one that is not zero, if they are few.
+    significant: Option<i32>,
+}
+
+impl Rounding {
+    fn of(values: impl Iterator<Item = f64> + Clone) -> Rounding {
+        const MOST_DIGITS: i32 = 6;
+        let are_multiples = |unit: &dyn Fn(f64) -> f64| {
+            let mut scaled = values.clone().map(|value| value / unit(value));
+            scaled.all(|scaled| {
+                !scaled.is_finite() || (scaled - scaled.round()).abs() < 1e-6 * scaled.abs().max(1.0)
+            })
+        };
+        let digits = || 1..=MOST_DIGITS;
+        Rounding {
+            decimals: digits().find(|digits| are_multiples(&|_| 10f64.powi(-digits))),
+            significant: digits().find(|digits| are_multiples(&|value| last_digit(value, *digits))),
+        }
+    }
+
+    /// By how much a value may differ from what was rounded; 0 where more digits are printed.
+    fn at(self, value: f64) -> f64 {
+        let of_decimals = self.decimals.map_or(0.0, |digits| 10f64.powi(-digits));
+        let of_significant = self.significant.map_or(0.0, |digits| last_digit(value, digits));
+        0.5 * of_decimals.max(of_significant)
+    }
+}
+
+/// The unit of the last of so many digits of a value.
+fn last_digit(value: f64, digits: i32) -> f64 {
+    10f64.powf(value.abs().log10().floor() + 1.0 - f64::from(digits))
 }
 
 /// True when nine in ten of the steps that two logs share say so, and they are more than chance

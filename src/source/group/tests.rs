@@ -413,6 +413,34 @@ fn a_console_and_what_the_trainer_records_elsewhere_are_one_run() {
 }
 
 #[test]
+fn records_that_end_with_all_that_a_trainer_remembers_tell_the_same_as_its_console() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, seed: u64| {
+        let rows = (1..=3000).map(|step| {
+            let loss = 0.3 * loss_of(seed, step);
+            format!("{{\"loss\": {loss:.8}, \"global_step/max_steps\": \"{step}/3000\"}}\n")
+        });
+        let remembered: String = (1..=3000)
+            .map(|step| format!("{{\"step\": {step}, \"lr\": 1e-05}}, "))
+            .collect();
+        let state = format!("{{\"global_step\": 3000, \"log_history\": [{remembered}{{}}]}}\n");
+        write_below(folder.path(), name, rows.collect::<String>() + &state);
+    };
+    // Four digits of each, whatever they are worth.
+    let printed = |step: u64| {
+        let loss = 0.3 * loss_of(3, step);
+        let decimals = if loss < 1.0 { 4 } else { 3 };
+        format!("{{'loss': '{loss:.decimals$}', 'global_step/max_steps': '{step}/3000'}}\n")
+    };
+    write_below(folder.path(), "train.log", (1..=3000).map(printed).collect());
+    write("v0-20260425-045155/logging.jsonl", 3);
+    assert_eq!(runs_in(folder.path()), ["v0-20260425-045155"]);
+    // Another attempt.
+    write("v1-20260426-045155/logging.jsonl", 5);
+    assert_eq!(runs_in(folder.path()).len(), 2);
+}
+
+#[test]
 fn runs_that_are_alike_stay_apart() {
     let folder = tempfile::tempdir().unwrap();
     let console = |share: f64, until: u64| -> String {
