@@ -389,7 +389,9 @@ pub(super) fn without_loss(run: &Run) -> Option<Problem> {
         read + "it holds no metric so far"
     } else {
         let names = crate::text::printable(&names.join(", "));
-        format!("{read}no loss was found among: {names}. Name it with --loss NAME")
+        let bad = run.lines.bad_lines.first();
+        let skipped = bad.map_or(String::new(), |bad| format!("; skipped: {}", bad.reason));
+        format!("{read}no loss was found among: {names}. Name it with --loss NAME{skipped}")
     };
     Some(Problem {
         path: run.identity.path.clone(),

@@ -78,6 +78,8 @@ pub struct Fields<'a> {
     pub pace: Option<f64>,
     /// Named numbers.
     pub values: Vec<(&'a str, f64)>,
+    /// Why something that looks like a metric is none.
+    pub unusable: Option<&'static str>,
     /// What the line says follows from its words and numbers alone: neither from lines
     /// before it nor from how large a number is. Another line with the same words may
     /// then be read without asking the grammar.
@@ -370,6 +372,9 @@ impl TextDecoder {
         }
         if let Some(layouts) = self.layouts.as_mut().filter(|_| fields.relearn) {
             layouts.clear();
+        }
+        if let Some(why) = fields.unusable {
+            out.skip(0, why, piece.as_bytes());
         }
         match matched {
             Match::No => {
