@@ -1,13 +1,15 @@
 //! What time it was at each record.
 
 use crate::format::records::Row;
+use crate::format::running_time::RunningTime;
 use crate::metric::Quantity;
 
 /// The time of each record, by one clock: where there are times of day, what else the record
-/// says of time may be that of another one.
-#[derive(Clone, Copy, Debug, Default)]
+/// says of time may be that of another one, and what falls again and again is none.
+#[derive(Clone, Debug, Default)]
 pub struct Clock {
     has_time_of_day: bool,
+    running: RunningTime,
 }
 
 impl Clock {
@@ -15,7 +17,9 @@ impl Clock {
     pub fn read(&mut self, row: &Row) -> Option<f64> {
         let time_of_day = row.value(Quantity::WallTime);
         self.has_time_of_day |= time_of_day.is_some();
-        time_of_day.or(row.value(Quantity::Elapsed).filter(|_| !self.has_time_of_day))
+        let elapsed = row.value(Quantity::Elapsed).filter(|_| !self.has_time_of_day);
+        let elapsed = elapsed.filter(|seconds| self.running.runs(row.step(), *seconds));
+        time_of_day.or(elapsed)
     }
 }
 
@@ -54,6 +58,22 @@ impl Unit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::records::Records;
+
+    #[test]
+    fn how_long_each_record_took_is_no_time_of_it() {
+        let read = |seconds: &dyn Fn(u64) -> f64| {
+            let mut clock = Clock::default();
+            let mut read = |step| {
+                let mut batch = Records::default();
+                batch.push(step, &[(Quantity::Elapsed, seconds(step))]);
+                clock.read(&batch.row(0))
+            };
+            (0..100).filter_map(|step| read(10 * step)).count()
+        };
+        assert_eq!(read(&|step| 0.5 * step as f64), 100);
+        assert!(read(&|step| 20.0 + (step * 7919 % 13) as f64) < 20);
+    }
 
     #[test]
     fn the_unit_of_times_is_known_from_their_digits() {
