@@ -127,8 +127,10 @@ fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut im
             let text = match &loss.forecast {
                 Some(forecast) => {
                     format!(
-                        "{:.4} ±{:.4} at step {}: {}",
-                        forecast.final_loss, forecast.sd, forecast.at_step, forecast.basis
+                        "{} at step {}: {}",
+                        forecast.in_words(),
+                        forecast.at_step,
+                        forecast.basis
                     )
                 }
                 None => format!("none: {}", loss.forecast_reason),

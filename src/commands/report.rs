@@ -225,7 +225,6 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
 fn projected(run: &RunView, loss: &LossView) -> String {
     match &loss.forecast {
         Some(forecast) => {
-            let half = (forecast.high - forecast.low) / 2.0;
             let mark = if run.state == State::Finished {
                 " final"
             } else if forecast.prior_based {
@@ -233,11 +232,7 @@ fn projected(run: &RunView, loss: &LossView) -> String {
             } else {
                 ""
             };
-            format!(
-                "{:.4} ±{half:.4} ({:.0}%){mark}",
-                forecast.final_loss,
-                forecast.level * 100.0
-            )
+            forecast.in_words() + mark
         }
         None => format!("- {}", clip(&printable(loss.brief_reason()), 48)),
     }

@@ -47,6 +47,14 @@ pub struct Forecast {
     pub prior_based: bool,
 }
 
+impl Forecast {
+    /// The final loss and half the width of its interval, with the level of that: `3.0883 ±0.0211 (80%)`.
+    pub fn in_words(&self) -> String {
+        let half = (self.high - self.low) / 2.0;
+        format!("{:.4} ±{half:.4} ({:.0}%)", self.final_loss, self.level * 100.0)
+    }
+}
+
 /// The forecast at one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProjectionPoint {
