@@ -25,9 +25,10 @@ const MOST_RIVALS: usize = 6;
 /// When `out` cannot be written.
 pub fn table(engine: &Engine, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> io::Result<()> {
     for run in engine.runs() {
-        file(run, view(run, snapshot), snapshot.taken_at, names, out)?;
+        file(run, snapshot, names, out)?;
     }
-    for problem in &snapshot.problems {
+    let read = |problem: &&Problem| engine.runs().any(|run| run.identity.path == problem.path);
+    for problem in snapshot.problems.iter().filter(|problem| !read(problem)) {
         writeln!(out, "{}", printable(&problem.path.to_string_lossy()))?;
         writeln!(out, "  not shown as a run: {}", printable(&problem.message))?;
         if let Some(found) = diagnosis(problem, engine, names) {
@@ -46,7 +47,8 @@ fn view<'a>(run: &Run, snapshot: &'a Snapshot) -> Option<&'a RunView> {
         .find(|view| view.id == run.identity.id && view.path == run.identity.path)
 }
 
-fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut impl Write) -> io::Result<()> {
+fn file(run: &Run, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> io::Result<()> {
+    let view = view(run, snapshot);
     writeln!(out, "{}", printable(&run.identity.path.to_string_lossy()))?;
     let mut line = |name: &str, text: String| writeln!(out, "  {name:<14} {}", printable(&text));
     line("run", run.identity.id.clone())?;
@@ -121,7 +123,10 @@ fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut im
         line("state", format!("{}: {}", view.state.name(), view.state_reason))?;
         line(
             "last data",
-            format!("{} ago", duration((now - view.last_data_at).max(0.0))),
+            format!(
+                "{} ago",
+                duration((snapshot.taken_at - view.last_data_at).max(0.0))
+            ),
         )?;
         for loss in &view.losses {
             let text = match &loss.forecast {
@@ -140,6 +145,10 @@ fn file(run: &Run, view: Option<&RunView>, now: f64, names: &Names, out: &mut im
                 format!("{}, {} points: {text}", loss.quantity, loss.points),
             )?;
         }
+    }
+    let mut problems = snapshot.problems.iter();
+    if let Some(problem) = problems.find(|problem| problem.path == run.identity.path) {
+        line("not shown", problem.message.clone())?;
     }
     for option in options(run, view) {
         line("option", option)?;
@@ -278,7 +287,13 @@ fn options(run: &Run, view: Option<&RunView>) -> Vec<String> {
     let has = |quantity: Quantity| run.series(quantity).is_some();
     let mut options = Vec::new();
     if !has(Quantity::TrainLoss) && !has(Quantity::EvalLoss) {
-        options.push("--loss NAME or --eval-loss NAME: no name was taken for a loss".to_owned());
+        let mut roles = run.columns.iter().filter_map(|column| column.role);
+        let why = if roles.any(Role::is_loss) {
+            "what was taken for a loss has no value so far"
+        } else {
+            "no name was taken for a loss"
+        };
+        options.push(format!("--loss NAME or --eval-loss NAME: {why}"));
     }
     if run.branch.rates.is_empty() {
         options.push(

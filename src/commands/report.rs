@@ -171,7 +171,11 @@ pub fn table(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
             printable(&problem.message)
         )
     });
-    write_section(out, "Not read", problems.collect())
+    write_section(
+        out,
+        "Not read (`losscast inspect` shows what was found)",
+        problems.collect(),
+    )
 }
 
 /// The ids of the runs, shortened as far as they stay apart.

@@ -131,7 +131,14 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
 fn about(app: &App, file: &File) -> Vec<Line<'static>> {
     let path = Line::styled(printable(&file.path().to_string_lossy()), app.theme.title());
     let log = match file {
-        File::Unread(problem) => return vec![path, Line::raw(printable(&problem.message))],
+        File::Unread(problem) => {
+            let message = printable(&problem.message);
+            return vec![
+                path,
+                Line::raw(message),
+                Line::raw("`losscast inspect` shows what was found"),
+            ];
+        }
         File::Log(log) => log,
     };
     let run = printable(&log.run);

@@ -113,3 +113,50 @@ fn a_file_that_is_no_run_says_what_it_holds() {
         "{found}"
     );
 }
+
+/// A table whose loss has no number yet: one account, which does not contradict itself.
+#[test]
+fn a_column_taken_for_a_loss_without_values_is_told_in_one_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("metrics.csv");
+    std::fs::write(&log, "step,loss\nfoo,bar\n").unwrap();
+    let text = inspect(&[log.to_str().unwrap()]);
+    assert!(text.contains("loss is the train_loss"), "{text}");
+    assert!(
+        text.contains("not shown      no rows with a loss yet") && !text.contains("not shown as a run"),
+        "{text}"
+    );
+    assert!(
+        text.contains("what was taken for a loss has no value") && !text.contains("no name was taken"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_inspect_says_does_not_send_to_inspect() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("notes.log");
+    std::fs::write(&log, "nothing here\nthat anybody measured\n").unwrap();
+    let text = inspect(&[log.to_str().unwrap()]);
+    assert!(
+        text.contains("no metrics recognised") && text.contains("found: "),
+        "{text}"
+    );
+    assert!(!text.contains("losscast inspect"), "{text}");
+}
+
+#[test]
+fn a_forecast_is_told_with_the_level_of_its_interval() {
+    let log = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/sample_logs/slimpajama-124m/wsd-lr1e-3.csv"
+    );
+    let text = inspect(&[log]);
+    let forecast = text
+        .lines()
+        .find(|line| line.trim_start().starts_with("forecast"));
+    assert!(
+        forecast.is_some_and(|line| line.contains(" ±") && line.contains(" (80%) at step ")),
+        "{text}"
+    );
+}

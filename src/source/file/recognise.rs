@@ -174,9 +174,7 @@ impl Followed {
         let message = match refused {
             Some(reason) => format!("not read: {reason}"),
             None if size == 0 => "empty so far; watching it".to_owned(),
-            None => "no metrics recognised; `losscast inspect` shows what was looked for, --step and --loss name the \
-                     columns of an unusual log"
-                .to_owned(),
+            None => "no metrics recognised; --step and --loss name the columns of an unusual log".to_owned(),
         };
         self.problem(outlet, message)
     }
