@@ -183,6 +183,12 @@ impl App {
             .or_else(|| run.primary())
     }
 
+    /// The level of the interval that is shown: `80%`.
+    pub fn level_in_words(&self) -> String {
+        let level = LEVELS.get(self.level).copied().unwrap_or_default();
+        format!("{:.0}%", level * 100.0)
+    }
+
     /// Width of the smoothing as a share of the run.
     pub fn smoothing_width(&self) -> f64 {
         WIDTHS.get(self.smoothing).copied().unwrap_or(0.0)
@@ -395,8 +401,7 @@ impl App {
             Action::Forecast => self.forecast = !self.forecast,
             Action::Interval => {
                 self.level = (self.level + 1) % LEVELS.len();
-                let level = LEVELS.get(self.level).copied().unwrap_or(0.8);
-                self.notice = format!("{:.0}% interval", level * 100.0);
+                self.notice = format!("± and the band: {}", self.level_in_words());
             }
             Action::Zoom(by) => self.zoom(by),
             Action::Pan(by) => {

@@ -164,7 +164,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize
         "PEAK LR",
         format!("AT {}", format::short(common as f64)),
         "DIFF",
-        "PROJECTED",
+        format!("PROJECTED {}", app.level_in_words()),
         "DIFF"
     );
     let mut lines = vec![Line::styled(

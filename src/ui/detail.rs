@@ -104,8 +104,9 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
                 ),
                 Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD),
             ));
+            let level = app.level_in_words();
             let interval = format!(
-                " [{}, {}]",
+                " {level} [{}, {}]",
                 format::loss(forecast.final_loss - half),
                 format::loss(forecast.final_loss + half)
             );
@@ -119,7 +120,7 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
             let rest = if used + width(&interval) + width(prior) <= columns {
                 format!("{interval}{prior}")
             } else {
-                prior.to_owned()
+                format!(" ({level}){prior}")
             };
             second.push(Span::styled(rest, theme.dimmed()));
         }
@@ -603,9 +604,10 @@ fn forecast_facts(
         fact(
             "final",
             format!(
-                "{} {}",
+                "{} {} ({})",
                 format::loss(forecast.final_loss),
-                format::half_width(half)
+                format::half_width(half),
+                app.level_in_words()
             ),
         ),
         fact("at step", format::count(forecast.at_step)),

@@ -15,7 +15,7 @@ use crate::text::{clip, printable, shorten, shorten_path, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
 struct Column {
-    title: &'static str,
+    title: String,
     width: usize,
     right: bool,
     kind: Kind,
@@ -214,13 +214,14 @@ pub fn notice_name_width(columns: usize) -> usize {
     (columns / 4).clamp(24, 46)
 }
 
-fn columns(total: usize, baseline: bool, mixed: bool) -> Vec<Column> {
-    let column = |title, width, right, kind| Column {
-        title,
+fn columns(app: &App, total: usize, mixed: bool) -> Vec<Column> {
+    let column = |title: &str, width, right, kind| Column {
+        title: title.to_owned(),
         width,
         right,
         kind,
     };
+    let projected = format!("PROJECTED {}", app.level_in_words());
     let mut columns = vec![
         column("", 2, false, Kind::Mark),
         column("RUN", 0, false, Kind::Name),
@@ -230,11 +231,11 @@ fn columns(total: usize, baseline: bool, mixed: bool) -> Vec<Column> {
         column("LOSS", 7, true, Kind::Loss),
         column("OF", 5, false, Kind::Quantity),
         column("TREND", 14, false, Kind::Trend),
-        column("PROJECTED FINAL", 17, false, Kind::Projected),
+        column(&projected, 17, false, Kind::Projected),
         column("VS BASE", 8, true, Kind::Baseline),
         column("!", 4, false, Kind::Alerts),
     ];
-    if !baseline {
+    if app.baseline.is_none() {
         columns.retain(|column| column.kind != Kind::Baseline);
     }
     if !mixed {
@@ -274,7 +275,7 @@ fn draw_table(
 ) {
     let quantities = || shown.iter().filter_map(|run| Some(app.loss(run)?.quantity));
     let mixed = quantities().any(|quantity| Some(quantity) != quantities().next());
-    let columns = columns(usize::from(area.width), app.baseline.is_some(), mixed);
+    let columns = columns(app, usize::from(area.width), mixed);
     let names = Names::of(snapshot);
     let selected = app.selected_index(shown);
     let rows = usize::from(area.height.saturating_sub(1));
@@ -284,7 +285,7 @@ fn draw_table(
         .min(shown.len().saturating_sub(rows));
     let titles = columns
         .iter()
-        .map(|column| fit(column.title, column))
+        .map(|column| fit(&column.title, column))
         .collect::<Vec<_>>()
         .join(" ");
     let mut lines = vec![Line::styled(

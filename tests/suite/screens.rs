@@ -241,3 +241,22 @@ fn hostile_names_and_no_runs_at_all() {
         }
     }
 }
+
+/// An interval without its level says nothing: every view tells it, and follows the key that sets it.
+#[test]
+fn the_level_of_the_interval_is_told_wherever_it_stands() {
+    let snapshot = samples();
+    for view in [View::Overview, View::Detail, View::Compare] {
+        let mut app = app();
+        app.selected = Some("slimpajama-124m/wsd-lr1e-3.csv".to_owned());
+        app.update(Action::View(view), &snapshot);
+        assert!(words(&draw(&app, &snapshot, 80, 24)).contains("80%"), "{view:?}");
+        app.update(Action::Interval, &snapshot);
+        assert_eq!(app.notice, "± and the band: 95%");
+        app.notice.clear();
+        for width in [80, 140] {
+            let screen = words(&draw(&app, &snapshot, width, 40));
+            assert!(screen.contains("95%"), "{view:?}\n{screen}");
+        }
+    }
+}
