@@ -14,6 +14,7 @@ use crate::forecast::{Forecast, ProjectionPoint};
 pub use crate::law::LawView;
 use crate::metric::Quantity;
 pub use crate::run::series::CurvePoint;
+use crate::run::series::recent_mean;
 pub use crate::schedule::ScheduleSource;
 
 /// Everything known at one moment.
@@ -208,6 +209,15 @@ pub struct LossView {
 }
 
 impl LossView {
+    /// What `smoothed` was when the run stood at `step`; `None` before its first value.
+    pub fn smoothed_at(&self, step: u64) -> Option<f64> {
+        let points = &self.curve.points;
+        let seen = points.partition_point(|point| point.step <= step as f64);
+        let points = points.get(..seen)?;
+        let total = points.iter().map(|point| u64::from(point.count)).sum();
+        Some(recent_mean(points.iter().copied(), total)).filter(|level| level.is_finite())
+    }
+
     /// Why there is no forecast, in as few words as a column of a table has room for.
     pub fn brief_reason(&self) -> &str {
         match self.forecast_reason.as_str() {

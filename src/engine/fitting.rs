@@ -11,7 +11,7 @@ use crate::forecast::repeats::Repeats;
 use crate::forecast::{self, Outcome, Task};
 use crate::metric::Quantity;
 use crate::run::Run;
-use crate::run::series::Series;
+use crate::run::series::{RECENT_LEAST, RECENT_SHARE, Series};
 use crate::schedule::{Plan, RecordedRates, Schedule};
 use crate::source::FileKey;
 
@@ -166,7 +166,7 @@ impl FitJob {
                 .and_then(|other| run.series(other))
                 .cloned()
                 .map(Box::new),
-            smoothed: smoothed(series),
+            smoothed: series.recent_mean(),
             smoothed_sd: (series.noise_variance().unwrap_or(0.0) / recent_points).sqrt(),
             last_step: series.last_step().unwrap_or_default().max(run.last_step()),
             rates: run.branch.rates.clone(),
@@ -405,13 +405,4 @@ const fn companion(quantity: Quantity) -> Option<Quantity> {
         Quantity::EvalLoss => Some(Quantity::TrainLoss),
         _ => None,
     }
-}
-
-const RECENT_SHARE: f64 = 0.01;
-const RECENT_LEAST: u64 = 10;
-
-/// The loss now: the mean of the last hundredth of the run.
-pub(super) fn smoothed(series: &Series) -> f64 {
-    let least = RECENT_LEAST.min(series.points() / 8 + 1);
-    series.recent_mean(RECENT_SHARE, least)
 }

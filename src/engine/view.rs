@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Options;
-use super::fitting::{LossFit, smoothed};
+use super::fitting::LossFit;
 use crate::alert::{Alert, FAILURE, STALL, Severity};
 use crate::forecast::Outcome;
 use crate::metric::{Quantity, Role};
@@ -288,7 +288,7 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], end: End) -> Optio
     Some(LossView {
         quantity,
         last: series.last_value(),
-        smoothed: smoothed(series),
+        smoothed: series.recent_mean(),
         points: series.points(),
         sparkline: sparkline(series),
         forecast: forecast.clone(),

@@ -307,23 +307,33 @@ impl Series {
         Some(*median / bias)
     }
 
-    /// Mean of the last part of the series: at least `least` points and the last
-    /// `share` of all, spikes trimmed. NaN when nothing there is finite.
-    pub fn recent_mean(&self, share: f64, least: u64) -> f64 {
-        let wanted = ((self.points as f64 * share) as u64).max(least);
-        let mut gathered = 0;
-        let mut recent: Vec<(f64, f64)> = Vec::new();
-        for bucket in self.buckets.iter().rev() {
-            if gathered >= wanted {
-                break;
-            }
-            gathered += u64::from(bucket.count);
-            if bucket.finite > 0 {
-                recent.push((bucket.mean(), f64::from(bucket.finite)));
-            }
-        }
-        trimmed_mean(&mut recent)
+    /// The present level: see [`recent_mean`].
+    pub fn recent_mean(&self) -> f64 {
+        recent_mean(self.buckets.iter().map(Bucket::curve_point), self.points)
     }
+}
+
+/// The share of the points whose mean is the present level...
+pub const RECENT_SHARE: f64 = 0.01;
+/// ...and the fewest of them.
+pub const RECENT_LEAST: u64 = 10;
+
+/// Mean of the last hundredth of `total` points, of ten at least where there are many, spikes
+/// trimmed. NaN when nothing there is finite.
+pub fn recent_mean(points: impl DoubleEndedIterator<Item = CurvePoint>, total: u64) -> f64 {
+    let wanted = ((total as f64 * RECENT_SHARE) as u64).max(RECENT_LEAST.min(total / 8 + 1));
+    let mut gathered = 0;
+    let mut recent: Vec<(f64, f64)> = Vec::new();
+    for point in points.rev() {
+        if gathered >= wanted {
+            break;
+        }
+        gathered += u64::from(point.count);
+        if point.mean.is_finite() {
+            recent.push((point.mean, f64::from(point.count)));
+        }
+    }
+    trimmed_mean(&mut recent)
 }
 
 /// Weighted mean of the values within six median deviations of their median.
@@ -380,7 +390,7 @@ mod tests {
             .fold(0.0, f64::max);
         assert_eq!(max, 60.0);
         assert_eq!(series.points(), 100_000);
-        assert!((series.recent_mean(0.02, 20) - 3.0).abs() < 1e-12);
+        assert!((series.recent_mean() - 3.0).abs() < 1e-12);
     }
 
     #[test]

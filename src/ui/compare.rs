@@ -156,7 +156,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize
         .find(|one| app.baseline.as_deref() == Some(one.run.id.as_str()))
         .or(runs.first());
     let common = runs.iter().map(|one| one.run.step).min().unwrap_or(0);
-    let at = |one: &Compared| chart::nearest(&one.smoothed, common as f64).map(|(_, value)| value);
+    let at = |one: &Compared| one.loss.smoothed_at(common);
     let end = |one: &Compared| one.loss.forecast.as_ref().map(|forecast| forecast.final_loss);
     let title = format!(
         "  {:<name_width$} {:>8} {:>10} {:>10} {:>14} {:>10}",

@@ -260,3 +260,21 @@ fn the_level_of_the_interval_is_told_wherever_it_stands() {
         }
     }
 }
+
+/// The table compares levels, not samples: what it says is what the list says, however smooth the curves.
+#[test]
+fn the_losses_that_are_compared_do_not_depend_on_the_smoothing() {
+    let snapshot = samples();
+    let mut app = app();
+    let id = "slimpajama-124m/wsd-lr1e-3.csv";
+    app.marked.insert(id.to_owned());
+    app.update(Action::View(View::Compare), &snapshot);
+    let level = snapshot.runs.iter().find(|run| run.id == id).unwrap();
+    let level = format!("{:.4}", level.primary().unwrap().smoothed);
+    for by in [-8, 3, 8] {
+        app.update(Action::Smooth(by), &snapshot);
+        let screen = words(&draw(&app, &snapshot, 100, 30));
+        let row = screen.lines().find(|line| line.starts_with("A "));
+        assert!(row.is_some_and(|row| row.contains(&level)), "{screen}");
+    }
+}

@@ -27,8 +27,9 @@ pub fn smooth(points: &[CurvePoint], width: f64) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Weighted mean of the points within `reach` of each, but of as many on either
-/// side: at the ends the mean must not lean to the inside.
+/// Weighted mean of the points within `reach` of each, but of as many on either side: where a run
+/// falls steeply, as in the beginning, the mean must not lean to one. At the end it is of all that
+/// went before within `reach`: of ever fewer it would become that of the last point alone.
 fn moving_mean(points: &[(f64, f64, f64)], reach: f64) -> Vec<f64> {
     let mut sums = Vec::with_capacity(points.len() + 1);
     sums.push((0.0, 0.0));
@@ -37,6 +38,7 @@ fn moving_mean(points: &[(f64, f64, f64)], reach: f64) -> Vec<f64> {
         total = (total.0 + value * weight, total.1 + weight);
         sums.push(total);
     }
+    let last = points.last().map_or(0.0, |point| point.0);
     let (mut low, mut high) = (0, 0);
     (0..points.len())
         .map(|index| {
@@ -47,9 +49,11 @@ fn moving_mean(points: &[(f64, f64, f64)], reach: f64) -> Vec<f64> {
             while high < points.len() && at(high) <= at(index) + reach {
                 high += 1;
             }
-            let side = (index - low.min(index)).min(high.saturating_sub(index + 1));
-            let (from, to) = (index - side, index + side + 1);
-            let (start, end) = (sums.get(from), sums.get(to));
+            let before = index - low.min(index);
+            let side = before.min(high.saturating_sub(index + 1));
+            let is_near_end = at(index) + reach > last;
+            let from = index - if is_near_end { before } else { side };
+            let (start, end) = (sums.get(from), sums.get(index + side + 1));
             match (start, end) {
                 (Some(start), Some(end)) if end.1 > start.1 => (end.0 - start.0) / (end.1 - start.1),
                 _ => points.get(index).map_or(f64::NAN, |point| point.1),
@@ -79,9 +83,19 @@ mod tests {
     #[test]
     fn a_straight_line_stays_where_it_is() {
         let line = points((0..200).map(|step| 3.0 - 0.01 * f64::from(step)));
-        for ((_, smoothed), point) in smooth(&line, 40.0).iter().zip(&line) {
-            assert!((smoothed - point.mean).abs() < 1e-9);
+        for ((step, smoothed), point) in smooth(&line, 40.0).iter().zip(&line) {
+            let lag = if *step < 180.0 { 1e-9 } else { 0.01 * 10.0 };
+            assert!((smoothed - point.mean).abs() < lag, "step {step}");
         }
+    }
+
+    #[test]
+    fn the_end_of_the_curve_is_not_its_last_sample() {
+        let level = |last: f64| {
+            let values = (0..200).map(|step| if step < 199 { 3.0 } else { last });
+            smooth(&points(values), 40.0).last().copied().unwrap().1
+        };
+        assert!((level(4.0) - level(3.0)).abs() < 0.25);
     }
 
     #[test]
