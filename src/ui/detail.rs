@@ -9,6 +9,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::plot::{Layer, Plot};
 use super::{chart, format};
+use crate::forecast::ProjectionPoint;
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot};
@@ -411,17 +412,23 @@ fn cursor_line(app: &App, run: &RunView) -> Option<String> {
     let last = chart::last_step(run, Some(loss));
     let step = chart::cursor_at(app, 0.0, last)?;
     if step > run.step as f64 {
-        let projection: Vec<(f64, f64)> = loss
-            .curve
-            .projection
-            .iter()
-            .map(|point| (point.step, point.mean))
-            .collect();
-        let (at, value) = chart::nearest(&projection, step)?;
+        let forecast = loss.forecast.as_ref()?;
+        let distance = |point: &&ProjectionPoint| (point.step - step).abs();
+        let projection = loss.curve.projection.iter();
+        let point = projection.min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
+        let at = point.step as u64;
+        // The end is the forecast itself: it knows more than the curve that leads there.
+        let (value, sd) = if at >= forecast.at_step {
+            (forecast.final_loss, forecast.sd)
+        } else {
+            (point.mean, point.sd)
+        };
         return Some(format!(
-            "cursor {}: projected {}",
-            format::count(at as u64),
-            format::loss(value)
+            "cursor {}: projected {} {} ({})",
+            format::count(at),
+            format::loss(value),
+            format::half_width(chart::reach(app, forecast) * sd),
+            app.level_in_words()
         ));
     }
     let smoothed = chart::smoothed(app, loss);

@@ -278,3 +278,30 @@ fn the_losses_that_are_compared_do_not_depend_on_the_smoothing() {
         assert!(row.is_some_and(|row| row.contains(&level)), "{screen}");
     }
 }
+
+#[test]
+fn the_cursor_tells_the_interval_of_the_projection_and_the_headline_at_its_end() {
+    let snapshot = samples();
+    let mut app = app();
+    app.selected = Some("slimpajama-124m/wsd-lr1e-3.csv".to_owned());
+    app.update(Action::View(View::Detail), &snapshot);
+    let cursor = |app: &App| -> String {
+        let screen = words(&draw(app, &snapshot, 80, 24));
+        let line = screen.lines().find(|line| line.starts_with("cursor "));
+        line.map_or_else(String::new, str::to_owned)
+    };
+    app.cursor = Some(0.95);
+    assert!(
+        cursor(&app).contains(" ±.") && cursor(&app).ends_with("(80%)"),
+        "{}",
+        cursor(&app)
+    );
+    app.cursor = Some(1.0);
+    let run = app.selected_run(&snapshot).unwrap();
+    let end = run.primary().unwrap().forecast.as_ref().unwrap().final_loss;
+    assert!(
+        cursor(&app).contains(&format!("projected {end:.4} ±")),
+        "{}",
+        cursor(&app)
+    );
+}
