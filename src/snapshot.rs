@@ -167,6 +167,11 @@ impl RunView {
         self.losses.iter().find(|loss| loss.quantity == quantity)
     }
 
+    /// True when learning rates are logged or declared: without any, the law counts steps.
+    pub fn knows_rates(&self) -> bool {
+        self.learning_rate.is_some() || self.schedule_source == ScheduleSource::Declared
+    }
+
     /// Share of the planned steps that is done.
     pub fn progress(&self) -> Option<f64> {
         let total = self.total_steps.filter(|total| *total > 0)?;
@@ -208,7 +213,18 @@ pub struct LossView {
     pub curve: Arc<Curve>,
 }
 
+/// Below this exponent the law is nearly a straight line over the logarithm of the steps, and has
+/// no asymptote within any reach.
+const FLAT_ALPHA: f64 = 0.05;
+
 impl LossView {
+    /// True when the points determine the parameters of `law`, and not only its course between
+    /// them: the asymptote of a loss that was never negative is not either.
+    pub fn determines(&self, law: &LawView) -> bool {
+        let never_negative = || self.curve.points.iter().all(|point| point.min >= 0.0);
+        law.alpha >= FLAT_ALPHA && (law.l0 >= 0.0 || !never_negative())
+    }
+
     /// What `smoothed` was when the run stood at `step`; `None` before its first value.
     pub fn smoothed_at(&self, step: u64) -> Option<f64> {
         let points = &self.curve.points;

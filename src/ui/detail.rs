@@ -15,9 +15,6 @@ use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot};
 use crate::text::{clip, printable, shorten, width, wrap};
 
-/// Below this exponent the law is nearly a straight line over the logarithm of the steps.
-const FLAT_ALPHA: f64 = 0.05;
-
 /// Draws the detail view of the selected run.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let Some(run) = app.selected_run(snapshot) else {
@@ -453,12 +450,26 @@ fn cursor_line(app: &App, run: &RunView) -> Option<String> {
     ))
 }
 
-fn law_text(loss: &LossView) -> Option<String> {
-    let law = loss.law?;
-    Some(format!(
-        "L0 {:.3} A {:.3} α {:.3} C {:.3} λ {:.4}  anneal {:.3}  residual {:.4}",
-        law.l0, law.a, law.alpha, law.c, law.lambda, law.full_anneal_drop, law.residual_sd
-    ))
+/// What the fitted law says, in as far as it means something.
+fn law_facts(run: &RunView, loss: &LossView) -> Vec<(&'static str, String)> {
+    let Some(law) = loss.law else {
+        return Vec::new();
+    };
+    let mut facts = Vec::new();
+    if loss.determines(&law) {
+        facts.push(("L0", format!("{:.3}", law.l0)));
+        facts.push(("A", format!("{:.3}", law.a)));
+        facts.push(("α", format!("{:.3}", law.alpha)));
+        if run.knows_rates() {
+            facts.push(("C", format!("{:.3}", law.c)));
+            facts.push(("λ", format!("{:.4}", law.lambda)));
+            facts.push(("anneal", format!("-{:.3}", law.full_anneal_drop)));
+        }
+    } else {
+        facts.push(("L0", "not determined by this run yet".to_owned()));
+    }
+    facts.push(("residual", format!("{:.4}", law.residual_sd)));
+    facts
 }
 
 /// The facts under the chart on a narrow screen.
@@ -486,8 +497,13 @@ fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
                 .iter()
                 .map(|scenario| Line::raw(cut(scenario_text(scenario)))),
         );
-        if let Some(law) = law_text(loss) {
-            lines.push(Line::styled(cut(format!("law {law}")), theme.dimmed()));
+        let law = law_facts(run, loss);
+        if !law.is_empty() {
+            let law: String = law
+                .iter()
+                .map(|(name, value)| format!(" {name} {value}"))
+                .collect();
+            lines.push(Line::styled(cut(format!("law{law}")), theme.dimmed()));
         }
         match &loss.forecast {
             Some(forecast) => {
@@ -527,32 +543,8 @@ fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
     }
     if let Some(loss) = app.loss(run) {
         section("Forecast", forecast_facts(app, run, loss, &fact));
-        if let Some(law) = loss.law {
-            let asymptote = if law.alpha < FLAT_ALPHA {
-                "not determined by this run"
-            } else {
-                "no floor"
-            };
-            section(
-                "Law",
-                vec![
-                    fact("L0", format!("{:.4}  ({asymptote})", law.l0)),
-                    fact("A", format!("{:.4}", law.a)),
-                    fact("alpha", format!("{:.4}", law.alpha)),
-                    fact("C", format!("{:.4}", law.c)),
-                    fact(
-                        "lambda",
-                        format!(
-                            "{:.5}  (memory {:.0} steps)",
-                            law.lambda,
-                            1.0 / (1.0 - law.lambda).max(1e-9)
-                        ),
-                    ),
-                    fact("full anneal", format!("{:.4} lower", law.full_anneal_drop)),
-                    fact("residual sd", format!("{:.4}", law.residual_sd)),
-                ],
-            );
-        }
+        let law = law_facts(run, loss).into_iter();
+        section("Law", law.map(|(name, value)| fact(name, value)).collect());
     }
     let mut alerts = Vec::new();
     for alert in run.open_alerts().filter(|alert| !app.is_acknowledged(run, alert)) {

@@ -305,3 +305,37 @@ fn the_cursor_tells_the_interval_of_the_projection_and_the_headline_at_its_end()
         cursor(&app)
     );
 }
+
+/// Parameters of the law are shown where they mean something only.
+#[test]
+fn a_law_that_is_not_determined_shows_no_parameters() {
+    let line = |snapshot: &Snapshot, width: u16| {
+        let mut app = app();
+        app.update(Action::View(View::Detail), &Arc::new(snapshot.clone()));
+        words(&draw(&app, snapshot, width, 60))
+    };
+    let blind: String = (0..400)
+        .map(|step| format!("{step},{}\n", 2.0 + 3.0 / f64::from(step + 10).powf(0.5)))
+        .collect();
+    let mut snapshot = Snapshot::clone(&snapshot(&[(
+        "a.csv",
+        format!("step,loss\n{blind}").into_bytes(),
+    )]));
+    let narrow = line(&snapshot, 80);
+    assert!(narrow.contains("law L0 "), "{narrow}");
+    assert!(
+        !narrow.contains("λ") && !line(&snapshot, 140).contains("λ"),
+        "{narrow}"
+    );
+    let mut run = snapshot.runs[0].as_ref().clone();
+    let law = run.losses[0].law.as_mut().unwrap();
+    law.l0 = -8.512;
+    snapshot.runs[0] = Arc::new(run);
+    for width in [80, 140] {
+        let screen = line(&snapshot, width);
+        assert!(
+            screen.contains("not determined") && !screen.contains("8.512"),
+            "{screen}"
+        );
+    }
+}
