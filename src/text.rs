@@ -42,13 +42,37 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A loss in a sentence: four decimals, and as many significant digits where these say little.
+/// A loss in a sentence.
 pub fn loss(value: f64) -> String {
+    decimal(value, 4)
+}
+
+/// A number in a sentence: so many decimals, and four significant digits where these say little.
+pub fn decimal(value: f64, decimals: usize) -> String {
     let magnitude = value.abs();
     if magnitude >= 1e5 || (magnitude > 0.0 && magnitude < 0.01) {
         return format!("{value:.3e}");
     }
-    format!("{value:.4}")
+    format!("{value:.decimals$}")
+}
+
+/// Above this ratio nobody asks how much it is.
+const FAR: f64 = 1000.0;
+
+/// How many times as much, in a sentence: `5.3 times`.
+pub fn times(ratio: f64) -> String {
+    if ratio > FAR {
+        return format!("over {FAR} times");
+    }
+    format!("{ratio:.1} times")
+}
+
+/// How much more that is: `+45%`.
+pub fn change(ratio: f64) -> String {
+    if ratio > FAR {
+        return times(ratio);
+    }
+    format!("{:+.0}%", (ratio - 1.0) * 100.0)
 }
 
 /// Columns that `text` takes on a terminal.
@@ -142,6 +166,22 @@ mod tests {
     fn losses_have_digits_at_every_scale() {
         let shown = [0.000_341_2, 0.0203, -1.25, 0.0, 2.687_551e24].map(loss);
         assert_eq!(shown, ["3.412e-4", "0.0203", "-1.2500", "0.0000", "2.688e24"]);
+    }
+
+    #[test]
+    fn ratios_beyond_measure_are_told_in_words() {
+        assert_eq!(
+            (times(5.34), times(5.3e12)),
+            ("5.3 times".to_owned(), "over 1000 times".to_owned())
+        );
+        assert_eq!(
+            (change(1.45), change(f64::INFINITY)),
+            ("+45%".to_owned(), "over 1000 times".to_owned())
+        );
+        assert_eq!(
+            (decimal(12.5, 3), decimal(23_439_058_000_000.0, 3)),
+            ("12.500".to_owned(), "2.344e13".to_owned())
+        );
     }
 
     #[test]

@@ -143,7 +143,15 @@ pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
         "power",
         "plain"
     )?;
-    let percent = |share: f64| format!("{:.2}%", 100.0 * share);
+    // Where something is off by more than the columns have room for, it does not matter by how much.
+    let percent = |share: f64| match 100.0 * share {
+        percent if percent > 999.0 => ">999%".to_owned(),
+        percent => format!("{percent:.2}%"),
+    };
+    let times = |ratio: f64| match ratio {
+        ratio if ratio > 999.0 => " >999x".to_owned(),
+        ratio => format!(" {ratio:.1}x"),
+    };
     for summary in summarise(&backtest.cases) {
         let at = summary
             .at
@@ -157,9 +165,7 @@ pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
             .baselines
             .iter()
             .map(|baseline| {
-                let ratio = baseline
-                    .ratio()
-                    .map_or_else(String::new, |ratio| format!(" {ratio:.1}x"));
+                let ratio = baseline.ratio().map_or_else(String::new, times);
                 format!("{:>8}{ratio:>6}", percent(baseline.mean_relative))
             })
             .collect();

@@ -18,6 +18,7 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 use crate::statistics::median;
+use crate::text;
 
 /// The kind of its alerts.
 pub const KIND: &str = "activation_growth";
@@ -106,8 +107,10 @@ impl Detector for Activations {
             format!("; at this pace it is {GROWN:.0} times that near step {}", at.step)
         });
         let message = format!(
-            "Activations are {:.1} times what they were early ({value:.3} at step {step}, {level:.3} then){when}",
-            value / level
+            "Activations are {} what they were early ({} at step {step}, {} then){when}",
+            text::times(value / level),
+            text::decimal(value, 3),
+            text::decimal(level, 3)
         );
         alerts.raise(
             Alert::at(step, KIND, severity)

@@ -19,6 +19,7 @@ use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::text;
 
 /// The kind of its alerts.
 pub const KIND: &str = "gradient_surge";
@@ -224,8 +225,10 @@ impl GradientSurge {
             self.frozen = 0;
         }
         let message = format!(
-            "Gradient norm rose to {gradient:.3} at step {step}, {:.1} times its median of {median:.3}, {how}",
-            gradient / median
+            "Gradient norm rose to {} at step {step}, {} its median of {}, {how}",
+            text::decimal(gradient, 3),
+            text::times(gradient / median),
+            text::decimal(median, 3)
         );
         alerts.raise(
             Alert::at(step, KIND, severity)

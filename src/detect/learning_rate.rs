@@ -12,6 +12,7 @@ use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
+use crate::text;
 
 const KIND: &str = "learning_rate";
 const LEAP: f64 = 2.0;
@@ -56,10 +57,9 @@ impl Detector for LearningRate {
             self.compare(step, rate, alerts);
         }
         if rate > LEAP * self.peak && self.peak > 0.0 && self.since_peak >= SETTLED_AFTER {
-            let times = rate / self.peak;
-            let what = format!(
-                "Learning rate leapt to {rate:.3e} at step {step}, {times:.1} times the highest before"
-            );
+            let times = text::times(rate / self.peak);
+            let what =
+                format!("Learning rate leapt to {rate:.3e} at step {step}, {times} the highest before");
             self.raise(step, rate, self.peak, what, alerts);
         }
         if rate > self.peak {

@@ -17,6 +17,7 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 use crate::statistics::median;
+use crate::text;
 
 /// Kind of the alert about attention logits.
 pub const ATTENTION: &str = "attention_logit";
@@ -201,7 +202,9 @@ impl Logits {
             format!("; at this pace its size passes {limit:.0} near step {}", at.step)
         });
         let message = format!(
-            "log Z has drifted to {log_z:.1} at step {step}, from about {early:.1} early in the run{when}"
+            "log Z has drifted to {} at step {step}, from about {} early in the run{when}",
+            text::decimal(log_z, 1),
+            text::decimal(early, 1)
         );
         alerts.raise(
             Alert::at(step, OUTPUT, severity)

@@ -140,9 +140,17 @@ impl LossScale {
         } else {
             Severity::Info
         };
-        let since = self.halvings.front().map_or(step, |first| first.after);
-        let message =
-            format!("Loss scale fell to {scale} at step {step}, {halvings} halvings since step {since}");
+        let counted = self.halvings.front().map_or_else(String::new, |first| {
+            let word = if halvings == 1 { "halving" } else { "halvings" };
+            format!(", {halvings} {word} since step {}", first.after)
+        });
+        // A power of two is shown as it is, but not with all the zeros of a small one.
+        let shown = if scale < HOPELESS && scale > 0.0 {
+            format!("{scale:.3e}")
+        } else {
+            scale.to_string()
+        };
+        let message = format!("Loss scale fell to {shown} at step {step}{counted}");
         alerts.raise(
             Alert::at(step, KIND, severity)
                 .since(self.halvings.front().map_or(step, |first| first.by))
@@ -179,6 +187,26 @@ mod tests {
         (1..)
             .map(|record| 200 * record)
             .zip(scales.chain(cycle.into_iter().cycle().take(300)))
+    }
+
+    #[test]
+    fn a_scale_of_zero_is_told_without_counting_halvings() {
+        let (mut detector, mut alerts) = (LossScale::default(), AlertLog::default());
+        for step in 1..200 {
+            let mut batch = Records::default();
+            batch.push(
+                step,
+                &[(Quantity::LossScale, if step < 100 { 64.0 } else { 0.0 })],
+            );
+            detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+        }
+        let said = alerts.all().first().map(|alert| alert.message.clone());
+        assert!(
+            said.as_ref().is_some_and(
+                |said| !said.contains(" 0 halvings") && said.starts_with("Loss scale fell to 0 at")
+            ),
+            "{said:?}"
+        );
     }
 
     #[test]

@@ -407,10 +407,10 @@ impl LossSpike {
             above_usual: 0,
         });
         let message = format!(
-            "Loss jumped from {} to {} at step {step} ({:+.0}%)",
+            "Loss jumped from {} to {} at step {step} ({})",
             text::loss(level),
             text::loss(loss),
-            (loss / level - 1.0) * 100.0
+            text::change(loss / level)
         );
         alerts.raise(
             Alert::at(step, KIND, severity)
@@ -460,11 +460,11 @@ impl LossSpike {
                 Severity::Warning
             };
             let message = format!(
-                "Loss jumped at step {} and is {} at step {step}, {:.0}% above the {} before",
+                "Loss jumped from {} at step {} and is {} at step {step} ({})",
+                text::loss(open.baseline),
                 open.since,
                 text::loss(loss),
-                (loss / open.baseline - 1.0) * 100.0,
-                text::loss(open.baseline)
+                text::change(loss / open.baseline)
             );
             alerts.raise(
                 Alert::at(step, KIND, severity)

@@ -19,6 +19,7 @@ use crate::alert::{Alert, AlertLog, Severity};
 use crate::format::records::Row;
 use crate::metric::Quantity;
 use crate::statistics::median;
+use crate::text;
 
 const KIND: &str = "slowdown";
 const RECENT: usize = 30;
@@ -124,8 +125,8 @@ impl Detector for Slowdown {
             Severity::Info
         };
         let message = format!(
-            "Steps take {now:.2} s at step {step}, {:.1} times the usual {usual:.2} s",
-            now / usual
+            "Steps take {now:.2} s at step {step}, {} the usual {usual:.2} s",
+            text::times(now / usual)
         );
         alerts.raise(
             Alert::at(step, KIND, severity)
