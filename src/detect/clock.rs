@@ -26,32 +26,29 @@ impl Clock {
 /// The unit in which times are given, where it is a coarse one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unit {
-    /// Digits behind the point, as many as matter.
-    digits: i32,
+    /// Index of the coarsest unit of which all times so far are multiples.
+    index: usize,
 }
 
 impl Unit {
-    /// More digits than these are as good as exact.
-    const FINE: i32 = 2;
+    /// Hours and minutes with a digit behind the point and without, seconds likewise (seconds).
+    /// Finer ones are as good as exact.
+    const COARSE: [f64; 6] = [3600.0, 360.0, 60.0, 6.0, 1.0, 0.1];
 
     /// Takes in a time.
     pub fn note(&mut self, time: f64) {
-        let is_a_multiple = |digits| {
-            let units = time * 10f64.powi(digits);
-            (units - units.round()).abs() < 1e-4
-        };
-        while self.digits < Self::FINE && !is_a_multiple(self.digits) {
-            self.digits += 1;
+        while let Some(unit) = Self::COARSE.get(self.index) {
+            let units = time / unit;
+            if (units - units.round()).abs() < 1e-4 {
+                break;
+            }
+            self.index += 1;
         }
     }
 
     /// Seconds, of which all times so far are multiples; 0 for times that are as good as exact.
     pub fn seconds(self) -> f64 {
-        if self.digits < Self::FINE {
-            10f64.powi(-self.digits)
-        } else {
-            0.0
-        }
+        Self::COARSE.get(self.index).copied().unwrap_or(0.0)
     }
 }
 
@@ -83,8 +80,15 @@ mod tests {
             unit.seconds()
         };
         assert_eq!(
-            [after(0.0), after(1.7e9), after(12.3), after(12.0)],
-            [1.0, 1.0, 0.1, 0.1]
+            [
+                after(7200.0),
+                after(60.0),
+                after(564.0),
+                after(1.7e9),
+                after(12.3),
+                after(12.0)
+            ],
+            [3600.0, 60.0, 6.0, 1.0, 0.1, 0.1]
         );
         assert_eq!([after(f64::NAN), after(4.0)], [0.0, 0.0]);
         let mut exact = Unit::default();
