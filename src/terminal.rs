@@ -163,7 +163,7 @@ fn handle(app: &mut App, event: Event, snapshot: &Arc<Snapshot>) -> Option<Effec
             if app.typing.is_some() && action != Some(Action::Quit)
                 || (app.typing.is_some() && key.code == crossterm::event::KeyCode::Char('q'))
             {
-                app.type_filter(key.code);
+                app.type_filter(key);
                 return Some(Effect::Draw);
             }
             action.map(|action| app.update(action, snapshot))

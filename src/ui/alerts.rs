@@ -114,15 +114,20 @@ const CHART: u16 = 12;
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let alerts = app.alerts(snapshot);
     if alerts.is_empty() {
-        let text = "Nothing has been noticed. Spikes, divergence, gradient surges, growing logits and stalls would appear here.";
-        let [_, middle] = Layout::vertical([Constraint::Percentage(40), Constraint::Fill(1)]).areas(area);
-        return frame.render_widget(
-            Paragraph::new(text)
-                .style(app.theme.dimmed())
-                .centered()
-                .wrap(Wrap { trim: true }),
-            middle,
-        );
+        let nothing = || {
+            let filter = printable(app.filter.text());
+            let runs = if app.filter.is_empty() {
+                String::new()
+            } else {
+                format!(" in the runs that pass the filter `{filter}`")
+            };
+            format!(
+                "Nothing has been noticed{runs}. Spikes, divergence, gradient surges, growing logits and stalls \
+                 would appear here."
+            )
+        };
+        let text = super::all_hidden(app, snapshot).unwrap_or_else(nothing);
+        return super::draw_sentence(app, &text, frame, area);
     }
     let names = Names::of(snapshot);
     // Where there is room, the selected alert is shown on its curve.

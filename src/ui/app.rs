@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
 use super::files::{File, files};
 use super::filter::Filter;
 use super::keys::{Action, VIEWS, View};
@@ -100,6 +102,8 @@ pub struct App {
     pub filter: Filter,
     /// The filter being typed.
     pub typing: Option<String>,
+    /// The filter that held before the typing began.
+    filter_before: Filter,
     /// Logarithmic vertical axis.
     pub log_y: bool,
     /// Logarithmic horizontal axis.
@@ -155,6 +159,7 @@ impl App {
             reversed: false,
             filter: Filter::default(),
             typing: None,
+            filter_before: Filter::default(),
             log_y: false,
             log_x: false,
             x_axis: XAxis::Step,
@@ -355,7 +360,10 @@ impl App {
                 self.notice = format!("sorted by {}", self.sort.name());
             }
             Action::Reverse => self.reversed = !self.reversed,
-            Action::Filter => self.typing = Some(self.filter.text().to_owned()),
+            Action::Filter => {
+                self.typing = Some(self.filter.text().to_owned());
+                self.filter_before = self.filter.clone();
+            }
             Action::Freeze => {
                 self.frozen = if self.frozen.is_some() {
                     None
@@ -480,12 +488,11 @@ impl App {
             self.help = false;
         } else if self.cursor.is_some() && self.view != View::Overview {
             self.cursor = None;
-        } else if let Some(view) = self.history.pop() {
-            self.view = view;
-        } else if self.view != View::Overview {
-            self.view = View::Overview;
-        } else if !self.filter.is_empty() {
+        } else if self.view == View::Overview && !self.filter.is_empty() {
+            // The foot line promises it, whatever was visited before.
             self.filter = Filter::default();
+        } else {
+            self.view = self.history.pop().unwrap_or(View::Overview);
         }
     }
 
@@ -565,27 +572,44 @@ impl App {
         }
     }
 
-    /// A key while the filter is being typed: `None` when it ends the typing.
-    pub fn type_filter(&mut self, key: crossterm::event::KeyCode) {
-        use crossterm::event::KeyCode;
+    /// A key while the filter is being typed. Enter ends the typing where the filter is one,
+    /// Esc ends it with the filter that held before.
+    pub fn type_filter(&mut self, key: KeyEvent) {
+        self.notice.clear();
         let Some(text) = &mut self.typing else {
             return;
         };
-        match key {
-            KeyCode::Char(character) => text.push(character),
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('u') if control => text.clear(),
+            KeyCode::Char('w') if control => {
+                let words = text.trim_end();
+                text.truncate(words.rfind(char::is_whitespace).map_or(0, |blank| blank + 1));
+            }
+            KeyCode::Char(character)
+                if (key.modifiers - KeyModifiers::SHIFT).is_empty() && !character.is_control() =>
+            {
+                text.push(character);
+            }
             KeyCode::Backspace => {
                 text.pop();
             }
             KeyCode::Esc => {
+                self.filter = std::mem::take(&mut self.filter_before);
                 self.typing = None;
                 return;
             }
             KeyCode::Enter => {
                 match text.parse() {
-                    Ok(filter) => self.filter = filter,
-                    Err(error) => self.notice = error,
+                    Ok(filter) => {
+                        self.filter = filter;
+                        self.typing = None;
+                    }
+                    Err(error) => {
+                        self.filter = self.filter_before.clone();
+                        self.notice = error;
+                    }
                 }
-                self.typing = None;
                 return;
             }
             _ => {}
@@ -608,4 +632,91 @@ fn concern(run: &RunView) -> [usize; 3] {
         counts[2 - alert.severity as usize] += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::theme::DARK;
+    use super::*;
+
+    fn typing(before: &str) -> App {
+        let mut app = App::new(String::new(), &DARK, Symbols::Ascii);
+        app.filter = before.parse().unwrap();
+        app.update(Action::Filter, &Arc::default());
+        app
+    }
+
+    fn press(app: &mut App, keys: &[(KeyCode, KeyModifiers)]) {
+        for (code, modifiers) in keys {
+            app.type_filter(KeyEvent::new(*code, *modifiers));
+        }
+    }
+
+    fn write(app: &mut App, text: &str) {
+        let keys: Vec<_> = text
+            .chars()
+            .map(|key| (KeyCode::Char(key), KeyModifiers::NONE))
+            .collect();
+        press(app, &keys);
+    }
+
+    #[test]
+    fn a_filter_is_edited_as_a_line_of_a_shell() {
+        const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+        let mut app = typing("");
+        write(&mut app, "wsd lr>1 ");
+        press(
+            &mut app,
+            &[
+                (KeyCode::Char('x'), KeyModifiers::ALT),
+                (KeyCode::Char('d'), CONTROL),
+            ],
+        );
+        press(
+            &mut app,
+            &[
+                (KeyCode::Char('\u{7}'), KeyModifiers::NONE),
+                (KeyCode::Char('Z'), KeyModifiers::SHIFT),
+            ],
+        );
+        assert_eq!(app.typing.as_deref(), Some("wsd lr>1 Z"));
+        press(
+            &mut app,
+            &[(KeyCode::Char('w'), CONTROL), (KeyCode::Char('w'), CONTROL)],
+        );
+        assert_eq!(app.typing.as_deref(), Some("wsd "));
+        press(&mut app, &[(KeyCode::Char('u'), CONTROL)]);
+        assert_eq!((app.typing.as_deref(), app.filter.is_empty()), (Some(""), true));
+    }
+
+    #[test]
+    fn leaving_the_typing_brings_back_the_filter_that_was_before() {
+        let mut app = typing("wsd");
+        write(&mut app, " cos");
+        assert_eq!(app.filter.text(), "wsd cos");
+        press(&mut app, &[(KeyCode::Esc, KeyModifiers::NONE)]);
+        assert_eq!((app.filter.text(), app.typing.is_none()), ("wsd", true));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_and_can_be_mended() {
+        let mut app = typing("wsd");
+        write(&mut app, " foo=1");
+        press(&mut app, &[(KeyCode::Enter, KeyModifiers::NONE)]);
+        assert_eq!(app.filter.text(), "wsd");
+        assert_eq!(app.typing.as_deref(), Some("wsd foo=1"));
+        assert!(app.notice.contains("`foo`"), "{}", app.notice);
+    }
+
+    #[test]
+    fn esc_in_the_overview_clears_the_filter_whatever_was_visited() {
+        let mut app = typing("wsd");
+        press(&mut app, &[(KeyCode::Enter, KeyModifiers::NONE)]);
+        let snapshot = Arc::default();
+        for view in [View::Alerts, View::Overview] {
+            app.update(Action::View(view), &snapshot);
+        }
+        app.update(Action::Back, &snapshot);
+        assert_eq!((app.view, app.filter.is_empty()), (View::Overview, true));
+    }
 }

@@ -37,8 +37,9 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         })
         .collect();
     if runs.is_empty() {
-        let text = "Nothing to compare. Mark runs with Space in the overview.";
-        return frame.render_widget(Paragraph::new(text).style(app.theme.dimmed()).centered(), area);
+        let nothing = || "Nothing to compare. Mark runs with Space in the overview.".to_owned();
+        let text = super::all_hidden(app, snapshot).unwrap_or_else(nothing);
+        return super::draw_sentence(app, &text, frame, area);
     }
     let columns = usize::from(area.width);
     let crossings = crossing_lines(app, snapshot, &runs, columns);

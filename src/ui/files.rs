@@ -50,8 +50,7 @@ pub fn files(snapshot: &Snapshot) -> Vec<File<'_>> {
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let files = files(snapshot);
     if files.is_empty() {
-        let nothing = Paragraph::new("No file has been found yet.").style(app.theme.dimmed());
-        return frame.render_widget(nothing, area);
+        return super::draw_sentence(app, "No file has been found yet.", frame, area);
     }
     let [list, detail] = Layout::vertical([Constraint::Fill(1), Constraint::Length(DETAIL)]).areas(area);
     let columns = usize::from(list.width);

@@ -114,12 +114,10 @@ fn term(word: &str) -> Result<Term, String> {
         "lr" => |run| run.peak_learning_rate,
         _ => {
             return Err(format!(
-                "filter: unknown key `{key}` (state, loss, proj, step, progress, lr)"
+                "unknown key `{key}` (state, loss, proj, step, progress, lr)"
             ));
         }
     };
-    let limit = value
-        .parse()
-        .map_err(|_| format!("filter: `{value}` is not a number"))?;
+    let limit = value.parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok(Term::Number(field, comparison, limit))
 }

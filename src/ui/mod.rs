@@ -22,8 +22,9 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Paragraph, Wrap};
 
+use crate::alert::Severity;
 use crate::snapshot::{Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
 use app::App;
@@ -121,13 +122,23 @@ fn head_line(app: &App, snapshot: &Snapshot, area: Rect) -> Line<'static> {
     Line::from(spans)
 }
 
+/// What stands before the filter that is typed.
+const FILTER: &str = " filter ";
+
 fn foot_line(app: &App, area: Rect) -> Line<'static> {
     let theme = app.theme;
     if let Some(text) = &app.typing {
+        let typed = format!("{}_  ", printable(text));
+        let (hint, style) = if app.notice.is_empty() {
+            ("Enter keep  Esc leave  ^U clear", theme.dimmed())
+        } else {
+            (app.notice.as_str(), theme.severity(Severity::Warning))
+        };
+        let room = usize::from(area.width).saturating_sub(width(FILTER) + width(&typed));
         return Line::from(vec![
-            Span::styled(" filter ", theme.title()),
-            Span::raw(format!("{}_", printable(text))),
-            Span::styled("   Enter keep  Esc leave", theme.dimmed()),
+            Span::styled(FILTER, theme.title()),
+            Span::raw(typed),
+            Span::styled(clip(&printable(hint), room), style),
         ]);
     }
     let mut spans = Vec::new();
@@ -145,10 +156,12 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
     let hints = if !app.notice.is_empty() {
         clip(&app.notice, room)
     } else if !app.filter.is_empty() {
-        clip(
-            &format!("filter: {}  (Esc clears)", printable(app.filter.text())),
-            room,
-        )
+        let clears = if app.view == View::Overview {
+            "  (Esc clears)"
+        } else {
+            ""
+        };
+        clip(&format!("filter: {}{clears}", printable(app.filter.text())), room)
     } else {
         let hints: &[&str] = match app.view {
             View::Overview => &["? help", "q quit", "Enter open", "Space mark", "/ filter"],
@@ -163,6 +176,29 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
     spans.push(Span::raw(" ".repeat(gap)));
     spans.push(Span::styled(hints, theme.dimmed()));
     Line::from(spans)
+}
+
+/// A sentence in place of what a view would show.
+fn draw_sentence(app: &App, text: &str, frame: &mut Frame, area: Rect) {
+    let [_, middle] = Layout::vertical([Constraint::Percentage(40), Constraint::Fill(1)]).areas(area);
+    let sentence = Paragraph::new(text).style(app.theme.dimmed()).centered();
+    frame.render_widget(sentence.wrap(Wrap { trim: true }), middle);
+}
+
+/// What is said where there are runs, but the filter hides all of them.
+fn all_hidden(app: &App, snapshot: &Snapshot) -> Option<String> {
+    let hidden = !snapshot.runs.is_empty() && app.shown(snapshot).is_empty();
+    let place = if app.view == View::Overview {
+        ""
+    } else {
+        " in the overview"
+    };
+    hidden.then(|| {
+        format!(
+            "No run passes the filter `{}`. Esc{place} clears it.",
+            printable(app.filter.text())
+        )
+    })
 }
 
 /// As many hints as there is room for, none cut.

@@ -98,11 +98,8 @@ fn draw_rule(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
 }
 
 fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
-    let text = if !snapshot.runs.is_empty() {
-        format!(
-            "No run passes the filter `{}`. Esc clears it.",
-            printable(app.filter.text())
-        )
+    let text = if let Some(hidden) = super::all_hidden(app, snapshot) {
+        hidden
     } else if snapshot.loading.is_some() {
         "Reading...".to_owned()
     } else {
@@ -116,8 +113,7 @@ fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             }
         )
     };
-    let [_, middle] = Layout::vertical([Constraint::Percentage(40), Constraint::Fill(1)]).areas(area);
-    frame.render_widget(Paragraph::new(text).centered().style(app.theme.dimmed()), middle);
+    super::draw_sentence(app, &text, frame, area);
 }
 
 /// Crossovers and the worst alerts, a line each.

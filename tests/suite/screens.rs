@@ -146,6 +146,21 @@ fn marked_runs_over_each_other_and_all_alerts() {
     insta::assert_snapshot!("help_80x24", words(&draw(&app, &snapshot, 80, 24)));
 }
 
+#[test]
+fn a_filter_that_hides_everything_is_named_in_every_view_of_runs() {
+    let snapshot = samples();
+    let mut app = app();
+    app.filter = "nosuchrun".parse().unwrap();
+    for view in [View::Overview, View::Detail, View::Compare, View::Alerts] {
+        app.update(Action::View(view), &snapshot);
+        let screen = text(&draw(&app, &snapshot, 80, 24));
+        assert!(
+            screen.contains("No run passes the filter `nosuchrun`"),
+            "{screen}"
+        );
+    }
+}
+
 /// Every view at every size, also those nobody can use, and with every key pressed.
 #[test]
 fn no_size_and_no_key_breaks_a_screen() {
