@@ -182,6 +182,16 @@ impl RunView {
         Some((self.step as f64 / total as f64).clamp(0.0, 1.0))
     }
 
+    /// When step `step` was written, seconds since the Unix epoch: that of the newest record,
+    /// less the steps since at the recent pace. `None` where the pace is not known.
+    pub fn time_of(&self, step: u64) -> Option<f64> {
+        let since = self.step.saturating_sub(step) as f64;
+        if since == 0.0 {
+            return Some(self.last_data_at);
+        }
+        Some(self.last_data_at - since * self.seconds_per_step?)
+    }
+
     /// Alerts that are still open.
     pub fn open_alerts(&self) -> impl Iterator<Item = &Alert> {
         self.alerts.iter().filter(|alert| alert.cleared_at_step.is_none())

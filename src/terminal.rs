@@ -62,6 +62,7 @@ pub async fn run(
     let mut clock = interval(CLOCK);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut snapshot = snapshots.borrow_and_update().clone();
+    recall(&mut app, &snapshot, &notifier);
     let mut draw_at = Some(Instant::now());
     // The first frame waits for nothing.
     let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
@@ -129,11 +130,12 @@ pub async fn run(
     }
 }
 
-/// What the user has acknowledged is not told again, after a restart either.
+/// What the user has acknowledged is not told again, after a restart either, unless that
+/// was taken back.
 fn remember(app: &App, snapshot: &Snapshot, notifier: &mut Notifier) {
     for run in &snapshot.runs {
-        for alert in run.alerts.iter().filter(|alert| app.is_acknowledged(run, alert)) {
-            notifier.acknowledge(run, alert);
+        for alert in &run.alerts {
+            notifier.acknowledge(run, alert, app.is_acknowledged(run, alert));
         }
     }
 }
@@ -141,7 +143,7 @@ fn remember(app: &App, snapshot: &Snapshot, notifier: &mut Notifier) {
 /// What the user has acknowledged before stays acknowledged.
 fn recall(app: &mut App, snapshot: &Snapshot, notifier: &Notifier) {
     for run in &snapshot.runs {
-        for alert in run.open_alerts() {
+        for alert in &run.alerts {
             if notifier.was_acknowledged(run, alert) && !app.is_muted(run, alert) {
                 app.acknowledged
                     .insert((run.id.clone(), alert.kind, alert.opened_at_step));

@@ -81,7 +81,7 @@ impl History {
         for entry in entries {
             let known = told.entry(entry.key).or_insert((entry.severity, false));
             known.0 = known.0.max(entry.severity);
-            known.1 |= entry.acknowledged;
+            known.1 = entry.acknowledged;
         }
         Ok(History {
             told,
@@ -101,8 +101,8 @@ impl History {
         self.told.get(key).is_some_and(|(_, acknowledged)| *acknowledged)
     }
 
-    /// Remembers that the alert was told at this level, or acknowledged. A history that
-    /// cannot be written is kept in memory.
+    /// Remembers that the alert was told at this level, and whether it is acknowledged: the
+    /// last word holds. A history that cannot be written is kept in memory.
     pub fn remember(&mut self, key: Key, severity: Severity, acknowledged: bool) {
         let entry = Entry {
             key,
@@ -120,7 +120,7 @@ impl History {
         }
         let known = self.told.entry(entry.key).or_insert((severity, false));
         known.0 = known.0.max(severity);
-        known.1 |= acknowledged;
+        known.1 = acknowledged;
     }
 }
 
@@ -140,6 +140,8 @@ mod tests {
         let mut history = History::open(&path).unwrap();
         history.remember(key(7), Severity::Warning, false);
         history.remember(key(8), Severity::Warning, true);
+        history.remember(key(10), Severity::Warning, true);
+        history.remember(key(10), Severity::Warning, false);
         std::fs::OpenOptions::new()
             .append(true)
             .open(&path)
@@ -151,5 +153,6 @@ mod tests {
         assert!(!again.knows(&key(7), Severity::Critical));
         assert!(again.knows(&key(8), Severity::Critical));
         assert!(!again.knows(&key(9), Severity::Info));
+        assert!(!again.acknowledged(&key(10)), "it was taken back");
     }
 }

@@ -92,11 +92,12 @@ impl Notifier {
         notices
     }
 
-    /// The user has seen this alert: it is not told again, at any level.
-    pub fn acknowledge(&mut self, run: &RunView, alert: &Alert) {
+    /// The user has seen this alert, and it is not told again at any level; or has taken
+    /// that back, and it is told when it rises.
+    pub fn acknowledge(&mut self, run: &RunView, alert: &Alert, seen: bool) {
         let key = key(run, alert);
-        if !self.history.acknowledged(&key) {
-            self.history.remember(key, alert.severity, true);
+        if self.history.acknowledged(&key) != seen {
+            self.history.remember(key, alert.severity, seen);
         }
     }
 

@@ -9,7 +9,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::format;
 use super::overview::Names;
-use crate::alert::Projection;
+use crate::alert::{Alert, Projection};
 use crate::detect::{
     activations, frozen_metric, gradient_surge, logits, loss_scale, non_finite, skipped_steps, update_ratio,
     vanishing_gradient,
@@ -106,6 +106,14 @@ pub fn early_signals(run: &RunView) -> Vec<String> {
     lines
 }
 
+/// The message without the step, where it begins with the one that stands beside it.
+fn without_step(alert: &Alert) -> String {
+    let step = alert.raised_at_step;
+    let rest = alert.message.strip_prefix(&format!("At step {step}"));
+    let rest = rest.filter(|rest| rest.starts_with([':', ' ']));
+    printable(rest.map_or(alert.message.as_str(), |rest| rest.trim_start_matches([':', ' '])))
+}
+
 /// Height of the view from which the curve of the selected alert is shown, and its least height.
 const WITH_CHART: u16 = 34;
 const CHART: u16 = 12;
@@ -149,7 +157,15 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let first = (selected + 1).saturating_sub(rows);
     let columns = usize::from(list.width);
     let name_width = super::overview::notice_name_width(columns);
-    let title = format!("{:<9}{:<name_width$} {:>9}  WHAT", "LEVEL", "RUN", "STEP");
+    let title = format!(
+        "{:<9}{:<name_width$} {:>9} {:>6}  WHAT",
+        "LEVEL", "RUN", "STEP", "AGO"
+    );
+    let age = |at: Option<f64>| {
+        at.map_or_else(String::new, |at| {
+            format::brief_duration((snapshot.taken_at - at).max(0.0))
+        })
+    };
     let title = Line::styled(title, app.theme.dimmed().add_modifier(Modifier::BOLD));
     let lines = alerts
         .iter()
@@ -158,12 +174,13 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         .take(rows)
         .map(|(index, (run, alert))| {
             let closed = alert.cleared_at_step.is_some();
-            let style = if closed {
+            let acknowledged = app.is_acknowledged(run, alert);
+            let style = if closed || acknowledged {
                 app.theme.dimmed()
             } else {
                 app.theme.severity(alert.severity)
             };
-            let mark = match (closed, app.is_acknowledged(run, alert)) {
+            let mark = match (closed, acknowledged) {
                 _ if app.is_muted(run, alert) => "muted   ",
                 (true, _) => "over    ",
                 (false, true) => "seen    ",
@@ -171,13 +188,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             };
             let name = names.short(&run.id, name_width);
             let head = format!(
-                "{mark:<9}{name:<name_width$} {:>9}  ",
-                format::count(alert.raised_at_step)
+                "{mark:<9}{}{} {:>9} {:>6}  ",
+                name,
+                " ".repeat(name_width.saturating_sub(width(&name))),
+                format::count(alert.raised_at_step),
+                age(run.time_of(alert.raised_at_step))
             );
             let room = columns.saturating_sub(width(&head));
             let line = Line::from(vec![
                 Span::styled(head, style),
-                Span::styled(clip(&printable(&alert.message), room), style),
+                Span::styled(clip(&without_step(alert), room), style),
             ]);
             if index == selected {
                 line.style(app.theme.selected)

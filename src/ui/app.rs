@@ -284,15 +284,25 @@ impl App {
             .into_iter()
             .flat_map(|run| run.alerts.iter().map(move |alert| (run, alert)))
             .collect();
-        alerts.sort_by_key(|(run, alert)| {
-            let open = alert.cleared_at_step.is_none() && !self.is_acknowledged(run, alert);
-            (
-                !open,
-                std::cmp::Reverse(alert.severity),
-                std::cmp::Reverse(alert.raised_at_step),
-            )
+        // What is acknowledged keeps its place: the next key is then for the same alert.
+        alerts.sort_by(|(run, alert), (other_run, other)| {
+            let rank = |alert: &Alert| (alert.cleared_at_step.is_some(), std::cmp::Reverse(alert.severity));
+            let time = |run: &RunView, alert: &Alert| {
+                let at = run.time_of(alert.raised_at_step);
+                at.unwrap_or(run.last_data_at)
+            };
+            rank(alert)
+                .cmp(&rank(other))
+                .then(time(other_run, other).total_cmp(&time(run, alert)))
+                .then(other.raised_at_step.cmp(&alert.raised_at_step))
         });
         alerts
+    }
+
+    /// The alert on the selected line of the alerts.
+    pub fn selected_alert<'a>(&self, snapshot: &'a Snapshot) -> Option<(&'a Arc<RunView>, &'a Alert)> {
+        let alerts = self.alerts(snapshot);
+        alerts.get(self.line.min(alerts.len().saturating_sub(1))).copied()
     }
 
     /// True when the user wants to hear no more of this kind from this run.
@@ -306,8 +316,7 @@ impl App {
             self.notice = "choose an alert in the alerts view to mute its kind".to_owned();
             return;
         }
-        let alerts = self.alerts(snapshot);
-        let chosen = alerts.get(self.line.min(alerts.len().saturating_sub(1)));
+        let chosen = self.selected_alert(snapshot);
         if let Some((id, kind)) = chosen.map(|(run, alert)| (run.id.clone(), alert.kind)) {
             let name = crate::text::printable(&id);
             if self.muted.remove(&(id.clone(), kind)) {
@@ -500,8 +509,7 @@ impl App {
         match self.view {
             View::Overview | View::Compare => self.go(View::Detail),
             View::Alerts => {
-                let alerts = self.alerts(snapshot);
-                if let Some((run, alert)) = alerts.get(self.line) {
+                if let Some((run, alert)) = self.selected_alert(snapshot) {
                     let last = super::chart::last_step(run, self.loss(run)).max(1.0);
                     let at = alert.raised_at_step as f64 / last;
                     self.selected = Some(run.id.clone());
@@ -555,20 +563,43 @@ impl App {
         }
     }
 
+    /// Acknowledges the selected alert, or those of the selected run; where that has been done,
+    /// takes it back.
     fn acknowledge(&mut self, snapshot: &Snapshot) {
-        if self.view == View::Alerts {
-            let alerts = self.alerts(snapshot);
-            if let Some((run, alert)) = alerts.get(self.line) {
-                self.acknowledged
-                    .insert((run.id.clone(), alert.kind, alert.opened_at_step));
+        let chosen: Vec<(&Arc<RunView>, &Alert)> = match self.view {
+            View::Alerts => self.selected_alert(snapshot).into_iter().collect(),
+            View::Files => Vec::new(),
+            View::Overview | View::Detail | View::Compare => {
+                let run = self.selected_run(snapshot).into_iter();
+                run.flat_map(|run| run.open_alerts().map(move |alert| (run, alert)))
+                    .collect()
             }
-        } else if let Some(run) = self.selected_run(snapshot) {
-            let seen = run
-                .alerts
-                .iter()
-                .map(|alert| (run.id.clone(), alert.kind, alert.opened_at_step));
-            self.acknowledged.extend(seen);
-            self.notice = format!("alerts of {} acknowledged", crate::text::printable(&run.id));
+        };
+        let heard: Vec<_> = chosen
+            .into_iter()
+            .filter(|(run, alert)| !self.is_muted(run, alert))
+            .collect();
+        let (Some((run, first)), count) = (heard.first(), heard.len()) else {
+            self.notice = "no alert here to acknowledge".to_owned();
+            return;
+        };
+        let what = match count {
+            1 => first.kind.to_owned(),
+            _ => format!("{count} alerts"),
+        };
+        let what = format!("{what} of {}", crate::text::printable(&run.id));
+        let all_seen = heard.iter().all(|(run, alert)| self.is_acknowledged(run, alert));
+        let keys = heard
+            .iter()
+            .map(|(run, alert)| (run.id.clone(), alert.kind, alert.opened_at_step));
+        if all_seen {
+            keys.for_each(|key| {
+                self.acknowledged.remove(&key);
+            });
+            self.notice = format!("taken back: {what}");
+        } else {
+            self.acknowledged.extend(keys);
+            self.notice = format!("seen: {what}; A again takes it back");
         }
     }
 

@@ -161,6 +161,29 @@ fn a_filter_that_hides_everything_is_named_in_every_view_of_runs() {
     }
 }
 
+#[test]
+fn the_same_key_takes_an_acknowledgement_back() {
+    let snapshot = samples();
+    let mut app = app();
+    app.update(Action::View(View::Alerts), &snapshot);
+    app.update(Action::Acknowledge, &snapshot);
+    let screen = text(&draw(&app, &snapshot, 100, 30));
+    assert_eq!(screen.lines().filter(|line| line.starts_with("seen ")).count(), 1);
+    assert!(screen.contains("seen: failure of llm.c"), "{screen}");
+    app.update(Action::Acknowledge, &snapshot);
+    assert!(app.acknowledged.is_empty());
+    app.view = View::Overview;
+    app.selected = Some("tiny-lm/fp16-lr0.1.megatron.log".to_owned());
+    app.update(Action::Acknowledge, &snapshot);
+    assert!(
+        app.notice.starts_with("seen: 3 alerts of tiny-lm"),
+        "{}",
+        app.notice
+    );
+    app.update(Action::Acknowledge, &snapshot);
+    assert!(app.acknowledged.is_empty());
+}
+
 /// Every view at every size, also those nobody can use, and with every key pressed.
 #[test]
 fn no_size_and_no_key_breaks_a_screen() {
