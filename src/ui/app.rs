@@ -49,6 +49,9 @@ const SORTS: [SortBy; 5] = [
     SortBy::Alerts,
 ];
 
+/// Runs that are compared at most.
+const MOST_COMPARED: usize = 12;
+
 impl SortBy {
     /// The word in the header.
     pub const fn name(self) -> &'static str {
@@ -251,13 +254,12 @@ impl App {
 
     /// The runs that are compared: the marked ones, else the selected and its neighbours.
     pub fn compared<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Arc<RunView>> {
-        const MOST: usize = 12;
         let shown = self.shown(snapshot);
         let marked: Vec<&Arc<RunView>> = shown
             .iter()
             .filter(|run| self.marked.contains(&run.id))
             .copied()
-            .take(MOST)
+            .take(MOST_COMPARED)
             .collect();
         if !marked.is_empty() {
             return marked;
@@ -273,8 +275,15 @@ impl App {
         shown
             .into_iter()
             .filter(|run| run.id == selected.id || (alike(run) && (alone || folder(run) == folder(selected))))
-            .take(MOST)
+            .take(MOST_COMPARED)
             .collect()
+    }
+
+    /// How many of the marked runs that pass the filter are compared, and of how many.
+    pub fn compared_of_marked(&self, snapshot: &Snapshot) -> (usize, usize) {
+        let shown = self.shown(snapshot);
+        let marked = shown.iter().filter(|run| self.marked.contains(&run.id)).count();
+        (marked.min(MOST_COMPARED), marked)
     }
 
     /// All alerts, those that need attention first.
@@ -356,13 +365,16 @@ impl App {
             ),
             Action::First => self.move_by(isize::MIN / 2, snapshot),
             Action::Last => self.move_by(isize::MAX / 2, snapshot),
-            Action::Mark => self.mark(snapshot),
             Action::MarkAll => self.marked = self.shown(snapshot).iter().map(|run| run.id.clone()).collect(),
             Action::UnmarkAll => self.marked.clear(),
+            Action::Mark | Action::Baseline if !self.shows_selection() => {
+                self.notice = "choose a run in the overview".to_owned();
+            }
             Action::Baseline => {
                 let id = self.selected_run(snapshot).map(|run| run.id.clone());
                 self.baseline = if self.baseline == id { None } else { id };
             }
+            Action::Mark => self.mark(snapshot),
             Action::Sort => {
                 let at = SORTS.iter().position(|sort| *sort == self.sort).unwrap_or(0);
                 self.sort = SORTS.get((at + 1) % SORTS.len()).copied().unwrap_or(SortBy::Name);
@@ -401,13 +413,7 @@ impl App {
         match action {
             Action::LogY => self.log_y = !self.log_y,
             Action::LogX => self.log_x = !self.log_x,
-            Action::XAxis => {
-                self.x_axis = match self.x_axis {
-                    XAxis::Step => XAxis::Tokens,
-                    XAxis::Tokens => XAxis::Time,
-                    XAxis::Time => XAxis::Step,
-                };
-            }
+            Action::XAxis => self.turn_x_axis(snapshot),
             Action::Smooth(by) => {
                 let wanted = self.smoothing as i64 + i64::from(by);
                 self.smoothing = wanted.clamp(0, WIDTHS.len() as i64 - 1) as usize;
@@ -425,6 +431,9 @@ impl App {
                 let (from, to) = self.window;
                 let shift = (f64::from(by) * 0.2 * (to - from)).clamp(-from, 1.0 - to);
                 self.window = (from + shift, to + shift);
+                if shift == 0.0 {
+                    self.notice = "nothing further this way; + zooms in".to_owned();
+                }
             }
             Action::Fit => self.window = (0.0, 1.0),
             Action::Cursor(by) => {
@@ -438,6 +447,38 @@ impl App {
         }
     }
 
+    /// The next of what the horizontal axis can show for the runs on the screen.
+    fn turn_x_axis(&mut self, snapshot: &Snapshot) {
+        let runs: Vec<_> = match self.view {
+            View::Compare => self.compared(snapshot),
+            View::Alerts => self
+                .selected_alert(snapshot)
+                .map(|(run, _)| run)
+                .into_iter()
+                .collect(),
+            _ => self.selected_run(snapshot).into_iter().collect(),
+        };
+        let possible = |axis: &XAxis| match axis {
+            XAxis::Step => true,
+            XAxis::Tokens => runs.iter().any(|run| run.tokens_per_step.is_some()),
+            XAxis::Time => runs.iter().any(|run| run.seconds_per_step.is_some()),
+        };
+        let after = match self.x_axis {
+            XAxis::Step => [XAxis::Tokens, XAxis::Time, XAxis::Step],
+            XAxis::Tokens => [XAxis::Time, XAxis::Step, XAxis::Tokens],
+            XAxis::Time => [XAxis::Step, XAxis::Tokens, XAxis::Time],
+        };
+        let next = after.into_iter().find(possible).unwrap_or(XAxis::Step);
+        self.notice = match next {
+            XAxis::Step if self.x_axis == XAxis::Step => "the log has neither tokens nor times",
+            XAxis::Step => "x axis: steps",
+            XAxis::Tokens => "x axis: tokens",
+            XAxis::Time => "x axis: time",
+        }
+        .to_owned();
+        self.x_axis = next;
+    }
+
     fn zoom(&mut self, by: i32) {
         let (from, to) = self.window;
         let center = self
@@ -447,7 +488,16 @@ impl App {
         let factor = if by > 0 { 0.7 } else { 1.0 / 0.7 };
         let half = ((to - from) * factor / 2.0).clamp(0.002, 0.5);
         let from = (center - half).clamp(0.0, 1.0 - 2.0 * half);
-        self.window = (from, from + 2.0 * half);
+        let window = (from, from + 2.0 * half);
+        if window == self.window {
+            self.notice = if by > 0 {
+                "nearest already"
+            } else {
+                "all is shown already"
+            }
+            .to_owned();
+        }
+        self.window = window;
     }
 
     /// Moves the cursor to the next or previous alert or resume of the selected run.
@@ -523,6 +573,8 @@ impl App {
                 {
                     self.selected = Some(log.run.clone());
                     self.go(View::Detail);
+                } else {
+                    self.notice = "no run is shown from this file".to_owned();
                 }
             }
             View::Detail => {}
@@ -551,6 +603,11 @@ impl App {
         }
     }
 
+    /// True when the view shows which run is selected.
+    fn shows_selection(&self) -> bool {
+        matches!(self.view, View::Overview | View::Detail | View::Compare)
+    }
+
     fn mark(&mut self, snapshot: &Snapshot) {
         let Some(id) = self.selected_run(snapshot).map(|run| run.id.clone()) else {
             return;
@@ -568,8 +625,8 @@ impl App {
     fn acknowledge(&mut self, snapshot: &Snapshot) {
         let chosen: Vec<(&Arc<RunView>, &Alert)> = match self.view {
             View::Alerts => self.selected_alert(snapshot).into_iter().collect(),
-            View::Files => Vec::new(),
-            View::Overview | View::Detail | View::Compare => {
+            _ if !self.shows_selection() => Vec::new(),
+            _ => {
                 let run = self.selected_run(snapshot).into_iter();
                 run.flat_map(|run| run.open_alerts().map(move |alert| (run, alert)))
                     .collect()

@@ -51,12 +51,12 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         Constraint::Length(crossing_rows),
     ])
     .areas(area);
-    draw_plot(app, &runs, frame, plot);
+    draw_plot(app, snapshot, &runs, frame, plot);
     frame.render_widget(Paragraph::new(table_lines(app, snapshot, &runs, columns)), table);
     frame.render_widget(Paragraph::new(crossings), below);
 }
 
-fn draw_plot(app: &App, runs: &[Compared], frame: &mut Frame, area: Rect) {
+fn draw_plot(app: &App, snapshot: &Snapshot, runs: &[Compared], frame: &mut Frame, area: Rect) {
     let last = runs
         .iter()
         .map(|one| chart::last_step(one.run, Some(one.loss)) * one.scale)
@@ -79,9 +79,13 @@ fn draw_plot(app: &App, runs: &[Compared], frame: &mut Frame, area: Rect) {
         .iter()
         .map(|one| one.run.step as f64 * one.scale)
         .fold(0.0, f64::max);
-    let title = runs
+    let quantity = runs
         .first()
         .map_or_else(String::new, |one| one.loss.quantity.to_string());
+    let title = match app.compared_of_marked(snapshot) {
+        (shown, marked) if shown < marked => format!("{quantity}, {shown} of {marked} marked runs"),
+        _ => quantity,
+    };
     Plot {
         x: chart::x_window(app, 0.0, last),
         y: range(app, runs, last),

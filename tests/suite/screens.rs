@@ -184,6 +184,39 @@ fn the_same_key_takes_an_acknowledgement_back() {
     assert!(app.acknowledged.is_empty());
 }
 
+/// Small runs without tokens and without times.
+fn small(count: usize) -> Arc<Snapshot> {
+    let names: Vec<String> = (0..count).map(|index| format!("r{index:02}.csv")).collect();
+    let logs: Vec<(&str, Vec<u8>)> = names
+        .iter()
+        .map(|name| (name.as_str(), b"step,loss\n1,3\n2,2\n3,1\n".to_vec()))
+        .collect();
+    snapshot(&logs)
+}
+
+#[test]
+fn a_key_that_cannot_act_says_so() {
+    let snapshot = small(1);
+    let mut app = app();
+    for action in [Action::XAxis, Action::Pan(1), Action::Zoom(-1)] {
+        app.update(action, &snapshot);
+        assert!(!app.notice.is_empty(), "{action:?}");
+    }
+    app.update(Action::View(View::Files), &snapshot);
+    app.update(Action::Mark, &snapshot);
+    assert!(!app.notice.is_empty() && app.marked.is_empty());
+}
+
+#[test]
+fn a_comparison_says_how_many_of_the_marked_runs_it_shows() {
+    let snapshot = small(13);
+    let mut app = app();
+    app.update(Action::MarkAll, &snapshot);
+    app.update(Action::View(View::Compare), &snapshot);
+    let screen = text(&draw(&app, &snapshot, 80, 40));
+    assert!(screen.contains("12 of 13"), "{screen}");
+}
+
 /// Every view at every size, also those nobody can use, and with every key pressed.
 #[test]
 fn no_size_and_no_key_breaks_a_screen() {
