@@ -53,6 +53,11 @@ const SORTS: [SortBy; 5] = [
 const MOST_COMPARED: usize = 12;
 
 impl SortBy {
+    /// True where the largest comes first unless the order is reversed.
+    pub const fn descends(self) -> bool {
+        matches!(self, SortBy::Progress | SortBy::Alerts)
+    }
+
     /// The word in the header.
     pub const fn name(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::app::App;
+use super::app::{App, SortBy};
 use super::{chart, detail, format};
 use crate::alert::{Alert, STALL, Severity};
 use crate::metric::Quantity;
@@ -281,7 +281,16 @@ fn draw_table(
         .min(shown.len().saturating_sub(rows));
     let titles = columns
         .iter()
-        .map(|column| fit(&column.title, column))
+        .map(|column| {
+            let mark = if sorts(column.kind) == Some(app.sort) {
+                let (smallest_first, largest_first) = app.symbols.order();
+                let descends = app.sort.descends() != app.reversed;
+                String::from(if descends { largest_first } else { smallest_first })
+            } else {
+                String::new()
+            };
+            fit(&format!("{}{mark}", column.title), column)
+        })
         .collect::<Vec<_>>()
         .join(" ");
     let mut lines = vec![Line::styled(
@@ -303,6 +312,18 @@ fn draw_table(
         });
     }
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// The order that goes by a column.
+fn sorts(kind: Kind) -> Option<SortBy> {
+    match kind {
+        Kind::Name => Some(SortBy::Name),
+        Kind::Progress => Some(SortBy::Progress),
+        Kind::Loss => Some(SortBy::Loss),
+        Kind::Projected => Some(SortBy::Projected),
+        Kind::Alerts => Some(SortBy::Alerts),
+        _ => None,
+    }
 }
 
 /// Pads or cuts a text to the width of its column.

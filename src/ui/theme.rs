@@ -202,6 +202,14 @@ impl Symbols {
         }
     }
 
+    /// The mark of a column that is sorted by: smallest first, largest first.
+    pub const fn order(self) -> (char, char) {
+        match self {
+            Symbols::Ascii => ('^', 'v'),
+            _ => ('▲', '▼'),
+        }
+    }
+
     /// A horizontal and a vertical rule, and the corner of the axes.
     pub const fn rules(self) -> (char, char, char) {
         match self {

@@ -217,6 +217,16 @@ fn a_comparison_says_how_many_of_the_marked_runs_it_shows() {
     assert!(screen.contains("12 of 13"), "{screen}");
 }
 
+#[test]
+fn the_column_that_sorts_is_marked() {
+    let snapshot = small(2);
+    let mut app = app();
+    assert!(text(&draw(&app, &snapshot, 80, 24)).contains("RUN▲"));
+    app.update(Action::Sort, &snapshot);
+    app.update(Action::Reverse, &snapshot);
+    assert!(text(&draw(&app, &snapshot, 80, 24)).contains("PROJECTED FINAL▼"));
+}
+
 /// Every view at every size, also those nobody can use, and with every key pressed.
 #[test]
 fn no_size_and_no_key_breaks_a_screen() {
