@@ -22,16 +22,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     };
     let side = if area.width >= 130 { 46 } else { 0 };
     let facts = if side == 0 {
-        foot_lines(app, run, usize::from(area.width))
+        // On a very low screen the chart comes first.
+        let rows = usize::from(area.height / 4).min(4);
+        foot_lines(app, run, usize::from(area.width), rows)
     } else {
         Vec::new()
     };
-    // On a very low screen the chart comes first.
-    let fact_rows = (facts.len() as u16).min(area.height / 4);
     let [head, body, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Fill(1),
-        Constraint::Length(fact_rows),
+        Constraint::Length(facts.len() as u16),
     ])
     .areas(area);
     frame.render_widget(
@@ -472,8 +472,8 @@ fn law_facts(run: &RunView, loss: &LossView) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The facts under the chart on a narrow screen.
-fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
+/// The facts under the chart on a narrow screen, as many as there are rows.
+fn foot_lines(app: &App, run: &RunView, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let theme = app.theme;
     let cut = |text: String| clip(&printable(&text), columns);
     let mut lines = Vec::new();
@@ -517,7 +517,12 @@ fn foot_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
             None => {}
         }
     }
-    lines.truncate(4);
+    let cut_short = lines.len() > rows;
+    lines.truncate(rows);
+    if let Some(last) = lines.last_mut().filter(|_| cut_short) {
+        let text = clip(&format!("{last} …"), columns);
+        *last = Line::styled(text, last.style);
+    }
     lines
 }
 
@@ -623,11 +628,11 @@ fn forecast_facts(
 /// A possible plan and where it would end.
 fn scenario_text(scenario: &Scenario) -> String {
     format!(
-        "if {}: {} [{}, {}] at {}",
-        scenario.name,
+        "{} [{}, {}] at {} if {}",
         format::loss(scenario.final_loss),
         format::loss(scenario.low),
         format::loss(scenario.high),
-        format::count(scenario.at_step)
+        format::count(scenario.at_step),
+        scenario.name
     )
 }

@@ -147,13 +147,8 @@ impl Plot<'_> {
         canvas.render(inner, buffer);
         self.draw_verticals(inner, buffer, theme, symbols);
         self.draw_labels(inner, y, buffer);
-        buffer.set_stringn(
-            inner.x + 1,
-            title_line,
-            self.title,
-            usize::from(inner.width.saturating_sub(1)),
-            theme.dimmed(),
-        );
+        let title = crate::text::clip(self.title, usize::from(inner.width.saturating_sub(1)));
+        buffer.set_string(inner.x + 1, title_line, title, theme.dimmed());
     }
 
     /// The range of what is visible: without the outermost hundredth, unless all of
