@@ -159,7 +159,10 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let name_width = super::overview::notice_name_width(columns);
     let title = format!(
         "{:<9}{:<name_width$} {:>9} {:>6}  WHAT",
-        "LEVEL", "RUN", "STEP", "AGO"
+        "LEVEL",
+        super::with_position("RUN", selected, alerts.len(), rows),
+        "STEP",
+        "AGO"
     );
     let age = |at: Option<f64>| {
         at.map_or_else(String::new, |at| {

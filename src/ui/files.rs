@@ -73,7 +73,12 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     };
     let titles = ["STEP", "LINES", "SKIPPED", "AGE"];
     let title = Line::styled(
-        cells("FILE", "FORMAT", "RUN", titles),
+        cells(
+            &super::with_position("FILE", selected, files.len(), rows),
+            "FORMAT",
+            "RUN",
+            titles,
+        ),
         app.theme.dimmed().add_modifier(Modifier::BOLD),
     );
     let shown = files.iter().enumerate().skip(first).take(rows);

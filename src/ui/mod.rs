@@ -201,6 +201,15 @@ fn all_hidden(app: &App, snapshot: &Snapshot) -> Option<String> {
     })
 }
 
+/// A title of a list, with the line that is selected where the list has more lines than rows.
+fn with_position(title: &str, selected: usize, lines: usize, rows: usize) -> String {
+    if lines > rows {
+        format!("{title} {} of {lines}", selected + 1)
+    } else {
+        title.to_owned()
+    }
+}
+
 /// As many hints as there is room for, none cut.
 fn whole_hints(hints: &[&str], room: usize) -> String {
     const GAP: &str = "  ";

@@ -46,8 +46,20 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         return draw_empty(app, snapshot, frame, area);
     }
     let table = (shown.len() as u16).saturating_add(1);
-    let notices = notices(app, snapshot, usize::from(area.width));
+    let mut notices = notices(app, snapshot, usize::from(area.width));
     let notice_lines = (notices.len() as u16).min(if area.height > 30 { 6 } else { 2 });
+    let hidden = notices.len() - usize::from(notice_lines);
+    notices.truncate(usize::from(notice_lines));
+    // It stands where there is most room for it.
+    let shortest = notices.iter_mut().min_by_key(|line| line.width());
+    if let Some(line) = shortest.filter(|_| hidden > 0) {
+        let more = format!("  +{hidden} more");
+        let message = line.spans.pop().unwrap_or_default();
+        let used = line.width() + width(&more);
+        let text = clip(&message.content, usize::from(area.width).saturating_sub(used));
+        line.push_span(Span::styled(text, message.style));
+        line.push_span(Span::styled(more, app.theme.dimmed()));
+    }
     let room = area.height.saturating_sub(notice_lines);
     let with_chart = room >= LEAST_CHART + 6;
     let table = if with_chart {
@@ -116,7 +128,7 @@ fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     super::draw_sentence(app, &text, frame, area);
 }
 
-/// Crossovers and the worst alerts, a line each.
+/// Crossovers and alerts, a line each, the most important first.
 fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
     let prefixes = Names::of(snapshot);
     let name_width = notice_name_width(columns);
@@ -202,7 +214,7 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
     let crossovers: Vec<Line> = crossovers.take(3).collect();
     let alerts_shown = lines.len().min(if crossovers.is_empty() { 2 } else { 1 });
     let rest = lines.split_off(alerts_shown);
-    lines.into_iter().chain(crossovers).chain(rest).take(6).collect()
+    lines.into_iter().chain(crossovers).chain(rest).collect()
 }
 
 /// Columns for the name of a run before a message: more where the screen is wide.
@@ -289,7 +301,12 @@ fn draw_table(
             } else {
                 String::new()
             };
-            fit(&format!("{}{mark}", column.title), column)
+            let title = format!("{}{mark}", column.title);
+            if column.kind == Kind::Name {
+                fit(&super::with_position(&title, selected, shown.len(), rows), column)
+            } else {
+                fit(&title, column)
+            }
         })
         .collect::<Vec<_>>()
         .join(" ");

@@ -227,6 +227,17 @@ fn the_column_that_sorts_is_marked() {
     assert!(text(&draw(&app, &snapshot, 80, 24)).contains("PROJECTED FINAL▼"));
 }
 
+#[test]
+fn a_list_that_does_not_fit_says_where_it_stands() {
+    let snapshot = small(30);
+    let mut app = app();
+    app.update(Action::Last, &snapshot);
+    let screen = text(&draw(&app, &snapshot, 80, 24));
+    assert!(screen.contains("RUN▲ 30 of 30"), "{screen}");
+    let notices = text(&draw(&app, &samples(), 80, 24));
+    assert!(notices.contains("+5 more"), "{notices}");
+}
+
 /// Every view at every size, also those nobody can use, and with every key pressed.
 #[test]
 fn no_size_and_no_key_breaks_a_screen() {
