@@ -30,11 +30,16 @@ use crate::text::{clip, printable, shorten, width};
 use app::App;
 use keys::{VIEWS, View};
 
+/// Columns and lines below which there is nothing to see.
+const LEAST_WIDTH: u16 = 20;
+const LEAST_HEIGHT: u16 = 5;
+
 /// Draws the whole screen.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame) {
     let area = frame.area();
-    if area.width < 20 || area.height < 5 {
-        return frame.render_widget(Paragraph::new("too small"), area);
+    if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
+        let text = format!("too small: {LEAST_WIDTH}x{LEAST_HEIGHT} needed");
+        return frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
     }
     let [head, body, foot] =
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);

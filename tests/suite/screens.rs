@@ -238,6 +238,12 @@ fn a_list_that_does_not_fit_says_where_it_stands() {
     assert!(notices.contains("+5 more"), "{notices}");
 }
 
+#[test]
+fn a_screen_that_is_too_small_says_what_it_needs() {
+    let screen = text(&draw(&app(), &samples(), 80, 4));
+    assert!(screen.contains("20x5"), "{screen}");
+}
+
 /// Every view at every size, also those nobody can use, and with every key pressed.
 #[test]
 fn no_size_and_no_key_breaks_a_screen() {
