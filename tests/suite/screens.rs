@@ -224,7 +224,7 @@ fn the_column_that_sorts_is_marked() {
     assert!(text(&draw(&app, &snapshot, 80, 24)).contains("RUN▲"));
     app.update(Action::Sort, &snapshot);
     app.update(Action::Reverse, &snapshot);
-    assert!(text(&draw(&app, &snapshot, 80, 24)).contains("PROJECTED FINAL▼"));
+    assert!(text(&draw(&app, &snapshot, 80, 24)).contains("PROJECTED 80%▼"));
 }
 
 #[test]
