@@ -47,6 +47,9 @@ struct Exit {
     code: i32,
 }
 
+/// The name of the number of a call, by which it is known in a row.
+const CALL: &str = "_step";
+
 /// The code that stands for an interruption from the keyboard.
 const INTERRUPTED: i32 = 255;
 
@@ -155,8 +158,49 @@ struct HistoryReader {
     roles: Roles,
     number: u64,
     last_step: Option<u64>,
+    axis: Axis,
     /// The newest summary; told once a batch, because it comes with every record.
     summary: BTreeMap<String, String>,
+}
+
+/// Whether the training step that the run logs is the axis of its losses, or the number that W&B
+/// gives to each call: a callback may log its step once, or that of a trainer which never trains.
+#[derive(Default)]
+struct Axis {
+    /// The last record that was judged: those of a file that is read again are known.
+    judged: u64,
+    /// Rows with a loss.
+    losses: u64,
+    /// Rows with the training step, with or without a loss.
+    named: u64,
+    first: Option<u64>,
+    /// The training step is not that of the first row that has it.
+    moved: bool,
+    /// The number of the call stands for the step.
+    by_calls: bool,
+}
+
+impl Axis {
+    fn judge(&mut self, number: u64, draft: &Draft) {
+        if number <= self.judged {
+            return;
+        }
+        self.judged = number;
+        self.losses += u64::from(draft.has_loss());
+        if let Some(step) = draft.step {
+            self.named += 1;
+            self.moved |= *self.first.get_or_insert(step) != step;
+        }
+    }
+
+    /// True when what was read by one axis is to be read by the other.
+    fn changes(&mut self) -> bool {
+        // A train loss, an evaluation and the outcome may be of one step.
+        const FEWEST: u64 = 4;
+        let is_rare = self.named * 2 < self.losses;
+        let by_calls = self.losses >= FEWEST && (is_rare || !self.moved);
+        std::mem::replace(&mut self.by_calls, by_calls) != by_calls
+    }
 }
 
 impl WandbDecoder {
@@ -167,6 +211,7 @@ impl WandbDecoder {
                 roles: Roles::new(names, known),
                 number: 0,
                 last_step: None,
+                axis: Axis::default(),
                 summary: BTreeMap::new(),
             },
         }
@@ -206,24 +251,34 @@ impl HistoryReader {
             return;
         };
         let mut draft = Draft::default();
+        let mut call = history.step.and_then(|step| u64::try_from(step.number).ok());
         for item in &history.items {
             let Some(value) = item.number() else {
                 continue;
             };
+            if item.name() == CALL {
+                call = whole(value);
+            }
             if let Some(role) = self.roles.take(&item.name(), out) {
                 draft.set(role, value, out);
             }
         }
-        self.push(&draft, history.step.map(|step| step.number), out);
+        self.push(&draft, call, out);
     }
 
-    fn push(&mut self, draft: &Draft, counter: Option<i64>, out: &mut Decoded) {
-        let named = draft.step;
-        if named.is_some() {
-            self.last_step = named;
+    fn push(&mut self, draft: &Draft, call: Option<u64>, out: &mut Decoded) {
+        if draft.step.is_some() {
+            self.last_step = draft.step;
+        }
+        if out.remapped {
+            // Which name the step has is only known when the file is read again.
+            self.axis = Axis::default();
+        } else if call.is_some() {
+            self.axis.judge(self.number, draft);
         }
         // A row without the training step belongs to the last one that had it.
-        let step = named.or(self.last_step).or_else(|| u64::try_from(counter?).ok());
+        let named = self.last_step.filter(|_| !self.axis.by_calls);
+        let step = named.or(call);
         match step {
             Some(step) if !draft.is_empty() => draft.push(step, out),
             _ => out.ignored += 1,
@@ -252,6 +307,7 @@ impl FrameDecoder for WandbDecoder {
         let WandbDecoder { log, reader } = self;
         let progress = log.read(bytes, |found| reader.found(found, out));
         out.summary.extend(std::mem::take(&mut reader.summary));
+        out.remapped |= reader.axis.changes();
         progress
     }
 
@@ -397,6 +453,72 @@ mod tests {
             let block = at / 32_768;
             let cut = &bytes[..block * 32_768];
             prop_assert!(out.records.len() >= read(cut, &[]).records.len());
+        }
+    }
+
+    /// A file with a row for each call: its number, the training step if it is logged, the loss.
+    fn calls(rows: &[(u64, Option<u64>, Option<f64>)]) -> Vec<u8> {
+        let mut writer = BlockWriter::new(MAGIC);
+        for (call, step, loss) in rows {
+            let mut items = vec![item("_step", &call.to_string(), true)];
+            items.extend(step.map(|step| item("trainer/global_step", &step.to_string(), true)));
+            items.extend(loss.map(|loss| item("val/loss", &loss.to_string(), true)));
+            let history = Some(History { items, step: None });
+            let record = Record {
+                history,
+                ..Record::default()
+            };
+            writer.record(&record.encode_to_vec());
+        }
+        writer.bytes
+    }
+
+    /// The steps of a file that is read again for as long as that is asked for.
+    fn steps(bytes: &[u8], piece: usize) -> Vec<u64> {
+        let mut decoder = WandbDecoder::new(&Names::default(), []);
+        for _ in 0..10 {
+            decoder.start_over();
+            let (mut out, mut start, mut end) = (Decoded::default(), 0, 0);
+            while end < bytes.len() && !out.remapped {
+                end = (end + piece).min(bytes.len());
+                start += decoder.frames(&bytes[start..end], &mut out).consumed;
+            }
+            if !out.remapped {
+                return out.records.steps().to_vec();
+            }
+        }
+        panic!("it is read again and again");
+    }
+
+    #[test]
+    fn a_training_step_that_is_rare_or_never_moves_is_not_the_axis() {
+        let losses = |step: fn(u64) -> Option<u64>| -> Vec<_> {
+            let row = |call| (call, step(call), Some(1.0 / (call + 1) as f64));
+            (0..9).map(row).collect()
+        };
+        let by_calls: Vec<u64> = (0..9).collect();
+        for piece in [usize::MAX / 2, 100] {
+            let rare = losses(|call| (call == 8).then_some(0));
+            assert_eq!(steps(&calls(&rare), piece), by_calls);
+            assert_eq!(steps(&calls(&losses(|_| Some(0))), piece), by_calls);
+            let moves = losses(|call| Some(10 * (call / 5)));
+            assert_eq!(
+                steps(&calls(&moves), piece),
+                [0, 0, 0, 0, 0, 10, 10, 10, 10],
+                "{piece}"
+            );
+            // Steps and losses in turn: a loss is of the step before it.
+            let in_turn: Vec<_> = (0..12)
+                .map(|call| match call % 2 {
+                    0 => (call, Some(100 * call), None),
+                    _ => (call, None, Some(1.0)),
+                })
+                .collect();
+            assert_eq!(
+                steps(&calls(&in_turn), piece),
+                [0, 200, 400, 600, 800, 1000],
+                "{piece}"
+            );
         }
     }
 
