@@ -129,11 +129,14 @@ fn leader(entries: &BTreeMap<FileKey, Entry>, keys: &[FileKey], known: Option<Fi
         let entry = of(key)?;
         let behind =
             (entry.run.last_step() as f64) < BEHIND * last as f64 && entry.modified < newest - BEHIND_SECONDS;
+        // W&B keeps the last value of everything beside the history: that is less.
+        let is_history = !entry.run.identity.path.ends_with("wandb-summary.json");
+        let mut losses = [Quantity::TrainLoss, Quantity::EvalLoss].into_iter();
+        let has_history = is_history && losses.any(|loss| entry.run.own_series(loss).is_some());
         let points = points(entry, loss);
-        // W&B keeps the last value of everything beside the history: that is less. So is it beside a
-        // console, whatever it has of evaluations.
+        // What has a single point is less beside a console, whatever it has of evaluations.
         let has_both = points > 1 && knows_evaluations(entry);
-        Some((points > 0, !behind, has_both, points * 2 > most))
+        Some((has_history, points > 0, !behind, has_both, points * 2 > most))
     };
     let preference = |key: &FileKey| {
         let format = of(key).map_or("", |entry| entry.run.identity.format);
@@ -182,4 +185,50 @@ fn borrow(entries: &mut BTreeMap<FileKey, Entry>, leader: FileKey, keys: &[FileK
     entry.run.borrow(others.into_iter());
     entry.changed = true;
     entries.insert(leader, entry);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{Engine, Options};
+    use crate::format::Decoded;
+    use crate::format::records::How;
+    use crate::metric::Quantity;
+    use crate::run::Identity;
+    use crate::source::{FileKey, SourceEvent};
+
+    #[test]
+    fn the_last_values_of_a_run_never_stand_for_its_history() {
+        let mut engine = Engine::new(Options::default());
+        let logs = [
+            ("run-a/files/wandb-summary.json", "jsonl", Quantity::TrainLoss),
+            ("run-a/run-a.wandb", "wandb", Quantity::EvalLoss),
+        ];
+        for (index, (path, format, loss)) in logs.into_iter().enumerate() {
+            let key = FileKey(index as u32);
+            let identity = Identity {
+                id: "run-a".to_owned(),
+                path: path.into(),
+                format,
+            };
+            engine.apply(SourceEvent::Found { key, identity }, 0.0);
+            let mut decoded = Box::<Decoded>::default();
+            decoded.lines = 1;
+            decoded.records.push(1, &[(loss, 2.5)]);
+            if format == "wandb" {
+                decoded.end(None, How::Failed("its process ended with an error"));
+            }
+            engine.apply(
+                SourceEvent::Records {
+                    key,
+                    decoded,
+                    modified: 0.0,
+                },
+                0.0,
+            );
+        }
+        engine.apply(SourceEvent::CaughtUp, 0.0);
+        let snapshot = engine.snapshot(0.0);
+        let run = snapshot.runs.first().unwrap();
+        assert_eq!((run.format, run.alerts.len()), ("wandb", 1));
+    }
 }
