@@ -241,11 +241,12 @@ impl Findings {
             ));
         }
         for (path, name) in &self.roots {
-            let mut problems = self.snapshot.problems.iter();
-            let known = problems.find(|problem| problem.path == *path || problem.path == *name);
-            if known.is_none() && (self.engine.has_run_below(path) || self.is_read_as_another(path)) {
+            let is_unread = [path, name].iter().any(|path| self.engine.has_problem(path));
+            if !is_unread && (self.engine.has_run_below(path) || self.is_read_as_another(path)) {
                 continue;
             }
+            let mut problems = self.snapshot.problems.iter();
+            let known = problems.find(|problem| problem.path == *path || problem.path == *name);
             let message = known.map_or("no log with a loss was found in it", |problem| {
                 problem.message.as_str()
             });

@@ -295,7 +295,15 @@ impl Engine {
                 .values()
                 .any(|entry| entry.run.identity.id == id && !entry.run.losses().is_empty())
         };
-        self.groups.runs_below(path).any(of_a_run)
+        // The runs in a database have names of their own.
+        let is_below =
+            |entry: &Entry| entry.run.identity.path.starts_with(path) && !entry.run.losses().is_empty();
+        self.groups.runs_below(path).any(of_a_run) || self.entries.values().any(is_below)
+    }
+
+    /// True for a file that could not be read, or not to its end.
+    pub fn has_problem(&self, path: &Path) -> bool {
+        self.problems.contains_key(path)
     }
 
     /// A picture of everything known at `now`.
@@ -305,11 +313,12 @@ impl Engine {
         let mut any_changed = false;
         let mut runs: Vec<Arc<RunView>> = Vec::with_capacity(self.entries.len());
         let mut logs: Vec<Arc<LogView>> = Vec::with_capacity(self.entries.len());
-        let mut lossless: Vec<Problem> = Vec::new();
+        // By the file: a database may hold many such runs.
+        let mut lossless: BTreeMap<PathBuf, (usize, String)> = BTreeMap::new();
         for (key, entry) in &mut self.entries {
             let leads = self.groups.leads(*key);
             match leads.then(|| view::without_loss(&entry.run)).flatten() {
-                Some(problem) => lossless.push(problem),
+                Some(problem) => lossless.entry(problem.path).or_insert((0, problem.message)).0 += 1,
                 None => logs.push(entry.log(leads, now)),
             }
             if !leads || entry.run.losses().is_empty() {
@@ -344,7 +353,13 @@ impl Engine {
                     path: path.clone(),
                     message: message.clone(),
                 })
-                .chain(lossless)
+                .chain(lossless.into_iter().map(|(path, (count, message))| Problem {
+                    path,
+                    message: match count {
+                        1 => message,
+                        _ => format!("{count} runs have no loss; the first: {message}"),
+                    },
+                }))
                 .collect(),
             logs,
             loading: self.loading,

@@ -248,3 +248,30 @@ fn a_database_that_is_no_store_or_damaged_says_so() {
     let (_, problems) = read_folder(&damaged);
     assert!(problems[0].1.contains("damaged"), "{problems:?}");
 }
+
+#[test]
+fn runs_without_a_loss_beside_others_are_told_once_and_are_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mlflow.db");
+    let mut connection = mlflow(&path);
+    for step in 0..30 {
+        log(&mut connection, "aaaa", step).unwrap();
+    }
+    for run in ["bbbb", "cccc"] {
+        let row = "INSERT INTO metrics VALUES ('accuracy', 0.5, 1700000000000, ?1, 0, 0)";
+        connection.execute(row, [run]).unwrap();
+    }
+    for place in [path.as_path(), folder.path()] {
+        let report = assert_cmd::Command::cargo_bin("losscast")
+            .unwrap()
+            .arg("report")
+            .arg(place)
+            .assert()
+            .code(0);
+        let output = report.get_output();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(told.matches("2 runs have no loss").count(), 1, "{told}");
+        assert_eq!(told.matches("no loss was found").count(), 1, "{told}");
+    }
+}
