@@ -1,7 +1,7 @@
 //! MLflow's metrics, whether from its file store or from its database: one value of
 //! one key at a time.
 
-use super::records::Decoded;
+use super::records::{Decoded, How};
 use super::roles::{Draft, Roles, whole};
 use super::{Column, number};
 use crate::metric::{Names, Quantity, Role};
@@ -39,6 +39,27 @@ pub fn parse_line(key: &str, line: &[u8]) -> Option<Metric> {
         step,
         value,
     })
+}
+
+/// The file of the file store that tells of a run itself.
+pub const META: &str = "meta.yaml";
+
+/// The value of a field of that file.
+pub fn field(meta: &str, name: &str) -> Option<String> {
+    let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
+    let value = meta.lines().find_map(value)?;
+    Some(value.trim_matches(['\'', '"']).to_owned())
+}
+
+/// How a run has ended by its status, which is a number in the file store and a word in the
+/// database. `None` while it is running or scheduled.
+pub fn ending(status: &str) -> Option<How> {
+    match status {
+        "3" | "FINISHED" => Some(How::Finished),
+        "4" | "FAILED" => Some(How::PROCESS_FAILED),
+        "5" | "KILLED" => Some(How::Perhaps("it was told to stop")),
+        _ => None,
+    }
 }
 
 /// A value of the database, which has no room for what is not finite.

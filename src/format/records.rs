@@ -207,6 +207,11 @@ pub enum How {
     Perhaps(&'static str),
 }
 
+impl How {
+    /// What a client says of a process that has failed.
+    pub const PROCESS_FAILED: How = How::Failed("its process ended with an error");
+}
+
 /// A line by which the run says that it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {

@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::hints::{Fact, Hints, Place};
+use super::records::How;
 
 /// True for a file name (with its folder for `.hydra/config.yaml`) under which such
 /// settings are kept.
@@ -42,6 +43,21 @@ pub fn is_sidecar(name: &str) -> bool {
         "quant",
     ];
     told && ["json", "yaml", "yml", "toml"].contains(&ending) && !other.iter().any(|word| stem.contains(word))
+}
+
+/// The file in which Sacred keeps how a run fares, beside its metrics.
+pub const OUTCOME: &str = "run.json";
+
+/// How a run has ended, by the content of that file.
+pub fn ending(content: &[u8]) -> Option<How> {
+    let run: Value = serde_json::from_slice(content).ok()?;
+    run.get("experiment")?;
+    match run.get("status")?.as_str()? {
+        "COMPLETED" => Some(How::Finished),
+        "FAILED" => Some(How::PROCESS_FAILED),
+        "INTERRUPTED" => Some(How::Perhaps("it was interrupted")),
+        _ => None,
+    }
 }
 
 /// Largest file that is read as a sidecar.

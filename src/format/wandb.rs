@@ -234,7 +234,7 @@ impl HistoryReader {
             match record.exit.as_ref().map(|exit| exit.code) {
                 Some(0) => out.end(None, How::Finished),
                 None | Some(INTERRUPTED) => {}
-                Some(_) => out.end(None, How::Failed("its process ended with an error")),
+                Some(_) => out.end(None, How::PROCESS_FAILED),
             }
             let config = record.run.iter().filter_map(|run| run.config.as_ref());
             for item in config.chain(&record.config).flat_map(|config| &config.update) {

@@ -12,6 +12,7 @@ use super::{FileKey, SourceEvent};
 use crate::format::Decoded;
 use crate::format::dvclive;
 use crate::format::mlflow::{self, Metric, MetricDecoder};
+use crate::format::records::How;
 use crate::run::Identity;
 use crate::text::printable;
 
@@ -55,6 +56,17 @@ impl Store {
         }
     }
 
+    /// How the run in a folder has ended, where that is written down.
+    fn ending(self, folder: &Path) -> Option<How> {
+        match self {
+            Store::Mlflow => {
+                let meta = std::fs::read_to_string(folder.join(mlflow::META)).ok()?;
+                mlflow::ending(&mlflow::field(&meta, "status")?)
+            }
+            Store::Dvclive => None,
+        }
+    }
+
     fn lines(self) -> Lines {
         match self {
             Store::Mlflow => Lines::Mlflow,
@@ -80,6 +92,9 @@ pub struct MetricFiles {
     /// What is set, as it was told.
     settings: Decoded,
     settings_looked_at: f64,
+    /// How it has ended, as it was told.
+    ending: Option<How>,
+    ending_looked_at: f64,
     /// Values that are later than what is still to be read of other files.
     waiting: Vec<Metric>,
     columns_told: usize,
@@ -107,6 +122,8 @@ impl MetricFiles {
             decoder: None,
             settings: Decoded::default(),
             settings_looked_at: f64::NEG_INFINITY,
+            ending: None,
+            ending_looked_at: f64::NEG_INFINITY,
             waiting: Vec::new(),
             columns_told: 0,
             problem: None,
@@ -183,6 +200,17 @@ impl MetricFiles {
         })
     }
 
+    /// How the run has ended, when that is something else than what was told.
+    fn news_of_its_end(&mut self, now: f64) -> Option<How> {
+        if now < self.ending_looked_at + settings::LOOK_AGAIN {
+            return None;
+        }
+        self.ending_looked_at = now;
+        let ending = self.store.ending(&self.folder);
+        let known = std::mem::replace(&mut self.ending, ending);
+        ending.filter(|_| ending != known)
+    }
+
     fn modified(&self) -> f64 {
         self.metrics
             .iter()
@@ -203,6 +231,8 @@ impl MetricFiles {
         self.columns_told = 0;
         self.settings = Decoded::default();
         self.settings_looked_at = f64::NEG_INFINITY;
+        self.ending = None;
+        self.ending_looked_at = f64::NEG_INFINITY;
         outlet.send(SourceEvent::Reread { key: self.key })?;
         Ok(Step::MoreToRead)
     }
@@ -318,10 +348,19 @@ impl Follow for MetricFiles {
         let is_whole = has_settled(modified, turn.now, turn.last_word);
         let in_time = |value: &mut Metric| read_until.is_none_or(|until| value.time() < until);
         let values = self.waiting.extract_if(.., in_time).collect();
+        let is_all = read_until.is_none() && is_whole;
+        let ending = if is_all {
+            self.news_of_its_end(turn.now)
+        } else {
+            None
+        };
         if let Some(decoder) = &mut self.decoder {
             decoder.metrics(values, &mut decoded);
-            if read_until.is_none() && is_whole {
+            if is_all {
                 decoder.finish(&mut decoded);
+            }
+            if let Some(how) = ending {
+                decoded.end(None, how);
             }
             if decoded.remapped {
                 return self.start_over(turn.outlet);
@@ -335,7 +374,7 @@ impl Follow for MetricFiles {
                 })?;
             }
         }
-        if decoded.lines + decoded.skipped > 0 || !decoded.records.is_empty() {
+        if decoded.lines + decoded.skipped > 0 || !decoded.records.is_empty() || ending.is_some() {
             turn.outlet.send(SourceEvent::Records {
                 key: self.key,
                 decoded: Box::new(decoded),

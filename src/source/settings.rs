@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::format::hints::Hints;
+use crate::format::records::How;
 use crate::format::sidecar;
 
 /// In a folder with more entries than this the settings of one run are not looked for:
@@ -36,6 +37,7 @@ pub(super) const LOOK_AGAIN: f64 = 5.0;
 #[derive(Debug, Default)]
 pub struct Settings {
     hints: Hints,
+    ending: Option<How>,
     stamps: Vec<Stamp>,
     looked_at: f64,
     told: bool,
@@ -53,6 +55,7 @@ impl Settings {
         *self = Settings {
             stamps: stamps(log),
             hints: beside(log),
+            ending: ending(log),
             looked_at: now,
             told: false,
         };
@@ -76,7 +79,12 @@ impl Settings {
             return false;
         }
         self.stamps = stamps;
-        beside(log) != self.hints
+        beside(log) != self.hints || ending(log) != self.ending
+    }
+
+    /// How the run has ended, as far as that was stated when the settings were looked at.
+    pub fn ending(&self) -> Option<How> {
+        self.ending
     }
 }
 
@@ -85,7 +93,20 @@ fn stamps(log: &Path) -> Vec<Stamp> {
         let metadata = std::fs::metadata(&path).ok()?;
         Some((path, metadata.len(), metadata.modified().ok()))
     };
-    files(log).into_iter().filter_map(stamp).collect()
+    let outcome = log.with_file_name(sidecar::OUTCOME);
+    files(log)
+        .into_iter()
+        .chain([outcome])
+        .filter_map(stamp)
+        .collect()
+}
+
+/// How the run has ended, by the file beside its log.
+fn ending(log: &Path) -> Option<How> {
+    let path = log.with_file_name(sidecar::OUTCOME);
+    let is_small = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= sidecar::LARGEST);
+    let content = if is_small { std::fs::read(path).ok() } else { None };
+    sidecar::ending(&content?)
 }
 
 /// What the files beside a log, and above it where its client puts logs into folders of

@@ -275,3 +275,85 @@ fn runs_without_a_loss_beside_others_are_told_once_and_are_no_error() {
         assert_eq!(told.matches("no loss was found").count(), 1, "{told}");
     }
 }
+
+/// What the report says of the state of each run below a folder, why, and the kinds of its warnings.
+fn states(folder: &Path) -> Vec<(String, String, Vec<String>)> {
+    let mut report = assert_cmd::Command::cargo_bin("losscast").unwrap();
+    let output = report
+        .arg("report")
+        .arg(folder)
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let kinds = |run: &serde_json::Value| {
+        let alerts = run["warnings"].as_array().unwrap();
+        alerts.iter().map(|alert| text(&alert["kind"])).collect()
+    };
+    let runs = report["runs"].as_array().unwrap();
+    let state = |run: &serde_json::Value| (text(&run["state"]), text(&run["state_reason"]), kinds(run));
+    runs.iter().map(state).collect()
+}
+
+#[test]
+fn how_a_run_has_ended_is_taken_from_its_status() {
+    let statuses = [
+        ("FINISHED", "3", "COMPLETED"),
+        ("FAILED", "4", "FAILED"),
+        ("KILLED", "5", "INTERRUPTED"),
+    ];
+    let mut told = [const { Vec::new() }; 3];
+    for (word, number, of_sacred) in statuses {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = mlflow(&folder.path().join("mlflow.db"));
+        let status = format!("ALTER TABLE runs ADD COLUMN status VARCHAR(20) DEFAULT '{word}'");
+        connection.execute_batch(&status).unwrap();
+        for step in 0..30 {
+            log(&mut connection, "aaaa", step).unwrap();
+        }
+        told[0].extend(states(folder.path()));
+
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("mlruns/0/aaaa");
+        std::fs::create_dir_all(run.join("metrics")).unwrap();
+        let meta = format!("run_id: aaaa\nrun_name: first\nstatus: {number}\n");
+        std::fs::write(run.join("meta.yaml"), meta).unwrap();
+        let line = |step| {
+            format!(
+                "{} {} {step}\n",
+                1_700_000_000_000u64 + step,
+                4.0 - 0.01 * step as f64
+            )
+        };
+        std::fs::write(run.join("metrics/loss"), (0..30).map(line).collect::<String>()).unwrap();
+        told[1].extend(states(folder.path()));
+
+        let folder = tempfile::tempdir().unwrap();
+        let steps: Vec<u64> = (0..30).collect();
+        let values: Vec<f64> = steps.iter().map(|step| 4.0 - 0.01 * *step as f64).collect();
+        let timestamps = vec!["2020-05-01T10:00:00.000000"; steps.len()];
+        let series = serde_json::json!({"steps": steps, "values": values, "timestamps": timestamps});
+        let metrics = serde_json::json!({"trainLoss": series});
+        let path = folder.path().join("metrics.json");
+        std::fs::write(&path, metrics.to_string()).unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(long_ago).unwrap();
+        let outcome = serde_json::json!({"experiment": {"name": "x"}, "status": of_sacred});
+        std::fs::write(folder.path().join("run.json"), outcome.to_string()).unwrap();
+        told[2].extend(states(folder.path()));
+    }
+    for told in &told {
+        let [finished, failed, killed] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert!(finished.0 == "finished" && finished.2.is_empty(), "{told:?}");
+        assert_eq!(failed.2, ["failure"], "{told:?}");
+        let says = |(state, reason, _): &(String, String, Vec<String>), why| {
+            state == "stalled" && reason.contains(why)
+        };
+        assert!(says(failed, "ended with an error"), "{told:?}");
+        assert!(says(killed, "no record has come since"), "{told:?}");
+    }
+}

@@ -16,6 +16,7 @@ use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn, now};
 use super::{FileKey, SourceEvent};
 use crate::format::Decoded;
+use crate::format::records::How;
 use crate::run::Identity;
 use crate::text::printable;
 
@@ -55,6 +56,9 @@ struct KnownRun {
     settings: Decoded,
     /// When its last rows were read, seconds since the Unix epoch.
     read_at: f64,
+    /// How it has ended, and as what that was told.
+    ending: Option<How>,
+    told_ending: Option<How>,
 }
 
 impl DatabaseLog {
@@ -130,6 +134,7 @@ impl DatabaseLog {
             names: Vec::new(),
             decoders: BTreeMap::new(),
             settings: BTreeMap::new(),
+            endings: store.endings(connection)?,
             batch,
         };
         if news.batch.rows.keys().any(|uid| !self.runs.contains_key(uid)) {
@@ -170,11 +175,16 @@ impl DatabaseLog {
                 columns_told: 0,
                 settings: Decoded::default(),
                 read_at: turn.now,
+                ending: None,
+                told_ending: None,
             };
             self.runs.insert(uid, run);
         }
         if any_new {
             self.introduce(news.store, turn.outlet)?;
+        }
+        for (uid, run) in &mut self.runs {
+            run.ending = news.endings.get(uid).copied();
         }
         let modified = self
             .snapshot
@@ -227,8 +237,12 @@ impl DatabaseLog {
             // Other runs may be written all the time.
             if has_settled(modified.min(run.read_at), turn.now, turn.last_word) {
                 run.decoder.finish(&mut decoded);
+                let told = std::mem::replace(&mut run.told_ending, run.ending);
+                if let Some(how) = run.ending.filter(|how| told != Some(*how)) {
+                    decoded.end(None, how);
+                }
             }
-            if !decoded.records.is_empty() {
+            if !decoded.records.is_empty() || !decoded.endings.is_empty() {
                 turn.outlet.send(SourceEvent::Records {
                     key: run.key,
                     decoded: Box::new(decoded),
@@ -276,6 +290,7 @@ impl DatabaseLog {
         for run in self.runs.values_mut() {
             run.decoder.start_over();
             run.settings = Decoded::default();
+            run.told_ending = None;
             outlet.send(SourceEvent::Reread { key: run.key })?;
         }
         Ok(())
@@ -290,6 +305,7 @@ struct News {
     names: Vec<store::StoredRun>,
     decoders: BTreeMap<String, RunDecoder>,
     settings: BTreeMap<String, Decoded>,
+    endings: BTreeMap<String, How>,
     batch: Batch,
 }
 

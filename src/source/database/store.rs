@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use crate::format::mlflow::{Metric, MetricDecoder, database_value};
+use crate::format::mlflow::{self, Metric, MetricDecoder, database_value};
+use crate::format::records::How;
 use crate::format::trackio::RowDecoder;
 use crate::format::{Column, Decoded};
 use crate::metric::Names;
@@ -114,6 +115,24 @@ impl Store {
                     name: text(row, 1)?,
                 })
             })?
+            .collect()
+    }
+
+    /// How the runs that are over have ended, where that is written down.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn endings(self, connection: &Connection) -> rusqlite::Result<BTreeMap<String, How>> {
+        let Store::Mlflow = self else {
+            return Ok(BTreeMap::new());
+        };
+        // A database of another version may lack the column: then nothing is said.
+        let Ok(mut statement) = connection.prepare("SELECT run_uuid, status FROM runs") else {
+            return Ok(BTreeMap::new());
+        };
+        let ended = statement.query_map([], |row| Ok((text(row, 0)?, mlflow::ending(&text(row, 1)?))))?;
+        ended
+            .filter_map(|row| row.map(|(uid, how)| Some((uid, how?))).transpose())
             .collect()
     }
 

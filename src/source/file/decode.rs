@@ -241,6 +241,9 @@ impl Followed {
         match decode_document(decoder.as_mut(), &encoding::utf8(&content), &mut decoded) {
             Ok(()) => {
                 *document_done = Some(self.tail.modified());
+                if let Some(how) = settings.ending() {
+                    decoded.end(None, how);
+                }
                 settings.were_told();
                 let columns = decoder.columns();
                 outlet.send(SourceEvent::Reread { key: self.key })?;

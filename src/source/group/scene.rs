@@ -10,6 +10,7 @@ use super::names::{
 };
 use super::{Kind, Label, Memory, Part, made};
 use crate::format::exported_scalar::run_and_tag;
+use crate::format::mlflow;
 use crate::metric::SPLIT_FOLDERS;
 use crate::source::discover::Candidate;
 use crate::source::file_name::training_beside;
@@ -71,15 +72,12 @@ impl Scene {
         known
             .entry(folder.to_owned())
             .or_insert_with(|| {
-                let text = std::fs::read_to_string(folder.join("meta.yaml")).ok()?;
-                let field = |name: &str| {
-                    let line = text.lines().find_map(|line| line.strip_prefix(name));
-                    line.map(|value| value.trim().trim_matches(['\'', '"']).to_owned())
-                };
-                let uid = field("run_id:").or_else(|| field("run_uuid:"))?;
+                let text = std::fs::read_to_string(folder.join(mlflow::META)).ok()?;
+                let field = |name: &str| mlflow::field(&text, name);
+                let uid = field("run_id").or_else(|| field("run_uuid"))?;
                 let short: String = uid.chars().take(8).collect();
                 // Names may repeat; ids do not.
-                Some(match field("run_name:").filter(|name| !name.is_empty()) {
+                Some(match field("run_name").filter(|name| !name.is_empty()) {
                     Some(name) => format!("{name}-{short}"),
                     None => short,
                 })
