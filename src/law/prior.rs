@@ -96,9 +96,6 @@ const MISFIT: f64 = 3e-4;
 
 /// Loss below which it is hardly one of a language model (nats per token or byte).
 const LEAST_KNOWN_LEVEL: f64 = 1.0;
-/// Loss from which on the gain is as of language models; between the two it is known the less, the
-/// lower the loss (that of children's stories, 1.2 to 1.5 nats, falls less by annealing).
-const WELL_KNOWN_LEVEL: f64 = 1.6;
 
 /// Standard deviation of the asymptote, as a share of the loss.
 const L0_SPREAD: f64 = 0.5;
@@ -134,14 +131,11 @@ impl Prior {
             (false, _) => DOUBT_OF_A_LEVEL,
         };
         let peak = plausible_peak(peak);
-        let well_known = if known {
-            ((level / LEAST_KNOWN_LEVEL).ln() / (WELL_KNOWN_LEVEL / LEAST_KNOWN_LEVEL).ln()).min(1.0)
+        let (spread, share) = if known {
+            (DROP_SPREAD, DROP_BOUND)
         } else {
-            0.0
+            (UNKNOWN_SPREAD, UNKNOWN_BOUND)
         };
-        let between = |unknown: f64, known: f64| unknown * (known / unknown).powf(well_known);
-        let spread = between(UNKNOWN_SPREAD, DROP_SPREAD);
-        let share = between(UNKNOWN_BOUND, DROP_BOUND);
         let free = DROP * (peak / REFERENCE_PEAK).powf(DROP_GROWTH);
         let bound = share * level;
         // A smooth minimum of the two.
