@@ -1190,7 +1190,6 @@ mod tests {
             ["d_lr", "g_lr"],
             ["disc_learning_rate", "gen_learning_rate"],
             ["lr/discriminator", "lr/generator"],
-            ["lr/discriminator", "lr/generator"],
         ] {
             let roles = Names::default().assign(&rates);
             assert_eq!(roles, [None, Some(Role::of(Quantity::LearningRate))], "{rates:?}");

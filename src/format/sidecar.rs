@@ -45,7 +45,9 @@ pub fn is_sidecar(name: &str) -> bool {
     told && ["json", "yaml", "yml", "toml"].contains(&ending) && !other.iter().any(|word| stem.contains(word))
 }
 
-/// The file in which Sacred keeps how a run fares, beside its metrics.
+/// The file of Sacred's metrics...
+pub const METRICS: &str = "metrics.json";
+/// ...and the one beside it that tells how the run fares.
 pub const OUTCOME: &str = "run.json";
 
 /// How a run has ended, by the content of that file.

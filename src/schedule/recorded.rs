@@ -169,15 +169,14 @@ impl RecordedRates {
         let end = self.warm_up_end().unwrap_or_default();
         let stages = self.treads.iter().filter(|tread| tread.start >= end);
         let rates: Vec<f64> = stages.map(|tread| tread.rate).collect();
-        let mut factors: Vec<f64> = rates
-            .windows(2)
-            .filter_map(|pair| Some(pair.last()? / pair.first()?))
-            .collect();
-        let usual = median(&mut factors);
         let by_one_factor = || {
-            factors
-                .iter()
-                .all(|factor| (factor / usual - 1.0).abs() < SAME_FACTOR)
+            let pairs = rates.windows(2);
+            let mut factors: Vec<f64> = pairs
+                .filter_map(|pair| Some(pair.last()? / pair.first()?))
+                .collect();
+            let usual = median(&mut factors);
+            let is_usual = |factor: &f64| (factor / usual - 1.0).abs() < SAME_FACTOR;
+            factors.iter().all(is_usual)
         };
         (self.last_rate().is_some_and(|rate| rate > 0.0) || self.held >= LEAST_POINTS)
             && self.points >= LEAST_POINTS * rates.len() as u64

@@ -217,7 +217,7 @@ impl Follow for FollowedLog {
             }
             file.set_goes_on_from_others(self.rotated && index > 0 || moved_aside);
             file.set_goes_on_elsewhere(later.iter().any(|later| !later.is_begun()));
-            let step = file.turn(turn.names, turn.outlet, turn.now, turn.last_word)?;
+            let step = file.turn(turn)?;
             match step {
                 Step::UpToDate => {}
                 Step::Unsettled => unsettled = true,

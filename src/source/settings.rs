@@ -93,17 +93,23 @@ fn stamps(log: &Path) -> Vec<Stamp> {
         let metadata = std::fs::metadata(&path).ok()?;
         Some((path, metadata.len(), metadata.modified().ok()))
     };
-    let outcome = log.with_file_name(sidecar::OUTCOME);
     files(log)
         .into_iter()
-        .chain([outcome])
+        .chain(outcome(log))
         .filter_map(stamp)
         .collect()
 }
 
+/// The file beside its metrics in which Sacred keeps how a run fares. It is written every few seconds:
+/// beside another log it would be looked at for nothing.
+fn outcome(log: &Path) -> Option<PathBuf> {
+    let is_of_sacred = log.file_name().is_some_and(|name| name == sidecar::METRICS);
+    is_of_sacred.then(|| log.with_file_name(sidecar::OUTCOME))
+}
+
 /// How the run has ended, by the file beside its log.
 fn ending(log: &Path) -> Option<How> {
-    let path = log.with_file_name(sidecar::OUTCOME);
+    let path = outcome(log)?;
     let is_small = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= sidecar::LARGEST);
     let content = if is_small { std::fs::read(path).ok() } else { None };
     sidecar::ending(&content?)

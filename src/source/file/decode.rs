@@ -8,7 +8,7 @@ use crate::format::encoding::{self, Utf16};
 use crate::format::{Decoded, Decoder, DocumentDecoder, LineDecoder};
 use crate::source::SourceEvent;
 use crate::source::last_line;
-use crate::source::reader::{Deaf, Outlet};
+use crate::source::reader::{Deaf, Outlet, Turn};
 use crate::source::settings::Settings;
 use crate::source::tail::{LONGEST_LINE, Look};
 
@@ -23,13 +23,13 @@ const LARGEST_DOCUMENT: u64 = 1 << 30;
 const PATIENCE: f64 = 5.0;
 
 impl Followed {
-    pub(super) fn read_lines(
-        &mut self,
-        outlet: &Outlet,
-        now: f64,
-        look: Look,
-        last_word: bool,
-    ) -> Result<Step, Failure> {
+    pub(super) fn read_lines(&mut self, turn: &Turn, look: Look) -> Result<Step, Failure> {
+        let &Turn {
+            outlet,
+            now,
+            last_word,
+            ..
+        } = turn;
         let Some(Reading {
             decoder: Decoder::Lines(decoder),
             pending,
@@ -117,13 +117,13 @@ impl Followed {
         Ok(if at_end { Step::UpToDate } else { Step::MoreToRead })
     }
 
-    pub(super) fn read_frames(
-        &mut self,
-        outlet: &Outlet,
-        now: f64,
-        look: Look,
-        last_word: bool,
-    ) -> Result<Step, Failure> {
+    pub(super) fn read_frames(&mut self, turn: &Turn, look: Look) -> Result<Step, Failure> {
+        let &Turn {
+            outlet,
+            now,
+            last_word,
+            ..
+        } = turn;
         let Some(Reading {
             decoder: Decoder::Frames(decoder),
             pending,
@@ -204,13 +204,13 @@ impl Followed {
         Ok(())
     }
 
-    pub(super) fn read_document(
-        &mut self,
-        outlet: &Outlet,
-        now: f64,
-        look: Look,
-        last_word: bool,
-    ) -> Result<Step, Failure> {
+    pub(super) fn read_document(&mut self, turn: &Turn, look: Look) -> Result<Step, Failure> {
+        let &Turn {
+            outlet,
+            now,
+            last_word,
+            ..
+        } = turn;
         let Some(Reading {
             decoder: Decoder::Document(decoder),
             settings,

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use super::discover::{Candidate, Sharer, explain};
 use super::group::names::rotation;
-use super::reader::{Deaf, Outlet};
+use super::reader::{Deaf, Outlet, Turn};
 use super::settings::Settings;
 use super::tail::{Look, Tail};
 use super::{FileKey, SourceEvent};
 use crate::format::encoding::Utf16;
 use crate::format::{Decoder, Format};
-use crate::metric::{Names, Quantity};
+use crate::metric::Quantity;
 use crate::run::Identity;
 
 use decode::Failure;
@@ -237,10 +237,10 @@ impl Followed {
         Ok(Step::MoreToRead)
     }
 
-    /// Reads and decodes the next piece. `last_word` says that no further turn will
-    /// come, so that nothing may be held back for later.
-    pub fn turn(&mut self, names: &Names, outlet: &Outlet, now: f64, last_word: bool) -> Result<Step, Deaf> {
-        match self.try_turn(names, outlet, now, last_word)? {
+    /// Reads and decodes the next piece.
+    pub fn turn(&mut self, turn: &Turn) -> Result<Step, Deaf> {
+        let outlet = turn.outlet;
+        match self.try_turn(turn)? {
             Ok(step) => {
                 if self.failed {
                     self.failed = false;
@@ -260,13 +260,8 @@ impl Followed {
         }
     }
 
-    fn try_turn(
-        &mut self,
-        names: &Names,
-        outlet: &Outlet,
-        now: f64,
-        last_word: bool,
-    ) -> Result<io::Result<Step>, Deaf> {
+    fn try_turn(&mut self, turn: &Turn) -> Result<io::Result<Step>, Deaf> {
+        let &Turn { outlet, now, .. } = turn;
         let inode = self.tail.inode();
         let look = match self.tail.look() {
             Ok(look) => look,
@@ -287,7 +282,7 @@ impl Followed {
         self.gone = false;
         let unseen = self.reading.is_none() && self.tried.is_none();
         if look != Look::Same || unseen || self.was_judged_by_little(now) {
-            match self.recognise(names, outlet, now, last_word)? {
+            match self.recognise(turn)? {
                 Ok(Step::UpToDate | Step::Unsettled) => {}
                 Ok(step) => return Ok(Ok(step)),
                 Err(error) => return Ok(Err(error)),
@@ -301,9 +296,9 @@ impl Followed {
             return Ok(Ok(self.read_again(true, outlet)?));
         }
         let result = match &mut reading.decoder {
-            Decoder::Lines(_) => self.read_lines(outlet, now, look, last_word),
-            Decoder::Document(_) => self.read_document(outlet, now, look, last_word),
-            Decoder::Frames(_) => self.read_frames(outlet, now, look, last_word),
+            Decoder::Lines(_) => self.read_lines(turn, look),
+            Decoder::Document(_) => self.read_document(turn, look),
+            Decoder::Frames(_) => self.read_frames(turn, look),
         };
         match result {
             Ok(step) => Ok(Ok(step)),

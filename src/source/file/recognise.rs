@@ -11,7 +11,7 @@ use crate::metric::Names;
 use crate::source::SourceEvent;
 use crate::source::discover::is_unreadably_packed;
 use crate::source::file_name;
-use crate::source::reader::{Deaf, Outlet};
+use crate::source::reader::{Deaf, Outlet, Turn};
 use crate::source::settings::Settings;
 use crate::source::tail::sample;
 
@@ -46,13 +46,14 @@ impl Followed {
     }
 
     /// Recognises the format, when it is unknown or was judged by very little.
-    pub(super) fn recognise(
-        &mut self,
-        names: &Names,
-        outlet: &Outlet,
-        now: f64,
-        last_word: bool,
-    ) -> Result<io::Result<Step>, Deaf> {
+    pub(super) fn recognise(&mut self, turn: &Turn) -> Result<io::Result<Step>, Deaf> {
+        let &Turn {
+            names,
+            outlet,
+            now,
+            last_word,
+            ..
+        } = turn;
         const DONE: Step = Step::UpToDate;
         let size = match std::fs::metadata(self.path()) {
             Ok(metadata) => metadata.len(),
