@@ -865,8 +865,16 @@ const UNKNOWN_END: u16 = 500;
 /// Rank of those that lead only where there is nothing else.
 const LAST: u16 = UNKNOWN_END + 1;
 
-/// How much later a name of test data comes than its like of validation data.
-const TESTED: u16 = 250;
+/// How much later a name of test data comes than those of validation data, whatever these are.
+const TESTED: u16 = 3 * PATTERN_RANK;
+/// How much later a name comes that does not say of which data it is, than those that do.
+const UNSAID: u16 = 2 * TESTED;
+
+/// True for what is measured on test data: at the end, and held out even from the choice of the best
+/// step.
+pub fn is_tested(name: &str) -> bool {
+    canonical_words(name).split('_').any(|word| word == "test")
+}
 
 /// Names the user declared on the command line, which beat the table, and the shapes of
 /// lines that the user described.
@@ -875,6 +883,8 @@ pub struct Names {
     declared: Vec<(String, Role)>,
     /// A loss that is not said to be of training is of held-out data.
     held_out: bool,
+    /// A loss on test data is not the held-out loss: that on validation data is.
+    validated: bool,
     /// Lines of the user's own formats. They live as long as the process, as the
     /// built-in formats do.
     pub patterns: Vec<&'static LinePattern>,
@@ -916,13 +926,18 @@ impl Names {
         if let Some(role) = self.declared_role(&canonical) {
             return Some(Fit { role, rank: 0 });
         }
-        let fit = Names::built_in(&canonical, name)?;
+        let mut fit = Names::built_in(&canonical, name)?;
+        if fit.role.same_slot(Role::of(Quantity::EvalLoss)) && is_tested(name) {
+            if self.validated {
+                return None;
+            }
+            fit.rank = fit.rank.saturating_add(TESTED);
+        }
         let train_loss = fit.role.same_slot(Role::of(Quantity::TrainLoss));
         if self.held_out && train_loss && !canonical.contains("train") {
             return Some(Fit {
                 role: Role::of(Quantity::EvalLoss),
-                // Below every name that says it.
-                rank: fit.rank.saturating_add(PATTERN_RANK),
+                rank: fit.rank.saturating_add(UNSAID),
             });
         }
         Some(fit)
@@ -931,6 +946,11 @@ impl Names {
     /// Says that these are names of a log about held-out data.
     pub fn hold_out(&mut self) {
         self.held_out = true;
+    }
+
+    /// Says that the log tells of validation data.
+    pub fn leave_tests(&mut self) {
+        self.validated = true;
     }
 
     fn built_in(canonical: &str, name: &str) -> Option<Fit> {
@@ -1079,9 +1099,6 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         _ if canonical.contains("surrogate") || agent_part(end) == Some(AgentPart::Policy) => LAST,
         _ => in_table(&self::canonical(end)).map_or(unknown, |fit| fit.rank),
     };
-    // What is tested at the end is held out even from the choice of the best step.
-    let tested = held_out && canonical.split('_').any(|word| word == "test");
-    let rank = rank + if tested { TESTED } else { 0 };
     Some(Fit {
         role,
         rank: PATTERN_RANK + rank,
@@ -1252,6 +1269,15 @@ mod tests {
             roles(&["_step", "epoch/epoch", "epoch/loss"]),
             "step epoch train_loss"
         );
+    }
+
+    #[test]
+    fn what_is_tested_comes_after_what_is_validated() {
+        let leads = |names: [&str; 2]| Names::default().assign(&names).iter().position(Option::is_some);
+        for validation in ["val_loss", "val_loss_epoch", "valid_loss_epoch", "val/c4_loss"] {
+            assert_eq!(leads(["test_loss", validation]), Some(1), "{validation}");
+        }
+        assert_eq!(leads(["test/acc", "test/loss"]), Some(1));
     }
 
     #[test]

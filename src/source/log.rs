@@ -116,6 +116,17 @@ impl FollowedLog {
         self.settle();
     }
 
+    /// True when a file was read as if its loss on test data, for which a trainer begins a file of its
+    /// own, went on from one on validation data. From here on none is.
+    fn takes_tests_for_validation(&mut self) -> bool {
+        let validates = self.files.len() > 1 && self.files.iter().any(Followed::validates);
+        let files = self.files.iter_mut().filter(|_| validates);
+        files
+            .filter_map(|file| file.set_validated().then_some(()))
+            .count()
+            > 0
+    }
+
     /// Reads all files again, `anew` by new decoders, otherwise by those that have learnt their names.
     fn start_over(&mut self, anew: bool, outlet: &Outlet) -> Result<(), Deaf> {
         if self.was_moved_aside() {
@@ -226,6 +237,10 @@ impl Follow for FollowedLog {
                     self.start_over(false, turn.outlet)?;
                     return Ok(Step::MoreToRead);
                 }
+            }
+            if self.takes_tests_for_validation() {
+                self.start_over(true, turn.outlet)?;
+                return Ok(Step::MoreToRead);
             }
         }
         self.remember();

@@ -359,6 +359,48 @@ fn late_records_of_an_earlier_file_do_not_undo_a_later_one() {
     assert_eq!(points, 95);
 }
 
+/// Lightning tests into an event file of its own, at the last step or at step 0.
+#[test]
+fn a_loss_on_test_data_in_a_later_file_does_not_go_on_from_the_validation() {
+    let events = |start: u32| format!("version_0/events.out.tfevents.{start}.host.1.0");
+    for (validation, tested_at, tested_before) in [
+        ("val_loss", 100, false),
+        ("val/loss_epoch", 0, false),
+        ("val_loss_epoch", 0, true),
+    ] {
+        let mut followed = Followed::new();
+        let [training, test] = [1_700_000_000, if tested_before { 1 } else { 1_700_000_100 }].map(events);
+        let score = [
+            scalar(tested_at, "test_loss", 9.0),
+            scalar(tested_at, "epoch", 1.0),
+        ]
+        .concat();
+        if tested_before {
+            followed.append(&test, [beginning(), score.clone()].concat());
+        }
+        followed.append(&training, beginning());
+        for step in 0..100 {
+            followed.append(
+                &training,
+                scalar(step, "train_loss_step", 3.0 - 0.01 * f32::from(step)),
+            );
+            if step % 20 == 19 {
+                followed.append(&training, scalar(step, validation, 4.0 - 0.01 * f32::from(step)));
+            }
+        }
+        followed.look();
+        if !tested_before {
+            followed.append(&test, [beginning(), score].concat());
+        }
+        followed.is_as_read_once();
+        let snapshot = followed.snapshot();
+        let run = &snapshot.runs[0];
+        let held_out = run.loss(Quantity::EvalLoss).unwrap();
+        assert_eq!((snapshot.runs.len(), run.segments, held_out.points), (1, 1, 5));
+        assert!(held_out.last < 4.0, "{validation} {}", held_out.last);
+    }
+}
+
 /// Python's `RotatingFileHandler` moves files of one size.
 #[test]
 fn files_of_one_size_that_are_moved_aside_are_one_run() {

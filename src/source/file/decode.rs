@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::{Followed, QUIET_SECONDS, Reading, Step, has_settled};
+use super::{Followed, HeldOut, QUIET_SECONDS, Reading, Step, has_settled};
 use crate::format::encoding::{self, Utf16};
-use crate::format::{Decoded, Decoder, DocumentDecoder, LineDecoder};
+use crate::format::{Column, Decoded, Decoder, DocumentDecoder, LineDecoder};
+use crate::metric::{Quantity, Role, is_tested};
 use crate::source::SourceEvent;
 use crate::source::last_line;
 use crate::source::reader::{Deaf, Outlet, Turn};
@@ -187,6 +188,14 @@ impl Followed {
         };
         if columns.len() != reading.columns_told {
             reading.columns_told = columns.len();
+            let evaluates = |column: &&Column| column.role == Some(Role::of(Quantity::EvalLoss));
+            self.held_out = columns
+                .iter()
+                .find(evaluates)
+                .map(|column| match is_tested(&column.name) {
+                    true => HeldOut::Test,
+                    false => HeldOut::Validation,
+                });
             outlet.send(SourceEvent::Columns {
                 key: self.key,
                 columns,

@@ -45,6 +45,15 @@ pub enum Step {
     StartedOver,
 }
 
+/// Held-out data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeldOut {
+    /// That by which the best step is chosen.
+    Validation,
+    /// That on which what came of it is tested.
+    Test,
+}
+
 /// A file that is followed.
 pub struct Followed {
     key: FileKey,
@@ -61,6 +70,10 @@ pub struct Followed {
     goes_on_from_others: bool,
     /// What its records had since its start, as a mask by [`Quantity::index`].
     told: u16,
+    /// The data on which its held-out loss is measured.
+    held_out: Option<HeldOut>,
+    /// Some file of the log tells of validation data.
+    validated: bool,
     /// Size when last looked at, for the progress of the first reading.
     pub size: u64,
     tail: Tail,
@@ -109,6 +122,8 @@ impl Followed {
             goes_on_elsewhere: false,
             goes_on_from_others: false,
             told: 0,
+            held_out: None,
+            validated: false,
             size: candidate.size,
             tail: Tail::new(candidate.path.clone()),
             reading: None,
@@ -156,6 +171,18 @@ impl Followed {
     /// not to be lost when this one is read again.
     pub fn set_goes_on_from_others(&mut self, others: bool) {
         self.goes_on_from_others = others;
+    }
+
+    /// True when the file tells of validation data.
+    pub fn validates(&self) -> bool {
+        self.held_out == Some(HeldOut::Validation)
+    }
+
+    /// Says that some file of the log tells of validation data: a loss on test data is a score beside
+    /// that. True when this file was read otherwise.
+    pub fn set_validated(&mut self) -> bool {
+        let known = std::mem::replace(&mut self.validated, true);
+        !known && self.held_out == Some(HeldOut::Test)
     }
 
     /// True while the file is being written.

@@ -104,12 +104,12 @@ impl Followed {
             head: &head,
             tail: &tail,
         };
-        let names = &file_name::names_in(names, &head, self.tail.path());
+        let mut names = file_name::names_in(names, &head, self.tail.path());
         let refused = refuse(&head);
         let detected = if refused.is_some() {
             None
         } else {
-            let detected = detect(&sample, names).map(|(format, _)| format);
+            let detected = detect(&sample, &names).map(|(format, _)| format);
             // A panel may show no loss: another one does.
             let panel = || share.is_some().then_some(&Delimited as &dyn Format);
             detected.or_else(panel)
@@ -130,10 +130,13 @@ impl Followed {
             self.unrecognised(outlet, refused, size)?;
             return Ok(Ok(DONE));
         };
+        if self.validated {
+            names.to_mut().leave_tests();
+        }
         if let Some(reading) = &mut self.reading {
             if reading.format.name() == format.name() {
                 let (path, before) = (self.tail.path(), reading.recognised_at);
-                let build = |sample: &Sample| decoder(format, sample, names, path, share.clone());
+                let build = |sample: &Sample| decoder(format, sample, &names, path, share.clone());
                 reading.recognised_at = size.max(1);
                 if before != 0 && reads_alike(build, &head, before) {
                     return Ok(Ok(DONE));
@@ -157,7 +160,7 @@ impl Followed {
         self.found(format, outlet)?;
         self.reading = Some(Reading {
             format,
-            decoder: decoder(format, &sample, names, self.tail.path(), share),
+            decoder: decoder(format, &sample, &names, self.tail.path(), share),
             recognised_at: size.max(1),
             pending: Vec::new(),
             before_pending: Vec::new(),
