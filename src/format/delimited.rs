@@ -99,6 +99,27 @@ pub(super) fn header_names(sample: &Sample, names: &Names) -> Option<Vec<String>
     Some(columns.into_iter().map(|column| column.name).collect())
 }
 
+/// True for a table: rows of as many cells as its header has names, with a number in each. Its words
+/// are no lines of a log.
+pub(super) fn is_table(sample: &Sample) -> bool {
+    const FEWEST_COLUMNS: usize = 3;
+    let is_number = |cell: &String| number::parse(cell).is_some();
+    DELIMITERS.into_iter().any(|delimiter| {
+        let mut cells = Cells::new(delimiter);
+        let mut of_lines = lines(sample).filter(|line| !line.trim_ascii().is_empty());
+        let header = of_lines.next().and_then(|line| cells.split(line));
+        let named = header.filter(|cells| cells.len() >= FEWEST_COLUMNS && !cells.iter().any(is_number));
+        let Some(columns) = named.map(<[String]>::len) else {
+            return false;
+        };
+        let mut is_row = |line: &[u8]| {
+            let cells = cells.split(line);
+            cells.is_some_and(|cells| cells.len() == columns && cells.iter().any(is_number))
+        };
+        of_lines.all(&mut is_row)
+    })
+}
+
 struct Header {
     delimiter: u8,
     columns: Vec<Option<Role>>,

@@ -11,6 +11,7 @@ use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
+use crate::format::delimited::is_table;
 use crate::metric::{Quantity, Role};
 
 /// Lines with the same loss before they are believed to be those of a training: more than the
@@ -59,6 +60,9 @@ impl Uncounted {
     /// A grammar that has learnt from the sample which lines count.
     pub fn new(sample: &Sample) -> Self {
         let mut grammar = Uncounted::default();
+        if is_table(sample) {
+            return grammar;
+        }
         let mut tallies: HashMap<Loss, Tally> = HashMap::new();
         let mut pieces = Pieces::default();
         for line in sample.lines() {
@@ -189,6 +193,15 @@ mod tests {
         let (steps, losses) = records.values(Quantity::EvalLoss, 0..records.len());
         let evaluations: Vec<(u64, f64)> = steps.iter().copied().zip(losses.iter().copied()).collect();
         assert_eq!(evaluations, [(10, 3.19), (20, 3.29)]);
+    }
+
+    #[test]
+    fn rows_of_a_table_that_describes_files_are_no_lines_of_a_log() {
+        let row = |number: usize| {
+            format!("run{number}.csv\tMIT\t{number}90\t60M parameters; final val_loss 3.{number}")
+        };
+        let header = "path\tlicence\tbytes\tknown".to_owned();
+        assert!(read(std::iter::once(header).chain((10..40).map(row))).is_none());
     }
 
     #[test]
