@@ -262,9 +262,15 @@ impl EventDecoder {
         }
         let curve = folder
             .strip_prefix(&tag.replace('/', "_"))
-            .is_some_and(|rest| rest.starts_with('_'));
-        if curve && self.names.role_of(folder).is_some() {
-            return Cow::Owned(folder.to_owned());
+            .and_then(|rest| rest.strip_prefix('_'));
+        if let Some(curve) = curve {
+            let names = [folder.to_owned(), format!("{curve}/{tag}")];
+            let mut known = names
+                .into_iter()
+                .filter(|name| self.names.role_of(name).is_some());
+            if let Some(name) = known.next() {
+                return Cow::Owned(name);
+            }
         }
         if metric::SPLIT_FOLDERS.contains(&folder) {
             let name = format!("{folder}/{tag}");
@@ -512,17 +518,17 @@ mod tests {
 
     #[test]
     fn one_tag_in_folders_of_its_own_is_told_apart_by_them() {
-        let events: Vec<_> = (0..3)
-            .map(|step| (step, vec![scalar("loss", 2.0, false)]))
-            .collect();
-        let bytes = file(&events);
-        for (folder, quantity) in [
-            ("loss_train", Quantity::TrainLoss),
-            ("loss_val", Quantity::EvalLoss),
-            ("validation", Quantity::EvalLoss),
-            ("train", Quantity::TrainLoss),
-            ("run-7", Quantity::TrainLoss),
+        for (tag, folder, quantity) in [
+            ("loss", "loss_train", Quantity::TrainLoss),
+            ("loss", "loss_val", Quantity::EvalLoss),
+            ("loss", "validation", Quantity::EvalLoss),
+            ("loss", "train", Quantity::TrainLoss),
+            ("loss", "run-7", Quantity::TrainLoss),
+            ("Loss/epoch", "Loss_epoch_train", Quantity::TrainLoss),
+            ("Loss/epoch", "Loss_epoch_valid", Quantity::EvalLoss),
         ] {
+            let events: Vec<_> = (0..3).map(|step| (step, vec![scalar(tag, 2.0, false)])).collect();
+            let bytes = file(&events);
             let Decoder::Frames(mut decoder) = TensorBoard.decoder(&Sample::whole(&bytes), &Names::default())
             else {
                 panic!("another kind of decoder");
