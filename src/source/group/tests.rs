@@ -412,6 +412,37 @@ fn a_console_and_what_the_trainer_records_elsewhere_are_one_run() {
     assert_eq!(runs_in(folder.path()).len(), 3);
 }
 
+/// A callback of Keras writes a table, another one event files.
+#[test]
+fn a_table_and_the_event_files_of_one_training_are_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = |seed: u64| -> String {
+        let row = |epoch: u64| format!("{epoch},{}\n", loss_of(seed, epoch));
+        "epoch,loss\n".to_owned() + &(0..20).map(row).collect::<String>()
+    };
+    let records = |seed: u64| -> String {
+        let row = |epoch: u64| {
+            format!(
+                "{{\"epoch\": {epoch}, \"loss\": {}}}\n",
+                loss_of(seed, epoch) as f32
+            )
+        };
+        (0..20).map(row).collect()
+    };
+    for (model, seed) in [("vgg", 3), ("resnet", 5)] {
+        write_below(folder.path(), &format!("csv/{model}_history.csv"), table(seed));
+        write_below(
+            folder.path(),
+            &format!("fit/{model}/metrics.jsonl"),
+            records(seed),
+        );
+    }
+    assert_eq!(runs_in(folder.path()).len(), 2);
+    // Another training of the same length.
+    write_below(folder.path(), "csv/mobilenet_history.csv", table(7));
+    assert_eq!(runs_in(folder.path()).len(), 3);
+}
+
 #[test]
 fn records_that_end_with_all_that_a_trainer_remembers_tell_the_same_as_its_console() {
     let folder = tempfile::tempdir().unwrap();

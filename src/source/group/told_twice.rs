@@ -1,5 +1,6 @@
-//! Runs that are told of in two places: by a console in `slurm/`, and by what the trainer records in
-//! `outputs/`. Names do not tell that these are one; that they say the same does.
+//! Runs that are told of in two places: by a console in `slurm/` and by what the trainer records in
+//! `outputs/`, or by a table in `csv/` and by event files in `logs/fit/`. Names do not tell that these
+//! are one; that they say the same does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ const MOST_LOGS: usize = 128;
 /// What a run is known by: its folder, and its name there.
 type Key = (String, String);
 
-/// Gives a console, and what says the same as it from the beginning to the end, the key of one run.
+/// Gives a file, and what says the same as it from the beginning to the end, the key of one run.
 ///
 /// Of each client a run takes one log: repeated runs that say the same stay apart.
 pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Memory) {
@@ -27,13 +28,13 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
         return;
     }
     let mut joined: BTreeMap<Key, Key> = BTreeMap::new();
-    let consoles: Vec<Key> = groups
+    let told_by_files: Vec<Key> = groups
         .iter()
-        .filter(|(_, parts)| parts.iter().all(|part| is_a_console(part)))
+        .filter(|(_, parts)| weight(parts) < Weight::Client)
         .map(|(key, _)| key.clone())
         .collect();
-    for console in consoles {
-        let Some(own) = groups.get(&console) else { continue };
+    for told in told_by_files {
+        let Some(own) = groups.get(&told) else { continue };
         if !files(own).any(|file| memory.begins_at(file).is_some()) {
             continue;
         }
@@ -42,17 +43,17 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
             let mut clients = others.iter().copied().filter_map(client);
             let none_twice = clients.all(|client| !own_clients.contains(client));
             let mut pairs = files(own).flat_map(|one| files(others).map(move |other| (one, other)));
-            **key != console && none_twice && pairs.any(|(one, other)| memory.tell_the_same(one, other))
+            **key != told && none_twice && pairs.any(|(one, other)| memory.tell_the_same(one, other))
         });
         let Some((twin, others)) = twin.map(|(key, others)| (key.clone(), others)) else {
             continue;
         };
-        // Of two consoles the one that comes first is meant.
-        let of_a_trainer = others.iter().any(|part| !is_a_console(part));
-        let (leads, follows) = if of_a_trainer || twin < console {
-            (twin, console)
+        // Of two of the same weight the one that comes first is meant.
+        let place = |parts: &[&Part], key: &Key| (std::cmp::Reverse(weight(parts)), key.clone());
+        let (leads, follows) = if place(others, &twin) < place(own, &told) {
+            (twin, told)
         } else {
-            (console, twin)
+            (told, twin)
         };
         let following = groups.remove(&follows).unwrap_or_default();
         groups.entry(leads.clone()).or_default().extend(following);
@@ -65,8 +66,25 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
     }
 }
 
-fn is_a_console(part: &Part) -> bool {
-    part.client == "file" && client(part).is_some_and(is_printed)
+/// How much what tells of a run says of its name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// What was printed, wherever that went.
+    Console,
+    /// What was recorded in a file.
+    File,
+    /// What a client records, in a folder of the run.
+    Client,
+}
+
+/// That of the weightiest of what tells of a run.
+fn weight(parts: &[&Part]) -> Weight {
+    let weight = |part: &&Part| match client(part).filter(|_| part.client == "file") {
+        Some(ending) if is_printed(ending) => Weight::Console,
+        Some(_) => Weight::File,
+        None => Weight::Client,
+    };
+    parts.iter().map(weight).max().unwrap_or(Weight::Console)
 }
 
 /// What wrote a log: a client, or for one that only its file tells of the ending of that. `None`
