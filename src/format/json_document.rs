@@ -2,7 +2,7 @@
 //! (exports of W&B runs), or series as maps from step to value (Megatron's golden values).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use super::json_lines::{quote_bare_words, visit};
 use super::number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
+use super::shared_table::is_of_runs;
 use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
 use crate::metric::{Names, Quantity, Role, SPLIT_FOLDERS};
 
@@ -88,7 +89,7 @@ fn has_losses(content: &[u8]) -> bool {
     })
 }
 
-struct JsonDocumentDecoder {
+pub(super) struct JsonDocumentDecoder {
     roles: Roles,
 }
 
@@ -100,9 +101,21 @@ const SHORTEST_SERIES: usize = 2;
 const SHORTEST_UNCOUNTED: usize = 3;
 
 impl JsonDocumentDecoder {
-    fn new(names: &Names) -> Self {
+    pub(super) fn new(names: &Names) -> Self {
         JsonDocumentDecoder {
             roles: Roles::new(names, []),
+        }
+    }
+
+    /// Decodes a document that was parsed.
+    pub(super) fn value(&mut self, document: &Value, out: &mut Decoded) {
+        let mut points = Points::new();
+        self.look(&[], document, &mut points, out);
+        for (step, draft) in points {
+            out.lines += 1;
+            if !draft.is_empty() {
+                draft.push(step, out);
+            }
         }
     }
 
@@ -111,6 +124,7 @@ impl JsonDocumentDecoder {
             return;
         }
         match value {
+            Value::Array(rows) if results(rows, self.roles.names()).is_some() => {}
             Value::Array(rows) => self.rows(path, rows.iter().map(|row| (None, row)), points, out),
             Value::Object(fields) => {
                 let mut has_pairs = false;
@@ -350,8 +364,57 @@ fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Valu
     (rows.len() >= SHORTEST_SERIES && rows.iter().all(|(_, value)| value.is_object())).then_some(rows)
 }
 
+/// The name under which each of these rows says of which run it is the result: several runs, and no
+/// step that goes on from row to row.
+fn results<'a>(rows: &'a [Value], names: &Names) -> Option<&'a str> {
+    const SETTINGS: [&str; 5] = ["config", "args", "hparams", "hyperparameters", "params"];
+    let first = rows.first()?.as_object()?;
+    let all = |name: &str| rows.iter().map(|row| row.get(name)).collect::<Option<Vec<_>>>();
+    let told_apart = first.keys().find(|name| {
+        let tells = SETTINGS.contains(&name.as_str()) || is_of_runs(name);
+        let values = || all(name).unwrap_or_default().into_iter().map(Value::to_string);
+        tells && 2 * values().collect::<BTreeSet<_>>().len() > rows.len()
+    })?;
+    let goes_on = first.keys().any(|name| {
+        let counts = names.role_of(name).is_some_and(|fit| fit.role.tells_progress());
+        let steps = || {
+            all(name)?
+                .into_iter()
+                .map(number::of_json)
+                .collect::<Option<Vec<_>>>()
+        };
+        counts && steps().is_some_and(|steps| steps.is_sorted_by(|one, next| one < next))
+    });
+    (rows.len() >= SHORTEST_SERIES && !goes_on).then_some(told_apart)
+}
+
+/// Why a document with losses is no log of a run.
+pub fn no_curve(content: &[u8], names: &Names) -> Option<String> {
+    fn look<'a>(value: &'a Value, names: &Names, depth: usize) -> Option<&'a str> {
+        match value {
+            Value::Array(rows) => results(rows, names),
+            Value::Object(fields) if depth > 0 => {
+                fields.values().find_map(|value| look(value, names, depth - 1))
+            }
+            _ => None,
+        }
+    }
+    let document = parse(content).ok()?;
+    let told_apart = look(&document, names, DEPTH)?;
+    Some(format!(
+        "results of several runs, told apart by {told_apart}, without a step that goes on: there is no curve in it"
+    ))
+}
+
+/// A JSON document, as Python writes it too.
+pub(super) fn parse(content: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(content)
+        .or_else(|_| serde_json::from_slice(&quote_bare_words(content)))
+        .map_err(|error| error.to_string())
+}
+
 /// `7`, or `epoch_7`.
-fn number_of(name: &str) -> Option<u64> {
+pub(super) fn number_of(name: &str) -> Option<u64> {
     let digits = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     let word = name.strip_suffix(digits)?.trim_end_matches(['_', '-', ' ']);
     let counts = ["", "epoch", "step", "iter", "iteration"]
@@ -413,17 +476,7 @@ fn is_scalar(value: &Value) -> bool {
 
 impl DocumentDecoder for JsonDocumentDecoder {
     fn document(&mut self, content: &[u8], out: &mut Decoded) -> Result<(), String> {
-        let document: Value = serde_json::from_slice(content)
-            .or_else(|_| serde_json::from_slice(&quote_bare_words(content)))
-            .map_err(|error| error.to_string())?;
-        let mut points = Points::new();
-        self.look(&[], &document, &mut points, out);
-        for (step, draft) in points {
-            out.lines += 1;
-            if !draft.is_empty() {
-                draft.push(step, out);
-            }
-        }
+        self.value(&parse(content)?, out);
         Ok(())
     }
 
@@ -520,6 +573,26 @@ mod tests {
             [(0, 11.9), (1, 11.8), (2, 11.7)]
         );
         assert_eq!(points(content, Quantity::EvalLoss)[2], (4, 11.25));
+    }
+
+    #[test]
+    fn results_of_several_runs_are_no_points_of_one() {
+        let named = r#"[{"name": "a", "val_loss": 1.25, "lr": 0.1}, {"name": "b", "val_loss": 1.5, "lr": 0.01},
+            {"name": "c", "val_loss": 1.0, "lr": 0.3}]"#;
+        let trained_as_long = r#"{"results": [{"model": "a", "epochs": 10, "loss": 1.25}, {"model": "b", "epochs": 10, "loss": 1.5},
+            {"model": "c", "epochs": 10, "loss": 1.0}]}"#;
+        let configured = r#"[{"config": {"width": 8}, "loss": 1.25}, {"config": {"width": 16}, "loss": 1.5},
+            {"config": {"width": 32}, "loss": 1.0}]"#;
+        for document in [named, trained_as_long, configured] {
+            let names = Names::default();
+            assert!(read_all(document.as_bytes(), &names).is_err(), "{document}");
+            let why = crate::format::diagnose(&Sample::whole(document.as_bytes()), &names);
+            assert!(why.starts_with("results of several runs"), "{why}");
+        }
+        // Names of what was saved, and rows that go on.
+        let goes_on = r#"[{"name": "a", "step": 10, "loss": 1.5}, {"name": "b", "step": 20, "loss": 1.25},
+            {"name": "c", "step": 30, "loss": 1.0}]"#;
+        assert_eq!(points(goes_on, Quantity::TrainLoss).len(), 3);
     }
 
     #[test]

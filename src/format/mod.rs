@@ -568,6 +568,9 @@ pub fn diagnose(sample: &Sample, names: &Names) -> String {
     if first.is_empty() {
         return "there is nothing in it yet".to_owned();
     }
+    if let Some(why) = json_document::no_curve(sample.head, names) {
+        return why;
+    }
     let (kind, columns) = structured_columns(first, sample, names);
     if let Some(kind) = kind {
         let has = |role: Role| {

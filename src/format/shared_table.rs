@@ -45,6 +45,15 @@ const LEAST_ROWS: usize = 3;
 /// More are no runs that anyone would look at side by side.
 const MOST_RUNS: usize = 200;
 
+/// True for the name of a value that tells whose a row is, where each run has one.
+pub(super) fn is_of_runs(name: &str) -> bool {
+    name.eq_ignore_ascii_case("name") || tells_whose(name)
+}
+
+fn tells_whose(name: &str) -> bool {
+    RUN_COLUMNS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// How a table is shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedTable {
@@ -187,9 +196,8 @@ fn by_columns(header: &[String], names: &Names) -> Option<By> {
 
 fn by_rows(header: &[String], names: &Names) -> Option<By> {
     let has_loss = Roles::new(names, header.iter().map(String::as_str)).has_loss();
-    let tells = |name: &String| RUN_COLUMNS.iter().any(|known| name.eq_ignore_ascii_case(known));
     let columns: Vec<usize> = (0..header.len())
-        .filter(|index| header.get(*index).is_some_and(tells))
+        .filter(|index| header.get(*index).is_some_and(|name| tells_whose(name)))
         .collect();
     (has_loss && !columns.is_empty()).then_some(By::Rows(columns))
 }
