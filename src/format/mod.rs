@@ -28,6 +28,7 @@ pub mod records;
 mod repeats;
 pub mod roles;
 pub mod running_time;
+pub mod shared_document;
 pub mod shared_table;
 pub mod sidecar;
 pub mod swanlab;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Followed, Reading, Step};
 use crate::format::delimited::Delimited;
 use crate::format::shared_table::{Share, SharedTable};
-use crate::format::{Decoded, Decoder, Format, SAMPLE_BYTES, Sample, detect, refuse};
+use crate::format::{Decoded, Decoder, Format, SAMPLE_BYTES, Sample, detect, refuse, shared_document};
 use crate::metric::Names;
 use crate::source::SourceEvent;
 use crate::source::discover::is_unreadably_packed;
@@ -130,13 +130,14 @@ impl Followed {
             self.unrecognised(outlet, refused, size)?;
             return Ok(Ok(DONE));
         };
+        let run = self.sharer.as_ref().map(|sharer| sharer.run.as_str());
         if self.validated {
             names.to_mut().leave_tests();
         }
         if let Some(reading) = &mut self.reading {
             if reading.format.name() == format.name() {
                 let (path, before) = (self.tail.path(), reading.recognised_at);
-                let build = |sample: &Sample| decoder(format, sample, &names, path, share.clone());
+                let build = |sample: &Sample| decoder(format, sample, &names, path, share.clone(), run);
                 reading.recognised_at = size.max(1);
                 if before != 0 && reads_alike(build, &head, before) {
                     return Ok(Ok(DONE));
@@ -160,7 +161,7 @@ impl Followed {
         self.found(format, outlet)?;
         self.reading = Some(Reading {
             format,
-            decoder: decoder(format, &sample, &names, self.tail.path(), share),
+            decoder: decoder(format, &sample, &names, self.tail.path(), share, run),
             recognised_at: size.max(1),
             pending: Vec::new(),
             before_pending: Vec::new(),
@@ -204,8 +205,13 @@ fn decoder(
     names: &Names,
     path: &Path,
     share: Option<Share>,
+    run: Option<&str>,
 ) -> Decoder {
     match (format.decoder(sample, names), share) {
+        (Decoder::Document(decoder), None) => Decoder::Document(match run {
+            Some(run) => shared_document::share(run, names, decoder),
+            None => decoder,
+        }),
         (Decoder::Lines(decoder), Some(share)) => Decoder::Lines(share.decoder(decoder)),
         (Decoder::Frames(mut decoder), _) => {
             if let Some(folder) = path.parent().and_then(Path::file_name) {

@@ -12,7 +12,7 @@ use crate::statistics::median;
 pub(super) const EACH_END: usize = 1 << 16;
 
 /// What cannot be read in part is looked at as a whole up to this size.
-const LARGEST_WHOLE: u64 = 1 << 23;
+pub(super) const LARGEST_WHOLE: u64 = 1 << 23;
 
 /// Losses of one client that are further apart than this, as a share, are not of one run.
 const EQUAL: f64 = 4e-3;

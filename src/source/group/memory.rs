@@ -3,8 +3,11 @@
 use std::collections::hash_map::{Entry, HashMap};
 use std::path::PathBuf;
 
-use super::glimpse::{EACH_END, Glimpse};
+use super::glimpse::{EACH_END, Glimpse, LARGEST_WHOLE};
+use super::names::{ending, file_name};
+use crate::format::json_document::JsonDocument;
 use crate::format::shared_table::SharedTable;
+use crate::format::{Format, Sample, detect, shared_document};
 use crate::metric::Names;
 use crate::source::discover::Candidate;
 use crate::source::tail::sample;
@@ -18,7 +21,7 @@ pub struct Memory {
     searches: u64,
     /// What the two ends of a log say.
     glimpses: Findings<Glimpse>,
-    /// Who shares a table.
+    /// Who shares a file.
     shares: Findings<Sharers>,
 }
 
@@ -80,17 +83,18 @@ impl<T> Findings<T> {
     }
 }
 
-/// The runs that share a table.
+/// The runs that share a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sharers {
-    /// Their names: none for a table that one run has to itself, or that is no table.
+    /// Their names: none for what one run has to itself.
     pub(super) runs: Vec<String>,
     /// They have a name beyond this table: other panels tell more of them.
     pub(super) of_a_panel: bool,
 }
 
-/// A table larger than this belongs to one run.
+/// What is larger than this belongs to one run.
 const LARGEST_SHARED: u64 = 1 << 26;
+const LARGEST_SHARED_DOCUMENT: u64 = LARGEST_WHOLE;
 
 impl Memory {
     /// Logs are read with these names of metrics.
@@ -137,14 +141,15 @@ impl Memory {
         Some([one?, other?])
     }
 
-    /// The runs that share a table.
+    /// The runs that share a file.
     pub(super) fn sharers(&mut self, candidate: &Candidate) -> Sharers {
-        let name = super::file_name(&candidate.path);
-        if ![".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)) || candidate.size > LARGEST_SHARED {
-            return Sharers::default();
-        }
+        let find = match ending(file_name(&candidate.path)) {
+            "csv" | "tsv" if candidate.size <= LARGEST_SHARED => of_a_table,
+            "json" if candidate.size <= LARGEST_SHARED_DOCUMENT => of_a_document,
+            _ => return Sharers::default(),
+        };
         let names = &self.names;
-        let find = || sharers(candidate, names).unwrap_or_default();
+        let find = || find(candidate, names).unwrap_or_default();
         self.shares.of(candidate, self.searches, find).clone()
     }
 
@@ -231,7 +236,17 @@ impl Memory {
     }
 }
 
-fn sharers(candidate: &Candidate, names: &Names) -> Option<Sharers> {
+fn of_a_document(candidate: &Candidate, names: &Names) -> Option<Sharers> {
+    let content = std::fs::read(&candidate.path).ok()?;
+    let (format, _) = detect(&Sample::of(&content), names)?;
+    let is_any = format.name() == JsonDocument.name();
+    Some(Sharers {
+        runs: is_any.then(|| shared_document::runs(&content, names))?,
+        of_a_panel: false,
+    })
+}
+
+fn of_a_table(candidate: &Candidate, names: &Names) -> Option<Sharers> {
     let (head, _) = sample(&candidate.path, EACH_END).ok()?;
     let table = SharedTable::beginning(&head, names)?;
     let of_a_panel = table.is_panel();

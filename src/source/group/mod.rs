@@ -112,7 +112,7 @@ pub fn group(candidates: Vec<Candidate>, grouping: &GroupingSection, memory: &mu
     logs
 }
 
-/// A candidate for each run that shares a table; what is no such table by itself.
+/// A candidate for each run that shares a file; what no several runs share by itself.
 fn shares(candidate: Candidate, memory: &mut Memory) -> Vec<Candidate> {
     let sharers = memory.sharers(&candidate);
     if sharers.runs.is_empty() {

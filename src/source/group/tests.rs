@@ -412,6 +412,22 @@ fn a_console_and_what_the_trainer_records_elsewhere_are_one_run() {
     assert_eq!(runs_in(folder.path()).len(), 3);
 }
 
+#[test]
+fn each_run_that_shares_a_document_has_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let losses = |seed: u64| {
+        let losses: Vec<f64> = (0..20).map(|epoch| loss_of(seed, epoch)).collect();
+        format!("{{\"train_loss\": {losses:?}}}")
+    };
+    let document = format!("{{\"vgg\": {}, \"resnet\": {}}}", losses(3), losses(5));
+    write_below(folder.path(), "history.json", document.clone());
+    write_below(folder.path(), "mnist.json", document);
+    assert_eq!(
+        runs_in(folder.path()),
+        ["mnist/resnet", "mnist/vgg", "resnet", "vgg"]
+    );
+}
+
 /// A callback of Keras writes a table, another one event files.
 #[test]
 fn a_table_and_the_event_files_of_one_training_are_one_run() {
