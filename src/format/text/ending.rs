@@ -117,10 +117,15 @@ const STOPPED_EARLY: &[&str] = &[
     "arly stop at ",
     "arly stop after ",
     "[EARLY STOP]",
+    "EarlyStopping counter",
+    "arly stopping counter",
 ];
 
 /// What is said with those of a stop that is still to come, or a setting.
 const NOT_YET: &[&str] = &["will ", "would ", "counter", "enabled", "disabled"];
+
+/// What counts the evaluations without an improvement, up to the one that ends the run.
+const PATIENCE: &[&str] = &["patience", "counter"];
 
 /// All that some shells say of what was killed or stopped, which is too little to look for in
 /// longer lines.
@@ -159,13 +164,38 @@ pub fn ending(line: &str) -> Option<How> {
         (None, Some((_, what))) => Some(How::Perhaps(what)),
         (None, None) => {
             let is_said_once = found < FAILED.len() + PERHAPS.len() + FINISHED.len();
-            let is_to_come = || {
-                let line = line.to_ascii_lowercase();
-                NOT_YET.iter().any(|words| line.contains(words))
+            let line = line.to_ascii_lowercase();
+            let is_to_come = match patience(&line) {
+                Some((met, limit)) => met < limit,
+                None => !is_said_once && NOT_YET.iter().any(|words| line.contains(words)),
             };
-            (is_said_once || !is_to_come()).then_some(How::Finished)
+            (!is_to_come).then_some(How::Finished)
         }
     }
+}
+
+/// How much of the patience is used up, of how much: `patience 1/5`, `counter: 5 out of 5`.
+fn patience(line: &str) -> Option<(u64, u64)> {
+    let behind = PATIENCE
+        .iter()
+        .find_map(|words| line.split_once(words))
+        .map(|(_, behind)| behind)?;
+    let (met, rest) = leading_count(behind.trim_start_matches(|letter: char| !letter.is_ascii_digit()))?;
+    let rest = rest.trim_start();
+    let limit = ["/", "out of", "of"]
+        .iter()
+        .find_map(|words| rest.strip_prefix(words))?;
+    let (limit, _) = leading_count(limit.trim_start())?;
+    Some((met, limit))
+}
+
+/// The whole number at the start of a text, and what follows.
+fn leading_count(text: &str) -> Option<(u64, &str)> {
+    let end = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, rest) = text.split_at_checked(end)?;
+    Some((digits.parse().ok()?, rest))
 }
 
 #[cfg(test)]
@@ -208,11 +238,21 @@ mod tests {
             "Patience 2/5: will early stop at 5",
             "[EARLY STOP] counter 1/5",
             "[EARLY STOP] Counter: 1 of 5",
+            "[EARLY STOP] patience 1/5",
+            "[EARLY STOP] val loss 2.3 did not improve (patience: 4 / 5)",
+            "No improvement: early stopping patience 1/5",
             "early stop after 5 epochs without improvement: enabled",
         ] {
             assert_eq!(ending(to_come), None, "{to_come}");
         }
         assert_eq!(ending("EarlyStopping counter: 3 out of 10"), None);
+        for reached in [
+            "EarlyStopping counter: 5 out of 5",
+            "[EARLY STOP] patience 5/5",
+            "Early stopping triggered at epoch 12/100 (patience 10)",
+        ] {
+            assert_eq!(ending(reached), Some(How::Finished), "{reached}");
+        }
         assert_eq!(ending("checkpoint written out, error 0.1, minimum 3"), None);
     }
 }
