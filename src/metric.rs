@@ -674,6 +674,9 @@ pub enum Player {
 /// What autoencoders are trained for, whatever players they have beside it.
 const RECONSTRUCTION: &[&str] = &["rec", "recon", "reconstruction", "ae", "aeloss"];
 const GENERATORS: &[&str] = &["g", "gen", "generator"];
+/// Words for the part of a generator's loss that its opponent gives. It does not fall as the
+/// generator gets better.
+const ADVERSARIAL: &[&str] = &["adv", "adversarial", "gan"];
 const DISCRIMINATORS: &[&str] = &["d", "dis", "disc", "discriminator", CRITIC];
 /// Also one that learns the value of states, from rewards.
 const CRITIC: &str = "critic";
@@ -1088,12 +1091,15 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows, and of
     // `hard_loss_metric` and `full_loss_metric` the whole.
     let end = end_of(name);
-    let is_whole = canonical.split('_').any(|word| WHOLE.contains(&word));
+    let has_one_of = |known: &[&str]| canonical.split('_').any(|word| known.contains(&word));
+    let is_whole = has_one_of(WHOLE);
     let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
     let rank = match player(name) {
-        _ if canonical.split('_').any(|word| RECONSTRUCTION.contains(&word)) => UNKNOWN_END - 2,
+        Some(Player::Generator) if is_whole => UNKNOWN_END - 3,
+        _ if has_one_of(RECONSTRUCTION) => UNKNOWN_END - 2,
+        Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST + 1,
+        _ if has_one_of(ADVERSARIAL) => LAST,
         Some(Player::Generator) => UNKNOWN_END - 1,
-        Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST,
         // What a policy is trained on says nothing of how good it is; the value function's says how
         // well it foresees the rewards.
         _ if canonical.contains("surrogate") || agent_part(end) == Some(AgentPart::Policy) => LAST,
@@ -1202,6 +1208,16 @@ mod tests {
                 [Some(Player::Discriminator), Some(Player::Generator)],
                 "{names:?}"
             );
+        }
+        for names in [
+            ["g_adv_loss", "g_loss_total"],
+            ["gen_l1_loss", "gen_total_loss"],
+            ["gan_loss", "loss_G"],
+            ["adversarial_loss", "pixel_loss"],
+            ["d_loss", "adv_loss"],
+        ] {
+            let roles = Names::default().assign(&names);
+            assert_eq!(roles, [None, Some(Role::of(Quantity::TrainLoss))], "{names:?}");
         }
         for rates in [
             ["d_lr", "g_lr"],
