@@ -256,6 +256,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "progress_kimg",
             "progress_kimg_mean",
             "_step",
+            // Of an agent that tells no steps.
+            "episode",
         ],
     ),
     (

@@ -43,6 +43,8 @@ pub struct KeyValue {
     bare_losses_fall: bool,
     /// Learning rates have lines of their own, which hold for what follows.
     announces_rates: bool,
+    /// Nothing is called a loss: what is called a cost is one, and no time or price.
+    costs_are_losses: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
 }
@@ -88,12 +90,15 @@ impl KeyValue {
     pub fn new(sample: &Sample) -> Self {
         let (counts_bare, announces_rates) = (bare_counts::grow(sample.head), announces_rates(sample.head));
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
+        let costs_are_losses =
+            mentions(b"ost") && ![b"loss", b"Loss", b"LOSS"].iter().any(|loss| mentions(*loss));
         let has_epochs = mentions(b"poch") || mentions(b"POCH");
         let bare_losses_fall = has_epochs && bare_losses_fall(sample.head);
         let fresh = || KeyValue {
             counts_bare,
             bare_losses_fall,
             announces_rates,
+            costs_are_losses,
             ..KeyValue::default()
         };
         let mut grammar = fresh();
@@ -123,6 +128,7 @@ impl KeyValue {
             counts_bare: self.counts_bare,
             bare_losses_fall: self.bare_losses_fall,
             announces_rates: self.announces_rates,
+            costs_are_losses: self.costs_are_losses,
             ..KeyValue::default()
         }
     }
@@ -190,6 +196,13 @@ impl KeyValue {
                     push_loss(fields, name, fit, &named, context);
                 }
                 _ => {
+                    let is_loss = self.costs_are_losses && named.unit.is_empty();
+                    if let Some(loss) = cost(named.words).filter(|_| is_loss) {
+                        (found.has_loss, found.useful) = (true, true);
+                        found.evaluated |= loss != COST;
+                        fields.values.push((loss, named.value));
+                        return;
+                    }
                     let is_bare = is_training(name) || held_out_loss(name).is_some();
                     found.bare_with_unit |= is_bare && !named.unit.is_empty();
                     fields.values.push((name, named.value));
@@ -228,6 +241,27 @@ impl KeyValue {
             }
         }
         found
+    }
+
+    /// Takes a loss behind its counter; true when that counts epochs.
+    fn take_loss_at<'a>(&self, line: &'a str, fields: &mut Fields<'a>) -> bool {
+        let Some(LossAt {
+            name,
+            counter,
+            count,
+            value,
+        }) = loss_at(line)
+        else {
+            return false;
+        };
+        let cost = cost(name);
+        if cost.is_some() && !self.costs_are_losses {
+            return false;
+        }
+        fields.values.push((cost.unwrap_or(name), value));
+        let is_epoch = is_epoch(counter);
+        fields.step = (!is_epoch).then_some(count);
+        is_epoch
     }
 
     /// The counter without a name of a line.
@@ -531,12 +565,13 @@ impl Grammar for KeyValue {
         if memchr::memmem::find(line.as_bytes(), b"train_runtime").is_some() {
             return Match::No;
         }
-        if let Some((name, step, value)) = loss_at(line) {
-            fields.step = Some(step);
-            fields.values.push((name, value));
-        }
+        let loss_of_epoch = self.take_loss_at(line, fields);
         let stated = fields.step.is_some();
         let mut found = self.collect(line, stated, fields);
+        if loss_of_epoch {
+            (found.has_loss, found.useful) = (true, true);
+            found.evaluated |= self.evaluation(fields).is_some();
+        }
         let announces_epoch = found.epoch.is_some() && !found.has_loss;
         if self.evaluations.goes_on(announces_epoch) {
             return self.announced_evaluation(&found, fields);
@@ -717,33 +752,135 @@ fn is_epoch(name: &str) -> bool {
     name.ends_with("epoch") || name == "ep" || name == "轮次"
 }
 
-/// `Eval loss at step 1000: 4.18`: the counter stands between the name and the value.
-/// Without its name (`loss at 404 1.79`) nobody knows what it counts.
-fn loss_at(line: &str) -> Option<(&str, u64, f64)> {
-    let finds = |name: &[u8]| memchr::memmem::find(line.as_bytes(), name);
-    let at = finds(b"loss at ").or_else(|| finds(b"Loss at "))?;
-    let name_end = at + "loss".len();
-    let before = line.get(..at)?;
-    let name_start = before
-        .trim_end_matches(' ')
-        .rfind(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-        .map_or(0, |index| index + 1);
-    let rest = line.get(at + "loss at ".len()..)?;
-    let rest = ["step ", "iteration ", "iter ", "update "]
-        .iter()
-        .find_map(|word| rest.strip_prefix(word))?;
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let step = rest.get(..digits)?.parse().ok()?;
-    let value = rest.get(digits..)?.trim_start_matches([':', '=', ' ']);
-    let value = value.split([',', ' ', ';', '|']).next()?;
+/// The name of the train loss where it is called a cost.
+const COST: &str = "train_loss";
+
+/// The loss that is meant by the name of a cost, unless it is that of something else than the model:
+/// `time cost`, `batch_cost`.
+fn cost(words: &str) -> Option<&'static str> {
+    let (before, name) = words.rsplit_once([' ', '_']).unwrap_or(("", words));
+    if !name.eq_ignore_ascii_case("cost") {
+        return None;
+    }
+    let before = || before.split([' ', '_']).filter(|word| !word.is_empty());
+    let is = |word: &str| {
+        ["train", "training", "average", "avg", "mean", "total"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+    };
+    match before().find(|word| !is(word)) {
+        None => Some(COST),
+        Some(other) => data_of(std::iter::once(other)).map(Data::loss),
+    }
+}
+
+/// A loss behind the counter that it was measured at.
+struct LossAt<'a> {
+    name: &'a str,
+    counter: &'a str,
+    count: u64,
+    value: f64,
+}
+
+/// `Eval loss at step 1000: 4.18`, `Cost after iteration 100: 0.64`: the counter stands between the
+/// name and the value. Without its name (`loss at 404 1.79`) nobody knows what it counts.
+fn loss_at(line: &str) -> Option<LossAt<'_>> {
+    let is_loss = |words: &str| {
+        let name = words
+            .len()
+            .checked_sub("loss".len())
+            .and_then(|start| words.get(start..));
+        name.is_some_and(|name| {
+            ["loss", "cost"]
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+        })
+    };
+    let (name_end, rest) = [" at ", " after "].iter().find_map(|word| {
+        let mut met = line.match_indices(word).map(|(at, _)| at);
+        let at = met.find(|at| line.get(..*at).is_some_and(is_loss))?;
+        Some((at, line.get(at + word.len()..)?))
+    })?;
+    let name_at = |end: usize| {
+        line.get(..end)?
+            .trim_end_matches(' ')
+            .rfind(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .map_or(Some(0), |index| Some(index + 1))
+    };
+    let name_start = name_at(name_at(name_end)?)?;
     let name = line.get(name_start..name_end)?.trim();
-    Some((name, step, number::parse(value)?))
+    let (counter, rest) = ["step", "iteration", "iter", "update", "epoch"]
+        .iter()
+        .find_map(|counter| Some((*counter, rest.strip_prefix(counter)?.strip_prefix(' ')?)))?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let count = rest.get(..digits)?.parse().ok()?;
+    let value = rest.get(digits..)?.trim_start_matches([':', '=', ' ']);
+    let value = number::parse(value.split([',', ' ', ';', '|']).next()?)?;
+    Some(LossAt {
+        name,
+        counter,
+        count,
+        value,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn a_cost_is_the_loss_where_nothing_is_called_one() {
+        let lines = |row: &dyn Fn(u64) -> String| {
+            let content: String = (1..6).map(row).collect();
+            read_all(content.as_bytes(), &Names::default()).map(|_| points(&content))
+        };
+        let all: Vec<(u64, f64)> = (1..6).map(|step| (step, 0.7 / step as f64)).collect();
+        for line in [
+            "Epoch NN cost VV",
+            "Iteration NN: avg cost VV",
+            "Cost after iteration NN: VV",
+            "Cost after epoch NN: VV",
+            "Epoch: 000NN cost= VV W= 0.3",
+        ] {
+            let row = |step: u64| {
+                let value = (0.7 / step as f64).to_string();
+                line.replace("NN", &step.to_string()).replace("VV", &value) + "\n"
+            };
+            let (_, train, eval) = lines(&row).unwrap();
+            assert_eq!((train, eval.len()), (all.clone(), 0), "{line}");
+        }
+        let both = |epoch: u64| {
+            format!("Epoch {epoch}: training cost 0.{epoch}, validation cost 1.{epoch}, time cost: 2.3\n")
+        };
+        let (_, train, eval) = lines(&both).unwrap();
+        assert_eq!((train[4], eval[4]), ((5, 0.5), (5, 1.5)));
+        for other in [
+            "Epoch NN time cost 12.NN",
+            "Epoch NN cost 12.NNs",
+            "Epoch NN batch_cost: 0.NN",
+        ] {
+            assert!(
+                lines(&|epoch| other.replace("NN", &epoch.to_string()) + "\n").is_err(),
+                "{other}"
+            );
+        }
+        let (_, train, _) =
+            lines(&|epoch| format!("epoch {epoch} loss 2.{epoch} cost 12.{epoch}\n")).unwrap();
+        assert_eq!(train[4], (5, 2.5));
+    }
+
+    #[test]
+    fn episodes_are_the_steps_where_nothing_else_counts() {
+        let read = |row: &dyn Fn(u64) -> String| {
+            let content: String = (1..6).map(row).collect();
+            points(&content).1.last().copied()
+        };
+        let alone = |episode| format!("Episode {episode}0/100 loss 0.{episode} reward 12\n");
+        assert_eq!(read(&alone), Some((50, 0.5)));
+        let beside = |episode| format!("Episode {episode} | Step {episode}345 | Loss 0.{episode}\n");
+        assert_eq!(read(&beside), Some((5345, 0.5)));
+    }
 
     #[test]
     fn losses_behind_arrows_and_counters() {
