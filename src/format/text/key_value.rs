@@ -81,6 +81,8 @@ struct Counters {
     evaluated: bool,
     /// Something that is named for its data alone has a unit: a time, or a share.
     bare_with_unit: bool,
+    /// Where the last number ends that is named for its data alone.
+    bare_until: usize,
     /// There is something in the line that is worth a record.
     useful: bool,
 }
@@ -179,6 +181,11 @@ impl KeyValue {
                     quantity: Quantity::SkippedSteps,
                     ..
                 }) if name == "skipped" => {}
+                // `Epoch 3 .. time for epoch: 12`
+                Some(Role::Value {
+                    quantity: Quantity::Epoch,
+                    ..
+                }) if found.epoch.is_some() && is_epoch(name) => {}
                 Some(Role::Value { quantity, .. }) => {
                     found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
@@ -204,7 +211,10 @@ impl KeyValue {
                         return;
                     }
                     let is_bare = is_training(name) || held_out_loss(name).is_some();
-                    found.bare_with_unit |= is_bare && !named.unit.is_empty();
+                    if is_bare {
+                        found.bare_with_unit |= !named.unit.is_empty();
+                        found.bare_until = line.len() - named.behind.len();
+                    }
                     fields.values.push((name, named.value));
                 }
             }
@@ -280,11 +290,13 @@ impl KeyValue {
         };
         let lower = line.to_ascii_lowercase();
         let mentions = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        // What follows has a name of its own: `train 0.4 val 0.5 epoch time 12`.
+        let are_times = (lower.get(..found.bare_until)).is_none_or(|told| told.contains("time"));
         // Whole numbers are sizes, and what stands beside an epoch may as well be accuracies,
         // which grow.
         let is_pair = (found.epoch.is_none() || self.bare_losses_fall)
             && of(&is_training).is_some_and(|train| train.fract() != 0.0 || held_out.fract() != 0.0);
-        let is_of_losses = is_pair && !found.bare_with_unit && !mentions(SCORES);
+        let is_of_losses = is_pair && !found.bare_with_unit && !are_times && !mentions(SCORES);
         if !is_of_losses && !mentions(&["loss", "ppl", "perplexity"]) {
             return;
         }
@@ -502,9 +514,9 @@ fn looks_back(line: &str) -> bool {
     words.iter().any(|word| line.contains(word))
 }
 
-/// What is measured on data and is no loss.
+/// What is measured on data and is no loss, nor a time.
 const SCORES: &[&str] = &[
-    "acc", "auc", "f1", "iou", "dice", "score", "bleu", "error", "reward", "return", "time",
+    "acc", "auc", "f1", "iou", "dice", "score", "bleu", "error", "reward", "return",
 ];
 
 /// True for a name that says nothing but that it is of training.
@@ -880,6 +892,45 @@ mod tests {
         assert_eq!(read(&alone), Some((50, 0.5)));
         let beside = |episode| format!("Episode {episode} | Step {episode}345 | Loss 0.{episode}\n");
         assert_eq!(read(&beside), Some((5345, 0.5)));
+    }
+
+    #[test]
+    fn the_time_of_an_epoch_is_no_further_epoch() {
+        let epoch = |line: &str| {
+            let content: String = (1..6)
+                .map(|epoch: u64| {
+                    let (train, eval) = (2.0 / epoch as f64, 2.5 / epoch as f64);
+                    line.replace("NN", &epoch.to_string())
+                        .replace("TT", &train.to_string())
+                        .replace("VV", &eval.to_string())
+                        + "\n"
+                })
+                .collect();
+            let records = read_all(content.as_bytes(), &Names::default())
+                .unwrap()
+                .decoded
+                .records;
+            let last = records.len() - 1;
+            let of = |quantity| records.value(last, quantity);
+            (
+                records.steps().to_vec(),
+                of(Quantity::TrainLoss),
+                of(Quantity::EvalLoss),
+                of(Quantity::Epoch),
+            )
+        };
+        for line in [
+            "Epoch NN train TT val VV epoch time 11",
+            "Epoch NN: train=TT, val=VV, time per epoch: 11",
+            "Epoch NN train loss TT val loss VV. Time for epoch: 12",
+            "Epoch NN train loss TT val loss VV\nEpoch time: 12",
+        ] {
+            assert_eq!(
+                epoch(line),
+                (vec![1, 2, 3, 4, 5], Some(0.4), Some(0.5), Some(5.0)),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -178,7 +178,9 @@ impl NameFinder {
                 };
             }
         }
-        let last = suffixes(words).last().unwrap_or(words);
+        // Nor is its name that of the unit.
+        let last = suffixes(words).last().filter(|last| !is_unit(last));
+        let last = last.unwrap_or(words);
         Found {
             start: words.len() - last.len(),
             fit: None,
