@@ -41,6 +41,8 @@ pub enum Quantity {
     ActivationNorm,
     /// Norm of an update over the norm of the weights that it changes.
     UpdateRatio,
+    /// Train loss as an evaluation estimates it, beside the loss of the steps.
+    TrainEstimate,
     /// Samples seen since the start; stands in for nothing, kept for display.
     Samples,
     /// Fractional epoch; the step of last resort.
@@ -62,11 +64,11 @@ pub const SPLIT_FOLDERS: [&str; 9] = [
 ];
 
 /// Records keep a bit for each.
-const _: () = assert!(Quantity::COUNT <= u16::BITS as usize);
+const _: () = assert!(Quantity::COUNT <= u32::BITS as usize);
 
 impl Quantity {
     /// Number of quantities.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// All quantities, in the order of their discriminants.
     pub const ALL: [Quantity; Self::COUNT] = [
@@ -84,6 +86,7 @@ impl Quantity {
         Quantity::SkippedSteps,
         Quantity::ActivationNorm,
         Quantity::UpdateRatio,
+        Quantity::TrainEstimate,
         Quantity::Samples,
         Quantity::Epoch,
     ];
@@ -110,6 +113,7 @@ impl Quantity {
             Quantity::SkippedSteps => "skipped_steps",
             Quantity::ActivationNorm => "activation_norm",
             Quantity::UpdateRatio => "update_to_weight",
+            Quantity::TrainEstimate => "train_loss_estimate",
             Quantity::Samples => "samples",
             Quantity::Epoch => "epoch",
         }
@@ -856,6 +860,12 @@ pub struct Fit {
 /// `step` or `iter`, which may start again with every epoch.
 pub fn counts_the_run(fit: Fit) -> bool {
     fit.role == Role::Step && in_table("step").is_some_and(|plain| fit.rank < plain.rank)
+}
+
+/// What a name tells where another one has the role that it claims: of `loss` and `train_loss` the
+/// first is that of the steps, and the second stands beside the evaluations.
+pub fn second_role(name: &str) -> Option<Role> {
+    (canonical(name) == "train_loss").then_some(Role::of(Quantity::TrainEstimate))
 }
 
 /// True for the rank of a name of which no more is known than that it speaks of a loss:

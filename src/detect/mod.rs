@@ -79,7 +79,7 @@ impl<D: Detector + Clone + 'static> Duplicate for D {
 pub struct Watcher {
     detector: Box<dyn Detector>,
     /// What it watches, as a mask by [`Quantity::index`].
-    mask: u16,
+    mask: u32,
 }
 
 impl Clone for Watcher {

@@ -7,7 +7,7 @@
 //! and when it exceeds by half the rises before that came back. While there are too few to tell
 //! the noise, they must rise one after the other. When the train loss is near zero
 //! by then this may be the wait before delayed generalisation ("grokking"), and the note
-//! says so. Where records hold the train loss beside the eval loss (nanoGPT estimates both on the
+//! says so. Where records hold a train loss beside the eval loss (nanoGPT estimates both on the
 //! same number of batches) a gap must widen there too: when the last of these train losses all lie
 //! above that of the best evaluation, both have risen. Clears with a new best eval loss.
 
@@ -66,7 +66,7 @@ struct Best {
 
 impl Detector for Overfitting {
     fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::TrainLoss, Quantity::EvalLoss]
+        &[Quantity::TrainLoss, Quantity::TrainEstimate, Quantity::EvalLoss]
     }
 
     fn expects_the_loss_to_fall(&self) -> bool {
@@ -74,18 +74,18 @@ impl Detector for Overfitting {
     }
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
-        let beside = row.value(Quantity::TrainLoss).filter(|loss| loss.is_finite());
-        if let Some(loss) = beside {
+        let finite = |quantity| row.value(quantity).filter(|loss| loss.is_finite());
+        let train = finite(Quantity::TrainLoss);
+        if let Some(loss) = train {
             self.first_train.get_or_insert(loss);
             let smooth = self.train.get_or_insert(loss);
             *smooth += SMOOTHING * (loss - *smooth);
         }
-        let eval = row.value(Quantity::EvalLoss).filter(|loss| loss.is_finite());
-        let (Some(eval), Some(train)) = (eval, self.train) else {
+        let beside = finite(Quantity::TrainEstimate).or(train).unwrap_or(f64::NAN);
+        let (Some(eval), Some(train)) = (finite(Quantity::EvalLoss), self.train) else {
             return;
         };
         let step = row.step();
-        let beside = beside.unwrap_or(f64::NAN);
         self.recent.push(eval);
         self.beside.push(beside);
         let Some(best) = self.best.filter(|best| eval >= best.loss) else {
@@ -198,17 +198,14 @@ mod tests {
     #[test]
     fn a_rise_of_the_train_loss_in_the_same_records_too_is_no_overfitting() {
         // Batches of an easy stretch, and estimates of both losses every tenth step.
-        let overfits = |train: fn(u64) -> f64| {
+        let overfits = |beside: Quantity, train: fn(u64) -> f64| {
             let (mut detector, mut alerts) = (Overfitting::default(), AlertLog::default());
             let mut records = Records::default();
             for step in 0..300u64 {
                 records.push(step, &[(Quantity::TrainLoss, 3.0 - 0.009 * step as f64)]);
                 if step % 10 == 9 {
                     let eval = 2.0 + 0.01 * (step as f64 - 150.0).abs();
-                    records.push(
-                        step,
-                        &[(Quantity::TrainLoss, train(step)), (Quantity::EvalLoss, eval)],
-                    );
+                    records.push(step, &[(beside, train(step)), (Quantity::EvalLoss, eval)]);
                 }
             }
             for row in records.rows() {
@@ -216,8 +213,10 @@ mod tests {
             }
             !alerts.all().is_empty()
         };
-        assert!(overfits(|step| 3.0 - 0.009 * step as f64));
-        assert!(!overfits(|step| 1.9 + 0.01 * (step as f64 - 150.0).abs()));
+        for beside in [Quantity::TrainLoss, Quantity::TrainEstimate] {
+            assert!(overfits(beside, |step| 3.0 - 0.009 * step as f64));
+            assert!(!overfits(beside, |step| 1.9 + 0.01 * (step as f64 - 150.0).abs()));
+        }
     }
 
     #[test]

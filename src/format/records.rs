@@ -14,9 +14,9 @@ use crate::metric::Quantity;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Records {
     steps: Vec<u64>,
-    present: Vec<u16>,
+    present: Vec<u32>,
     /// Which columns have values.
-    begun: u16,
+    begun: u32,
     columns: [Vec<f64>; Quantity::COUNT],
 }
 
@@ -39,7 +39,7 @@ impl Records {
     /// Adds one record. A quantity that comes twice keeps its last value.
     pub fn push(&mut self, step: u64, values: &[(Quantity, f64)]) {
         let mut all = [f64::NAN; Quantity::COUNT];
-        let mut present = 0u16;
+        let mut present = 0u32;
         for &(quantity, value) in values {
             all[quantity.index()] = value;
             present |= 1 << quantity.index();
@@ -48,7 +48,7 @@ impl Records {
     }
 
     /// Adds one record from all quantities and the mask of those that count.
-    pub(super) fn push_row(&mut self, step: u64, present: u16, values: &[f64; Quantity::COUNT]) {
+    pub(super) fn push_row(&mut self, step: u64, present: u32, values: &[f64; Quantity::COUNT]) {
         let row = self.steps.len();
         self.steps.push(step);
         self.present.push(present);
@@ -94,7 +94,7 @@ impl Records {
 
     /// The steps and values of `quantity` in the records `rows` that have it.
     pub fn values(&self, quantity: Quantity, rows: Range<usize>) -> (Cow<'_, [u64]>, Cow<'_, [f64]>) {
-        let bit = 1u16 << quantity.index();
+        let bit = 1u32 << quantity.index();
         let steps = self.steps.get(rows.clone()).unwrap_or_default();
         let present = self.present.get(rows.clone()).unwrap_or_default();
         let column = self.columns[quantity.index()].get(rows).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Records {
     }
 
     /// Which quantities some record of the batch has, as a mask by [`Quantity::index`].
-    pub fn begun(&self) -> u16 {
+    pub fn begun(&self) -> u32 {
         self.begun
     }
 
@@ -132,7 +132,7 @@ impl Records {
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     step: u64,
-    present: u16,
+    present: u32,
     /// Those of the batch, by [`Quantity::index`].
     columns: &'a [Vec<f64>; Quantity::COUNT],
     /// Its place in them.
@@ -155,7 +155,7 @@ impl Row<'_> {
 
     /// The quantities logged here, as a mask by [`Quantity::index`].
     #[inline]
-    pub fn present(&self) -> u16 {
+    pub fn present(&self) -> u32 {
         self.present
     }
 

@@ -11,7 +11,7 @@ use crate::metric::Quantity;
 #[derive(Debug, Default)]
 pub struct Repeats {
     /// Step, what was logged, and the rank that wrote it.
-    labelled: VecDeque<(u64, u16, u32)>,
+    labelled: VecDeque<(u64, u32, u32)>,
     /// More than one rank has written.
     several: bool,
     train: Recent,

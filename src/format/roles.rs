@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Column, Decoded};
-use crate::metric::{Names, Quantity, Role, is_private};
+use crate::metric::{Names, Quantity, Role, is_private, second_role};
 
 /// Which name of a file feeds which role.
 ///
@@ -289,12 +289,12 @@ impl Roles {
             if holder.name.eq_ignore_ascii_case(&name) {
                 // `Test loss` in one place, `Test Loss` in another.
             } else if holder.claim.is_some_and(|(_, held)| held <= rank) {
-                role = None;
+                role = second_role(&name);
             } else if holder.used && met * MOST_OFTEN < recorded {
                 (role, contested) = (None, met);
             } else {
                 remapped = holder.used;
-                holder.role = None;
+                holder.role = second_role(&holder.name);
             }
         }
         if let Some(known) = self.columns.get_mut(index) {
@@ -310,7 +310,7 @@ pub struct Draft {
     /// The step, if the record has one.
     pub step: Option<u64>,
     values: [f64; Quantity::COUNT],
-    present: u16,
+    present: u32,
 }
 
 impl Draft {
@@ -355,7 +355,7 @@ impl Draft {
     }
 
     /// Which quantities are set, as a mask by [`Quantity::index`].
-    pub fn present(&self) -> u16 {
+    pub fn present(&self) -> u32 {
         self.present
     }
 

@@ -27,13 +27,14 @@ use series::Series;
 use stray::Doubt;
 
 /// Quantities that are shown as charts of their own.
-pub const SIGNALS: [Quantity; 6] = [
+pub const SIGNALS: [Quantity; 7] = [
     Quantity::GradNorm,
     Quantity::AttentionLogit,
     Quantity::LogPartition,
     Quantity::ActivationNorm,
     Quantity::UpdateRatio,
     Quantity::LossScale,
+    Quantity::TrainEstimate,
 ];
 
 /// What a file is and how it is read.

@@ -1,8 +1,8 @@
 //! nanoGPT: `iter 10: loss 9.4251, time 425.11ms, mfu 38.12%` and
 //! `step 250: train loss 3.9, val loss 3.8`.
 //!
-//! The `train loss` of a `step` line is an evaluation on train data: it is not the
-//! curve, and left out.
+//! The `train loss` of a `step` line is an estimate on as many batches as the `val loss`: where
+//! there are losses of iterations it is not the curve.
 
 use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match};
@@ -31,7 +31,6 @@ impl Grammar for Nanogpt {
         named_numbers(line, |named| match (self.names.find(named.words).0, named.unit) {
             ("iter", _) if train => fields.step = whole(named.value),
             ("step", _) if eval => fields.step = whole(named.value),
-            ("train loss", _) => {}
             ("time", "ms") => fields.values.push(("iter_time", named.value / 1000.0)),
             ("time", _) => {}
             (name, _) => fields.values.push((name, named.value)),
@@ -70,6 +69,7 @@ mod tests {
         assert_eq!(records.steps(), [0, 0, 3040]);
         assert_eq!(records.value(0, Quantity::EvalLoss), Some(10.9897));
         assert_eq!(records.value(0, Quantity::TrainLoss), None);
+        assert_eq!(records.value(0, Quantity::TrainEstimate), Some(10.9914));
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(10.9886));
         assert!(
             records
@@ -77,5 +77,12 @@ mod tests {
                 .is_some_and(|time| (time - 43.20477).abs() < 1e-9)
         );
         assert!(records.value(2, Quantity::TrainLoss).is_some_and(f64::is_nan));
+
+        let evaluations = "step 0: train loss 10.9914, val loss 10.9897\n\
+            step 250: train loss 5.25, val loss 5.5\n";
+        let read = read_all(evaluations.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(records.value(1, Quantity::TrainLoss), Some(5.25));
+        assert_eq!(records.value(1, Quantity::TrainEstimate), None);
     }
 }

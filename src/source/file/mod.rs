@@ -69,7 +69,7 @@ pub struct Followed {
     /// It goes on from files that were moved aside.
     goes_on_from_others: bool,
     /// What its records had since its start, as a mask by [`Quantity::index`].
-    told: u16,
+    told: u32,
     /// The data on which its held-out loss is measured.
     held_out: Option<HeldOut>,
     /// Some file of the log tells of validation data.
