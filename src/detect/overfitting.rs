@@ -1,7 +1,8 @@
 //! A gap between train and eval loss that widens.
 //!
 //! Noted, never more, when the last [`LASTING`] evaluations all lie above the best one by more
-//! than 1% of it, and the loss goes on rising, while the train loss has fallen. Evaluations on
+//! than 1% of it, and the loss goes on rising, while the train loss has fallen, and the run has gone
+//! on since for a fifth of the way there: of shorter rises most come back. Evaluations on
 //! small sets are noisy and the best of many is low by chance: a rise counts only beyond
 //! their noise, which is what third differences show of it (a curve that bends has small ones),
 //! and when it exceeds by half the rises before that came back. While there are too few to tell
@@ -22,6 +23,8 @@ const KIND: &str = "overfitting";
 /// Evaluations that must lie above the best one.
 const LASTING: usize = 3;
 const RISE: f64 = 0.01;
+/// Steps since the best evaluation, as a share of those before it.
+const SHARE_SINCE: f64 = 0.2;
 /// Standard deviations of the noise that they must lie above it: it is low by about two.
 const NOISE: f64 = 3.0;
 /// Evaluations that tell the noise, at most and at least.
@@ -48,6 +51,8 @@ pub struct Overfitting {
     /// The train losses in the records of the last evaluations, NaN where there is none.
     beside: Recent<LASTING>,
     best: Option<Best>,
+    /// Step of the first evaluation.
+    begun: Option<u64>,
     /// The largest rise since the best evaluation, as a share of it...
     peak: f64,
     /// ...and of all that came back.
@@ -86,6 +91,7 @@ impl Detector for Overfitting {
             return;
         };
         let step = row.step();
+        let begun = *self.begun.get_or_insert(step);
         self.recent.push(eval);
         self.beside.push(beside);
         let Some(best) = self.best.filter(|best| eval >= best.loss) else {
@@ -116,7 +122,9 @@ impl Detector for Overfitting {
         }
         let rise = (least - best.loss) / scale.max(f64::MIN_POSITIVE);
         self.peak = self.peak.max(rise);
-        if rise <= BEYOND * self.came_back {
+        let since = step.saturating_sub(best.step) as f64;
+        let is_early = since < SHARE_SINCE * best.step.saturating_sub(begun) as f64;
+        if rise <= BEYOND * self.came_back || is_early {
             return;
         }
         let learnt = self.first_train.is_some_and(|first| train < LEARNT * first);
@@ -217,6 +225,20 @@ mod tests {
             assert!(overfits(beside, |step| 3.0 - 0.009 * step as f64));
             assert!(!overfits(beside, |step| 1.9 + 0.01 * (step as f64 - 150.0).abs()));
         }
+    }
+
+    #[test]
+    fn a_rise_is_noted_once_it_has_lasted_for_a_share_of_the_run() {
+        // Down for 100 evaluations, up for a few or for good.
+        let rising = |lasts: u32| {
+            move |step: u32| {
+                let rise = 0.005 * f64::from(step.saturating_sub(100).min(lasts));
+                let fall = 1.0 - 0.004 * f64::from(step.min(100) + step.saturating_sub(100 + lasts));
+                fall + if step < 100 + lasts { rise } else { 0.0 }
+            }
+        };
+        assert_eq!(noted((0..200).map(rising(15))), [0u64; 0]);
+        assert_eq!(noted((0..200).map(rising(100))), [120]);
     }
 
     #[test]
