@@ -261,7 +261,7 @@ fn diagnosis(problem: &Problem, engine: &Engine, names: &Names) -> Option<String
 fn alternatives<'a>(run: &'a Run, role: Role, names: &Names) -> Vec<&'a str> {
     run.columns
         .iter()
-        .filter(|column| column.role.is_none())
+        .filter(|column| !column.role.is_some_and(|held| held.same_slot(role)))
         .filter(|column| {
             names
                 .role_of(&column.name)

@@ -79,7 +79,8 @@ mod tests {
         assert!(records.value(2, Quantity::TrainLoss).is_some_and(f64::is_nan));
 
         let evaluations = "step 0: train loss 10.9914, val loss 10.9897\n\
-            step 250: train loss 5.25, val loss 5.5\n";
+            step 250: train loss 5.25, val loss 5.5\n\
+            step 500: train loss 4.25, val loss 4.5\n";
         let read = read_all(evaluations.as_bytes(), &Names::default()).unwrap();
         let records = &read.decoded.records;
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(5.25));
