@@ -118,7 +118,13 @@ pub fn members(finished: &Finished, settings: &Settings) -> Vec<(Quantity, f64, 
         for quantity in LOSSES {
             let job = FitJob::of(&seen, quantity, &settings.options);
             // What has been seen has its learning rates; those to come say nothing here.
-            let plan = Plan::known(&whole.branch.rates, seen.last_step(), whole.last_step());
+            let (last_step, final_step) = (seen.last_step(), whole.last_step());
+            let plan = match settings.knowledge {
+                Knowledge::Unlogged => Plan::unlogged(last_step, final_step),
+                Knowledge::Known | Knowledge::Inferred => {
+                    Plan::known(&whole.branch.rates, last_step, final_step)
+                }
+            };
             if let Some(member) = job.and_then(|job| job.under(plan).member()) {
                 members.push((quantity, at, Arc::new(member)));
             }

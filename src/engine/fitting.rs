@@ -199,13 +199,13 @@ impl FitJob {
     /// What this run has to say to others.
     pub fn member(&self) -> Option<Member> {
         let (task, profile) = self.prepare();
-        Member::new(profile?, &task.evidence()?)
+        Member::new(profile?, &task, &task.evidence()?)
     }
 
     /// What makes this run comparable to others: all of its curve after warm-up.
     fn profile(&self, plan: &Plan) -> Option<Profile> {
         let points = points::gather(&self.series, plan.warm_up_end + 1);
-        Profile::new(&points, &plan.curve, self.cohort_name.clone())
+        Profile::new(&points, plan, self.last_step, self.cohort_name.clone())
     }
 
     /// The same fit under learning rates that are known from elsewhere.
@@ -262,11 +262,14 @@ impl FitJob {
         let before = self.before.as_ref().map(|before| &before.1);
         let outcome = forecast::run(&task, evidence.as_ref(), before);
         let basis = self.basis();
+        // What a run has to say does not change with what it hears.
+        let speaks = self.before.is_none();
         FitDone {
             member: profile
                 .clone()
                 .zip(evidence.as_ref())
-                .and_then(|(profile, evidence)| Member::new(profile, evidence))
+                .filter(|_| speaks)
+                .and_then(|(profile, evidence)| Member::new(profile, &task, evidence))
                 .map(Arc::new),
             heard: heard(profile.as_ref(), &self.others),
             profile,

@@ -19,7 +19,7 @@ use super::design::{CELLS, Shape, exponent};
 use super::evidence::{Evidence, log_weight};
 use super::information::{Information, Matrix, Vector};
 use crate::law::Prior;
-use crate::law::relaxation::{BANDS, Progress};
+use crate::law::relaxation::BANDS;
 
 /// Spread between siblings at strength 1: asymptote, as a share of the loss. Repeats of
 /// one run end within 0.05% of each other, joint fits over schedules leave 0.2%.
@@ -69,7 +69,7 @@ impl Testimony {
         let usual_share = prior.amplitude.mean / prior.l0.mean.max(1e-9);
         let mut bonds = [const { Vec::new() }; BONDS.len()];
         for cell in 0..CELLS {
-            let unit = at_first_step(cell, &evidence.reference);
+            let unit = common_units(cell, evidence);
             let said = evidence.said(wander, cell)?.scaled(&unit);
             let amplitude = usual_share * evidence.level * unit[1];
             for (opinions, (bond, _)) in bonds.iter_mut().zip(BONDS) {
@@ -106,12 +106,13 @@ fn likeliest_wander(evidence: &Evidence) -> Option<usize> {
         .map(|(_, wander)| wander)
 }
 
-/// Runs compare their reducible loss where progress is 1: how many times larger it is there
-/// than at this progress, beside the other amplitudes, which are the same everywhere.
-fn at_first_step(cell: usize, progress: &Progress) -> Vector {
-    let mut unit = Vector::repeat(1.0);
+/// How many times larger the amplitudes of a run are in the units that siblings have in common: the
+/// reducible loss where progress is 1, gains as multiples of the usual ones.
+fn common_units(cell: usize, evidence: &Evidence) -> Vector {
+    let mut unit = Vector::repeat(evidence.prior.gain_share);
     let shape = Shape::of(cell);
-    let progress = progress.get(shape.progress).copied().unwrap_or(1.0);
+    let progress = evidence.reference.get(shape.progress).copied().unwrap_or(1.0);
+    unit[0] = 1.0;
     unit[1] = progress.powf(exponent(shape.exponent));
     unit
 }
@@ -194,7 +195,7 @@ impl Pool {
             speakers.sort_by(|one, other| other.weight.total_cmp(&one.weight));
             speakers.truncate(SPEAKERS);
         }
-        let (prior, reference) = (&evidence.prior, &evidence.reference);
+        let prior = &evidence.prior;
         let log_weights: Vec<f64> = (0..CELLS).map(|cell| log_weight(prior, cell)).collect();
         let weight = (VOICES / speakers.len() as f64).min(1.0);
         let mut bonds = Vec::with_capacity(BONDS.len() + 1);
@@ -202,9 +203,9 @@ impl Pool {
             let bond = bond * looseness(prior);
             let mut cells = Vec::with_capacity(CELLS);
             for (cell, log_weight) in log_weights.iter().enumerate() {
-                let unit = at_first_step(cell, reference);
+                let unit = common_units(cell, evidence);
                 let mut opinion = evidence.alone.scaled(&unit);
-                opinion.log_evidence -= unit[1].ln();
+                opinion.log_evidence -= unit.map(f64::ln).sum();
                 for testimony in &speakers {
                     opinion.add(testimony.bonds.get(index)?.get(cell)?, weight);
                 }
@@ -223,7 +224,7 @@ impl Pool {
             for (cell, informed) in cells.iter_mut().enumerate() {
                 informed.log_weight += shift;
                 // In the units of the run itself.
-                let unit = at_first_step(cell, reference);
+                let unit = common_units(cell, evidence);
                 informed.mean.component_div_assign(&unit);
                 informed.covariance = Matrix::from_fn(|row, column| {
                     informed.covariance[(row, column)] / (unit[row] * unit[column])

@@ -9,7 +9,35 @@ use crate::fit::normal::{self, distribution};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
     parts: Vec<Part>,
-    floor: f64,
+    floor: Floor,
+}
+
+/// What a number never falls to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Floor {
+    /// The floor itself.
+    pub at: f64,
+    /// From here on it is felt: the number falls more slowly than it seems to.
+    pub felt_from: f64,
+}
+
+impl Floor {
+    /// A number that may be any.
+    pub const NONE: Floor = Floor {
+        at: f64::NEG_INFINITY,
+        felt_from: f64::NEG_INFINITY,
+    };
+
+    /// What `value` is above this floor: the same from where it is felt on, and below it, smoothly,
+    /// `near^2 / (2 near - height)` in heights above the floor.
+    pub fn kept_above(self, value: f64) -> f64 {
+        let (near, height) = (self.felt_from - self.at, value - self.at);
+        if height < near {
+            self.at + near * near / (2.0 * near - height)
+        } else {
+            value
+        }
+    }
 }
 
 /// A quantile is found when it moves by no more than this many standard deviations.
@@ -34,7 +62,7 @@ pub struct Part {
 impl Mixture {
     /// A mixture of these parts, whose weights sum to one.
     pub fn new(parts: Vec<Part>) -> Mixture {
-        let floor = f64::NEG_INFINITY;
+        let floor = Floor::NONE;
         Mixture { parts, floor }
     }
 
@@ -47,9 +75,9 @@ impl Mixture {
         }])
     }
 
-    /// The mean, or the floor where that is higher.
+    /// The mean, kept above the floor.
     pub fn mean(&self) -> f64 {
-        self.free_mean().max(self.floor)
+        self.floor.kept_above(self.free_mean())
     }
 
     fn free_mean(&self) -> f64 {
@@ -108,9 +136,7 @@ impl Mixture {
         });
         Mixture {
             parts: parts.collect(),
-            floor: possible
-                .first()
-                .map_or(f64::NEG_INFINITY, |(_, first)| first.floor),
+            floor: possible.first().map_or(Floor::NONE, |(_, first)| first.floor),
         }
     }
 
@@ -152,13 +178,13 @@ impl Mixture {
     }
 
     /// The same with a floor.
-    pub fn floored(self, floor: f64) -> Mixture {
+    pub fn floored(self, floor: Floor) -> Mixture {
         Mixture { floor, ..self }
     }
 
     /// The probability of a value of at most `value`.
     pub fn below(&self, value: f64) -> f64 {
-        if value < self.floor {
+        if value < self.floor.at {
             return 0.0;
         }
         self.parts
@@ -182,16 +208,17 @@ impl Mixture {
     /// The value below which lies this probability. Above the median what lies above the floor
     /// counts alone: a loss that is about to reach 0 may always end a little above.
     pub fn quantile(&self, probability: f64) -> f64 {
-        let (mean, sd) = (self.free_mean(), self.sd());
-        let kept = if self.floor.is_finite() {
-            self.above(self.floor).0
+        let (mean, sd, floor) = (self.free_mean(), self.sd(), self.floor.at);
+        let kept = if floor.is_finite() {
+            self.above(floor).0
         } else {
             1.0
         };
         if probability > 0.5 && kept < NEXT_TO_NOTHING {
             // So far out a normal distribution falls off like an exponential one.
-            let tail = sd * sd / (self.floor - mean);
-            return self.floor - tail * (1.0 - probability).max(1e-12).ln();
+            let tail = sd * sd / (floor - mean);
+            let far = floor - tail * (1.0 - probability).max(1e-12).ln();
+            return far.max(self.mean());
         }
         let probability = if probability > 0.5 {
             1.0 - (1.0 - probability) * kept
@@ -223,7 +250,11 @@ impl Mixture {
                 break;
             }
         }
-        value.max(self.floor)
+        if probability > 0.5 {
+            self.floor.kept_above(value)
+        } else {
+            value.max(floor)
+        }
     }
 
     /// The central interval that holds with probability `level`.
@@ -245,22 +276,29 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_gathers_what_would_lie_below_it() {
-        let free = Mixture::normal(0.1, 0.2);
-        let floored = free.clone().floored(0.0);
-        assert_eq!(floored.mean(), 0.1);
-        assert_eq!(floored.quantile(0.1), 0.0);
-        let far = Mixture::normal(3.0, 0.1);
-        assert_eq!(far.clone().floored(0.0).interval(0.9), far.interval(0.9));
+    fn a_floor_gathers_what_would_lie_below_it_but_the_mean_stays_above() {
+        let zero = Floor {
+            at: 0.0,
+            felt_from: 0.05,
+        };
+        let floored = |mean: f64, sd: f64| Mixture::normal(mean, sd).floored(zero);
+        assert_eq!(
+            (floored(0.1, 0.2).mean(), floored(0.1, 0.2).quantile(0.1)),
+            (0.1, 0.0)
+        );
+        assert_eq!(
+            floored(3.0, 0.1).interval(0.9),
+            Mixture::normal(3.0, 0.1).interval(0.9)
+        );
         // A half normal has 90% below 1.6449 sd; far below the floor the tail is exponential.
-        let half = Mixture::normal(0.0, 0.2).floored(0.0);
-        assert!((half.quantile(0.9) - 0.2 * 1.644_854).abs() < 1e-5);
-        for mean in [-0.5, -0.59, -0.61, -3.0] {
-            let under = Mixture::normal(mean, 0.1).floored(0.0);
+        assert!((floored(0.0, 0.2).quantile(0.9) - 0.2 * 1.644_854).abs() < 1e-5);
+        let mut last = f64::INFINITY;
+        for mean in [0.0, -0.5, -0.59, -0.61, -3.0] {
+            let under = floored(mean, 0.1);
             let (low, high) = under.interval(0.9);
-            assert_eq!((under.mean(), low), (0.0, 0.0));
-            let scale = 0.01 / -mean;
-            assert!(high > 2.0 * scale && high < 4.0 * scale, "{mean}: {high} {scale}");
+            assert!(low == 0.0 && 0.0 < under.mean() && under.mean() < last, "{mean}");
+            assert!(high >= under.mean(), "{mean}: {high}");
+            last = under.mean();
         }
     }
 

@@ -17,6 +17,7 @@ use repeats::Repeats;
 use scenario::{Scenario, scenarios};
 use view::{Sight, View};
 
+use crate::fit::mixture::Floor;
 use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, best_fit, solver};
 use crate::law::{LawView, Prior};
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
@@ -148,6 +149,11 @@ impl Task {
         self.plan.curve.is_empty()
     }
 
+    /// True once the run has made all its planned steps.
+    fn is_over(&self) -> bool {
+        planned_end(self).is_some()
+    }
+
     /// Without learning rates S1 counts steps: the law becomes a power law in steps.
     fn curve(&self) -> Cow<'_, LearningRateCurve> {
         if self.blind() {
@@ -166,11 +172,29 @@ impl Task {
         /// The share of a run of which nobody knows how long it is.
         const HALF: f64 = 0.5;
         let prior = Prior::at(level, self.curve().peak());
+        let prior = self.fall(step).map_or(prior, |fall| prior.falling(fall));
         if !self.learns_by_heart() {
             return prior;
         }
         let total = self.plan.total_steps.filter(|total| *total > 0);
         prior.learning_by_heart(total.map_or(HALF, |total| (step / total as f64).min(1.0)))
+    }
+
+    /// What the loss has lost at most while the steps grew e-fold up to this one, by these last points.
+    fn fall(&self, step: f64) -> Option<f64> {
+        /// Fewer points tell nothing.
+        const LEAST: usize = 5;
+        /// At most: so many standard errors more than it seems.
+        const ERRORS: f64 = 2.0;
+        let lately = |points: &[FitPoint]| {
+            let from = points.partition_point(|point| point.step * std::f64::consts::E < step);
+            let to = points.partition_point(|point| point.step <= step);
+            let points = points.get(from..to).filter(|points| points.len() >= LEAST)?;
+            let places: Vec<(f64, f64)> = points.iter().map(|point| (point.step.ln(), point.loss)).collect();
+            let (slope, error) = crate::statistics::slope(&places)?;
+            Some(ERRORS * error - slope)
+        };
+        lately(&self.points).or_else(|| lately(&self.companion))
     }
 
     /// True when the run sees its data again; where the log does not tell, its two losses lead apart.
@@ -193,13 +217,18 @@ impl Task {
     }
 
     /// A loss that has never been below zero never will be.
-    fn floor(&self) -> f64 {
-        let lowest = self
-            .points
-            .iter()
-            .map(|point| point.loss)
-            .fold(f64::INFINITY, f64::min);
-        if lowest > 0.0 { 0.0 } else { f64::NEG_INFINITY }
+    fn floor(&self) -> Floor {
+        /// From this share of the loss now on: no power law loses more in the steps that are usually
+        /// still to come.
+        const FELT_FROM: f64 = 0.5;
+        if self.smoothed > 0.0 && self.points.iter().all(|point| point.loss >= 0.0) {
+            Floor {
+                at: 0.0,
+                felt_from: FELT_FROM * self.smoothed,
+            }
+        } else {
+            Floor::NONE
+        }
     }
 
     /// The task with both losses in each other's place.
@@ -322,7 +351,7 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
             .sum();
         ProjectionPoint {
             step: *step,
-            mean: mean.max(task.floor()),
+            mean: task.floor().kept_above(mean),
             sd: (variance + unforeseen(*step)).sqrt(),
         }
     };
@@ -445,8 +474,9 @@ fn basis(task: &Task, total: u64, prior_based: bool, views: &[View]) -> String {
     };
     if task.blind() {
         let likeliest = views.first().map(View::in_words).unwrap_or_default();
+        let learnt = learnt(views);
         return format!(
-            "no learning rate in the log (--schedule declares one): any usual schedule, most likely {likeliest}{repeated}"
+            "no learning rate in the log (--schedule declares one): any usual schedule, most likely {likeliest}{learnt}{repeated}"
         );
     }
     let schedule = match task.plan.source {
@@ -460,12 +490,17 @@ fn basis(task: &Task, total: u64, prior_based: bool, views: &[View]) -> String {
     } else {
         ""
     };
-    let learnt = match views.first().map_or(0, |view| view.siblings) {
+    let learnt = learnt(views);
+    format!("annealing law, {schedule}{learnt}{gain}{repeated}")
+}
+
+/// From whom a forecast learns.
+fn learnt(views: &[View]) -> String {
+    match views.first().map_or(0, |view| view.siblings) {
         0 => String::new(),
         1 => "; learns from 1 sibling".to_owned(),
         many => format!("; learns from {many} siblings"),
-    };
-    format!("annealing law, {schedule}{learnt}{gain}{repeated}")
+    }
 }
 
 fn evenly(from: f64, to: f64) -> Vec<f64> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::hindsight::Hindsight;
-use super::unlogged::Possible;
+use super::unlogged::{Possible, TEMPERED, normalised};
 use super::{ProjectionPoint, Task};
 use crate::fit::cohort::{Pool, Testimony};
 use crate::fit::posterior::Moments;
@@ -13,14 +13,6 @@ use crate::schedule::{LearningRateCurve, Schedule};
 
 /// Fits that are off by more than so many standard deviations have missed something.
 const MISSED: f64 = 2.0;
-/// How much of what the loss says for one plan against another is believed: the law is not exact, and
-/// what it misses differs from plan to plan by more than chance. With all of it the 90% interval held
-/// 75 to 83% of the second halves of the runs of `benches/forecasts` without their learning rates; with
-/// this, 88 to 96%.
-const TEMPERED: f64 = 0.15;
-/// Plans whose weight is below `exp(-CUT)` of the likeliest are not looked at.
-const CUT: f64 = 7.0;
-
 /// A run under one plan.
 pub(super) struct View<'a> {
     /// How likely the plan is.
@@ -62,7 +54,7 @@ impl<'a> View<'a> {
             let each = possible.iter().filter_map(|possible| {
                 let evidence = possible.evidence.as_ref().unwrap_or(evidence);
                 let view = found((&possible.task, evidence))?;
-                Some((possible.probability.ln() + TEMPERED * view.3.log_evidence(), view))
+                Some((possible.log_probability + TEMPERED * view.3.log_evidence(), view))
             });
             normalised(each.collect())
         };
@@ -177,21 +169,4 @@ impl<'a> View<'a> {
 pub(super) fn pool(task: &Task, evidence: &Evidence) -> Option<Pool> {
     let siblings: Vec<&Testimony> = task.siblings.iter().map(|member| &member.testimony).collect();
     Pool::new(&siblings, evidence)
-}
-
-/// Log weights as weights that sum to one, without those that are next to nothing.
-fn normalised<T>(mut weighted: Vec<(f64, T)>) -> Vec<(f64, T)> {
-    let top = weighted
-        .iter()
-        .map(|(log_weight, _)| *log_weight)
-        .fold(f64::NEG_INFINITY, f64::max);
-    weighted.retain(|(log_weight, _)| *log_weight > top - CUT);
-    let total: f64 = weighted
-        .iter()
-        .map(|(log_weight, _)| (log_weight - top).exp())
-        .sum();
-    weighted
-        .into_iter()
-        .map(|(log_weight, item)| ((log_weight - top).exp() / total, item))
-        .collect()
 }

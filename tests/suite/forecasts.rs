@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use losscast::engine::{Engine, Options};
-use losscast::fit::{Evidence, FitPoint};
+use losscast::fit::FitPoint;
 use losscast::forecast::cohort::{Member, Profile};
 use losscast::forecast::{self, Outcome, Task};
 use losscast::format::Decoded;
@@ -70,15 +70,24 @@ impl Made {
     }
 
     fn profile(&self, until: f64, name: Option<&str>) -> Profile {
-        Profile::new(&self.points(300.0, until), &self.curve, name.map(str::to_owned)).unwrap()
+        let plan = self.plan(until as u64);
+        let points = self.points(300.0, until);
+        Profile::new(&points, &plan, until as u64, name.map(str::to_owned)).unwrap()
     }
 
+    /// What a run that is over has to say.
     fn member(&self, name: Option<&str>) -> Arc<Member> {
-        let profile = self.profile(STEPS as f64, name);
-        let points = self.points(2300.0, STEPS as f64);
-        let prior = Prior::at(self.end(), self.curve.peak());
-        let evidence = Evidence::new(&points, &[], &self.curve, prior).unwrap();
-        Arc::new(Member::new(profile, &evidence).unwrap())
+        let task = self.task(STEPS, self.plan(STEPS), Vec::new());
+        let evidence = task.evidence().unwrap();
+        Arc::new(Member::new(self.profile(STEPS as f64, name), &task, &evidence).unwrap())
+    }
+
+    /// The same of one whose log shows no learning rate.
+    fn member_without_rates(&self) -> Arc<Member> {
+        let plan = Plan::unlogged(STEPS, STEPS);
+        let profile = Profile::new(&self.points(300.0, STEPS as f64), &plan, STEPS, None).unwrap();
+        let task = self.task(STEPS, plan, Vec::new());
+        Arc::new(Member::new(profile, &task, &task.evidence().unwrap()).unwrap())
     }
 
     /// The forecast from the first half.
@@ -87,20 +96,34 @@ impl Made {
         forecast::run(&task, task.evidence().as_ref(), None)
     }
 
+    /// The same where the log shows no learning rate.
+    fn half_way_without_rates(&self, siblings: Vec<Arc<Member>>) -> Outcome {
+        let task = self.task(STEPS / 2, Plan::unlogged(STEPS / 2, STEPS), siblings);
+        forecast::run(&task, task.evidence().as_ref(), None)
+    }
+
     fn task_half_way(&self, siblings: Vec<Arc<Member>>) -> Task {
+        self.task(STEPS / 2, self.plan(STEPS / 2), siblings)
+    }
+
+    fn plan(&self, last_step: u64) -> Plan {
         let mut rates = RecordedRates::default();
         for step in 0..=STEPS {
             rates.push(step, self.curve.rate(step as f64));
         }
-        let points = self.points(2300.0, STEPS as f64 / 2.0);
+        Plan::known(&rates, last_step, STEPS)
+    }
+
+    fn task(&self, last_step: u64, plan: Plan, siblings: Vec<Arc<Member>>) -> Task {
+        let points = self.points(2300.0, last_step as f64);
         let now = points.last().unwrap().loss;
         Task {
             points,
             companion: Vec::new(),
             smoothed: now,
             smoothed_sd: 0.001,
-            last_step: STEPS / 2,
-            plan: Plan::known(&rates, STEPS / 2, STEPS),
+            last_step,
+            plan,
             level: 0.9,
             repeats: None,
             sees_data_again: false,
@@ -112,6 +135,30 @@ impl Made {
     fn end(&self) -> f64 {
         self.losses.last().unwrap().1
     }
+}
+
+#[test]
+fn one_without_rates_ends_as_those_that_are_over_and_without_rates_too() {
+    let spec = "cosine:min=0";
+    let (one, other) = (made(spec, 2.1, 1.2), made(spec, 2.1, 1.2));
+    let by_itself = one.half_way_without_rates(Vec::new()).forecast.unwrap();
+    let taught = one.half_way_without_rates(vec![other.member_without_rates()]);
+    let taught = taught.forecast.unwrap();
+    let error = |final_loss: f64| (final_loss - one.end()).abs();
+    assert!(
+        error(taught.final_loss) < 0.5 * error(by_itself.final_loss),
+        "{taught:?}"
+    );
+    assert!(taught.high - taught.low < 0.6 * (by_itself.high - by_itself.low));
+    assert!(taught.low < one.end() && one.end() < taught.high, "{taught:?}");
+    assert!(taught.basis.contains("learns from 1 sibling"));
+    // One whose rates are known is no witness to plans, and strangers say nothing.
+    assert!(
+        !one.profile(STEPS as f64 / 2.0, None)
+            .is_sibling(&other.member_without_rates().profile)
+    );
+    let stranger = made(spec, 2.4, 1.2).member_without_rates();
+    assert!(!stranger.profile.is_sibling(&other.member_without_rates().profile));
 }
 
 #[test]
