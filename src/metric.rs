@@ -888,7 +888,7 @@ const UNSAID: u16 = 2 * TESTED;
 /// True for what is measured on test data: at the end, and held out even from the choice of the best
 /// step.
 pub fn is_tested(name: &str) -> bool {
-    canonical_words(name).split('_').any(|word| word == "test")
+    canonical_words(name).split('_').any(|word| TEST_WORDS.contains(&word))
 }
 
 /// Names the user declared on the command line, which beat the table, and the shapes of
@@ -1004,6 +1004,37 @@ impl Names {
     }
 }
 
+/// Words for data that is trained on.
+pub const TRAINING_WORDS: &[&str] = &["train", "training"];
+
+/// Words for data that is not, by which the best step is chosen.
+pub const VALIDATION_WORDS: &[&str] = &[
+    "val",
+    "valid",
+    "validation",
+    "validating",
+    "eval",
+    "evaluation",
+    "dev",
+    "heldout",
+    "held_out",
+    "held-out",
+];
+
+/// Words for data that was kept for the end.
+pub const TEST_WORDS: &[&str] = &["test", "testing"];
+
+/// Where a word stands last among the words of a name.
+fn last_at(canonical: &str, word: &str) -> Option<usize> {
+    let whole = |at: usize| {
+        let (before, behind) = (canonical.get(..at), canonical.get(at + word.len()..));
+        before.is_some_and(|before| before.is_empty() || before.ends_with('_'))
+            && behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('_'))
+    };
+    let mut places = canonical.rmatch_indices(word).map(|(at, _)| at);
+    places.find(|at| whole(*at))
+}
+
 /// What loggers put before the names that they are given.
 const WRAPPERS: &[&str] = &[
     "metrics", "metric", "scalars", "logs", "data", "payload", "values", "history",
@@ -1031,9 +1062,11 @@ const OTHER_RATES: &[&str] = &[
 
 /// Names that no table can list: `val/c4_loss`, `pretrain_loss`, `lr-AdamW/group0`.
 fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
-    let held_out = ["val", "eval", "valid", "validation", "test", "dev"]
-        .iter()
-        .any(|part| canonical.split('_').any(|word| word == *part));
+    let names_data_at = |words: &[&str]| words.iter().filter_map(|word| last_at(canonical, word)).max();
+    let held_out_at = names_data_at(VALIDATION_WORDS).max(names_data_at(TEST_WORDS));
+    // `eval_train_loss`: an evaluation of the training data. What stands next to the loss says it.
+    let evaluates_training = held_out_at.is_some() && names_data_at(TRAINING_WORDS) > held_out_at;
+    let held_out = held_out_at.is_some() && !evaluates_training;
     // `loss_mean`, `train_loss_total`, `loss (avg over 100 batches)`, `loss so far`: what is done to a loss may
     // stand behind it.
     let named_for_loss = canonical.rsplit_once("loss_").is_some_and(|(_, behind)| {
@@ -1112,6 +1145,8 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST + 1,
         _ if has_one_of(ADVERSARIAL) => LAST,
         Some(Player::Generator) => UNKNOWN_END - 1,
+        // What was trained on is told by each step.
+        _ if evaluates_training => LAST,
         // What a policy is trained on says nothing of how good it is; the value function's says how
         // well it foresees the rewards.
         _ if canonical.contains("surrogate") || agent_part(end) == Some(AgentPart::Policy) => LAST,
@@ -1178,6 +1213,26 @@ mod tests {
             roles.iter().map(Option::is_some).collect::<Vec<_>>(),
             [true, false, true]
         );
+    }
+
+    #[test]
+    fn the_word_next_to_the_loss_says_what_it_was_measured_on() {
+        let role_of = |names: [&str; 3]| {
+            let roles = Names::default().assign(&names);
+            let names: Vec<&str> = roles.iter().map(|role| role.map_or("-", Role::name)).collect();
+            names.join(" ")
+        };
+        for [train, held_out] in [
+            ["eval_train_loss", "eval_val_loss"],
+            ["eval_train_loss", "eval_validation_loss"],
+            ["Eval/Train loss", "Eval/Dev loss"],
+            ["test_training_loss", "test_heldout_loss"],
+        ] {
+            assert_eq!(role_of(["loss", train, held_out]), "train_loss - eval_loss");
+            assert_eq!(role(train), Some("train_loss"), "{train}");
+        }
+        assert_eq!(role("train/eval_loss"), Some("eval_loss"));
+        assert_eq!(role("latest_loss"), Some("train_loss"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::records::Decoded;
 use super::text::held_out::data_of;
+use crate::metric::TRAINING_WORDS;
 
 /// Names of a column that says which data a row is about.
 pub(super) fn is_split(name: &str) -> bool {
@@ -27,7 +28,7 @@ pub(super) fn data(text: &str) -> Option<Data> {
     }
     let words = || text.split(|letter: char| !letter.is_ascii_alphanumeric());
     let is_training = |word: &str| {
-        ["train", "training"]
+        TRAINING_WORDS
             .iter()
             .any(|known| word.eq_ignore_ascii_case(known))
     };

@@ -4,7 +4,7 @@ use super::Fields;
 use super::bare_counts::Count;
 use super::scan::{Named, push_value};
 use crate::format::number;
-use crate::metric::Fit;
+use crate::metric::{Fit, TEST_WORDS, TRAINING_WORDS, VALIDATION_WORDS};
 
 /// Data that was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +23,29 @@ impl Data {
     }
 }
 
-/// Says of a loss whose name does not tell what it was measured on: `Test: Loss 0.4`,
-/// `DEV : loss 0.6`. A word before it says so, and none says that it is of training.
-pub(super) fn held_out(line: &str, words: &str) -> Option<Data> {
+/// A name for a loss whose own does not tell what it was measured on: `Test: Loss 0.4`,
+/// `DEV : loss 0.6`. A word before it says so, and none says that it is of training. What the name
+/// says goes before what the line says: of `[eval] train_loss=4.4 val_loss=4.5` the first is an
+/// evaluation too, but of what was trained on.
+pub(super) fn evaluated_loss(line: &str, words: &str) -> Option<&'static str> {
     let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
     // TensorFlow's estimator has evaluated.
-    if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
-        return Some(Data::Validation);
-    }
-    data_before(line.get(..at)?)
+    let data = if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
+        Data::Validation
+    } else {
+        data_before(line.get(..at)?)?
+    };
+    let mut words = words.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let is_of_training = words.any(|word| is_one_of(TRAINING_WORDS, word));
+    Some(if is_of_training {
+        "eval_train_loss"
+    } else {
+        data.loss()
+    })
+}
+
+fn is_one_of(known: &[&str], word: &str) -> bool {
+    known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// What the words of a text say that what follows was measured on.
@@ -45,24 +59,12 @@ pub(super) fn data_before(text: &str) -> Option<Data> {
 pub(in crate::format) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
     let mut data = None;
     for word in words {
-        let is = |known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
-        if is(&["train", "training"]) {
+        if is_one_of(TRAINING_WORDS, word) {
             return None;
         }
-        if is(&[
-            "val",
-            "valid",
-            "validation",
-            "validating",
-            "eval",
-            "evaluation",
-            "dev",
-            "heldout",
-            "held_out",
-            "held-out",
-        ]) {
+        if is_one_of(VALIDATION_WORDS, word) {
             data = data.or(Some(Data::Validation));
-        } else if is(&["test", "testing"]) {
+        } else if is_one_of(TEST_WORDS, word) {
             data = data.or(Some(Data::Test));
         }
     }
@@ -91,16 +93,16 @@ pub(super) fn batch_of_held_out(line: &str) -> Option<(Data, Count, &str)> {
     })
 }
 
-/// Adds a loss under its name, or under that of the data it was measured on.
+/// Adds a loss under its name, or under that which [`evaluated_loss`] has for it.
 pub(super) fn push_loss<'a>(
     fields: &mut Fields<'a>,
     name: &'a str,
     fit: Option<Fit>,
     named: &Named<'a>,
-    data: Option<Data>,
+    evaluated: Option<&'static str>,
 ) {
-    match data {
-        Some(data) => fields.values.push((data.loss(), named.value)),
+    match evaluated {
+        Some(loss) => fields.values.push((loss, named.value)),
         None => push_value(fields, name, fit, named),
     }
 }

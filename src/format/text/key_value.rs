@@ -6,7 +6,7 @@
 //! lines with growing steps before it is believed.
 
 use super::bare_counts::{self, Bare, Count};
-use super::held_out::{Data, data_before, data_of, held_out, push_loss};
+use super::held_out::{Data, data_before, data_of, evaluated_loss, push_loss};
 use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match, progress};
@@ -195,7 +195,11 @@ impl KeyValue {
                         found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
-                    let context = if train { held_out(line, named.words) } else { None };
+                    let context = if train {
+                        evaluated_loss(line, named.words)
+                    } else {
+                        None
+                    };
                     found.has_loss |= train || quantity == Quantity::EvalLoss;
                     found.evaluated |= quantity == Quantity::EvalLoss || context.is_some();
                     found.useful |=
@@ -1683,6 +1687,34 @@ mod tests {
         assert_eq!((train[3], train[4]), ((19_200, 2.3), (60_000, 2.4)));
         let alone: String = (0..8).map(|at| format!("[{}] loss: 2.{at}\n", at * 10)).collect();
         assert_eq!(points(&alone).1[7], (70, 2.7));
+    }
+
+    #[test]
+    fn an_evaluation_of_the_training_data_is_no_loss_on_held_out_data() {
+        let of = |train: &str, evaluation: &str| {
+            let content: String = (1..5)
+                .map(|at| {
+                    let lines = format!("{train}{evaluation}");
+                    lines.replace("NN", &at.to_string())
+                })
+                .collect();
+            points(&content)
+        };
+        for evaluation in [
+            "  eval | train_loss 4.8NN | val_loss 5.0NN\n",
+            "  [eval] step NN00: train_loss=4.8NN dev_loss=5.0NN\n",
+            "[Validation] Train loss: 4.8NN, Validation loss: 5.0NN\n",
+            "[EVAL] epoch 1 complete - Train_loss=4.8NN | Valid_loss=5.0NN\n",
+        ] {
+            for train in ["step NN00 | loss 4.9NN\n", "step NN00 | train_loss 4.9NN\n"] {
+                let (_, train, eval) = of(train, evaluation);
+                assert_eq!((train.len(), train[3]), (4, (400, 4.94)), "{evaluation}");
+                assert_eq!((eval.len(), eval[3]), (4, (400, 5.04)), "{evaluation}");
+            }
+        }
+        // Where nothing else tells of it, it is the train loss.
+        let (_, train, eval) = of("", "INFO Epoch NN [EVAL] Train_loss=1.3NN Valid_loss=1.4NN\n");
+        assert_eq!((train[3], eval[3]), ((4, 1.34), (4, 1.44)));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! ```
 
 use super::bare_counts::{Count, at_either_end};
-use super::held_out::{Data, data_of, held_out};
+use super::held_out::{Data, data_of, evaluated_loss};
 use super::scan::{NameFinder, Named, named_numbers, push_value};
 use super::{Fields, Grammar, Match, progress};
 use crate::metric::{Quantity, Role};
@@ -53,9 +53,9 @@ impl Grammar for StepBlocks {
                         quantity,
                         Quantity::Epoch | Quantity::WallTime | Quantity::Elapsed | Quantity::StepTime
                     );
-                    match held_out(line, named.words).filter(|_| loss) {
-                        Some(Data::Test) => {}
-                        Some(Data::Validation) => fields.values.push(("eval_loss", named.value)),
+                    match evaluated_loss(line, named.words).filter(|_| loss) {
+                        Some(evaluated) if evaluated == Data::Test.loss() => {}
+                        Some(evaluated) => fields.values.push((evaluated, named.value)),
                         None if loss && self.about_held_out_data => {
                             fields.values.push(("eval_loss", named.value));
                         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::held_out::{held_out, push_loss};
+use super::held_out::{evaluated_loss, push_loss};
 use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
 use super::{Fields, Grammar, Match, progress};
@@ -106,17 +106,21 @@ impl Uncounted {
             if is_loss && named.unit == "%" {
                 return;
             }
-            let data = if train { held_out(line, named.words) } else { None };
+            let evaluated = if train {
+                evaluated_loss(line, named.words)
+            } else {
+                None
+            };
             if is_loss {
                 first.get_or_insert_with(|| {
                     let loss = Loss {
                         name: name.into(),
-                        held_out: !train || data.is_some(),
+                        held_out: !train || evaluated.is_some(),
                     };
                     (loss, named.value)
                 });
             }
-            push_loss(fields, name, fit, &named, data);
+            push_loss(fields, name, fit, &named, evaluated);
         });
         // Of several ranks the first that says a loss counts.
         first.filter(|_| !counts && *self.rank.get_or_insert(rank) == rank)
