@@ -72,6 +72,8 @@ struct Counters {
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
     step: Option<(u16, bool)>,
     step_count: Option<Count>,
+    /// No other words stand before its name.
+    step_stands_alone: bool,
     /// A counter of iterations in front of that one.
     outer: Option<u64>,
     /// That counter is called a batch: it counts within an epoch, or is a size.
@@ -161,15 +163,21 @@ impl KeyValue {
             match fit.map(|fit| fit.role) {
                 Some(Role::Step) if stated => {}
                 // `Batch: 2.7s` takes so long.
-                Some(Role::Step) if TIMES.contains(&named.unit) => {}
+                Some(Role::Step) if TIMES.contains(&named.unit) || named.value.fract() != 0.0 => {}
                 Some(Role::Step) => {
                     let Some(fit) = fit else { return };
+                    // Behind `step: 100` a `last ckpt step: 50` is another, unless it counts the whole run.
+                    let stands_alone = named.words == name;
+                    if found.step_stands_alone && !stands_alone && !counts_the_run(fit) {
+                        return;
+                    }
                     // Of several counters the best one's total holds.
                     if found.step.is_none_or(|(best, _)| fit.rank < best) {
                         let iterations = found.step_count.filter(|count| count.of.is_none());
                         found.outer = iterations.map(|count| count.value);
                         found.is_batch = name.eq_ignore_ascii_case("batch");
                         found.step = Some((fit.rank, counts_the_run(fit)));
+                        found.step_stands_alone = stands_alone;
                         found.step_count = Count::of(&named);
                         found.step_total = named.of;
                         fields.rounded_to = named.rounded_to;
@@ -1687,6 +1695,25 @@ mod tests {
         assert_eq!((train[3], train[4]), ((19_200, 2.3), (60_000, 2.4)));
         let alone: String = (0..8).map(|at| format!("[{}] loss: 2.{at}\n", at * 10)).collect();
         assert_eq!(points(&alone).1[7], (70, 2.7));
+    }
+
+    #[test]
+    fn what_is_measured_by_the_step_is_no_counter() {
+        for line in [
+            "Step NN | Loss: 2.NN | Compression Ratio: 0.51 | Time per step: 0.310s",
+            "[Step NN] | Loss: 2.NN | LR : 0.00001 | Duration for 1 Step: 3.21 sec",
+            "step NN loss 2.NN Avg Step: 3.2",
+            "step: NN, loss: 2.NN, tokens per step 524288",
+            "step: NN | loss: 2.NN | last ckpt step: 5",
+            "iter: NN | loss: 2.NN | grad step: 5",
+            "Epoch... (1/10 | Step: NN | Loss: 2.NN | Learning Rate: 0.0001 | Time per step: 0.31)",
+        ] {
+            let content: String = (10..20)
+                .map(|step| line.replace("NN", &step.to_string()) + "\n")
+                .collect();
+            let (_, train, _) = points(&content);
+            assert_eq!((train.len(), train[9]), (10, (19, 2.19)), "{line}");
+        }
     }
 
     #[test]

@@ -135,7 +135,8 @@ pub struct Found {
 }
 
 impl NameFinder {
-    /// The name that ends `words`: the longest that has a role, else the last word.
+    /// The name that ends `words`: the longest that has a role, else the last word, or all of them where
+    /// that is but what something is counted in.
     pub fn find<'a>(&mut self, words: &'a str) -> (&'a str, Option<Fit>) {
         /// Prose must not fill the memory.
         const MOST_WORDS: usize = 4096;
@@ -162,7 +163,10 @@ impl NameFinder {
                 .next_back()
                 .is_some_and(|word| word.eq_ignore_ascii_case("per"))
         };
-        for name in suffixes(words).take_while(|name| !is_unit(name)) {
+        for name in suffixes(words) {
+            if is_unit(name) {
+                return Found { start: 0, fit: None };
+            }
             // `Ep 1 (Iter 5): ..`
             let name = name.trim_start_matches(['(', '[', '{', '<']);
             if is_part_of_the_loss(name) {
