@@ -647,7 +647,10 @@ fn dict(line: &str) -> Option<&str> {
     let inside = rest.get(..end)?;
     let has = |keys: &[&str]| keys.iter().any(|key| inside.contains(key));
     // Others print dicts with a loss in them, but not with where it was reached.
-    let trained = has(&["'loss'", "'eval_loss'", "'train_runtime'"]);
+    // Sets to evaluate on may have names: `eval_wiki_loss`.
+    let is_evaluation = |name: &str| name.starts_with("eval_") && name.ends_with("_loss");
+    let trained = has(&["'loss'", "'eval_loss'", "'train_runtime'"])
+        || entries(inside).any(|(name, _)| is_evaluation(name));
     (trained && has(&["'epoch'", "'learning_rate'", "'global_step", "'step'"])).then_some(inside)
 }
 
@@ -731,6 +734,33 @@ mod tests {
         assert_eq!(records.steps(), [10, 20, 20]);
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(2.312));
         assert_eq!(records.value(2, Quantity::EvalLoss), Some(2.5));
+    }
+
+    #[test]
+    fn sets_to_evaluate_on_may_have_names() {
+        for sets in [&["validation"][..], &["train", "validation"], &["wiki", "code"]] {
+            let content: String = (1..5)
+                .map(|at| {
+                    let evaluations = sets.iter().zip(3..).map(|(set, loss)| {
+                        format!(
+                            "{{'eval_{set}_loss': {loss}.{at}, 'eval_{set}_runtime': 2.1, 'epoch': {at}.0}}\n"
+                        )
+                    });
+                    let train = format!("{{'loss': 2.{at}, 'learning_rate': 5e-05, 'epoch': {at}.0}}\n");
+                    train + &evaluations.collect::<String>()
+                })
+                .collect();
+            let records = read_all(content.as_bytes(), &Names::default())
+                .unwrap()
+                .decoded
+                .records;
+            let points =
+                |quantity| -> Vec<f64> { records.rows().filter_map(|row| row.value(quantity)).collect() };
+            assert_eq!(points(Quantity::TrainLoss), [2.1, 2.2, 2.3, 2.4], "{sets:?}");
+            let first = if sets[0] == "train" { 4.0 } else { 3.0 };
+            let evaluations = [0.1, 0.2, 0.3, 0.4].map(|part| first + part);
+            assert_eq!(points(Quantity::EvalLoss), evaluations, "{sets:?}");
+        }
     }
 
     #[test]
