@@ -344,6 +344,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "validation_ce_loss",
             "heldout_loss",
             "dev_loss",
+            "cv_loss",
+            "valloss",
+            "vloss",
             "test_loss",
             "loss_test",
             "metrics_eval_languagecrossentropy",
@@ -1005,24 +1008,31 @@ impl Names {
 }
 
 /// Words for data that is trained on.
-pub const TRAINING_WORDS: &[&str] = &["train", "training"];
+pub const TRAINING_WORDS: &[&str] = &["train", "training", "trn"];
 
 /// Words for data that is not, by which the best step is chosen.
 pub const VALIDATION_WORDS: &[&str] = &[
     "val",
     "valid",
     "validation",
+    "validate",
     "validating",
+    "vld",
     "eval",
     "evaluation",
+    "evaluate",
+    "evaluating",
     "dev",
     "heldout",
     "held_out",
     "held-out",
+    "holdout",
+    "hold_out",
+    "hold-out",
 ];
 
 /// Words for data that was kept for the end.
-pub const TEST_WORDS: &[&str] = &["test", "testing"];
+pub const TEST_WORDS: &[&str] = &["test", "testing", "tst"];
 
 /// Where a word stands last among the words of a name.
 fn last_at(canonical: &str, word: &str) -> Option<usize> {
@@ -1081,6 +1091,12 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
             .iter()
             .any(|known| known.contains(&model))
     });
+    // `val CE`, `train_xent`: too short to be names of losses without their data.
+    let is_cross_entropy = (held_out_at.is_some() || names_data_at(TRAINING_WORDS).is_some())
+        && canonical
+            .rsplit('_')
+            .next()
+            .is_some_and(|end| ["ce", "xent"].contains(&end));
     // `avg_loss_tgt`: the full name of a loss, and which of several it is. With blanks it is prose.
     let one_of_several = canonical.rsplit_once('_').is_some_and(|(loss, which)| {
         let is_loss = in_table(loss).is_some_and(|fit| fit.role.is_loss());
@@ -1097,6 +1113,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
         || canonical.ends_with("crossentropy")
         || canonical.ends_with("cross_entropy")
         || canonical.rsplit('_').next() == Some("nll")
+        || is_cross_entropy
     {
         if is_another_loss(canonical) {
             return None;
@@ -1122,7 +1139,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
             return None;
         }
         Role::of(Quantity::LearningRate)
-    } else if held_out && canonical.ends_with("bpb") {
+    } else if held_out && (canonical.ends_with("bpb") || canonical.ends_with("bpc")) {
         return Some(Fit {
             role: Role::of(Quantity::EvalLoss),
             // A loss in bits is taken where there is none in nats.
@@ -1213,6 +1230,32 @@ mod tests {
             roles.iter().map(Option::is_some).collect::<Vec<_>>(),
             [true, false, true]
         );
+    }
+
+    #[test]
+    fn losses_on_held_out_data_have_many_names() {
+        for name in [
+            "Validate Loss",
+            "Evaluation loss",
+            "validating loss",
+            "held-out loss",
+            "holdout loss",
+            "cv loss",
+            "vld_loss",
+            "tst_loss",
+            "valloss",
+            "vloss",
+            "val CE",
+            "val xent",
+            "val bpc",
+        ] {
+            assert_eq!(role(name), Some("eval_loss"), "{name}");
+        }
+        assert_eq!(
+            (role("trn_loss"), role("train_xent")),
+            (Some("train_loss"), Some("train_loss"))
+        );
+        assert_eq!(role("▁ce"), None);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Set<'_> {
 }
 
 /// What sets of held-out data are called here besides: out of time, out of fold.
-const HELD_OUT: &[&str] = &["holdout", "oot", "oof"];
+const HELD_OUT: &[&str] = &["oot", "oof"];
 
 /// The words of the name of a set, also without what stands for a matrix: `dtrain`, `X_train`.
 fn words_of(name: &str) -> impl Iterator<Item = &str> {

@@ -41,6 +41,8 @@ pub struct KeyValue {
     bare_total: Option<u64>,
     /// What stands beside an epoch, and is named for its data alone, falls: it is a loss.
     bare_losses_fall: bool,
+    /// What stands beside a train loss, and is named for held-out data alone, is a loss too.
+    bare_evaluations: bool,
     /// Learning rates have lines of their own, which hold for what follows.
     announces_rates: bool,
     /// Nothing is called a loss: what is called a cost is one, and no time or price.
@@ -98,8 +100,10 @@ impl KeyValue {
             mentions(b"ost") && ![b"loss", b"Loss", b"LOSS"].iter().any(|loss| mentions(*loss));
         let has_epochs = mentions(b"poch") || mentions(b"POCH");
         let bare_losses_fall = has_epochs && bare_losses_fall(sample.head);
+        let bare_evaluations = bare_evaluations_are_losses(sample.head);
         let fresh = || KeyValue {
             counts_bare,
+            bare_evaluations,
             bare_losses_fall,
             announces_rates,
             costs_are_losses,
@@ -131,6 +135,7 @@ impl KeyValue {
             evaluations: self.evaluations.again(),
             counts_bare: self.counts_bare,
             bare_losses_fall: self.bare_losses_fall,
+            bare_evaluations: self.bare_evaluations,
             announces_rates: self.announces_rates,
             costs_are_losses: self.costs_are_losses,
             ..KeyValue::default()
@@ -237,6 +242,9 @@ impl KeyValue {
             fields.values.push(("train_loss", loss));
             (found.has_loss, found.useful) = (true, true);
         }
+        if found.has_loss && !found.evaluated {
+            self.name_evaluation(&mut found, fields);
+        }
         let is_counted = found.epoch.is_some() || found.step.is_some();
         if !found.has_loss && (is_counted || self.counts_bare && self.bare_count(line).is_some()) {
             self.name_bare_losses(line, &mut found, fields);
@@ -322,6 +330,24 @@ impl KeyValue {
                 continue;
             }
             (found.has_loss, found.useful) = (true, true);
+        }
+    }
+
+    /// Names the loss on held-out data beside a train loss: `loss 0.61 | val 0.58`, or
+    /// `T_Loss 11.06 | V_Loss 12.1`.
+    fn name_evaluation(&self, found: &mut Counters, fields: &mut Fields) {
+        let is_pair = ["t", "v"].iter().all(|data| {
+            let mut names = fields.values.iter().map(|(name, _)| *name);
+            names.any(|name| loss_of(name).is_some_and(|of| of.eq_ignore_ascii_case(data)))
+        });
+        for (name, _) in &mut fields.values {
+            let bare = held_out_loss(name).filter(|_| self.bare_evaluations && !found.bare_with_unit);
+            match (loss_of(name), bare) {
+                (Some("t" | "T"), _) if is_pair => *name = "train_loss",
+                (Some("v" | "V"), _) if is_pair => (*name, found.evaluated) = ("eval_loss", true),
+                (_, Some(loss)) => (*name, found.evaluated) = (loss, true),
+                _ => {}
+            }
         }
     }
 
@@ -541,6 +567,12 @@ fn held_out_loss(name: &str) -> Option<&'static str> {
     data_of(std::iter::once(name)).map(Data::loss)
 }
 
+/// What a name says that its loss is of: `V` of `V_Loss`.
+fn loss_of(name: &str) -> Option<&str> {
+    let (of, loss) = name.split_once(['_', ' '])?;
+    loss.eq_ignore_ascii_case("loss").then_some(of)
+}
+
 /// The loss of a line that tells its parts by their numbers, as RecBole does: `train_loss1: 210.1,
 /// train_loss2: 3.4321`.
 fn sum_of_parts(fields: &Fields) -> Option<f64> {
@@ -744,6 +776,35 @@ fn bare_losses_fall(content: &[u8]) -> bool {
         && all
             .windows(FALLS + 1)
             .any(|row| row.is_sorted_by(|earlier, later| later < earlier))
+}
+
+/// True when what is named for held-out data alone, beside a step and its train loss, is always about as
+/// large as that loss: where the loss falls, an accuracy rises.
+fn bare_evaluations_are_losses(content: &[u8]) -> bool {
+    const AS_LARGE: std::ops::Range<f64> = 0.5..2.0;
+    const LEAST: usize = 2;
+    let mut names = NameFinder::default();
+    let (mut seen, mut are_alike) = (0, true);
+    for line in content.split(|byte| *byte == b'\n') {
+        if memchr::memmem::find(line, b"oss").is_none() {
+            continue;
+        }
+        let (mut loss, mut evaluation, mut is_other) = (None, None, false);
+        named_numbers(&String::from_utf8_lossy(line), |named| {
+            let (name, fit) = names.find(named.words);
+            match fit.map(|fit| fit.role) {
+                Some(TRAIN_LOSS) => loss = loss.or(Some(named.value)),
+                Some(role) => is_other |= role.is_loss() || role == Role::of(Quantity::Epoch),
+                None if held_out_loss(name).is_some() => evaluation = Some(named.value),
+                None => is_other |= is_training(name),
+            }
+        });
+        if let (Some(loss), Some(evaluation), false) = (loss, evaluation, is_other) {
+            seen += 1;
+            are_alike &= AS_LARGE.contains(&(evaluation / loss));
+        }
+    }
+    are_alike && seen >= LEAST
 }
 
 /// An optimizer of PyTorch, as it prints itself: the options of each group of its parameters
@@ -1790,6 +1851,29 @@ mod tests {
         }
         let (_, train, _) = points(&of(&["0.95", "0.7", "0.5", "0.4", "0.41"]));
         assert_eq!((train.len(), train[4]), (5, (5, 0.41)));
+    }
+
+    #[test]
+    fn a_loss_on_held_out_data_may_stand_beside_the_loss() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|at| line.replace("NN", &at.to_string()) + "\n")
+                .collect()
+        };
+        for line in [
+            "[dpo] step NN0 | loss 0.6NN | lr 5.00e-6 | acc 75.0% | val 0.5NN",
+            "step NN0 | T_Loss 0.6NN | T_acc 0.111 | V_Loss 0.5NN | V_acc. 0.2",
+        ] {
+            let (_, train, eval) = points(&lines(line));
+            assert_eq!((train.len(), train[3]), (4, (40, 0.64)), "{line}");
+            assert_eq!((eval.len(), eval[3]), (4, (40, 0.54)), "{line}");
+        }
+        for accuracy in [
+            "step NN0 | loss 0.NN | val 0.8NN",
+            "step NN0 | loss 2.NN | val 2NN%",
+        ] {
+            assert_eq!(points(&lines(accuracy)).2, [], "{accuracy}");
+        }
     }
 
     #[test]
