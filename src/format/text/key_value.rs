@@ -242,6 +242,9 @@ impl KeyValue {
             fields.values.push(("train_loss", loss));
             (found.has_loss, found.useful) = (true, true);
         }
+        if found.evaluated {
+            self.prefer_means(fields);
+        }
         if found.has_loss && !found.evaluated {
             self.name_evaluation(&mut found, fields);
         }
@@ -330,6 +333,33 @@ impl KeyValue {
                 continue;
             }
             (found.has_loss, found.useful) = (true, true);
+        }
+    }
+
+    /// An evaluation has one mean: where `Validation Loss: 47.3` has `Average Validation Loss: 0.01` beside
+    /// it, the first is a sum over the batches, and so is `Training Loss` beside `Average Training Loss`.
+    fn prefer_means(&mut self, fields: &mut Fields) {
+        let sum_of = |(name, mean): &(&str, f64)| {
+            let (_, summed) = name.split_once(' ').filter(|(word, _)| is_mean(word))?;
+            let mut others = fields.values.iter();
+            let sum = others.position(|(other, _)| other.eq_ignore_ascii_case(summed))?;
+            Some((sum, *mean))
+        };
+        let sums: Vec<(usize, f64)> = fields.values.iter().filter_map(sum_of).collect();
+        let is_of_evaluation = |index: usize| {
+            let fit = fields
+                .values
+                .get(index)
+                .and_then(|(name, _)| self.names.find(name).1);
+            fit.is_some_and(|fit| fit.role == Role::of(Quantity::EvalLoss))
+        };
+        if !sums.iter().map(|(sum, _)| *sum).any(is_of_evaluation) {
+            return;
+        }
+        for (sum, mean) in &sums {
+            if let Some((_, value)) = fields.values.get_mut(*sum) {
+                *value = *mean;
+            }
         }
     }
 
@@ -565,6 +595,13 @@ fn is_training(name: &str) -> bool {
 /// The loss that is meant by a name that says nothing but that it is of held-out data.
 fn held_out_loss(name: &str) -> Option<&'static str> {
     data_of(std::iter::once(name)).map(Data::loss)
+}
+
+/// True for a word that makes a mean of what is named behind it.
+fn is_mean(word: &str) -> bool {
+    ["average", "avg", "mean"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// What a name says that its loss is of: `V` of `V_Loss`.
@@ -1874,6 +1911,24 @@ mod tests {
         ] {
             assert_eq!(points(&lines(accuracy)).2, [], "{accuracy}");
         }
+    }
+
+    #[test]
+    fn a_mean_beside_a_sum_is_the_loss() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|at| line.replace("NN", &at.to_string()) + "\n")
+                .collect()
+        };
+        let (_, train, eval) = points(&lines(
+            "Epoch [NN/9] - Training Loss: 186NN.0 - Average Training Loss: 0.09NN - Validation Loss: 4NN.3 - Average Validation Loss: 0.01NN",
+        ));
+        assert_eq!((train[3], eval[3]), ((4, 0.094), (4, 0.014)));
+        // A mean over what was trained on so far says less than each step.
+        let (_, train, _) = points(&lines(
+            "Epoch [NN/9] - Loss: 2.NN - Avg Loss: 3.0 - Val Loss: 2.5",
+        ));
+        assert_eq!(train[3], (4, 2.4));
     }
 
     #[test]
