@@ -891,7 +891,9 @@ const UNSAID: u16 = 2 * TESTED;
 /// True for what is measured on test data: at the end, and held out even from the choice of the best
 /// step.
 pub fn is_tested(name: &str) -> bool {
-    canonical_words(name).split('_').any(|word| TEST_WORDS.contains(&word))
+    canonical_words(name)
+        .split('_')
+        .any(|word| TEST_WORDS.contains(&word))
 }
 
 /// Names the user declared on the command line, which beat the table, and the shapes of

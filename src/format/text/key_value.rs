@@ -43,6 +43,8 @@ pub struct KeyValue {
     bare_losses_fall: bool,
     /// What stands beside a train loss, and is named for held-out data alone, is a loss too.
     bare_evaluations: bool,
+    /// The loss of the line before, where its name says what it was measured on.
+    loss_above: Option<f64>,
     /// Learning rates have lines of their own, which hold for what follows.
     announces_rates: bool,
     /// Nothing is called a loss: what is called a cost is one, and no time or price.
@@ -505,6 +507,28 @@ impl KeyValue {
         placed.is_some_and(|placed| evaluation.is_some_and(|name| name.ends_with(placed)))
     }
 
+    /// True for a line of details below a loss whose name says what it was measured on: of `Val loss: 3.50000`
+    /// and below it `l1: 1.750 kl: 0.012 loss: 3.500` the second says nothing new.
+    fn is_a_detail(&mut self, found: &Counters, fields: &Fields) -> bool {
+        const ROUNDING: f64 = 0.0006;
+        let above = self.loss_above.take();
+        if fields.step.is_some() || found.epoch.is_some() || found.step.is_some() || !found.has_loss {
+            return false;
+        }
+        let mut losses = fields.values.iter().filter_map(|(name, value)| {
+            let fit = self.names.find(name).1.filter(|fit| fit.role.is_loss())?;
+            Some((*name, fit.role, *value))
+        });
+        let Some((name, role, value)) = losses.next().filter(|_| losses.next().is_none()) else {
+            return false;
+        };
+        if role != TRAIN_LOSS || name.to_ascii_lowercase().contains("train") {
+            self.loss_above = Some(value);
+            return false;
+        }
+        above.is_some_and(|above| (above - value).abs() <= ROUNDING)
+    }
+
     /// True for a line about a part of an evaluation.
     fn is_about_a_part(&mut self, found: &Counters) -> bool {
         let count = found.step_count.or(found.unnamed);
@@ -568,7 +592,7 @@ fn is_about_a_checkpoint(line: &str) -> bool {
 }
 
 /// `Saved best model from epoch 3`, `Early stopping triggered at epoch 12`.
-fn looks_back(line: &str) -> bool {
+pub(super) fn looks_back(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     let words = [
         "save",
@@ -670,7 +694,10 @@ impl Grammar for KeyValue {
             return self.announced_evaluation(&found, fields);
         }
         self.hold_out(&mut found, fields);
-        if self.is_about_a_part(&found) || found.evaluated && is_about_a_checkpoint(line) {
+        if self.is_a_detail(&found, fields)
+            || self.is_about_a_part(&found)
+            || found.evaluated && is_about_a_checkpoint(line)
+        {
             return Match::No;
         }
         let counted_ahead = !stated && fields.step.is_some();
@@ -1929,6 +1956,20 @@ mod tests {
             "Epoch [NN/9] - Loss: 2.NN - Avg Loss: 3.0 - Val Loss: 2.5",
         ));
         assert_eq!(train[3], (4, 2.4));
+    }
+
+    #[test]
+    fn details_below_a_named_loss_are_no_points() {
+        let content: String = (1..6)
+            .map(|at| {
+                format!(
+                    "\nEpoch {at}\nVal loss:   3.{at}0000\nl1: 1.750 kl: 0.012 loss: 3.{at}00 \nTrain loss: 2.{at}0000\nl1: 1.600 kl: 0.010 loss: 2.{at}00 \n"
+                )
+            })
+            .collect();
+        let (_, train, eval) = points(&content);
+        assert_eq!((train.len(), train[4]), (5, (5, 2.5)));
+        assert_eq!((eval.len(), eval[4]), (5, (5, 3.5)));
     }
 
     #[test]

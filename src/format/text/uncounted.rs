@@ -4,9 +4,11 @@
 //! each, and evaluations stand where they were printed. What repeats but never changes is a
 //! setting, and a line with a counter that nothing else could read is left alone.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::held_out::{evaluated_loss, push_loss};
+use super::key_value::looks_back;
 use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
 use super::{Fields, Grammar, Match, progress};
@@ -24,6 +26,9 @@ pub struct Uncounted {
     names: NameFinder,
     /// The loss whose lines count; nothing is read without one.
     ticking: Option<Loss>,
+    /// Name of a loss that does not say what it was measured on, where the one that ticks says that it is of
+    /// training, and by which the best model is kept: it is of held-out data.
+    evaluation: Option<Box<str>>,
     /// Who says it, where a launcher put ranks before the lines.
     rank: Option<Option<u32>>,
     steps: u64,
@@ -42,10 +47,19 @@ struct Tally {
     lines: u32,
     changes: u32,
     last: f64,
+    /// Some line said that the model is kept.
+    keeps_best: bool,
+}
+
+impl Loss {
+    fn says_training(&self) -> bool {
+        self.name.to_ascii_lowercase().contains("train")
+    }
 }
 
 impl Tally {
-    fn take(&mut self, value: f64) {
+    fn take(&mut self, value: f64, line: &str) {
+        self.keeps_best |= looks_back(line);
         self.changes += u32::from(self.lines == 0 || value != self.last);
         self.lines += 1;
         self.last = value;
@@ -69,19 +83,30 @@ impl Uncounted {
             pieces.each(line, |piece| {
                 let mut fields = Fields::default();
                 if let Some((loss, value)) = grammar.collect(piece, &mut fields) {
-                    tallies.entry(loss).or_default().take(value);
+                    tallies.entry(loss).or_default().take(value, piece);
                 }
             });
         }
-        let trains = tallies.into_iter().filter(|(_, tally)| tally.is_training());
+        let most = tallies
+            .values()
+            .map(|tally| tally.lines)
+            .max()
+            .unwrap_or_default();
+        let is_often = |tally: &Tally| 2 * tally.lines >= most;
+        let trains = tallies.iter().filter(|(_, tally)| tally.is_training());
         // Names decide between equals, so that the same file is always read alike.
-        let first = trains.max_by(|(one, of_one), (other, of_other)| {
-            let rank = |loss: &Loss, tally: &Tally| (!loss.held_out, tally.lines);
-            rank(one, of_one)
-                .cmp(&rank(other, of_other))
-                .then_with(|| other.name.cmp(&one.name))
+        let first = trains.max_by_key(|(loss, tally)| {
+            let is_of_training = loss.says_training() && is_often(tally);
+            (!loss.held_out, is_of_training, tally.lines, Reverse(&loss.name))
         });
-        grammar.ticking = first.map(|(loss, _)| loss);
+        grammar.ticking = first.map(|(loss, _)| loss.clone());
+        if grammar.ticking.as_ref().is_some_and(Loss::says_training) {
+            let keeps = |(loss, tally): &(&Loss, &Tally)| {
+                !loss.held_out && !loss.says_training() && tally.keeps_best && is_often(tally)
+            };
+            let evaluations = tallies.iter().filter(keeps).map(|(loss, _)| &loss.name);
+            grammar.evaluation = evaluations.min().cloned();
+        }
         grammar
     }
 
@@ -131,6 +156,7 @@ impl Grammar for Uncounted {
     fn again(&self) -> Option<Box<dyn Grammar>> {
         Some(Box::new(Uncounted {
             ticking: self.ticking.clone(),
+            evaluation: self.evaluation.clone(),
             ..Uncounted::default()
         }))
     }
@@ -147,6 +173,14 @@ impl Grammar for Uncounted {
                 Match::Record
             }
             Some((loss, _)) if loss.held_out => Match::Record,
+            Some((loss, _)) if self.evaluation.as_ref() == Some(&loss.name) => {
+                for (name, _) in &mut fields.values {
+                    if **name == *loss.name {
+                        *name = "eval_loss";
+                    }
+                }
+                Match::Record
+            }
             _ => Match::No,
         }
     }
@@ -206,6 +240,26 @@ mod tests {
         };
         let header = "path\tlicence\tbytes\tknown".to_owned();
         assert!(read(std::iter::once(header).chain((10..40).map(row))).is_none());
+    }
+
+    #[test]
+    fn the_best_model_is_kept_by_what_is_held_out() {
+        let lines = (10..30).flat_map(|at| {
+            let better = if at % 2 == 0 {
+                ", Performance is better... saving the model"
+            } else {
+                ""
+            };
+            [format!("train loss = 0.{at}"), format!("loss: 1.{at}{better}")]
+        });
+        let records = read(lines).unwrap().decoded.records;
+        for (quantity, whole) in [(Quantity::TrainLoss, 0.0), (Quantity::EvalLoss, 1.0)] {
+            let points: Vec<(u64, f64)> = records
+                .rows()
+                .filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                .collect();
+            assert_eq!((points.len(), points[19]), (20, (20, whole + 0.29)));
+        }
     }
 
     #[test]
