@@ -65,6 +65,8 @@ struct Gathered {
     cells: Vec<Cell>,
     /// When the cell at hand was run.
     run: Option<u64>,
+    /// An error has ended it.
+    failed: bool,
     /// Source code and prose.
     source: String,
 }
@@ -75,16 +77,15 @@ struct Cell {
     end: usize,
     /// When it was run, in order; `None` while it runs.
     run: Option<u64>,
+    /// An error has ended it.
+    failed: bool,
 }
 
 impl Gathered {
     /// True when a cell was run to its end after the one that shows what stands at `at`.
     fn is_done(&self, at: usize) -> bool {
-        let run = self
-            .cells
-            .iter()
-            .find(|cell| at < cell.end)
-            .and_then(|cell| cell.run);
+        let shows = self.cells.iter().find(|cell| at < cell.end);
+        let run = shows.filter(|cell| !cell.failed).and_then(|cell| cell.run);
         run.is_some() && self.cells.iter().any(|cell| cell.run > run)
     }
 }
@@ -187,6 +188,8 @@ enum Part {
     Data,
     Plain,
     Html,
+    /// The kind of error that ended a cell.
+    Error,
     Source,
     Run,
 }
@@ -201,6 +204,7 @@ impl Part {
             (Part::Outputs, "data") => Some(Part::Data),
             (Part::Cells, "execution_count") => Some(Part::Run),
             (Part::Outputs, "text" | "evalue") | (Part::Data, "text/plain") => Some(Part::Plain),
+            (Part::Outputs, "ename") => Some(Part::Error),
             (Part::Data, "text/html") => Some(Part::Html),
             _ => None,
         }
@@ -271,7 +275,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         match part {
             Part::Outputs => *self.output = Output::default(),
             Part::Cells => {
-                self.gathered.run = None;
+                (self.gathered.run, self.gathered.failed) = (None, false);
                 self.gathered.starts.push(start);
             }
             _ => {}
@@ -290,9 +294,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
             Part::Outputs => self.output.show(self.gathered),
             Part::Cells => {
                 self.gathered.source.push('\n');
-                let (end, run) = (self.gathered.shown.len(), self.gathered.run);
+                let (end, run, failed) = (self.gathered.shown.len(), self.gathered.run, self.gathered.failed);
                 if end > start {
-                    self.gathered.cells.push(Cell { end, run });
+                    self.gathered.cells.push(Cell { end, run, failed });
                 }
             }
             _ => {}
@@ -310,6 +314,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
         match self.part {
             Part::Plain => self.output.plain.push_str(text),
             Part::Html => self.output.html.push_str(text),
+            Part::Error => {
+                self.output.plain.push_str(text);
+                self.output.plain.push_str(": ");
+                self.gathered.failed = true;
+            }
             Part::Source => self.gathered.source.push_str(text),
             _ => {}
         }
@@ -418,6 +427,20 @@ mod tests {
         let printed = r#"[{"output_type": "stream", "name": "stdout", "text": "iter 0: loss 4.2, time 7ms\niter 10: loss 3.1, time 7ms\n"}]"#;
         let read = read_all(notebook(printed).as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps(), [0, 10]);
+    }
+
+    #[test]
+    fn a_cell_that_was_interrupted_is_not_done() {
+        let printed = r#"[{"output_type": "stream", "name": "stdout", "text": "iter 0: loss 4.2, time 7ms\niter 10: loss 3.1, time 7ms\n"},
+            {"output_type": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}]"#;
+        let cut = notebook(printed);
+        let end = cut.rfind(']').unwrap_or_default();
+        let later = r#", {"cell_type": "code", "execution_count": 2, "source": "", "outputs": [{"output_type": "stream", "text": "saved"}]}]}"#;
+        for content in [cut.clone(), cut[..end].to_owned() + later] {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let endings: Vec<How> = read.decoded.endings.iter().map(|ending| ending.how).collect();
+            assert_eq!(endings, [How::Perhaps("it was interrupted")]);
+        }
     }
 
     #[test]

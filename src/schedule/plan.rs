@@ -151,7 +151,9 @@ impl Plan {
             plan.description = format!("{stated}, as the trainer states");
         } else if let Some(found) = found {
             plan.total_inferred = total_steps.is_none();
-            plan.total_steps = total_steps.or(found.schedule.total_steps);
+            // What the rates leave open by rounding, the steps that were made do not.
+            let inferred = found.schedule.total_steps.map(|total| total.max(last_step));
+            plan.total_steps = total_steps.or(inferred);
             if plan.total_steps.is_some_and(|total| last_step + 1 >= total) {
                 plan.follow(&found.schedule, ScheduleSource::Logged, last_step, peak);
             } else {
@@ -412,6 +414,12 @@ mod tests {
             );
             assert_eq!(plan.source, ScheduleSource::Logged, "{spec}");
         }
+    }
+
+    #[test]
+    fn a_run_is_never_shorter_than_its_steps() {
+        let plan = Plan::new(&recorded("linear", 5000, 5000), None, None, 5014, None);
+        assert_eq!(plan.total_steps, Some(5014), "{plan:?}");
     }
 
     #[test]
