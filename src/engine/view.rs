@@ -411,14 +411,17 @@ pub(super) fn without_loss(run: &Run) -> Option<Problem> {
         .collect();
     let read = format!("read as {}, but ", run.identity.format);
     let mut roles = run.columns.iter().filter_map(|column| column.role);
+    let bad = run.lines.bad_lines.first();
     let message = if roles.any(Role::is_loss) {
         // Such is every table before the end of the first epoch.
-        "no rows with a loss yet; watching it".to_owned()
+        let skipped = bad.map_or(String::new(), |bad| {
+            format!(": {} skipped, the first for {}", run.lines.skipped, bad.reason)
+        });
+        format!("no rows with a loss yet{skipped}; watching it")
     } else if names.is_empty() {
         read + "it holds no metric so far"
     } else {
         let names = crate::text::printable(&names.join(", "));
-        let bad = run.lines.bad_lines.first();
         let skipped = bad.map_or(String::new(), |bad| format!("; skipped: {}", bad.reason));
         format!("{read}no loss was found among: {names}. Name it with --loss NAME{skipped}")
     };

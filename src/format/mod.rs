@@ -254,6 +254,11 @@ pub const FORMATS: &[&dyn Format] = &[
     &trainer_state::TrainerState,
     &json_lines::JsonLines,
     &json_document::JsonDocument,
+    // Before tables: it knows what the header of one of its files leaves out.
+    &TextFormat::specific("deepxde", &[], |sample| {
+        Box::new(text::deepxde::DeepXde::new(sample))
+    })
+    .with_one_of(text::deepxde::HEADERS),
     &delimited::Delimited,
     &long_form::LongForm,
     &TextFormat::specific("nemo", &["reduced_train_loss"], |_| {

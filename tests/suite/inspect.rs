@@ -123,7 +123,8 @@ fn a_column_taken_for_a_loss_without_values_is_told_in_one_account() {
     let text = inspect(&[log.to_str().unwrap()]);
     assert!(text.contains("loss is the train_loss"), "{text}");
     assert!(
-        text.contains("not shown      no rows with a loss yet") && !text.contains("not shown as a run"),
+        text.contains("not shown      no rows with a loss yet: 1 skipped, the first for ")
+            && !text.contains("not shown as a run"),
         "{text}"
     );
     assert!(

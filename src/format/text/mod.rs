@@ -13,6 +13,7 @@ pub mod coqui;
 pub mod corenet;
 pub mod darknet;
 pub mod darts;
+pub mod deepxde;
 pub mod dialect;
 pub mod dllogger;
 pub mod edsr;
