@@ -30,10 +30,14 @@ impl Data {
 pub(super) fn evaluated_loss(line: &str, words: &str) -> Option<&'static str> {
     let at = (words.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
     // TensorFlow's estimator has evaluated.
+    let before = line.get(..at)?;
     let data = if memchr::memmem::find(line.as_bytes(), b"Saving dict for global step").is_some() {
         Data::Validation
+    } else if before.ends_with("Evaluation metric '") {
+        // GluonTS calls every metric so, those of training too: `Evaluation metric 'epoch_loss'=5.24`.
+        return None;
     } else {
-        data_before(line.get(..at)?)?
+        data_before(before)?
     };
     let mut words = words.split(|letter: char| !letter.is_ascii_alphanumeric());
     let is_of_training = words.any(|word| is_one_of(TRAINING_WORDS, word));

@@ -399,7 +399,7 @@ impl KeyValue {
                     let (within, data) = (found.unnamed, found.epoch_data);
                     self.mark(Announced { epoch, within, data }, fields);
                 }
-                return Some(Match::No);
+                return Some(self.rate_ahead(line, fields));
             }
             found.epoch?;
         }
@@ -466,6 +466,17 @@ impl KeyValue {
         let falls_back = |known: Announced| announced.epoch.value < known.epoch.value;
         fields.begins_anew = self.announced.is_some_and(falls_back);
         self.announced = Some(announced);
+    }
+
+    /// A line without a loss may tell the learning rate of what follows.
+    fn rate_ahead(&self, line: &str, fields: &mut Fields) -> Match {
+        match rate_alone(line).filter(|_| self.announces_rates) {
+            Some((_, rate)) => {
+                fields.values = vec![("lr", rate)];
+                Match::Ahead
+            }
+            None => Match::No,
+        }
     }
 
     /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data.
@@ -678,8 +689,12 @@ impl Grammar for KeyValue {
         if is_settings(line) {
             return Match::No;
         }
-        // Hugging Face's summary of a run that logged no loss.
-        if memchr::memmem::find(line.as_bytes(), b"train_runtime").is_some() {
+        // The summaries of Hugging Face, of a run that logged no loss, and of GluonTS.
+        let summaries: [&[u8]; 2] = [b"train_runtime", b"(occurred at epoch "];
+        if summaries
+            .iter()
+            .any(|words| memchr::memmem::find(line.as_bytes(), words).is_some())
+        {
             return Match::No;
         }
         let loss_of_epoch = self.take_loss_at(line, fields);
@@ -757,24 +772,20 @@ impl Grammar for KeyValue {
         } else if found.evaluated && !self.is_about_something_else(fields) {
             fields.total = None;
             Match::Record
-        } else if self.announces_rates
-            && let Some((_, rate)) = rate_alone(line)
-        {
-            fields.values = vec![("lr", rate)];
-            Match::Ahead
         } else {
-            Match::No
+            self.rate_ahead(line, fields)
         }
     }
 }
 
 /// The learning rate of a line that tells nothing else, and what stands before it: `Current learning
-/// rate: 0.00935`, `Updating learning rate to 5e-05`.
+/// rate: 0.00935`, `Updating learning rate to 5e-05`, `Epoch[0] Learning rate is 0.001`.
 fn rate_alone(line: &str) -> Option<(&str, f64)> {
     let (before, value) = line.trim_end().rsplit_once([' ', ':', '='])?;
     let rate = number::parse(value).filter(|rate| *rate >= 0.0 && *rate < 10.0)?;
     let before = before.trim_end_matches([' ', ':', '=']);
-    let name = before.strip_suffix(" to").unwrap_or(before).to_ascii_lowercase();
+    let name = [" to", " is"].iter().find_map(|word| before.strip_suffix(word));
+    let name = name.unwrap_or(before).to_ascii_lowercase();
     let named = ["learning rate", "learning_rate", "lr"]
         .iter()
         .find_map(|known| name.strip_suffix(known))?;
@@ -1214,8 +1225,23 @@ mod tests {
         let content = "epoch: 1, 1/125 0.8%, 0.29s per iter, lr: 0.0001\n    recon loss: 9.174  ppl:9647.46\n\n\
             epoch: 1, 11/125 8.8%, 2.92s per iter, lr: 0.0003\n    recon loss: 9.075  ppl:8733.31\n\n\
             epoch: 2, 1/125 0.8%, 0.29s per iter, lr: 0.0001\n    recon loss: 7.174  ppl:964.46\n";
-        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        assert_eq!(read.decoded.records.steps(), &[1, 11, 126]);
+        let records = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        let points = |quantity| -> Points {
+            let rows = records.rows();
+            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                .collect()
+        };
+        assert_eq!(
+            points(Quantity::TrainLoss),
+            [(1, 9.174), (11, 9.075), (126, 7.174)]
+        );
+        assert_eq!(
+            points(Quantity::LearningRate),
+            [(1, 0.0001), (11, 0.0003), (126, 0.0001)]
+        );
         let content: String = (1..=20)
             .map(|part| format!(" -- {part}0 / 2297 --\nmean loss: {part}.5\naccuracy: 0.5\n"))
             .collect();
@@ -1356,6 +1382,33 @@ mod tests {
             of(Quantity::TrainLoss),
             of(Quantity::EvalLoss),
         )
+    }
+
+    #[test]
+    fn every_metric_of_gluonts_is_called_one_of_an_evaluation() {
+        let epoch = |epoch: u64| {
+            format!(
+                "INFO:root:Epoch[{epoch}] Learning rate is 0.00{}\n\
+                 INFO:root:Number of parameters in DeepARTrainingNetwork: 26844\n\
+                 INFO:root:Epoch[{epoch}] Elapsed time 2.440 seconds\n\
+                 INFO:root:Epoch[{epoch}] Evaluation metric 'epoch_loss'=5.{epoch}\n\
+                 INFO:root:Epoch[{epoch}] Evaluation metric 'validation_epoch_loss'=6.{epoch}\n",
+                4 - epoch
+            )
+        };
+        let content: String = (0..4).map(epoch).collect();
+        let content = content + "INFO:root:Final loss: 5.0 (occurred at epoch 0)\n";
+        let (_, train, eval) = points(&content);
+        assert_eq!(train, [(0, 5.0), (1, 5.1), (2, 5.2), (3, 5.3)]);
+        assert_eq!(eval, [(0, 6.0), (1, 6.1), (2, 6.2), (3, 6.3)]);
+        let records = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        let rates = records
+            .rows()
+            .filter_map(|row| Some((row.step(), row.value(Quantity::LearningRate)?)));
+        assert!(rates.eq([(0, 0.004), (1, 0.003), (2, 0.002), (3, 0.001)]));
     }
 
     #[test]
