@@ -259,6 +259,8 @@ impl KeyValue {
         if found.has_loss && found.epoch.is_none() && (found.step.is_none() || is_size) {
             if found.step.is_none() {
                 found.epoch = bare_counts::of_phase(line);
+                let epoch = found.epoch.map(|epoch| ("epoch", epoch.value as f64));
+                fields.values.extend(epoch);
             }
             if self.counts_bare
                 && found.epoch.is_none()
@@ -1409,6 +1411,29 @@ mod tests {
             .rows()
             .filter_map(|row| Some((row.step(), row.value(Quantity::LearningRate)?)));
         assert!(rates.eq([(0, 0.004), (1, 0.003), (2, 0.002), (3, 0.001)]));
+    }
+
+    #[test]
+    fn the_number_of_a_phase_is_its_epoch() {
+        let content: String = (0..4)
+            .map(|epoch| {
+                format!(
+                    "Train {epoch}, loss: 2.{epoch}, train acc: 0.5\nTest {epoch}, loss: 3.{epoch}, test acc: 0.25\n"
+                )
+            })
+            .collect();
+        let (_, train, eval) = points(&content);
+        assert_eq!(train, [(0, 2.0), (1, 2.1), (2, 2.2), (3, 2.3)]);
+        assert_eq!(eval, [(0, 3.0), (1, 3.1), (2, 3.2), (3, 3.3)]);
+        let records = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        assert!(
+            records
+                .rows()
+                .all(|row| row.value(Quantity::Epoch) == Some(row.step() as f64))
+        );
     }
 
     #[test]
