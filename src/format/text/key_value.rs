@@ -51,6 +51,7 @@ pub struct KeyValue {
     costs_are_losses: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
+    section: Section,
 }
 
 /// An epoch that a line of its own has announced.
@@ -61,6 +62,45 @@ struct Announced {
     within: Option<Count>,
     /// What it goes through, when that is no training data: `Eval epoch: 4`.
     data: Option<Data>,
+}
+
+/// What the lines below a heading between rules are about: `==TEST==`.
+#[derive(Clone, Copy, Debug, Default)]
+enum Section {
+    /// What they say themselves: no heading has been one of training, to which a later one returns.
+    #[default]
+    Any,
+    Training,
+    HeldOut(Data),
+    /// What was told before: `==BEST TEST==`.
+    Again,
+}
+
+impl Section {
+    /// The section behind this line.
+    fn behind(self, line: &str) -> Section {
+        let line = line.trim();
+        let heading = line.trim_matches('=');
+        let rule = "==";
+        if !(line.starts_with(rule) && line.ends_with(rule)) || heading.is_empty() {
+            return self;
+        }
+        let is_training = is_training(heading.trim());
+        if is_training || matches!(self, Section::Any) {
+            return if is_training { Section::Training } else { self };
+        }
+        let mut words = heading.split(|letter: char| !letter.is_ascii_alphabetic());
+        let is_again = |word: &str| {
+            ["best", "final"]
+                .iter()
+                .any(|known| word.eq_ignore_ascii_case(known))
+        };
+        match data_of(words.clone()) {
+            Some(_) if words.any(is_again) => Section::Again,
+            Some(data) => Section::HeldOut(data),
+            None => Section::Training,
+        }
+    }
 }
 
 /// What the numbers of a line are.
@@ -481,14 +521,19 @@ impl KeyValue {
         }
     }
 
-    /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data.
+    /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data, and so is
+    /// every loss below `==TEST==`.
     fn hold_out(&mut self, found: &mut Counters, fields: &mut Fields) {
-        let Some(data) = self.announced.and_then(|announced| announced.data) else {
+        let of_pass = self
+            .announced
+            .filter(|_| found.epoch.is_none() && found.step.is_none());
+        let data = match self.section {
+            Section::HeldOut(data) => Some(data),
+            _ => of_pass.and_then(|announced| announced.data),
+        };
+        let Some(data) = data.filter(|_| !found.evaluated) else {
             return;
         };
-        if found.evaluated || found.epoch.is_some() || found.step.is_some() {
-            return;
-        }
         for (name, _) in &mut fields.values {
             let is_train_loss = self.names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS);
             if is_train_loss && !name.to_ascii_lowercase().contains("train") {
@@ -680,7 +725,9 @@ impl Grammar for KeyValue {
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        self.section = self.section.behind(line);
         if self.parameters.holds(line)
+            || matches!(self.section, Section::Again)
             || self.evaluations.announce(line)
             || !line.bytes().any(|byte| byte.is_ascii_digit())
             || progress::is_bar(line)
@@ -1434,6 +1481,36 @@ mod tests {
                 .rows()
                 .all(|row| row.value(Quantity::Epoch) == Some(row.step() as f64))
         );
+    }
+
+    #[test]
+    fn headings_between_rules_tell_what_was_not_trained_on() {
+        let line = |epoch: u64, loss: f64| {
+            format!(
+                "A--------->B\nEPOCH:: {epoch}, Loss: {loss}, Cycle Loss:, 0.000000, MSE: 0.237475, rot_MSE: 90.06\n"
+            )
+        };
+        let content: String = (0..4)
+            .map(|epoch| {
+                let (train, test) = (1.0 / (epoch + 1) as f64, 2.0 / (epoch + 1) as f64);
+                let lines = [train, test, 0.25].map(|loss| line(epoch, loss));
+                format!(
+                    "==TRAIN==\n{}==TEST==\n{}==BEST TEST==\n{}",
+                    lines[0], lines[1], lines[2]
+                )
+            })
+            .collect();
+        let (_, train, eval) = points(&format!("{content}==FINAL TEST==\n{}", line(9, 0.5)));
+        assert_eq!(train, [(0, 1.0), (1, 0.5), (2, 1.0 / 3.0), (3, 0.25)]);
+        assert_eq!(eval, [(0, 2.0), (1, 1.0), (2, 2.0 / 3.0), (3, 0.5)]);
+        // Where none is of training, what follows may be.
+        let content: String = (0..4)
+            .map(|epoch| {
+                format!("Epoch {epoch}, Loss: 0.{epoch}5\n== Validation ==\nEpoch {epoch}, val_loss: 0.5\n")
+            })
+            .collect();
+        let (_, train, _) = points(&content);
+        assert_eq!(train, [(0, 0.05), (1, 0.15), (2, 0.25), (3, 0.35)]);
     }
 
     #[test]

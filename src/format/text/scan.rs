@@ -345,7 +345,8 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
     let before = constructor(before).unwrap_or(before);
     let before = before.trim_end_matches([' ', '\t', '\'', '"']);
     let before = before
-        .strip_suffix([':', '=', '：'])
+        .strip_suffix("::")
+        .or_else(|| before.strip_suffix([':', '=', '：']))
         .unwrap_or(before)
         .trim_end_matches([' ', '\t', '\'', '"']);
     // `Train Loss --> 2.47`
