@@ -51,6 +51,8 @@ pub struct KeyValue {
     costs_are_losses: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
+    /// The step of an evaluation that was announced: `Evaluating at step 50000...`.
+    evaluates_at: Option<u64>,
     section: Section,
 }
 
@@ -599,6 +601,20 @@ impl KeyValue {
         false
     }
 
+    /// The step of an evaluation, where that was announced and the line itself tells none.
+    fn announced_step(&mut self, line: &str, found: &Counters) -> Option<u64> {
+        if found.has_loss {
+            let at = self.evaluates_at.take();
+            return at.filter(|_| found.evaluated && found.epoch.is_none() && found.step.is_none());
+        }
+        // What counts within an epoch is no step of the run.
+        let announced = found
+            .step_count
+            .filter(|_| line.contains("valuating at ") && !self.counter.starts_again());
+        self.evaluates_at = announced.map(|count| count.value).or(self.evaluates_at);
+        None
+    }
+
     /// A line of an evaluation that was announced: it ends with its last batch, whose loss is what
     /// Paddle goes by.
     fn announced_evaluation(&mut self, found: &Counters, fields: &mut Fields) -> Match {
@@ -758,6 +774,10 @@ impl Grammar for KeyValue {
             return self.announced_evaluation(&found, fields);
         }
         self.hold_out(&mut found, fields);
+        if let Some(step) = self.announced_step(line, &found) {
+            fields.step = Some(step);
+            return Match::Record;
+        }
         if self.is_a_detail(&found, fields)
             || self.is_about_a_part(&found)
             || found.evaluated && is_about_a_checkpoint(line)
@@ -1511,6 +1531,26 @@ mod tests {
             .collect();
         let (_, train, _) = points(&content);
         assert_eq!(train, [(0, 0.05), (1, 0.15), (2, 0.25), (3, 0.35)]);
+    }
+
+    #[test]
+    fn an_evaluation_stands_at_the_step_at_which_it_was_announced() {
+        let evaluation = |count: u64| {
+            format!(
+                "[02.20.20 10:0{count}:01] Evaluating at step {count}0000...\n\
+                 [02.20.20 10:0{count}:31] Saved checkpoint: ./save/step_{count}0000.pth.tar\n\
+                 [02.20.20 10:0{count}:31] New best checkpoint at step {count}0000...\n\
+                 [02.20.20 10:0{count}:31] Dev NLL: 0{}.50, F1: 61.00, EM: 57.00\n",
+                8 - count
+            )
+        };
+        let epochs = [(1, [1, 2]), (2, [3, 4])].map(|(epoch, counts)| {
+            let evaluations: String = counts.map(evaluation).concat();
+            format!("[02.20.20 10:00:02] Starting epoch {epoch}...\n{evaluations}")
+        });
+        let (_, train, eval) = points(&epochs.concat());
+        assert_eq!(train, []);
+        assert_eq!(eval, [(10_000, 7.5), (20_000, 6.5), (30_000, 5.5), (40_000, 4.5)]);
     }
 
     #[test]
