@@ -438,6 +438,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("vits", &["Train Epoch: ", "%]"], |_| {
         Box::<text::vits::Vits>::default()
     }),
+    &TextFormat::specific("group-dro", &["Average sample loss: "], |_| {
+        Box::<text::group_dro::GroupDro>::default()
+    }),
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))
     }),

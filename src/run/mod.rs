@@ -187,10 +187,26 @@ impl Run {
     }
 
     /// True when another log of the same run can fill what this one lacks: it counts
-    /// the same steps.
+    /// the same steps, or the same epochs.
     pub fn counts_like(&self, other: &Run) -> bool {
-        let (own, other) = (self.branch.last_step as f64, other.branch.last_step as f64);
-        other >= 0.5 * own - SLACK_STEPS && other <= 1.1 * own + SLACK_STEPS
+        self.steps_in_one_of(other).is_some()
+    }
+
+    /// How many steps of this log are one of another log of the same run, where both have come
+    /// about as far.
+    fn steps_in_one_of(&self, other: &Run) -> Option<f64> {
+        /// What logs show of the length of an epoch may be off by less.
+        const OTHER_DATA: f64 = 2.0;
+        let (own, others) = (self.branch.last_step as f64, other.branch.last_step as f64);
+        let lengths = self.hints.epoch_length().zip(other.hints.epoch_length());
+        // Each counts the batches of its own data: those of the training, and of the validation.
+        let by_epochs = lengths
+            .map(|(own, other)| own as f64 / other as f64)
+            .filter(|times| *times >= OTHER_DATA || *times <= OTHER_DATA.recip());
+        by_epochs.into_iter().chain([1.0]).find(|times| {
+            let others = others * times;
+            others >= 0.5 * own - SLACK_STEPS && others <= 1.1 * own + SLACK_STEPS
+        })
     }
 
     /// Fills what this log lacks from the other logs of the same run.
@@ -203,24 +219,26 @@ impl Run {
         }
         self.borrowed = Borrowed::default();
         for other in others {
+            let times = self.steps_in_one_of(other);
+            let own_step = |step: u64| (step as f64 * times.unwrap_or(1.0)).round() as u64;
             if self.logged_total_steps.is_none() && other.logged_total_steps.is_some() {
-                self.logged_total_steps = other.logged_total_steps;
+                self.logged_total_steps = other.logged_total_steps.map(own_step);
                 self.borrowed.total_steps = true;
             }
-            if !self.counts_like(other) {
+            let Some(times) = times else {
                 continue;
-            }
+            };
             if let Finish::At(step) = other.branch.finished {
-                self.borrowed.finished_at = Some(step.max(other.branch.last_step));
+                self.borrowed.finished_at = Some(own_step(step.max(other.branch.last_step)));
             }
-            if self.branch.rates.is_empty() && !other.branch.rates.is_empty() {
+            if times == 1.0 && self.branch.rates.is_empty() && !other.branch.rates.is_empty() {
                 self.branch.rates = other.branch.rates.clone();
                 self.borrowed.rates = true;
             }
             for (index, series) in other.branch.series.iter().enumerate() {
                 let lacking = self.branch.series[index].is_none() && self.borrowed.series[index].is_none();
-                if lacking && series.is_some() {
-                    self.borrowed.series[index].clone_from(series);
+                if let Some(series) = series.as_ref().filter(|_| lacking) {
+                    self.borrowed.series[index] = Some(series.stretched(times));
                 }
             }
         }
@@ -888,6 +906,34 @@ mod tests {
             (Some(80), None)
         );
         assert_eq!(run.hints.number(Fact::FinalRatio), None);
+    }
+
+    #[test]
+    fn logs_that_count_the_batches_of_their_own_data_meet_by_their_epochs() {
+        let log = |length: u64, quantity: Quantity| {
+            let mut log = run();
+            let mut decoded = Decoded::default();
+            for epoch in 0..40u64 {
+                decoded.records.push(
+                    length * (epoch + 1),
+                    &[(quantity, 3.0), (Quantity::Epoch, epoch as f64)],
+                );
+            }
+            log.apply(&decoded);
+            log
+        };
+        let mut train = log(37, Quantity::TrainLoss);
+        for (length, last) in [(9, 40 * 37), (37, 40 * 37), (74, 40 * 37)] {
+            let held_out = log(length, Quantity::EvalLoss);
+            train.borrow(std::iter::once(&held_out));
+            let series = train.series(Quantity::EvalLoss).unwrap();
+            assert_eq!(
+                (series.points(), series.last_step()),
+                (40, Some(last)),
+                "{length}"
+            );
+            assert_eq!(series.buckets()[0].first_step, 37);
+        }
     }
 
     #[test]

@@ -243,6 +243,21 @@ impl Series {
         self.last_value = self.buckets.last().map_or(f64::NAN, Bucket::mean);
     }
 
+    /// The same with every step so many times as far from the start.
+    #[must_use]
+    pub fn stretched(&self, times: f64) -> Series {
+        let farther = |step: u64| (step as f64 * times).round() as u64;
+        let mut stretched = self.clone();
+        let buckets = stretched.buckets.iter_mut();
+        for bucket in buckets.chain(&mut stretched.superseded) {
+            bucket.first_step = farther(bucket.first_step);
+            bucket.last_step = farther(bucket.last_step);
+            bucket.step_sum *= times;
+        }
+        stretched.last_step = stretched.last_step.map(farther);
+        stretched
+    }
+
     /// The buckets in order of steps.
     pub fn buckets(&self) -> &[Bucket] {
         &self.buckets

@@ -20,6 +20,7 @@ pub mod edsr;
 pub mod ending;
 pub mod epochs;
 pub mod fairseq;
+pub mod group_dro;
 pub(in crate::format) mod held_out;
 pub mod huggingface;
 pub mod keras;

@@ -19,6 +19,9 @@ const EQUAL: f64 = 4e-3;
 /// What single precision does to a loss, as a share.
 const EXACT: f64 = 1e-5;
 
+/// How many times as many steps of an epoch are steps of something else.
+const OTHER_STEPS: f64 = 2.0;
+
 /// What the two ends of a log say.
 #[derive(Debug, Default)]
 pub(super) struct Glimpse {
@@ -140,8 +143,13 @@ impl Glimpse {
             true => (one - other).abs() > APART * one.abs().min(other.abs()),
             false => one.is_finite() || other.is_finite(),
         };
-        // A step of one is an epoch, of the other an update.
-        let count_alike = self.counts_epochs == other.counts_epochs;
+        // A step of one is an epoch, or a line of the log, of the other an update.
+        let ratio = self
+            .steps_per_epoch()
+            .zip(other.steps_per_epoch())
+            .map(|(one, other)| one / other);
+        let count_alike = self.counts_epochs == other.counts_epochs
+            && ratio.is_none_or(|ratio| (OTHER_STEPS.recip()..=OTHER_STEPS).contains(&ratio));
         if !count_alike && !self.by_epoch.is_empty() && !other.by_epoch.is_empty() {
             let both = self.by_epoch.iter();
             let both = both.filter_map(|(epoch, loss)| Some((*loss, *other.by_epoch.get(epoch)?)));
@@ -159,6 +167,13 @@ impl Glimpse {
             .iter()
             .filter_map(|(step, loss)| Some((*loss, other.between(*step)?)));
         mostly(between.map(|(one, other)| differ(one, other)))
+    }
+
+    /// Steps of an epoch, as far as the train losses show.
+    fn steps_per_epoch(&self) -> Option<f64> {
+        let (last, _) = self.by_epoch.last_key_value()?;
+        let (step, _) = self.last?;
+        Some(step as f64 / (last + 1) as f64).filter(|steps| *steps > 0.0)
     }
 
     /// True when both say the same of the steps that they share, but for their digits. A log of a

@@ -649,3 +649,25 @@ fn a_log_of_epochs_and_one_of_updates_are_one_run() {
         std::fs::remove_file(folder.path().join(of_updates)).unwrap();
     }
 }
+
+#[test]
+fn logs_that_count_an_epoch_in_other_steps_meet_by_their_epochs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |scale: f64| {
+        let loss = |epoch: u32| 2.0 + 6.0 / f64::from(1 + epoch);
+        let table = (0..12).map(|epoch| format!("{epoch},37,{}\n", loss(epoch)));
+        let table = format!("epoch,batch,loss\n{}", table.collect::<String>());
+        let account = |epoch| {
+            let loss = scale * loss(epoch);
+            format!(
+                "Epoch [{epoch}]:\nTraining:\nAverage sample loss: {loss:.3}\nValidation:\nAverage sample loss: 9.5\n"
+            )
+        };
+        write_below(folder.path(), "train.csv", table);
+        write_below(folder.path(), "log.txt", (0..12).map(account).collect::<String>());
+    };
+    write(1.0);
+    assert_eq!(runs_in(folder.path()).len(), 1);
+    write(1.5);
+    assert_eq!(runs_in(folder.path()).len(), 2);
+}
