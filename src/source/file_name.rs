@@ -12,7 +12,7 @@ pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names
     // JoeyNMT's `validations.txt` says only `Loss`.
     let is_named = |known: &str| path.file_name().is_some_and(|name| name == known);
     let of_validations = is_named("validations.txt") || is_named(CATBOOST_TEST);
-    if of_validations || training_beside(path).is_some() {
+    if of_validations || is_of_an_evaluation(&names, path) || training_beside(path).is_some() {
         names.to_mut().hold_out();
     }
     let catboost = [
@@ -111,6 +111,19 @@ fn loss_of_catboost(head: &[u8]) -> Option<&str> {
     objectives.next().or_else(|| unknown.next())
 }
 
+/// True for a file with the name of a loss on held-out data: `val_loss.csv`.
+fn is_of_an_evaluation(names: &Names, path: &Path) -> bool {
+    let stem = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    let eval_loss = Role::of(Quantity::EvalLoss);
+    stem.to_ascii_lowercase().contains("loss")
+        && names
+            .role_of(stem)
+            .is_some_and(|fit| fit.role.same_slot(eval_loss))
+}
+
 /// Words that say what a file is about, and those for its counterpart.
 const HELD_OUT: &[&str] = &["val", "valid", "validation", "eval", "evaluation", "dev", "test"];
 const TRAINING: &[&str] = &["train", "training", "Train", "Training", "TRAIN"];
@@ -189,7 +202,16 @@ mod tests {
             assert_eq!(role(name, "train_loss"), Some("train_loss"), "{name}");
             assert_eq!(role(name, "lr"), Some("learning_rate"), "{name}");
         }
-        for name in ["train.log", "value.log", "test-2.txt"] {
+        for name in ["val_loss.csv", "Valid_loss.txt", "test_loss.csv", "eval_loss.csv"] {
+            assert_eq!(role(name, "loss"), Some("eval_loss"), "{name}");
+        }
+        for name in [
+            "train.log",
+            "value.log",
+            "test-2.txt",
+            "loss.csv",
+            "train_loss.csv",
+        ] {
             assert_eq!(role(name, "loss"), Some("train_loss"), "{name}");
         }
     }
