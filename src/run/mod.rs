@@ -425,9 +425,10 @@ impl Run {
             let mut followers = start;
             // Nor does one that has failed at once say that it did.
             let begins_anew = begins_anew || leads && self.branch.has_failed_at_once();
+            let another = self.restated.states_a_length() && self.branch.begins_by(first.step());
+            let begins_anew = begins_anew || leads && another;
             let repeats = begins_anew && self.branch.leading().last() == Some(first.step());
             if repeats || self.branch.leading().goes_back(&first) {
-                let another = self.restated.states_a_length() && self.branch.begins_by(first.step());
                 self.doubt = self.doubt(first.step());
                 self.branch.rewind(&first);
                 if another {
@@ -906,6 +907,25 @@ mod tests {
             (Some(80), None)
         );
         assert_eq!(run.hints.number(Fact::FinalRatio), None);
+    }
+
+    #[test]
+    fn a_plan_before_the_first_step_again_begins_anew() {
+        for (stated, segments) in [(true, 2), (false, 1)] {
+            let mut run = run();
+            run.apply(&decoded(1..=1));
+            let mut again = Decoded::default();
+            if stated {
+                again.plan(true).put_number(Fact::Epochs, "max_epoch", 50.0);
+            }
+            for step in 1..=3u64 {
+                again.records.push(step, &[(Quantity::TrainLoss, 2.0)]);
+            }
+            run.apply(&again);
+            assert_eq!(run.segments(), segments);
+            let points = run.series(Quantity::TrainLoss).unwrap().points();
+            assert_eq!(points, if stated { 3 } else { 4 });
+        }
     }
 
     #[test]
