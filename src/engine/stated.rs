@@ -15,6 +15,7 @@ pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedu
     let cool_down = hints
         .number(Fact::CoolDownRatio)
         .or_else(|| share_of_all(hints.number(Fact::CoolDownSteps)?))
+        .or_else(|| Some(hints.number(Fact::DecayEpochs)? / hints.epochs()?))
         .filter(|share| *share > 0.0 && *share <= 1.0);
     let name = hints.scheduler().unwrap_or_default();
     let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
@@ -24,13 +25,15 @@ pub(super) fn schedule(hints: &Hints, total_steps: Option<u64>) -> Option<Schedu
         let before = hints.number(Fact::WarmUpSteps)? + hints.number(Fact::StableSteps).unwrap_or_default();
         Some((decay, before + decay))
     });
+    // pix2pix calls it linear, and holds the rate first.
+    let falls_late = hints.number(Fact::DecayEpochs).is_some() && says(&["linear"]);
     let shape = if let Some((decay, end)) = three_stages {
         Shape::Stable {
             decay_share: decay / end,
             decay: Decay::Exponential,
             min_ratio,
         }
-    } else if says(&["wsd", "stable", "trapezoid"]) || name.is_empty() && cool_down.is_some() {
+    } else if says(&["wsd", "stable", "trapezoid"]) || falls_late || name.is_empty() && cool_down.is_some() {
         Shape::Stable {
             decay_share: cool_down?,
             decay: decay(hints.word(Fact::CoolDownShape).unwrap_or_default()).unwrap_or(Decay::Linear),
@@ -108,6 +111,10 @@ mod tests {
             (
                 "lr_decay_style: cosine\ntrain_iters: 1000\nlr_decay_iters: 800\nlr: 1.5e-4\nmin_lr: 1.5e-5\n",
                 "cosine to 10% at step 800 over 1000 steps",
+            ),
+            (
+                "lr_policy: linear\nlr_decay_iters: 50\nn_epochs: 100\nn_epochs_decay: 100\nsteps_per_epoch: 180\n",
+                "stable, then linear over the last 50% to 0% over 36000 steps",
             ),
             (
                 "lr_policy: poly\npower: 1.8\nmax_iter: 200000\n",

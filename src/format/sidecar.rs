@@ -13,6 +13,9 @@ use super::records::How;
 /// settings are kept.
 pub fn is_sidecar(name: &str) -> bool {
     let name = name.to_lowercase();
+    if OPTIONS.contains(&name.as_str()) {
+        return true;
+    }
     let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
     let stem = stem.rsplit('/').next().unwrap_or(stem);
     if stem == "readme" {
@@ -44,6 +47,9 @@ pub fn is_sidecar(name: &str) -> bool {
     ];
     told && ["json", "yaml", "yml", "toml"].contains(&ending) && !other.iter().any(|word| stem.contains(word))
 }
+
+/// The options of pix2pix, CycleGAN and what descends from them.
+const OPTIONS: [&str; 2] = ["opt.txt", "train_opt.txt"];
 
 /// The file of Sacred's metrics...
 pub const METRICS: &str = "metrics.json";
@@ -86,6 +92,8 @@ pub fn read(name: &str, content: &[u8]) -> Hints {
                 setting(name.trim_matches('*'), value, &mut hints);
             }
         }
+    } else if lower.ends_with(".txt") {
+        options(&text, &mut hints);
     } else if lower.ends_with(".py") {
         // mmengine prints the same at the beginning of its log.
         text.lines().for_each(|line| hints.scan(line));
@@ -159,6 +167,22 @@ fn toml_settings(path: &str, table: &toml::Table, hints: &mut Hints) {
             toml::Value::Boolean(word) => setting(&inner, &word.to_string(), hints),
             _ => {}
         }
+    }
+}
+
+/// What `name: value  [default: ..]` lines state of the length of a run: its epochs are told in two parts.
+fn options(text: &str, hints: &mut Hints) {
+    let in_two_parts = text.contains("niter_decay:");
+    for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+        let value = value.split_ascii_whitespace().next().unwrap_or_default();
+        match name.trim() {
+            // Alone it may count iterations.
+            "niter" if in_two_parts => hints.state("n_epochs", value, Place::Configuration),
+            name @ ("n_epochs" | "n_epochs_decay" | "niter_decay" | "lr_policy") => {
+                hints.state(name, value, Place::Configuration)
+            }
+            _ => false,
+        };
     }
 }
 
@@ -278,6 +302,18 @@ mod tests {
         let options =
             br#"{"G_opt_kwargs": {"lr": 0.002}, "batch_size": 8, "total_kimg": 3000, "kimg_per_tick": 4}"#;
         assert_eq!(read("training_options.json", options).total_steps(), Some(3000));
+    }
+
+    #[test]
+    fn epochs_in_two_parts_are_summed() {
+        for (name, content) in [
+            ("opt.txt", &b"------------ Options -------------\nbatchSize: 1\nniter: 100\nniter_decay: 50\nniter_fix_global: 0\n"[..]),
+            ("train_opt.txt", b"                 n_epochs: 120                           \t[default: 100]\n           n_epochs_decay: 30   \n"),
+        ] {
+            assert!(is_sidecar(name), "{name}");
+            assert_eq!(read(name, content).epochs(), Some(150.0), "{name}");
+        }
+        assert!(read("opt.txt", b"niter: 100\n").is_empty());
     }
 
     #[test]

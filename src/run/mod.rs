@@ -18,6 +18,7 @@ use crate::detect::thresholds::Thresholds;
 use crate::detect::{Context, divergence, non_finite};
 use crate::format::hints::{Fact, Hints};
 use crate::format::records::{BAD_LINE_EXAMPLES, Ending, How, Records};
+use crate::format::roles::whole;
 use crate::format::{BadLine, Column, Decoded};
 use crate::metric::{AgentPart, Quantity, Role, agent_part, canonical, player};
 use crate::schedule::RecordedRates;
@@ -294,14 +295,14 @@ impl Run {
         const MORE_THAN_ONCE: f64 = 1.5;
         let planned = (self.branch.epochs_per_step.zip(self.logged_total_steps()))
             .map(|(per_step, steps)| per_step * steps as f64);
-        let told = [self.hints.number(Fact::Epochs), self.branch.epoch, planned];
+        let told = [self.hints.epochs(), self.branch.epoch, planned];
         told.into_iter().flatten().any(|epochs| epochs > MORE_THAN_ONCE)
     }
 
     /// The share of the run after which its data are no longer augmented, as it plans.
     pub fn augmented_share(&self) -> Option<f64> {
         let plain = self.hints.number(Fact::PlainEpochs)?;
-        let share = 1.0 - plain / self.hints.number(Fact::Epochs)?;
+        let share = 1.0 - plain / self.hints.epochs()?;
         (share > 0.0 && share < 1.0).then_some(share)
     }
 
@@ -499,7 +500,7 @@ impl Run {
             // run that goes on beyond it shows that it was about something else, such as
             // the steps of an evaluation.
             let stated = match self.steps_are_epochs {
-                Some(true) => self.hints.count(Fact::Epochs),
+                Some(true) => self.hints.epochs().and_then(whole),
                 _ => self.hints.counted_steps(),
             };
             self.logged_total_steps = stated.filter(|total| *total >= self.branch.last_step.max(last));

@@ -45,6 +45,8 @@ pub enum Fact {
     CoolDownShape,
     /// Power of a polynomial decay.
     DecayPower,
+    /// Further epochs, behind the planned ones, in which the rate falls to nothing.
+    DecayEpochs,
     /// Epochs at the end for which data are no longer augmented.
     PlainEpochs,
     /// Tokens of one optimiser step.
@@ -80,6 +82,7 @@ impl Fact {
             Fact::Scheduler => "scheduler",
             Fact::CoolDownShape => "cool_down_shape",
             Fact::DecayPower => "decay_power",
+            Fact::DecayEpochs => "decay_epochs",
             Fact::PlainEpochs => "plain_epochs",
             Fact::TokensPerStep => "tokens_per_step",
             Fact::BatchSize => "batch_size",
@@ -293,9 +296,14 @@ impl Hints {
     /// The planned number of steps: as stated, or as epochs times their length.
     pub fn total_steps(&self) -> Option<u64> {
         self.count(Fact::TotalSteps).or_else(|| {
-            let epochs = self.number(Fact::Epochs)?;
+            let epochs = self.epochs()?;
             crate::format::roles::whole(epochs * self.number(Fact::StepsPerEpoch)?)
         })
+    }
+
+    /// The planned number of epochs, with those in which the rate falls where they are told apart.
+    pub fn epochs(&self) -> Option<f64> {
+        Some(self.number(Fact::Epochs)? + self.number(Fact::DecayEpochs).unwrap_or(0.0))
     }
 
     /// Steps of warm-up: as stated, or as a share of all steps.

@@ -250,6 +250,7 @@ pub(super) const NAMES: &[(Fact, &[&str])] = &[
             "cooldown_style",
         ],
     ),
+    (Fact::DecayEpochs, &["n_epochs_decay", "niter_decay"]),
     (Fact::PlainEpochs, &["close_mosaic", "no_aug_epochs"]),
     (Fact::DecayPower, &["lr_power", "poly_power", "poly_exp", "power"]),
     (

@@ -72,6 +72,10 @@ impl Grammar for Pix2Pix {
             .extend(seconds.map(|seconds| ("step_time", seconds)));
         fields.record()
     }
+
+    fn epoch_length(&self) -> Option<u64> {
+        self.counter.length()
+    }
 }
 
 #[cfg(test)]
