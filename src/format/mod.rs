@@ -360,7 +360,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("swin", &["Train: [", "/"], |sample| {
         Box::new(EpochGrammar::new(&epochs::SWIN, sample))
     }),
-    &TextFormat::specific("metric-logger", &["Epoch: ["], |sample| {
+    &TextFormat::specific("metric-logger", &["poch: ["], |sample| {
         Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER, sample))
     }),
     &TextFormat::specific("corenet", &[" - Epoch: ", "], loss: "], |_| {

@@ -48,7 +48,11 @@ pub const MINIMIND: Style = Style {
 pub const METRIC_LOGGER: Style = Style {
     base: 0,
     find: |line| {
-        let Some((_, rest)) = line.split_once("Epoch: [") else {
+        // LAVIS puts `Train: data epoch: [0]  [ 50/250]` there.
+        let behind = line
+            .split_once("Epoch: [")
+            .or_else(|| line.split_once("data epoch: ["));
+        let Some((_, rest)) = behind else {
             return evaluated(line);
         };
         let (epoch, epochs, rest) = pair(rest, "]")?;
@@ -473,6 +477,27 @@ mod tests {
             assert_eq!((read.format, records.steps()), ("metric-logger", &[0, 9, 9][..]));
             assert_eq!(records.value(2, Quantity::EvalLoss), Some(6.25));
         }
+    }
+
+    #[test]
+    fn lavis_tells_the_length_of_an_epoch_in_the_first_one() {
+        let line = |batch: u64| {
+            format!(
+                "Train: data epoch: [0]  [{batch:3}/250]  eta: 0:12:54  lr: 0.000002  loss: 4.5  time: 3.7  data: 0.0\n"
+            )
+        };
+        let content = format!(
+            "Run config :  {{'task': 'videoqa', 'max_epoch': 10, 'batch_size_train': 1}}\n{}",
+            [0, 50, 100].map(line).concat()
+        );
+        let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+        assert_eq!(decoded.records.steps(), [0, 50, 100]);
+        let mut hints = decoded.hints.clone();
+        decoded
+            .restated
+            .iter()
+            .for_each(|(_, stated)| hints.merge(stated));
+        assert_eq!(hints.counted_steps(), Some(2500));
     }
 
     #[test]
