@@ -441,6 +441,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("group-dro", &["Average sample loss: "], |_| {
         Box::<text::group_dro::GroupDro>::default()
     }),
+    &TextFormat::specific("audiotools", &["┃", "│"], |_| {
+        Box::<text::audiotools::AudioTools>::default()
+    }),
     &TextFormat::fallback("key-value", &[], |sample| {
         Box::new(text::key_value::KeyValue::new(sample))
     }),

@@ -4,6 +4,7 @@
 //! this module gives them their roles and makes records of them. To add a trainer,
 //! write one file with a grammar and add one line to the list of formats.
 
+pub mod audiotools;
 mod bare_counts;
 pub mod basicsr;
 pub mod blocks;
