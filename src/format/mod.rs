@@ -664,6 +664,11 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
             return Some(reason);
         }
     }
+    // FLAML's log of its search.
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if line.starts_with(b"{\"record_id\": ") && memchr::memmem::find(line, b"\"learner\": ").is_some() {
+        return Some("a list of trials, each of another model: no curve of one training");
+    }
     if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
         return Some("a Python pickle");
     }

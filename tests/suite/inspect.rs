@@ -114,6 +114,26 @@ fn a_file_that_is_no_run_says_what_it_holds() {
     );
 }
 
+#[test]
+fn a_list_of_trials_says_that_it_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("automl.log");
+    let trials: String = (0..5)
+        .map(|trial| {
+            format!(
+                "{{\"record_id\": {trial}, \"iter_per_learner\": {}, \"trial_time\": 0.29, \"validation_loss\": 0.{}, \
+                 \"config\": {{\"n_estimators\": 4}}, \"learner\": \"xgboost\", \"sample_size\": 28000}}\n",
+                2 * trial + 1,
+                9 - trial
+            )
+        })
+        .collect();
+    std::fs::write(&log, trials).unwrap();
+    let text = inspect(&[log.to_str().unwrap()]);
+    assert!(text.contains("each of another model"), "{text}");
+    assert!(text.contains("not shown as a run"), "{text}");
+}
+
 /// A table whose loss has no number yet: one account, which does not contradict itself.
 #[test]
 fn a_column_taken_for_a_loss_without_values_is_told_in_one_account() {
