@@ -28,25 +28,30 @@ pub struct AudioTools {
 impl Grammar for AudioTools {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if let Some((_, bar)) = line.split_once("Iteration (train)") {
-            let counts = bar.split_ascii_whitespace().next().and_then(number::counts);
+            let counts = first_word(bar).and_then(number::counts);
             fields.total = counts.map(|(_, total)| total);
             return Match::Notice;
         }
         if let Some((_, inside)) = line.split_once('┃') {
-            let count = inside.trim_matches(['┃', ' ']).strip_prefix("Iteration ");
+            let count = inside
+                .split_once("Iteration ")
+                .and_then(|(_, count)| first_word(count));
             self.step = count.and_then(|count| count.parse().ok()).or(self.step);
             return Match::No;
         }
-        let mut cells = line.split('│').map(str::trim);
+        let mut cells = line.split('│');
         let (Some(name), Some(_), Some(mean), None) =
             (cells.next(), cells.next(), cells.next(), cells.next())
         else {
-            let heading = line.trim();
-            if heading == "train" || data_of(std::iter::once(heading)).is_some() {
-                self.held_out = data_of(std::iter::once(heading));
+            for heading in line.split_ascii_whitespace() {
+                let data = data_of(std::iter::once(heading));
+                if data.is_some() || heading == "train" {
+                    self.held_out = data;
+                }
             }
             return Match::No;
         };
+        let name = name.split_ascii_whitespace().next_back().unwrap_or_default();
         let name = match (name, self.held_out) {
             ("loss", Some(data)) => data.loss(),
             ("loss", None) => "loss",
@@ -55,9 +60,14 @@ impl Grammar for AudioTools {
             _ => return Match::No,
         };
         fields.step = self.step;
-        fields.values.extend(number::parse(mean).map(|mean| (name, mean)));
+        let mean = first_word(mean).and_then(number::parse);
+        fields.values.extend(mean.map(|mean| (name, mean)));
         fields.record()
     }
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split_ascii_whitespace().next()
 }
 
 #[cfg(test)]

@@ -44,18 +44,20 @@ impl Grammar for DeepXde {
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let (step, train, test) = if let Some((step, lists)) = line.split_once('[') {
-            let mut lists = lists.split(']').map(|list| list.trim_start_matches([' ', '[']));
-            let mut sum = || sum(lists.next()?);
-            (step.trim().parse().ok(), sum(), sum())
-        } else if let (Some((terms, columns)), Some(row)) = (self.terms, row(line))
-            && columns == row.len()
-        {
-            let sum = |from: usize| row.get(from..from + terms).map(|terms| terms.iter().sum());
-            (row.first().copied().and_then(whole), sum(1), sum(1 + terms))
-        } else {
-            return Match::No;
-        };
+        // Whatever a launcher has put before it, three lists end the line.
+        let mut lists = line.rsplitn(4, '[').skip(1);
+        let (step, train, test) =
+            if let (Some(test), Some(train), Some(before)) = (lists.next(), lists.next(), lists.next()) {
+                let (_, step) = number::digits_at_the_end(before.trim_end());
+                (step.parse().ok(), sum(train), sum(test))
+            } else if let (Some((terms, columns)), Some(row)) = (self.terms, row(line))
+                && columns == row.len()
+            {
+                let sum = |from: usize| row.get(from..from + terms).map(|terms| terms.iter().sum());
+                (row.first().copied().and_then(whole), sum(1), sum(1 + terms))
+            } else {
+                return Match::No;
+            };
         let (Some(train), Some(test)) = (train, test) else {
             return Match::No;
         };
@@ -65,8 +67,9 @@ impl Grammar for DeepXde {
     }
 }
 
-/// The sum of the terms in a list.
+/// The sum of the terms in a list, behind its bracket.
 fn sum(list: &str) -> Option<f64> {
+    let list = list.trim_end().strip_suffix(']')?;
     let terms = list.split([',', ' ']).filter(|term| !term.is_empty());
     let terms: Vec<f64> = terms.map(number::parse).collect::<Option<_>>()?;
     (!terms.is_empty()).then(|| terms.iter().sum())

@@ -34,9 +34,9 @@ pub struct GroupDro {
 
 impl Grammar for GroupDro {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let line = line.trim();
-        if let Some(loss) = line.strip_prefix("Average sample loss: ") {
-            let Some(loss) = number::parse(loss) else {
+        let first_word = |text: &str| text.split_ascii_whitespace().next().and_then(number::parse);
+        if let Some((_, loss)) = line.split_once("Average sample loss: ") {
+            let Some(loss) = first_word(loss) else {
                 return Match::No;
             };
             if let Some(data) = self.held_out {
@@ -55,12 +55,20 @@ impl Grammar for GroupDro {
             return Match::Record;
         }
         let epoch = line
-            .strip_prefix("Epoch [")
-            .and_then(|rest| rest.strip_suffix("]:"));
-        if let Some(epoch) = epoch.and_then(|epoch| epoch.parse().ok()) {
+            .split_once("Epoch [")
+            .and_then(|(_, rest)| rest.split_once("]:"));
+        if let Some(epoch) = epoch.and_then(|(epoch, _)| epoch.parse().ok()) {
             (self.epoch, self.accounts) = (epoch, 0);
-        } else if let Some(heading) = line.strip_suffix(':') {
-            self.held_out = data_of(std::iter::once(heading));
+            return Match::No;
+        }
+        for heading in line
+            .split_ascii_whitespace()
+            .filter_map(|word| word.strip_suffix(':')?.rsplit(':').next())
+        {
+            let data = data_of(std::iter::once(heading));
+            if data.is_some() || heading == "Training" {
+                self.held_out = data;
+            }
         }
         Match::No
     }
