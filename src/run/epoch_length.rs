@@ -67,9 +67,12 @@ impl EpochLength {
             return Some(most).filter(|length| *length > 1);
         }
         // From the beginning, where the log has that: its epochs count from 0 or 1, and its first
-        // step lies in the first half of the first. Steps count from 0 or from 1: what divides evenly.
+        // step lies in the first half of the first. Steps count from 0 or from 1: what divides evenly,
+        // unless the log has both the step 0 and the one with which the next epoch begins.
         let epochs = known - first_epoch + 1;
-        let mean = last.saturating_add(u64::from(last % epochs != 0)) / epochs;
+        let is_of_every_step = first_step == 0 && step - last == 1;
+        let steps = last.saturating_add(u64::from(is_of_every_step));
+        let mean = steps.saturating_add(u64::from(steps % epochs != 0)) / epochs;
         let length = if first_epoch <= 1 && first_step <= end / 2 {
             mean
         } else {
@@ -110,6 +113,9 @@ mod tests {
             lengths(&[(49, 0.0), (99, 0.0), (149, 1.0), (199, 1.0), (249, 2.0)]),
             [99, 100]
         );
+        // Every step is, and those of the first epoch alone tell how long it is.
+        let rows = (0..20).map(|step| (step, (step / 10) as f64));
+        assert_eq!(lengths(&rows.collect::<Vec<_>>()), [10]);
         // From 1, and not every step logged.
         assert_eq!(
             lengths(&[(50, 1.0), (100, 1.0), (150, 2.0), (190, 2.0), (250, 3.0)]),
