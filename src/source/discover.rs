@@ -353,7 +353,18 @@ fn is_a_copy_of_the_latest_run(folder: &Path) -> bool {
     let logs = wandb_logs(folder);
     let runs = names_in(wandb);
     let mut runs = runs.iter().filter(|name| is_wandb_run(name));
-    runs.any(|run| logs.iter().any(|log| wandb.join(run).join(log).exists()))
+    runs.any(|run| {
+        let run = wandb.join(run);
+        logs.iter().any(|log| run.join(log).exists())
+            || logs.is_empty() && holds_all_of(&run.join("files"), &folder.join("files"))
+    })
+}
+
+/// True when a folder has each of the files in another one, and as many bytes of it.
+fn holds_all_of(folder: &Path, other: &Path) -> bool {
+    let size = |folder: &Path, name: &String| Some(std::fs::metadata(folder.join(name)).ok()?.len());
+    let names = names_in(other);
+    !names.is_empty() && names.iter().all(|name| size(folder, name) == size(other, name))
 }
 
 /// Named like what is never a log.
@@ -628,6 +639,23 @@ mod tests {
         let after = one(folder.path());
         assert_eq!(after.path, folder.path().join("r/trainer_state.json"));
         assert_eq!(before.id, after.id);
+    }
+
+    #[test]
+    fn a_copy_of_the_latest_run_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let wandb = folder.path().join("wandb");
+        for path in [
+            "latest-run/files/output.log",
+            "run-20211019_161302-3v1gxofa/files/output.log",
+        ] {
+            touch(&wandb.join(path));
+        }
+        let count = || discover(&[folder.path().to_owned()]).candidates.len();
+        assert_eq!(count(), 1);
+        // Of a run that is not there, by its log.
+        std::fs::write(wandb.join("latest-run/files/output.log"), "another").unwrap();
+        assert_eq!(count(), 2);
     }
 
     #[test]
