@@ -177,6 +177,8 @@ pub struct Progress {
     drawn: Option<Drawn>,
     /// The last evaluation, which is carried along until the next one.
     evaluated: Option<f64>,
+    /// Batches of a pass of AllenNLP over the training data.
+    training: Option<u64>,
 }
 
 /// What a drawing says, by [`Quantity::index`].
@@ -198,6 +200,10 @@ struct Drawn {
 const NOT_TRAINING: &[&str] = &[
     "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map", "generat", "load",
 ];
+
+/// The mark between the metrics and the bar of `AllenNLP`, which draws the passes over validation data as it
+/// does the longer ones of training: `accuracy: 0.5, loss: 6.5403 ||:  15%|#4 | 318/2190 [..]`.
+const ALLENNLP: &str = "||";
 
 /// Words that describe a bar of the whole run. Others draw one for every epoch, and may not say so...
 const WHOLE_RUN: &[&str] = &["step", "epochs", "progress"];
@@ -236,6 +242,12 @@ impl Grammar for Progress {
                     Match::Notice
                 };
             }
+        }
+        if let (Some(total), Some(loss)) = (bar.total, values[Quantity::TrainLoss.index()])
+            && description.ends_with(ALLENNLP)
+            && total < *self.training.get_or_insert(total)
+        {
+            return self.pass_of_held_out_data(bar.done == total, loss, fields);
         }
         let step = self.place(&bar, &description, fields);
         // One without an end is known by those before it.
@@ -328,6 +340,20 @@ impl Progress {
             .zip(epochs)
             .and_then(|(length, epochs)| length.checked_mul(epochs));
         step
+    }
+
+    /// A pass over held-out data behind an epoch: at its end the mean loss is that of all of them.
+    fn pass_of_held_out_data(&mut self, ends: bool, loss: f64, fields: &mut Fields) -> Match {
+        let told_before = self
+            .evaluated
+            .is_some_and(|last| last.to_bits() == loss.to_bits());
+        if !ends || told_before {
+            return self.hand_out_the_last(false, fields);
+        }
+        self.evaluated = Some(loss);
+        fields.step = self.drawn.map(|drawn| drawn.step);
+        fields.values.push((Quantity::EvalLoss.name(), loss));
+        Match::Record
     }
 
     /// The last step of a bar, which something else follows.
@@ -567,6 +593,44 @@ mod tests {
         assert_eq!(
             (records.steps()[10], records.value(10, Quantity::TrainLoss)),
             (11, Some(3.125))
+        );
+    }
+
+    #[test]
+    fn allennlp_draws_validation_as_it_does_training() {
+        let drawing = |loss: f64, done: u64, of: u64| {
+            format!(
+                "em: 0.0157, loss: {loss} ||:  15%|#4        | {done}/{of} [03:04<73:08:45, 122.19s/it]\n"
+            )
+        };
+        let content: String = (0..3)
+            .map(|epoch| {
+                let loss = 6.5 - f64::from(epoch);
+                let begins = |of: u64| format!("\n  0%|          | 0/{of} [00:00<?, ?it/s]\n");
+                let training = begins(2190) + &drawing(loss, 318, 2190) + &drawing(loss - 0.25, 2190, 2190);
+                training + &begins(265) + &drawing(loss, 96, 265) + &drawing(loss + 0.25, 265, 265)
+            })
+            .collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points = |quantity: Quantity| -> Vec<(u64, f64)> {
+            let rows = read.decoded.records.rows();
+            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                .collect()
+        };
+        assert_eq!(
+            points(Quantity::TrainLoss),
+            [
+                (318, 6.5),
+                (2190, 6.25),
+                (2508, 5.5),
+                (4380, 5.25),
+                (4698, 4.5),
+                (6570, 4.25)
+            ]
+        );
+        assert_eq!(
+            points(Quantity::EvalLoss),
+            [(2190, 6.75), (4380, 5.75), (6570, 4.75)]
         );
     }
 
