@@ -19,6 +19,8 @@ use crate::text::{duration, printable};
 
 /// Rival formats and names that are listed.
 const MOST_RIVALS: usize = 6;
+/// Names without a use that are listed: a vocabulary among the settings has thousands.
+const MOST_UNUSED: usize = 100;
 
 /// Writes the account of every file as text.
 ///
@@ -77,8 +79,15 @@ fn file(run: &Run, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> 
         .filter(|column| column.role.is_none())
         .map(|column| column.name.as_str())
         .collect();
-    if !unused.is_empty() {
-        line("not used", unused.join(", "))?;
+    if let Some(named) = unused
+        .get(..unused.len().min(MOST_UNUSED))
+        .filter(|named| !named.is_empty())
+    {
+        let more = match unused.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        line("not used", named.join(", ") + &more)?;
     }
     let count = &run.lines;
     line(

@@ -669,11 +669,30 @@ pub fn refuse(head: &[u8]) -> Option<&'static str> {
     if line.starts_with(b"{\"record_id\": ") && memchr::memmem::find(line, b"\"learner\": ").is_some() {
         return Some("a list of trials, each of another model: no curve of one training");
     }
+    if is_list_of_wandb_runs(line) {
+        return Some("a list of runs as W&B exports it, a row for each: no curve of one training");
+    }
     if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
         return Some("a Python pickle");
     }
     let zeros = head.iter().take(4096).filter(|byte| **byte == 0).count();
     (zeros * 20 > head.len().min(4096)).then_some("binary data")
+}
+
+/// True for the header of W&B's table of runs: what each is called, whether it still goes on, and since
+/// when there it is.
+fn is_list_of_wandb_runs(header: &[u8]) -> bool {
+    let mut cells = header.split(|byte| *byte == b',');
+    let mut follows = |name: &[u8]| {
+        cells.any(|cell| {
+            let cell = cell.trim_ascii();
+            cell.strip_prefix(b"\"")
+                .and_then(|cell| cell.strip_suffix(b"\""))
+                .unwrap_or(cell)
+                == name
+        })
+    };
+    follows(b"Name") && follows(b"State") && follows(b"Created")
 }
 
 /// True for a file of binary records that a format here reads.

@@ -134,6 +134,36 @@ fn a_list_of_trials_says_that_it_is_no_run() {
     assert!(text.contains("not shown as a run"), "{text}");
 }
 
+#[test]
+fn a_list_of_wandb_runs_says_that_it_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("wandb_export.csv");
+    let header = "\"Name\",\"State\",\"Notes\",\"User\",\"Tags\",\"Created\",\"Runtime\",\"Sweep\",\"cfg.use_clipped_value_loss\",\"Loss/value\"\n";
+    let rows =
+        "\"a\",\"finished\",\"-\",\"\",\"\",\"2026-08-13T01:43:36.000Z\",\"12125\",\"\",\"true\",\"0.5\"\n"
+            .repeat(4);
+    std::fs::write(&log, header.to_owned() + &rows).unwrap();
+    let text = inspect(&[log.to_str().unwrap()]);
+    assert!(
+        text.contains("a list of runs") && text.contains("not shown as a run"),
+        "{text}"
+    );
+}
+
+#[test]
+fn of_very_many_names_without_a_use_some_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("metrics.jsonl");
+    let others: String = (0..500).map(|word| format!(", \"word{word}\": 1")).collect();
+    std::fs::write(
+        &log,
+        format!("{{\"step\": 1, \"loss\": 2.5{others}}}\n").repeat(3),
+    )
+    .unwrap();
+    let text = inspect(&[log.to_str().unwrap()]);
+    assert!(text.contains(" and 400 more"), "{text}");
+}
+
 /// A table whose loss has no number yet: one account, which does not contradict itself.
 #[test]
 fn a_column_taken_for_a_loss_without_values_is_told_in_one_account() {
