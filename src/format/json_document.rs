@@ -109,6 +109,9 @@ impl JsonDocumentDecoder {
 
     /// Decodes a document that was parsed.
     pub(super) fn value(&mut self, document: &Value, out: &mut Decoded) {
+        if is_of_an_epoch(document) {
+            return self.rows(&[], [(None, document)], &mut Points::new(), out);
+        }
         let mut points = Points::new();
         self.look(&[], document, &mut points, out);
         for (step, draft) in points {
@@ -137,6 +140,8 @@ impl JsonDocumentDecoder {
                 if let Some(rows) = rows_by_number(fields) {
                     return self.rows(path, rows, points, out);
                 }
+                let clock = fields.values().filter_map(recorded_at).max_by_key(Vec::len);
+                let clock = clock.unwrap_or_default();
                 for (name, value) in fields {
                     let inner = value.as_object();
                     match (name.as_str(), inner) {
@@ -145,7 +150,7 @@ impl JsonDocumentDecoder {
                         }
                         // The last values of a run, and no history.
                         ("summary" | "summary_metrics", _) => {}
-                        (_, Some(series)) if self.series(path, name, series, points, out) => {}
+                        (_, Some(_)) if self.series(path, name, value, &clock, points, out) => {}
                         _ => {
                             let mut deeper = path.to_vec();
                             deeper.push(name);
@@ -250,35 +255,30 @@ impl JsonDocumentDecoder {
             }
         };
         for (name, values) in arrays {
-            let name = qualified(path, name);
-            let Some(role) = self
-                .roles
-                .take(singular(&name), out)
-                .filter(|role| *role != Role::Step && values.len() == steps.len())
-            else {
-                continue;
-            };
-            for (step, value) in steps.iter().zip(values) {
-                if let (Some(step), Some(value)) = (*step, number::of_json(value)) {
-                    points.entry(step).or_default().set(role, value, out);
-                }
-            }
+            let counted = steps.iter().zip(values).filter(|_| values.len() == steps.len());
+            let found = counted.filter_map(|(step, value)| Some(((*step)?, number::of_json(value)?)));
+            self.take_series(path, &qualified(path, name), found.collect(), points, out);
         }
         true
     }
 
     /// `{"start_step": 1, "step_interval": 5, "values": {"1": 12.9, "5": 12.1}}`, and Sacred's
-    /// `{"steps": [10, 20], "values": [2.5, 2.4]}`.
+    /// `{"steps": [10, 20], "values": [2.5, 2.4]}`. A series of Sacred that only counts its own points goes by the
+    /// `clock`, which says when each step was.
     fn series(
         &mut self,
         path: &[&str],
         name: &str,
-        series: &Map<String, Value>,
+        value: &Value,
+        clock: &[&str],
         points: &mut Points,
         out: &mut Decoded,
     ) -> bool {
+        let Some(series) = value.as_object() else {
+            return false;
+        };
         if let Some(found) = values_by_number(series) {
-            return self.take_series(singular(&qualified(path, name)), found, points, out);
+            return self.take_series(path, &qualified(path, name), found, points, out);
         }
         let Some(values) = series.get("values").or_else(|| series.get("data")) else {
             return false;
@@ -292,10 +292,20 @@ impl JsonDocumentDecoder {
                 .collect(),
             Value::Array(values) => {
                 if let Some(steps) = series.get("steps").and_then(Value::as_array) {
-                    let counted = steps.iter().zip(values);
-                    let found =
-                        counted.filter_map(|(step, value)| Some((step.as_u64()?, number::of_json(value)?)));
-                    return self.take_series(name, found.collect(), points, out);
+                    let times = recorded_at(value).filter(|times| times.len() < clock.len());
+                    let at = |index: usize, step: &Value| match times.as_ref() {
+                        Some(times) => {
+                            let time = times.get(index)?;
+                            let later = clock.partition_point(|known| known <= time);
+                            Some(later.saturating_sub(1) as u64)
+                        }
+                        None => step.as_u64(),
+                    };
+                    let counted = steps.iter().zip(values).enumerate();
+                    let found = counted.filter_map(|(index, (step, value))| {
+                        Some((at(index, step)?, number::of_json(value)?))
+                    });
+                    return self.take_series(path, name, found.collect(), points, out);
                 }
                 let (start, interval) = (get("start_step").unwrap_or(0), get("step_interval").unwrap_or(1));
                 let values = values.iter().enumerate();
@@ -309,10 +319,11 @@ impl JsonDocumentDecoder {
             }
             _ => return false,
         };
-        self.take_series(name, found, points, out)
+        self.take_series(path, name, found, points, out)
     }
 
-    /// `{"train_loss": [[0, 11.9], [1, 11.8]]}`: steps and values.
+    /// `{"train_loss": [[0, 11.9], [1, 11.8]]}`: steps and values. Ludwig's have the epoch before them,
+    /// `[[1, 3636, 1.02]]`.
     fn pairs(
         &mut self,
         path: &[&str],
@@ -321,22 +332,42 @@ impl JsonDocumentDecoder {
         points: &mut Points,
         out: &mut Decoded,
     ) -> bool {
+        let name = qualified(path, name);
+        let is_loss = || {
+            let fit = self.roles.names().role_of(singular(&name));
+            fit.is_some_and(|fit| fit.role.is_loss())
+        };
         let pair = |pair: &Value| match pair.as_array()?.as_slice() {
             [step, value] => Some((whole(step.as_f64()?)?, number::of_json(value)?)),
+            [epoch, step, value] if is_loss() => {
+                let (epoch, step) = (whole(epoch.as_f64()?)?, whole(step.as_f64()?)?);
+                (epoch <= step).then_some((step, number::of_json(value)?))
+            }
             _ => None,
         };
-        let Some(found) = value
-            .as_array()
-            .and_then(|pairs| pairs.iter().map(pair).collect::<Option<Vec<_>>>())
-            .filter(|found| found.len() >= SHORTEST_UNCOUNTED && found.is_sorted_by_key(|(step, _)| *step))
+        let pairs = value.as_array().map_or(&[][..], Vec::as_slice);
+        let with_epochs = pairs
+            .first()
+            .and_then(Value::as_array)
+            .is_some_and(|first| first.len() > 2);
+        let shortest = if with_epochs { 1 } else { SHORTEST_UNCOUNTED };
+        let Some(found) = pairs
+            .iter()
+            .map(pair)
+            .collect::<Option<Vec<_>>>()
+            .filter(|found| found.len() >= shortest && found.is_sorted_by_key(|(step, _)| *step))
         else {
             return false;
         };
-        self.take_series(singular(&qualified(path, name)), found, points, out)
+        self.take_series(path, &name, found, points, out)
     }
 
+    /// Takes the steps and values of what has a name within the tables around it. Where the same name was
+    /// told of the same steps already, these are of something else, and all the tables around it are part
+    /// of its name.
     fn take_series(
         &mut self,
+        path: &[&str],
         name: &str,
         found: Vec<(u64, f64)>,
         points: &mut Points,
@@ -345,7 +376,18 @@ impl JsonDocumentDecoder {
         if found.is_empty() {
             return false;
         }
-        if let Some(role) = self.roles.take(name, out).filter(|role| *role != Role::Step) {
+        let mut name = Cow::Borrowed(singular(name));
+        if let Some(Role::Value { quantity, .. }) = self.roles.known(&name) {
+            let is_told = |step| {
+                points
+                    .get(step)
+                    .is_some_and(|draft| draft.get(quantity).is_some())
+            };
+            if found.iter().any(|(step, _)| is_told(step)) {
+                name = Cow::Owned(format!("{}/{name}", path.join("/")));
+            }
+        }
+        if let Some(role) = self.roles.take(&name, out).filter(|role| *role != Role::Step) {
             for (step, value) in found {
                 points.entry(step).or_default().set(role, value, out);
             }
@@ -355,6 +397,31 @@ impl JsonDocumentDecoder {
 }
 
 type Points = BTreeMap<u64, Draft>;
+
+/// True for what `AllenNLP` writes at the end of an epoch into a file of its own, `metrics_epoch_7.json`, and
+/// at the end of all into `metrics.json`.
+fn is_of_an_epoch(document: &Value) -> bool {
+    let names = ["best_epoch", "training_epochs", "training_loss"];
+    let counts = document.get("epoch").is_some_and(Value::is_u64);
+    counts
+        && names
+            .iter()
+            .all(|name| document.get(name).is_some_and(Value::is_number))
+}
+
+/// When each point of a series of Sacred was recorded, if its steps do but count them: `log_scalar` does so
+/// for each metric where it is given no step.
+fn recorded_at(series: &Value) -> Option<Vec<&str>> {
+    let list = |name: &str| series.get(name)?.as_array();
+    let steps = list("steps")?;
+    let times: Vec<&str> = list("timestamps")?
+        .iter()
+        .map(Value::as_str)
+        .collect::<Option<_>>()?;
+    let mut counted = steps.iter().zip(0..);
+    let counts = counted.all(|(step, count): (_, u64)| step.as_u64() == Some(count));
+    (counts && times.len() == steps.len() && times.is_sorted()).then_some(times)
+}
 
 /// The rows of `{"1": {"loss": 2.5}, "2": {"loss": 2.4}}` with their numbers.
 fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Value)>> {
@@ -431,14 +498,20 @@ fn values_by_number(fields: &Map<String, Value>) -> Option<Vec<(u64, f64)>> {
     (values.len() >= SHORTEST_UNCOUNTED).then_some(values)
 }
 
-/// The innermost of the tables around a value that says which data it is about.
+/// Which data a value is about: that is what the innermost of the tables around it is called that says so,
+/// `train`, or `train_stats`.
 fn split_of<'a>(path: &[&'a str]) -> Option<&'a str> {
-    let is_split = |table: &&&str| {
-        SPLIT_FOLDERS
-            .iter()
-            .any(|split| table.eq_ignore_ascii_case(split))
+    const WHAT_IS_TOLD: [&str; 5] = ["stats", "statistics", "metrics", "history", "results"];
+    let split = |table: &&'a str| {
+        let told = table.rsplit_once(['_', ' ', '-']);
+        let told = told.filter(|(_, what)| WHAT_IS_TOLD.iter().any(|known| what.eq_ignore_ascii_case(known)));
+        let data = told.map_or(*table, |(data, _)| data);
+        let mut splits = SPLIT_FOLDERS.iter().chain(&["vali"]);
+        splits
+            .any(|split| data.eq_ignore_ascii_case(split))
+            .then_some(data)
     };
-    path.iter().rev().find(is_split).copied()
+    path.iter().rev().find_map(split)
 }
 
 /// `train_losses` is `train_loss`.
@@ -534,6 +607,10 @@ mod tests {
         let sacred =
             r#"{"training.loss": {"steps": [10, 20], "timestamps": ["a", "b"], "values": [2.5, 2.4]}}"#;
         assert_eq!(points(sacred, Quantity::TrainLoss), [(10, 2.5), (20, 2.4)]);
+        // Twice in each epoch, and once at its end.
+        let by_time = r#"{"trainLoss": {"steps": [0, 1, 2, 3], "timestamps": ["01:45:30", "01:45:32.5", "01:45:34", "01:45:36"], "values": [2.5, 2.25, 2.0, 1.75]},
+            "validLoss": {"steps": [0, 1], "timestamps": ["01:45:33", "01:45:36.1"], "values": [2.75, 2.5]}}"#;
+        assert_eq!(points(by_time, Quantity::EvalLoss), [(1, 2.75), (3, 2.5)]);
         let diverged = r#"{"trainLoss": {"steps": [0, 1], "timestamps": ["a", "b"], "values": [1.9e+22, NaN]},
             "validLoss": {"steps": [0, 1], "timestamps": ["a", "b"], "values": [NaN, NaN]}}"#;
         for loss in [Quantity::TrainLoss, Quantity::EvalLoss] {
@@ -562,6 +639,38 @@ mod tests {
                 [(0, 2.75), (1, 2.5), (2, 2.25)]
             );
         }
+    }
+
+    #[test]
+    fn allennlp_writes_a_document_for_each_epoch() {
+        let content = "{\n\"best_epoch\": 1,\n\"training_start_epoch\": 0, \"training_epochs\": 3, \"epoch\": 3, \"training_loss\": 0.5, \"validation_loss\": 0.75,\n\"best_validation_loss\": 0.625\n}\n";
+        assert_eq!(points(content, Quantity::TrainLoss), [(3, 0.5)]);
+        assert_eq!(points(content, Quantity::EvalLoss), [(3, 0.75)]);
+    }
+
+    #[test]
+    fn the_same_names_in_several_tables_are_several_series() {
+        let ludwig = r#"{"epoch": 3, "test_stats": {"combined": {"loss": [3.5, 3.25, 3.0]}, "class": {"loss": [1.5, 1.25, 1.0]}},
+            "train_stats": {"combined": {"loss": [2.5, 2.25, 2.0]}, "class": {"loss": [1.5, 1.25, 1.0]}},
+            "vali_stats": {"combined": {"loss": [2.75, 2.5, 2.25]}, "class": {"loss": [1.5, 1.25, 1.0]}}}"#
+            .replace("\"class\"", "\"quality\"");
+        let triples = r#"{"test_metrics": {"combined": {"loss": [[1, 10, 3.5]]}}, "train_metrics": {"combined": {"loss": [[1, 10, 2.5]]}},
+            "validation_metrics": {"combined": {"loss": [[1, 10, 2.75]]}}, "tune_checkpoint_num": 0}"#;
+        assert_eq!(
+            points(&ludwig, Quantity::TrainLoss),
+            [(0, 2.5), (1, 2.25), (2, 2.0)]
+        );
+        assert_eq!(
+            points(&ludwig, Quantity::EvalLoss),
+            [(0, 2.75), (1, 2.5), (2, 2.25)]
+        );
+        assert_eq!(points(triples, Quantity::TrainLoss), [(10, 2.5)]);
+        assert_eq!(points(triples, Quantity::EvalLoss), [(10, 2.75)]);
+        // What goes on in the next table is the same series.
+        let parts = r#"{"one": {"fit": {"step": [1, 2, 3], "loss": [2.5, 2.25, 2.0]}}, "two": {"fit": {"step": [4, 5, 6], "loss": [1.5, 1.25, 1.0]}},
+            "warm": {"fit": {"step": [1, 2, 3], "loss": [9.5, 9.25, 9.0]}}}"#;
+        let losses = points(parts, Quantity::TrainLoss);
+        assert_eq!((losses.len(), losses[0], losses[5]), (6, (1, 2.5), (6, 1.0)));
     }
 
     #[test]
