@@ -122,7 +122,12 @@ pub(super) fn leave_containers(folder: &mut Folder, scene: &Scene, label: &mut L
             folder.pop();
         } else if let Some(id) = scene.wandb_run(&folder.path) {
             made_up("wandb", id);
-            folder.pop();
+            match scene.synced(&folder.path) {
+                Some(events) => *folder = events.clone(),
+                None => {
+                    folder.pop();
+                }
+            }
         } else if let Some(first) = scene.launches.get(&folder.path) {
             made_up("launch", first);
             folder.pop();

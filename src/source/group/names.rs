@@ -120,6 +120,8 @@ pub(super) const PLAIN_STEMS: &[&str] = &[
     "training_history",
     "train_metrics",
     "training_metrics",
+    "training_progress",
+    "training_statistics",
     "eval_metrics",
     "eval",
     "val",
@@ -185,6 +187,18 @@ pub(in crate::source) fn rotatable(name: &str) -> bool {
     [".log", ".out", ".txt", ".jsonl", ".csv", ".err", ".json"]
         .iter()
         .any(|ending| name.len() > ending.len() && name.ends_with(ending))
+}
+
+/// The name of a file with what is told of one epoch, without the number of that: the files of all of them are
+/// one log, `metrics_epoch_0.json`, `metrics_epoch_1.json`.
+pub(super) fn without_epoch(name: &str) -> &str {
+    let numbered = || {
+        let (before, number) = digits_at_the_end(name.strip_suffix(".json")?);
+        let stem = before.strip_suffix('_')?;
+        let words = stem.strip_suffix("_epoch").filter(|_| !number.is_empty())?;
+        PLAIN_STEMS.contains(&words).then_some(stem)
+    };
+    numbered().unwrap_or(name)
 }
 
 /// Parts of names, between dots, that say what of a run a file holds, and not of which.

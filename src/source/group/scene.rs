@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::folder::{Folder, leave_containers, version, wandb_run};
 use super::names::{
     beside_a_database, event_writer, file_name, is_database, is_digits, is_event_file, natural,
-    of_the_client, rotation, stem_label,
+    of_the_client, rotation, stem_label, without_epoch,
 };
 use super::{Kind, Label, Memory, Part, made};
 use crate::format::exported_scalar::run_and_tag;
@@ -27,6 +27,8 @@ pub(super) struct Scene {
     pub(super) launches: HashMap<PathBuf, String>,
     /// Folders with W&B's log of a run and its `files`, and the id of that, whatever they are called.
     wandb_runs: HashMap<PathBuf, String>,
+    /// Folders that W&B keeps of runs whose event files it copied, and the folder of these.
+    synced: HashMap<PathBuf, Folder>,
     /// Folders known to be runs of MLflow's file store.
     pub(super) mlflow_runs: std::cell::RefCell<HashMap<PathBuf, Option<String>>>,
 }
@@ -36,6 +38,7 @@ impl Scene {
         let mut scene = Scene {
             launches: launches(candidates, memory),
             wandb_runs: HashMap::new(),
+            synced: HashMap::new(),
             event_writers: HashMap::new(),
             other_logs: HashSet::new(),
             mlflow_runs: std::cell::RefCell::default(),
@@ -58,7 +61,52 @@ impl Scene {
             let run = run.map(|id| (folder.to_owned(), id.to_owned()));
             scene.wandb_runs.extend(run);
         }
+        scene.synced = scene.synced_runs(candidates);
         scene
+    }
+
+    /// `wandb.init(sync_tensorboard=True)` brings each event file that a run writes into its own folder,
+    /// with its name, which tells host, time and process.
+    fn synced_runs(&self, candidates: &[Candidate]) -> HashMap<PathBuf, Folder> {
+        let written = candidates.iter().filter_map(|candidate| {
+            let name = file_name(&candidate.path);
+            let tells_its_writer = is_event_file(name) && !event_writer(name).is_empty();
+            tells_its_writer.then(|| (name, candidate, self.folder_of_wandb(&candidate.path)))
+        });
+        let (copies, originals): (Vec<_>, Vec<_>) =
+            written.partition(|(_, _, copied_to)| copied_to.is_some());
+        let originals: HashMap<&str, &Candidate> = originals
+            .into_iter()
+            .map(|(name, original, _)| (name, original))
+            .collect();
+        let folder = |(name, _, copied_to): (&str, _, Option<&Path>)| {
+            let original = originals.get(name)?;
+            Some((copied_to?.to_owned(), self.folder_of_events(original)))
+        };
+        copies.into_iter().filter_map(folder).collect()
+    }
+
+    /// W&B's folder of a run that a file lies in.
+    fn folder_of_wandb<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        path.ancestors()
+            .skip(1)
+            .find(|folder| wandb_run(file_name(folder)).is_some() || self.wandb_runs.contains_key(*folder))
+    }
+
+    /// Where the event files lie that W&B copied into its folder of a run.
+    pub(super) fn synced(&self, folder: &Path) -> Option<&Folder> {
+        self.synced.get(folder)
+    }
+
+    /// The folder of the run that event files are of.
+    fn folder_of_events(&self, candidate: &Candidate) -> Folder {
+        let mut folder = Folder::of(candidate);
+        while self.nested_writer(&folder, file_name(&candidate.path)) && folder.pop() {}
+        // The half of a run, unless it holds all of one: Ultralytics calls its first run `train`.
+        if SPLIT_FOLDERS.contains(&folder.name()) && !self.other_logs.contains(&folder.path) {
+            folder.pop();
+        }
+        folder
     }
 
     /// The id of the run of W&B that a folder is.
@@ -108,11 +156,11 @@ impl Scene {
             return Some(Part::new(Kind::Database, folder, Label::None, "database", key));
         }
         if is_event_file(name) {
-            while self.nested_writer(&folder, name) && folder.pop() {}
-            // The half of a run, unless it holds all of one: Ultralytics calls its first run `train`.
-            if SPLIT_FOLDERS.contains(&folder.name()) && !self.other_logs.contains(&folder.path) {
-                folder.pop();
+            let copied_to = self.folder_of_wandb(&candidate.path);
+            if copied_to.is_some_and(|run| self.synced.contains_key(run)) {
+                return None;
             }
+            folder = self.folder_of_events(candidate);
             leave_containers(&mut folder, self, &mut label);
             let key = format!("{}\0tensorboard\0{}", folder.path.display(), made(&label));
             return Some(Part::new(Kind::Files, folder, label, "tensorboard", key));
@@ -143,6 +191,7 @@ impl Scene {
             // What is said of held-out data is of the run whose training is logged beside it.
             let training = training_beside(&candidate.path);
             let base = training.as_deref().unwrap_or(base);
+            let base = without_epoch(base);
             label = match run_and_tag(Path::new(base)) {
                 // One scalar of a run, which its page exported.
                 (Some(run), _) if !run.is_empty() => Label::Chosen(run.to_owned()),
@@ -163,7 +212,7 @@ impl Scene {
             } => place.with_file_name(name),
             _ => place,
         };
-        let key = place.join(base).to_string_lossy().into_owned();
+        let key = place.join(without_epoch(base)).to_string_lossy().into_owned();
         Some(Part::new(kind, folder, label, "file", key))
     }
 

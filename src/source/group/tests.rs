@@ -72,6 +72,23 @@ fn clients_of_one_folder_are_one_run() {
 }
 
 #[test]
+fn files_of_single_epochs_are_one_log() {
+    assert_eq!(
+        grouped(&[
+            "a/metrics_epoch_10.json",
+            "a/metrics_epoch_9.json",
+            "a/stderr.log",
+            "a/gpt_epoch_1.json",
+        ]),
+        [
+            "a/gpt_epoch_1.json: a/gpt_epoch_1.json",
+            "a: a/metrics_epoch_9.json a/metrics_epoch_10.json",
+            "a: a/stderr.log",
+        ]
+    );
+}
+
+#[test]
 fn different_experiments_stay_apart() {
     assert_eq!(
         grouped(&[
@@ -457,6 +474,58 @@ fn a_table_and_the_event_files_of_one_training_are_one_run() {
     // Another training of the same length.
     write_below(folder.path(), "csv/mobilenet_history.csv", table(7));
     assert_eq!(runs_in(folder.path()).len(), 3);
+}
+
+/// `wandb.init(sync_tensorboard=True)`: with the event files beside the log of W&B, with links to them,
+/// which a search does not follow, and without.
+#[test]
+fn what_wandb_takes_from_event_files_is_of_their_run() {
+    let events = "events.out.tfevents.1690076260.host.1260.0";
+    let wandb = "wandb/run-20230723_093735-mxaehod4";
+    assert_eq!(
+        grouped(&[
+            &format!("logs/ppo/{events}"),
+            "logs/ppo/log.csv",
+            &format!("{wandb}/files/{events}"),
+            &format!("{wandb}/files/output.log"),
+            &format!("{wandb}/files/wandb-summary.json"),
+            &format!("{wandb}/run-mxaehod4.wandb"),
+            "wandb/run-20230724_093735-61qqbz3a/run-61qqbz3a.wandb",
+        ]),
+        [
+            format!("logs/ppo: logs/ppo/{events}"),
+            "logs/ppo: logs/ppo/log.csv".to_owned(),
+            format!("logs/ppo: {wandb}/files/output.log"),
+            format!("logs/ppo: {wandb}/files/wandb-summary.json"),
+            format!("logs/ppo: {wandb}/run-mxaehod4.wandb"),
+            "root: wandb/run-20230724_093735-61qqbz3a/run-61qqbz3a.wandb".to_owned(),
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, run, id) in [(3, "ppo", "mxaehod4"), (5, "sac", "61qqbz3a")] {
+        let wandb = format!("wandb/run-20230723_093735-{id}");
+        write_below(
+            folder.path(),
+            &format!("logs/{run}/events.out.tfevents.1690076260.host.{seed}.0"),
+            json_lines(seed, 1, 100, 1),
+        );
+        write_below(
+            folder.path(),
+            &format!("logs/{run}/train.log"),
+            json_lines(seed, 1, 100, 1),
+        );
+        write_below(
+            folder.path(),
+            &format!("{wandb}/run-{id}.wandb"),
+            json_lines(seed, 1, 100, 1),
+        );
+        write_below(
+            folder.path(),
+            &format!("{wandb}/files/output.log"),
+            json_lines(seed, 1, 50, 1),
+        );
+    }
+    assert_eq!(runs_in(folder.path()).len(), 2);
 }
 
 #[test]
