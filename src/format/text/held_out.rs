@@ -37,10 +37,10 @@ pub(super) fn evaluated_loss(line: &str, words: &str) -> Option<&'static str> {
         // GluonTS calls every metric so, those of training too: `Evaluation metric 'epoch_loss'=5.24`.
         return None;
     } else {
-        data_before(before)?
+        data_before(before, words)?
     };
     let mut words = words.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let is_of_training = words.any(|word| is_one_of(TRAINING_WORDS, word));
+    let is_of_training = words.any(is_of_training);
     Some(if is_of_training {
         "eval_train_loss"
     } else {
@@ -48,22 +48,53 @@ pub(super) fn evaluated_loss(line: &str, words: &str) -> Option<&'static str> {
     })
 }
 
+/// True for a word that says nothing but that something is of training.
+pub(super) fn is_of_training(word: &str) -> bool {
+    is_one_of(TRAINING_WORDS, word)
+}
+
 fn is_one_of(known: &[&str], word: &str) -> bool {
     known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// What the words of a text say that what follows was measured on.
-pub(super) fn data_before(text: &str) -> Option<Data> {
-    let word_end =
-        |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-'));
-    data_of(text.split(word_end))
+/// What the words of a text say that `name`, which follows it, was measured on, if not the data that is trained
+/// on. A word that heads a part of the line holds up to the next that does: `Train: loss 0.4 | Val: loss 0.5`.
+/// Of `train acc: 0.8, val acc: 0.7, loss: 0.4` the last is of training: neither word heads anything.
+pub(super) fn data_before(text: &str, name: &str) -> Option<Data> {
+    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-');
+    let mut told: Option<Option<Data>> = None;
+    let mut at = 0;
+    for word in text.split(|letter| !is_of_word(letter)) {
+        let (start, end) = (at, at + word.len());
+        at = text.ceil_char_boundary(end + 1);
+        let data = data_of(std::iter::once(word));
+        if data.is_none() && !is_of_training(word) {
+            continue;
+        }
+        let is_next = || {
+            let before = text.get(..start).unwrap_or_default();
+            heads(text.get(end..).unwrap_or_default()) || before.contains(name)
+        };
+        // A word for training holds wherever it stands.
+        if told.is_none() || data.is_none() || is_next() {
+            told = Some(data);
+        }
+    }
+    told.flatten()
+}
+
+/// True where what stands between a word and the name that follows parts the two, and is no value of the word.
+fn heads(behind: &str) -> bool {
+    let rest = behind.trim_start();
+    let named = rest.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+    named.len() < rest.len() && !named.starts_with(|first: char| first.is_ascii_digit()) || rest.is_empty()
 }
 
 /// What words say that something was measured on, if they speak of data that was not trained on.
 pub(in crate::format) fn data_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<Data> {
     let mut data = None;
     for word in words {
-        if is_one_of(TRAINING_WORDS, word) {
+        if is_of_training(word) {
             return None;
         }
         if is_one_of(VALIDATION_WORDS, word) {

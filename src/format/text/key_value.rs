@@ -6,9 +6,10 @@
 //! lines with growing steps before it is believed.
 
 use super::bare_counts::{self, Bare, Count};
-use super::held_out::{Data, data_before, data_of, evaluated_loss, push_loss};
+use super::held_out::{Data, data_before, data_of, evaluated_loss, is_of_training, push_loss};
 use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::{NameFinder, named_numbers};
+use super::sections::Sections;
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
 use crate::format::counters::{OwnCounter, Place};
@@ -53,7 +54,7 @@ pub struct KeyValue {
     placed_evaluation: Option<Box<str>>,
     /// The step of an evaluation that was announced: `Evaluating at step 50000...`.
     evaluates_at: Option<u64>,
-    section: Section,
+    sections: Sections,
 }
 
 /// An epoch that a line of its own has announced.
@@ -64,45 +65,6 @@ struct Announced {
     within: Option<Count>,
     /// What it goes through, when that is no training data: `Eval epoch: 4`.
     data: Option<Data>,
-}
-
-/// What the lines below a heading between rules are about: `==TEST==`.
-#[derive(Clone, Copy, Debug, Default)]
-enum Section {
-    /// What they say themselves: no heading has been one of training, to which a later one returns.
-    #[default]
-    Any,
-    Training,
-    HeldOut(Data),
-    /// What was told before: `==BEST TEST==`.
-    Again,
-}
-
-impl Section {
-    /// The section behind this line.
-    fn behind(self, line: &str) -> Section {
-        let line = line.trim();
-        let heading = line.trim_matches('=');
-        let rule = "==";
-        if !(line.starts_with(rule) && line.ends_with(rule)) || heading.is_empty() {
-            return self;
-        }
-        let is_training = is_training(heading.trim());
-        if is_training || matches!(self, Section::Any) {
-            return if is_training { Section::Training } else { self };
-        }
-        let mut words = heading.split(|letter: char| !letter.is_ascii_alphabetic());
-        let is_again = |word: &str| {
-            ["best", "final"]
-                .iter()
-                .any(|known| word.eq_ignore_ascii_case(known))
-        };
-        match data_of(words.clone()) {
-            Some(_) if words.any(is_again) => Section::Again,
-            Some(data) => Section::HeldOut(data),
-            None => Section::Training,
-        }
-    }
 }
 
 /// What the numbers of a line are.
@@ -145,7 +107,9 @@ impl KeyValue {
         let has_epochs = mentions(b"poch") || mentions(b"POCH");
         let bare_losses_fall = has_epochs && bare_losses_fall(sample.head);
         let bare_evaluations = bare_evaluations_are_losses(sample.head);
+        let sections = Sections::of(sample.head);
         let fresh = || KeyValue {
+            sections,
             counts_bare,
             bare_evaluations,
             bare_losses_fall,
@@ -173,6 +137,7 @@ impl KeyValue {
     fn at_the_start(&self) -> KeyValue {
         KeyValue {
             counter: self.counter.again(),
+            sections: self.sections.again(),
             steps_of_run: self.steps_of_run,
             has_epochs: self.has_epochs,
             batches: self.batches.again(),
@@ -248,7 +213,7 @@ impl KeyValue {
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
                         found.epoch = Count::of(&named);
                         let before = line.len() - named.behind.len();
-                        found.epoch_data = line.get(..before).and_then(data_before);
+                        found.epoch_data = line.get(..before).and_then(|text| data_before(text, named.words));
                         found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
@@ -271,7 +236,7 @@ impl KeyValue {
                         fields.values.push((loss, named.value));
                         return;
                     }
-                    let is_bare = is_training(name) || held_out_loss(name).is_some();
+                    let is_bare = is_of_training(name) || held_out_loss(name).is_some();
                     if is_bare {
                         found.bare_with_unit |= !named.unit.is_empty();
                         found.bare_until = line.len() - named.behind.len();
@@ -364,13 +329,13 @@ impl KeyValue {
         // Whole numbers are sizes, and what stands beside an epoch may as well be accuracies,
         // which grow.
         let is_pair = (found.epoch.is_none() || self.bare_losses_fall)
-            && of(&is_training).is_some_and(|train| train.fract() != 0.0 || held_out.fract() != 0.0);
+            && of(&is_of_training).is_some_and(|train| train.fract() != 0.0 || held_out.fract() != 0.0);
         let is_of_losses = is_pair && !found.bare_with_unit && !are_times && !mentions(SCORES);
         if !is_of_losses && !mentions(&["loss", "ppl", "perplexity"]) {
             return;
         }
         for (name, _) in &mut fields.values {
-            if is_training(name) {
+            if is_of_training(name) {
                 *name = "train_loss";
             } else if let Some(loss) = held_out_loss(name) {
                 *name = loss;
@@ -523,16 +488,13 @@ impl KeyValue {
         }
     }
 
-    /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data, and so is
-    /// every loss below `==TEST==`.
+    /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data, and so are
+    /// losses below `==TEST==` or `Validating...`.
     fn hold_out(&mut self, found: &mut Counters, fields: &mut Fields) {
-        let of_pass = self
-            .announced
-            .filter(|_| found.epoch.is_none() && found.step.is_none());
-        let data = match self.section {
-            Section::HeldOut(data) => Some(data),
-            _ => of_pass.and_then(|announced| announced.data),
-        };
+        let counts = found.epoch.is_some() || found.step.is_some();
+        let of_pass = self.announced.filter(|_| !counts);
+        let of_section = self.sections.held_out(counts);
+        let data = of_section.or_else(|| of_pass?.data);
         let Some(data) = data.filter(|_| !found.evaluated) else {
             return;
         };
@@ -685,11 +647,6 @@ const SCORES: &[&str] = &[
     "acc", "auc", "f1", "iou", "dice", "score", "bleu", "error", "reward", "return",
 ];
 
-/// True for a name that says nothing but that it is of training.
-fn is_training(name: &str) -> bool {
-    name.eq_ignore_ascii_case("train") || name.eq_ignore_ascii_case("training")
-}
-
 /// The loss that is meant by a name that says nothing but that it is of held-out data.
 fn held_out_loss(name: &str) -> Option<&'static str> {
     data_of(std::iter::once(name)).map(Data::loss)
@@ -741,9 +698,9 @@ impl Grammar for KeyValue {
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        self.section = self.section.behind(line);
+        let is_heading = self.sections.behind(line);
         if self.parameters.holds(line)
-            || matches!(self.section, Section::Again)
+            || self.sections.tells_again()
             || self.evaluations.announce(line)
             || !line.bytes().any(|byte| byte.is_ascii_digit())
             || progress::is_bar(line)
@@ -773,7 +730,9 @@ impl Grammar for KeyValue {
         if self.evaluations.goes_on(announces_epoch) {
             return self.announced_evaluation(&found, fields);
         }
-        self.hold_out(&mut found, fields);
+        if !is_heading {
+            self.hold_out(&mut found, fields);
+        }
         if let Some(step) = self.announced_step(line, &found) {
             fields.step = Some(step);
             return Match::Record;
@@ -827,6 +786,7 @@ impl Grammar for KeyValue {
             && found.step.is_some()
             && !self.has_epochs
             && !is_within
+            && self.sections.is_any()
             && !found.names_epoch
             && fields.rounded_to == 0.0;
         if stated || (found.step.is_some() && found.useful) {
@@ -899,7 +859,7 @@ fn bare_losses_fall(content: &[u8]) -> bool {
             if held_out_loss(name).is_some() {
                 held_out = Some(named.value);
             }
-            if is_training(name) {
+            if is_of_training(name) {
                 train = Some(named.value);
             }
         });
@@ -940,7 +900,7 @@ fn bare_evaluations_are_losses(content: &[u8]) -> bool {
                 Some(TRAIN_LOSS) => loss = loss.or(Some(named.value)),
                 Some(role) => is_other |= role.is_loss() || role == Role::of(Quantity::Epoch),
                 None if held_out_loss(name).is_some() => evaluation = Some(named.value),
-                None => is_other |= is_training(name),
+                None => is_other |= is_of_training(name),
             }
         });
         if let (Some(loss), Some(evaluation), false) = (loss, evaluation, is_other) {
@@ -1419,6 +1379,78 @@ mod tests {
         let content = "Ep 1 (Iter 000000): Train loss 10.9, Val loss 11\nEp 1 (Iter 000005): Train loss 9.1, Val loss 9.4\nEp 2 (Iter 000010): Train loss 7.9, Val loss 8.0\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.decoded.records.steps(), [0, 5, 10]);
+    }
+
+    #[test]
+    fn a_word_for_data_holds_up_to_the_next() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|epoch| {
+                    let line = line.replace("EE", &epoch.to_string());
+                    line.replace("TT", &format!("0.4{epoch}"))
+                        .replace("VV", &format!("0.6{epoch}"))
+                        + "\n"
+                })
+                .collect()
+        };
+        for line in [
+            "Epoch EE/40 | Train: Loss TT | Val: Loss VV",
+            "Epoch EE - training: loss=TT - validation: loss=VV",
+            "Epoch EE train - loss: TT valid - loss: VV",
+            "Epoch EE | TRAIN | loss TT | VAL | loss VV",
+            "Epoch EE: train[loss=TT acc=0.287] val[loss=VV acc=0.303]",
+            "Epoch EE [Train] loss: TT - acc: 0.2542 | [Valid] loss: VV - acc: 0.3045",
+            "Epoch EE: Train CE TT, Val CE VV",
+            "Epoch EE: train acc: 0.8 loss: TT, val acc: 0.7 loss: VV",
+            "Epoch EE: Val: loss VV | Train: loss TT",
+        ] {
+            let (_, train, eval) = points(&lines(line));
+            assert_eq!((train.len(), train[3], eval.len()), (4, (4, 0.44), 4), "{line}");
+            assert_eq!(eval[3], (4, 0.64), "{line}");
+        }
+        for line in [
+            "Epoch EE: train acc: 0.8, val acc: 0.7, loss: TT",
+            "Epoch EE: train: 0.8, val: 0.7, loss: TT",
+        ] {
+            let (_, train, eval) = points(&lines(line));
+            assert_eq!((train[3], eval), ((4, 0.44), vec![]), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_heading_says_what_the_lines_below_it_are_about() {
+        let lines = |epoch: &str| -> String {
+            (1..5)
+                .map(|at| {
+                    let lines = epoch.replace("EE", &at.to_string());
+                    lines
+                        .replace("TT", &format!("0.4{at}"))
+                        .replace("VV", &format!("0.6{at}"))
+                        + "\n"
+                })
+                .collect()
+        };
+        for epoch in [
+            "Epoch EE/40\nTrain:\n  Loss: TT\n  Acc: 0.9\nVal:\n  Loss: VV",
+            "Epoch EE/40\nTraining...\n loss: TT\nValidating...\n loss: VV",
+            "Epoch EE/40\nTRAIN\nLoss: TT\nVALID\nLoss: VV",
+            "Epoch EE [train]\nLoss: TT\nEpoch EE [val]\nLoss: VV",
+            "Epoch EE - train\n loss: TT\nEpoch EE - val\n loss: VV",
+            " Training : \n  [epoch EE/40]--> Accuracy: 25.1%, --> Avg loss: TT\n Validation : \n  [epoch EE/40]--> Accuracy: 28.5%, --> Avg loss: VV",
+            "Epoch EE loss TT\nTest Error:\n Accuracy: 63%, Avg loss: VV",
+        ] {
+            let (_, train, eval) = points(&lines(epoch));
+            assert_eq!((train.len(), train[3], eval.len()), (4, (4, 0.44), 4), "{epoch}");
+            assert_eq!(eval[3], (4, 0.64), "{epoch}");
+        }
+        // What goes on behind an evaluation is the training, and a message is no heading of its own.
+        for epoch in [
+            "Validating...\nEpoch EE loss TT\nEvaluating...",
+            "Training...\nEvaluating...\nEpoch EE: loss TT, accuracy 0.8",
+        ] {
+            let (_, train, eval) = points(&lines(epoch));
+            assert_eq!((train.len(), train[3], eval), (4, (4, 0.44), vec![]), "{epoch}");
+        }
     }
 
     #[test]

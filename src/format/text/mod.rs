@@ -42,6 +42,7 @@ pub mod pix2pix;
 pub mod progress;
 mod rounded;
 pub mod scan;
+mod sections;
 mod share_done;
 pub mod small;
 pub mod spacy;
