@@ -1454,6 +1454,33 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_a_name_name_those_of_its_value() {
+        let lines = |line: &str| -> String {
+            (1..5)
+                .map(|at| {
+                    let line = line.replace("EE", &at.to_string());
+                    line.replace("TT", &format!("0.4{at}"))
+                        .replace("VV", &format!("0.6{at}"))
+                        + "\n"
+                })
+                .collect()
+        };
+        for line in [
+            "Epoch EE train/val loss: TT/VV",
+            "Epoch EE: 12.302 [sec]\tMean train/val loss: TT/VV\tTrain/val acc: 27.34 %/28.24 %",
+            "EPOCH EE\nTrain loss / Val loss : TT / VV",
+            "Epoch EE loss (train/val): TT / VV",
+            "Epoch EE train acc/loss: 0.2417/TT val acc/loss: 0.2948/VV",
+            "Epoch EE | train loss/acc = TT/0.263, valid loss/acc = VV/0.296",
+            "Epoch EE of 40 generator train/val loss: TT/VV spatial discriminator train/val loss: 1.5e+00/1.6e+00",
+        ] {
+            let (_, train, eval) = points(&lines(line));
+            assert_eq!((train.len(), train[3], eval.len()), (4, (4, 0.44), 4), "{line}");
+            assert_eq!(eval[3], (4, 0.64), "{line}");
+        }
+    }
+
+    #[test]
     fn the_counter_may_stand_inside() {
         let content = "2025-01-14 12:57:48.009 | INFO     | __main__:main:508 - Eval loss at step 1000: 4.184157371520996,tokens_seen: 99962688\nEval loss at step 2000: 3.7,tokens_seen: 199921040\nEval loss at step 3000: 3.5,tokens_seen: 299932842\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();

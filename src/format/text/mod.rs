@@ -44,6 +44,7 @@ mod rounded;
 pub mod scan;
 mod sections;
 mod share_done;
+mod slashes;
 pub mod small;
 pub mod spacy;
 pub mod step_blocks;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Fields;
+use super::slashes::slashed;
 use crate::format::number;
 use crate::metric::{Fit, Names, Quantity, Role, is_part_of_the_loss};
 
@@ -49,6 +50,22 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
             at += token_length(rest).max(1);
             continue;
         };
+        if let Some(slashed) = slashed(line, words_from, at) {
+            let behind = line.get(slashed.end..).unwrap_or_default();
+            for (words, value) in slashed.values {
+                each(Named {
+                    words,
+                    value,
+                    of: None,
+                    unit: "",
+                    rounded_to: 0.0,
+                    behind,
+                });
+            }
+            at = slashed.end;
+            words_from = at;
+            continue;
+        }
         let words = words_with_remark(line, words_from, at)
             .or_else(|| words_over_many(line, words_from, at))
             .unwrap_or_else(|| words_before(line, words_from, at));
