@@ -292,6 +292,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "nll_loss",
             "loss_train",
             "loss_training",
+            "loss_tr",
+            "tr_loss",
             "loss_train_total",
             "metrics_train_languagecrossentropy",
             "train_languagecrossentropy",
@@ -324,11 +326,14 @@ const NAMES: &[(Role, &[&str])] = &[
     (
         Role::of(Quantity::EvalLoss),
         &[
-            "eval_loss",
+            // Where there is an `eval_loss` beside it, that is another evaluation.
             "val_loss",
             "valid_loss",
             "validation_loss",
+            "eval_loss",
             "vali_loss",
+            "va_loss",
+            "loss_va",
             "validation_lm_loss",
             "lm_loss_validation",
             "tel",

@@ -46,8 +46,8 @@ pub struct KeyValue {
     bare_evaluations: bool,
     /// The loss of the line before, where its name says what it was measured on.
     loss_above: Option<f64>,
-    /// Learning rates have lines of their own, which hold for what follows.
-    announces_rates: bool,
+    /// Learning rates have lines of their own.
+    rate_lines: Option<RateLines>,
     /// Nothing is called a loss: what is called a cost is one, and no time or price.
     costs_are_losses: bool,
     /// The name of a loss on held-out data that has stood beside the step.
@@ -100,7 +100,7 @@ struct Counters {
 impl KeyValue {
     /// A grammar that has learnt from the sample how the log counts.
     pub fn new(sample: &Sample) -> Self {
-        let (counts_bare, announces_rates) = (bare_counts::grow(sample.head), announces_rates(sample.head));
+        let (counts_bare, rate_lines) = (bare_counts::grow(sample.head), rate_lines(sample.head));
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
         let costs_are_losses =
             mentions(b"ost") && ![b"loss", b"Loss", b"LOSS"].iter().any(|loss| mentions(*loss));
@@ -113,7 +113,7 @@ impl KeyValue {
             counts_bare,
             bare_evaluations,
             bare_losses_fall,
-            announces_rates,
+            rate_lines,
             costs_are_losses,
             ..KeyValue::default()
         };
@@ -145,7 +145,7 @@ impl KeyValue {
             counts_bare: self.counts_bare,
             bare_losses_fall: self.bare_losses_fall,
             bare_evaluations: self.bare_evaluations,
-            announces_rates: self.announces_rates,
+            rate_lines: self.rate_lines,
             costs_are_losses: self.costs_are_losses,
             ..KeyValue::default()
         }
@@ -208,6 +208,16 @@ impl KeyValue {
                     quantity: Quantity::Epoch,
                     ..
                 }) if found.epoch.is_some() && is_epoch(name) => {}
+                // `training: 2.1, validation: 2.2` are both named for their data alone.
+                Some(Role::Value {
+                    quantity: Quantity::EvalLoss,
+                    ..
+                }) if held_out_loss(name).is_some()
+                    && fields.values.iter().any(|(name, _)| is_of_training(name)) =>
+                {
+                    found.bare_until = line.len() - named.behind.len();
+                    fields.values.push((name, named.value));
+                }
                 Some(Role::Value { quantity, .. }) => {
                     found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
@@ -408,7 +418,7 @@ impl KeyValue {
                     let (within, data) = (found.unnamed, found.epoch_data);
                     self.mark(Announced { epoch, within, data }, fields);
                 }
-                return Some(self.rate_ahead(line, fields));
+                return Some(self.rate(line, fields));
             }
             found.epoch?;
         }
@@ -477,14 +487,15 @@ impl KeyValue {
         self.announced = Some(announced);
     }
 
-    /// A line without a loss may tell the learning rate of what follows.
-    fn rate_ahead(&self, line: &str, fields: &mut Fields) -> Match {
-        match rate_alone(line).filter(|_| self.announces_rates) {
-            Some((_, rate)) => {
-                fields.values = vec![("lr", rate)];
-                Match::Ahead
-            }
-            None => Match::No,
+    /// A line without a loss may tell the learning rate of what follows, or of what stands above.
+    fn rate(&self, line: &str, fields: &mut Fields) -> Match {
+        let (Some(place), Some((_, rate))) = (self.rate_lines, rate_alone(line)) else {
+            return Match::No;
+        };
+        fields.values = vec![("lr", rate)];
+        match place {
+            RateLines::Ahead => Match::Ahead,
+            RateLines::Behind => Match::Record,
         }
     }
 
@@ -802,7 +813,7 @@ impl Grammar for KeyValue {
             fields.total = None;
             Match::Record
         } else {
-            self.rate_ahead(line, fields)
+            self.rate(line, fields)
         }
     }
 }
@@ -822,22 +833,39 @@ fn rate_alone(line: &str) -> Option<(&str, f64)> {
     whole_word.then_some((before, rate))
 }
 
-/// True when such lines come again and again: once or twice they are settings.
-fn announces_rates(content: &[u8]) -> bool {
+/// What lines that tell nothing but a learning rate are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RateLines {
+    /// What follows.
+    Ahead,
+    /// The losses above.
+    Behind,
+}
+
+/// How such lines stand in a log, where they come again and again: once or twice they are settings. The record
+/// ends with them where a loss stands above the first, unless they say that the rate changes.
+fn rate_lines(content: &[u8]) -> Option<RateLines> {
     const OFTEN: usize = 3;
-    let mut met: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut met: std::collections::HashMap<String, (usize, RateLines)> = std::collections::HashMap::new();
     let mut parameters = ParameterGroups::default();
+    let mut place = RateLines::Ahead;
     for line in content.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
-        if !parameters.holds(&line)
-            && let Some((before, _)) = rate_alone(&line)
-        {
+        if parameters.holds(&line) {
+            continue;
+        }
+        if let Some((before, _)) = rate_alone(&line) {
+            let changes = before.ends_with(" to");
             // A time before it differs from line to line.
             let words: String = before.chars().filter(|letter| letter.is_alphabetic()).collect();
-            *met.entry(words).or_default() += 1;
+            let first = if changes { RateLines::Ahead } else { place };
+            met.entry(words).or_insert((0, first)).0 += 1;
+        } else if line.contains("oss") && line.bytes().any(|byte| byte.is_ascii_digit()) {
+            place = RateLines::Behind;
         }
     }
-    met.values().any(|count| *count >= OFTEN)
+    let often = met.into_values().filter(|(count, _)| *count >= OFTEN);
+    often.max_by_key(|(count, _)| *count).map(|(_, place)| place)
 }
 
 /// True when what is named for its data alone, beside an epoch, falls again and again and ends
@@ -971,7 +999,7 @@ struct LossAt<'a> {
     value: f64,
 }
 
-/// `Eval loss at step 1000: 4.18`, `Cost after iteration 100: 0.64`: the counter stands between the
+/// `Eval loss at step 1000: 4.18`, `Cost after iteration 100: 0.64`, `Loss (epoch 3): 0.46`: the counter stands between the
 /// name and the value. Without its name (`loss at 404 1.79`) nobody knows what it counts.
 fn loss_at(line: &str) -> Option<LossAt<'_>> {
     let is_loss = |words: &str| {
@@ -985,7 +1013,7 @@ fn loss_at(line: &str) -> Option<LossAt<'_>> {
                 .any(|known| name.eq_ignore_ascii_case(known))
         })
     };
-    let (name_end, rest) = [" at ", " after "].iter().find_map(|word| {
+    let (name_end, rest) = [" at ", " after ", " ("].iter().find_map(|word| {
         let mut met = line.match_indices(word).map(|(at, _)| at);
         let at = met.find(|at| line.get(..*at).is_some_and(is_loss))?;
         Some((at, line.get(at + word.len()..)?))
@@ -1003,7 +1031,7 @@ fn loss_at(line: &str) -> Option<LossAt<'_>> {
         .find_map(|counter| Some((*counter, rest.strip_prefix(counter)?.strip_prefix(' ')?)))?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let count = rest.get(..digits)?.parse().ok()?;
-    let value = rest.get(digits..)?.trim_start_matches([':', '=', ' ']);
+    let value = rest.get(digits..)?.trim_start_matches([')', ':', '=', ' ']);
     let value = number::parse(value.split([',', ' ', ';', '|']).next()?)?;
     Some(LossAt {
         name,
@@ -1307,6 +1335,59 @@ mod tests {
         );
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert!(!read.decoded.records.has(Quantity::LearningRate));
+    }
+
+    #[test]
+    fn a_rate_behind_the_losses_is_theirs() {
+        let rates = |epoch: &dyn Fn(u64) -> String| -> Vec<(u64, f64)> {
+            let content: String = (1..6).map(epoch).collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            let rate = |row| records.value(row, Quantity::LearningRate);
+            (0..records.len())
+                .filter_map(|row| Some((*records.steps().get(row)?, rate(row)?)))
+                .collect()
+        };
+        let behind = |epoch| {
+            format!("Epoch {epoch}/40\nTrain loss: 0.{epoch}5\nVal loss: 0.{epoch}7\nLR: 0.00{epoch}\n")
+        };
+        let all = [(1, 0.001), (2, 0.002), (3, 0.003), (4, 0.004), (5, 0.005)];
+        assert_eq!(rates(&behind), all);
+        let changes =
+            |epoch| format!("Epoch {epoch}/40 loss: 0.{epoch}5\nUpdating learning rate to 0.00{epoch}\n");
+        assert_eq!(rates(&changes)[0], (2, 0.001));
+    }
+
+    #[test]
+    fn a_loss_may_have_its_epoch_in_brackets() {
+        let content: String = (1..5)
+            .map(|epoch| format!("Loss (epoch {epoch}): 0.{epoch}5\n"))
+            .collect();
+        assert_eq!(points(&content).1, [(1, 0.15), (2, 0.25), (3, 0.35), (4, 0.45)]);
+    }
+
+    #[test]
+    fn a_standard_deviation_is_no_data() {
+        let line = |at| format!("Iteration {at}, Mean: 0.5, Std Dev: 0.1, Loss: 1.{at}\n");
+        let content: String = (1..5).map(line).collect();
+        let (_, train, eval) = points(&content);
+        assert_eq!((train.len(), train[3], eval), (4, (4, 1.4), vec![]));
+    }
+
+    #[test]
+    fn abbreviated_data_and_two_evaluations() {
+        for line in [
+            "Epoch EE - Loss_tr: 2.EE, Loss_val: 3.EE",
+            "Epoch: EE, loss_tr: 2.EE, tr_acc: 0.301, va_loss 3.EE, va_acc 0.340",
+            "Epoch EE | Train Loss: 2.EE | Val Loss: 3.EE | Eval Loss: 4.EE",
+            "Epoch EE training: 2.EE, validation: 3.EE, loss",
+        ] {
+            let content: String = (1..5)
+                .map(|epoch| line.replace("EE", &epoch.to_string()) + "\n")
+                .collect();
+            let (_, train, eval) = points(&content);
+            assert_eq!((train[3], eval[3]), ((4, 2.4), (4, 3.4)), "{line}");
+        }
     }
 
     #[test]

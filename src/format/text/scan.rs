@@ -181,6 +181,16 @@ impl NameFinder {
                 .next_back()
                 .is_some_and(|word| word.eq_ignore_ascii_case("per"))
         };
+        // `Loss (epoch 3): 0.5`
+        if let Some((_, inside)) = words.rsplit_once('(')
+            && !inside.contains(')')
+            && let Some(fit) = self.names.role_of(inside).filter(|fit| fit.role.counts())
+        {
+            return Found {
+                start: words.len() - inside.len(),
+                fit: Some(fit),
+            };
+        }
         for name in suffixes(words) {
             if is_unit(name) {
                 return Found { start: 0, fit: None };
