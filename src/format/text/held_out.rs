@@ -63,11 +63,11 @@ fn is_one_of(known: &[&str], word: &str) -> bool {
 pub(super) fn data_before(text: &str, name: &str) -> Option<Data> {
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-');
     let mut told: Option<Option<Data>> = None;
-    let (mut at, mut last) = (0, "");
+    let mut last = "";
     for word in text.split(|letter| !is_of_word(letter)) {
         let is_deviation = is_one_of(&["std", "standard"], std::mem::replace(&mut last, word));
-        let (start, end) = (at, at + word.len());
-        at = text.ceil_char_boundary(end + 1);
+        let start = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let end = start + word.len();
         let data = data_of(std::iter::once(word));
         if data.is_none() && !is_of_training(word) || is_deviation {
             continue;

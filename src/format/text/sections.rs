@@ -158,7 +158,7 @@ fn alone(line: &str) -> Option<Section> {
             training = true;
         } else if data.is_some() {
             held_out = held_out.or(data);
-        } else if !is(&"epoch") && !(is_number && is_count) && !OTHER_WORDS.iter().any(is) {
+        } else if !(is_number && is_count || is(&"epoch") || OTHER_WORDS.iter().any(is)) {
             return None;
         }
         is_count = is(&"epoch") || is_number;
