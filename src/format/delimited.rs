@@ -1,5 +1,6 @@
 //! CSV and its kin: a header, then rows.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
@@ -149,13 +150,21 @@ impl Header {
         if line.starts_with(b"{") {
             return None;
         }
-        DELIMITERS
+        let delimited = DELIMITERS
             .into_iter()
             .filter_map(|delimiter| Header::parse(line, delimiter, names))
             .filter(|header| header.columns.len() > 1 || has_numbers_only(sample))
-            .max_by_key(|header| header.columns.iter().flatten().count())
+            .max_by_key(|header| header.columns.iter().flatten().count());
+        // Prose has commas too: a table may be printed below it.
+        let is_known = |header: &Header| header.columns.iter().any(Option::is_some);
+        let (known, unknown) = match delimited {
+            Some(header) if is_known(&header) => (Some(header), None),
+            other => (None, other),
+        };
+        known
             .or_else(|| Header::of_a_comment(sample, names))
             .or_else(|| Header::of_a_printed_table(sample, names))
+            .or(unknown)
             .map(|header| {
                 let total_grows = header.total_grows(sample);
                 header.with_growing_total(total_grows)
@@ -217,12 +226,12 @@ impl Header {
             .collect();
         let mut cells = Cells::new(BLANKS);
         for (index, line) in lines.iter().enumerate() {
-            let Some(header) = Header::parse(&without_colours(line), BLANKS, names) else {
+            let Some(header) = Header::parse(&unframed(line), BLANKS, names) else {
                 continue;
             };
             // Bars of progress may stand between.
             let row = lines.iter().skip(index + 1).take(200).find_map(|next| {
-                let cells = cells.split(&without_colours(next))?;
+                let cells = cells.split(&unframed(next))?;
                 let indexed = cells.len() == header.columns.len() + 1
                     && cells.first().is_some_and(|first| first.parse::<u32>().is_ok());
                 let is_row = (indexed || cells.len() == header.columns.len())
@@ -374,6 +383,27 @@ fn has_numbers_only(sample: &Sample) -> bool {
     let is_number = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| number::parse(line).is_some());
     let numbers = rows.try_fold(0, |count, line| is_number(line).then_some(count + 1));
     numbers.is_some_and(|count| count >= ENOUGH)
+}
+
+/// A line of a table printed for the eye, without its colours and the frame around its cells: `│ 1 │ 2.20 │`.
+fn unframed(line: &[u8]) -> Cow<'_, [u8]> {
+    const FRAME: [char; 3] = ['|', '│', '┃'];
+    let plain = without_colours(line);
+    let Ok(text) = std::str::from_utf8(&plain) else {
+        return plain;
+    };
+    let inside = |text: &str| -> Option<String> {
+        let cells = text.trim().strip_prefix(FRAME)?.strip_suffix(FRAME)?.split(FRAME);
+        // An empty cell keeps its place.
+        let cells = cells
+            .map(str::trim)
+            .map(|cell| if cell.is_empty() { "-" } else { cell });
+        Some(cells.collect::<Vec<_>>().join("  "))
+    };
+    match inside(text) {
+        Some(cells) => Cow::Owned(cells.into_bytes()),
+        None => plain,
+    }
 }
 
 /// Names with blanks in them, which two blanks or more part: `Epoch   Train Loss   Val Loss`.
@@ -688,7 +718,7 @@ impl LineDecoder for DelimitedDecoder {
         }
         for part in parts(line) {
             if printed {
-                self.part(number, &without_colours(part), out);
+                self.part(number, &unframed(part), out);
             } else {
                 self.part(number, part, out);
             }
@@ -880,6 +910,52 @@ mod tests {
                 (1, Some(0.115773), Some(0.07413)),
                 (2, Some(0.07131), Some(0.05029))
             ]
+        );
+    }
+
+    #[test]
+    fn printed_tables_may_have_frames() {
+        let expected = [
+            (1, Some(2.25), Some(2.5)),
+            (2, Some(2.0), None),
+            (3, Some(1.75), Some(2.0)),
+        ];
+        let rule = "+-------+------------+----------+\n";
+        let header = "| Epoch | Train Loss | Val Loss |\n";
+        let rows_of = |bar: &str| {
+            [
+                "|     1 |     2.2500 |   2.5000 |\n",
+                "|     2 |     2.0000 |          |\n",
+                "|     3 |     1.7500 |   2.0000 |\n",
+            ]
+            .map(|row| row.replace('|', bar))
+        };
+        let [first, second, third] = rows_of("|");
+        let once = format!("Using device: cuda\n{rule}{header}{rule}{first}{second}{third}{rule}");
+        assert_eq!(rows(&once), expected);
+        let top = format!("{rule}{header}{rule}");
+        assert_eq!(
+            rows(&format!(
+                "{top}{first}{rule}{top}{second}{rule}{top}{third}{rule}"
+            )),
+            expected
+        );
+        let rich = format!(
+            "      Training Progress      \n┏━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓\n{}┡━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩\n{}└───────┴────────────┴──────────┘\n",
+            header.replace('|', "┃"),
+            rows_of("│").concat()
+        );
+        assert_eq!(rows(&rich), expected);
+    }
+
+    #[test]
+    fn prose_with_commas_above_a_printed_table_is_no_header() {
+        let content = "training (one 128-token chunk per step, 500 steps/epoch):\n\
+            epoch    step      loss      perp     time\n-----    -----    ------    ------    -----\n    \
+            1     500    2.1751    8.8026    13.2s\n    2    1000    2.0469    7.7442    12.4s\n";
+        assert_eq!(
+            rows(content),
+            [(500, Some(2.1751), None), (1000, Some(2.0469), None)]
         );
     }
 
