@@ -16,6 +16,7 @@ pub mod engine;
 pub mod fit;
 pub mod forecast;
 pub mod format;
+pub mod language;
 pub mod law;
 pub mod metric;
 pub mod monitor;

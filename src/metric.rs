@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::language;
 use crate::pattern::LinePattern;
 
 /// A quantity that losscast understands. Everything else in a log is listed by
@@ -237,6 +238,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "iter",
             "iters",
             "iterations",
+            "itr",
             "it",
             "update",
             "batch",
@@ -247,9 +249,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "upd",
             "updates",
             "n_updates",
-            "步",
-            "步数",
-            "迭代",
             // Steps in the environment of an agent.
             "time_total_timesteps",
             "total_timesteps",
@@ -319,8 +318,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "train_loss_epoch",
             "epoch_loss",
             "rmse_trn",
-            "损失",
-            "训练损失",
         ],
     ),
     (
@@ -360,8 +357,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "val_loss_epoch",
             "validation",
             "rmse_val",
-            "验证损失",
-            "测试损失",
         ],
     ),
     (
@@ -391,7 +386,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "lr_last",
             "last_lr",
             "lrm",
-            "学习率",
         ],
     ),
     (
@@ -621,7 +615,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "progress_or_epoch",
             // WandbMetricsLogger of Keras.
             "epoch_epoch",
-            "轮次",
         ],
     ),
 ];
@@ -820,13 +813,15 @@ const OPTIMISERS: &[&str] = &[
     "adagrad",
 ];
 
-/// Lower case, with every run of separators (`_`, `-`, `/`, `.`, space, brackets) as one `_`.
+/// In English and lower case, with every run of separators (`_`, `-`, `/`, `.`, space, brackets) as one `_`.
 ///
 /// A leading `_` is kept, because W&B's own counters (`_step`) carry one and rank
 /// below a counter the user logged.
 pub fn canonical(name: &str) -> String {
     // A W&B web export names its columns "run name - metric".
     let name = name.rsplit_once(" - ").map_or(name, |(_, metric)| metric);
+    let english = language::english(name);
+    let name = english.as_deref().unwrap_or(name);
     let mut out = String::with_capacity(name.len());
     for character in name.trim().chars() {
         if character.is_alphanumeric() {

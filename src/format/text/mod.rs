@@ -61,6 +61,7 @@ use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::running_time::RunningTime;
 use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
+use crate::language;
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
 use rounded::Counter;
@@ -228,6 +229,12 @@ impl TextFormat {
         self.marks.iter().all(stands) && (self.one_of.is_empty() || self.one_of.iter().any(stands))
     }
 
+    /// The sample in English, where it is in another language and may be of one's own script: trainers that
+    /// others use too speak English.
+    fn translated(&self, sample: &Sample) -> Option<Translated> {
+        (self.precedence != Precedence::Specific).then(|| Translated::of(sample))?
+    }
+
     /// A decoder that has read the sample, without looking for anything but records.
     fn try_out(&self, sample: &Sample, names: &Names) -> (TextDecoder, Decoded) {
         let mut decoder = TextDecoder::new(self, sample, names);
@@ -238,6 +245,34 @@ impl TextFormat {
         }
         decoder.finish(&mut decoded);
         (decoder, decoded)
+    }
+}
+
+/// A sample that was translated.
+struct Translated {
+    head: String,
+    tail: String,
+}
+
+impl Translated {
+    /// The sample in English; `None` where it is so already.
+    fn of(sample: &Sample) -> Option<Translated> {
+        let text = |part| String::from_utf8_lossy(part);
+        let (head, tail) = (text(sample.head), text(sample.tail));
+        match (language::english(&head), language::english(&tail)) {
+            (None, None) => None,
+            (new_head, new_tail) => Some(Translated {
+                head: new_head.unwrap_or_else(|| head.into_owned()),
+                tail: new_tail.unwrap_or_else(|| tail.into_owned()),
+            }),
+        }
+    }
+
+    fn sample(&self) -> Sample<'_> {
+        Sample {
+            head: self.head.as_bytes(),
+            tail: self.tail.as_bytes(),
+        }
     }
 }
 
@@ -254,10 +289,12 @@ impl Format for TextFormat {
     }
 
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
-        if !self.is_possible(sample) {
+        let translated = self.translated(sample);
+        let sample = translated.as_ref().map_or(*sample, Translated::sample);
+        if !self.is_possible(&sample) {
             return None;
         }
-        let (decoder, decoded) = self.try_out(sample, names);
+        let (decoder, decoded) = self.try_out(&sample, names);
         let believed_at_once = self.precedence == Precedence::Specific;
         let steps: Vec<u64> = decoded
             .records
@@ -285,11 +322,14 @@ impl Format for TextFormat {
     }
 
     fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
-        let (decoder, _) = self.try_out(sample, names);
+        let translated = self.translated(sample);
+        let sample = translated.as_ref().map_or(*sample, Translated::sample);
+        let (decoder, _) = self.try_out(&sample, names);
         let known = decoder.columns().into_iter().map(|column| column.name);
         let known: Vec<String> = known.filter(|name| !decoder.roles.is_contested(name)).collect();
-        let mut fresh = TextDecoder::new(self, sample, names);
+        let mut fresh = TextDecoder::new(self, &sample, names);
         fresh.roles = Roles::new(names, known.iter().map(String::as_str));
+        fresh.translates = translated.is_some();
         Decoder::Lines(Box::new(fresh))
     }
 }
@@ -304,6 +344,8 @@ struct TextDecoder {
     repeats: Repeats,
     /// `None` when layouts are not wanted.
     layouts: Option<Layouts>,
+    /// Its lines are in another language.
+    translates: bool,
     clock: LineClock,
     named_time: RunningTime,
     names_durations: bool,
@@ -347,6 +389,7 @@ impl TextDecoder {
             pieces: Pieces::default(),
             repeats: Repeats::default(),
             layouts: Some(Layouts::default()),
+            translates: false,
             clock: LineClock::default(),
             named_time: RunningTime::default(),
             names_durations: false,
@@ -555,12 +598,16 @@ impl LineDecoder for TextDecoder {
         *self = TextDecoder {
             repeats: self.repeats.again(),
             layouts: self.layouts.as_ref().map(|_| Layouts::default()),
+            translates: self.translates,
             names_durations: self.names_durations,
             ..TextDecoder::with(spare, self.new_grammar, roles)
         };
     }
 
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
+        let translated = || language::english(&String::from_utf8_lossy(line));
+        let translated = self.translates.then(translated).flatten();
+        let line = translated.as_deref().map_or(line, str::as_bytes);
         let mut draft = Draft::default();
         if let Some(layouts) = &mut self.layouts
             && let Some(read) = layouts.read(line, &mut draft, out)
