@@ -82,8 +82,20 @@ pub fn at_either_end(line: &str, known: Option<u64>) -> Option<Bare> {
 }
 
 /// What stands behind the seconds since the Unix epoch, where a line begins with them:
-/// `1776142767.295 500/20000 train_loss: 3.25`.
+/// `1776142767.295 500/20000 train_loss: 3.25`; or behind the time that has passed and that which remains:
+/// `[0:09:40<0:07:00] 500/20000 loss=3.25`.
 fn behind_the_time(line: &str) -> &str {
+    let behind_both = || {
+        let (times, rest) = line.strip_prefix('[')?.split_once("] ")?;
+        let (passed, remaining) = times.split_once('<')?;
+        let are_times = [passed, remaining]
+            .iter()
+            .all(|time| number::parse_clock(time).is_some());
+        are_times.then_some(rest.trim_start())
+    };
+    if let Some(rest) = behind_both() {
+        return rest;
+    }
     let seconds = |text: &str| {
         let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
         whole.len() == 10

@@ -819,13 +819,18 @@ impl Grammar for KeyValue {
 }
 
 /// The learning rate of a line that tells nothing else, and what stands before it: `Current learning
-/// rate: 0.00935`, `Updating learning rate to 5e-05`, `Epoch[0] Learning rate is 0.001`.
+/// rate: 0.00935`, `Updating learning rate to 5e-05`, `Epoch[0] Learning rate is 0.001`, `Adjusting learning
+/// rate of group 0 to 1.0000e-03.`
 fn rate_alone(line: &str) -> Option<(&str, f64)> {
-    let (before, value) = line.trim_end().rsplit_once([' ', ':', '='])?;
+    let (before, value) = line
+        .trim_end()
+        .trim_end_matches(['.', ','])
+        .rsplit_once([' ', ':', '='])?;
     let rate = number::parse(value).filter(|rate| *rate >= 0.0 && *rate < 10.0)?;
     let before = before.trim_end_matches([' ', ':', '=']);
     let name = [" to", " is"].iter().find_map(|word| before.strip_suffix(word));
     let name = name.unwrap_or(before).to_ascii_lowercase();
+    let name = name.strip_suffix(" of group 0").unwrap_or(&name);
     let named = ["learning rate", "learning_rate", "lr"]
         .iter()
         .find_map(|known| name.strip_suffix(known))?;
@@ -966,7 +971,7 @@ fn is_settings(line: &str) -> bool {
 /// The name of a counter of epochs, and not of how many there are.
 fn is_epoch(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.ends_with("epoch") || name == "ep" || name == "轮次"
+    name.ends_with("epoch") || name == "ep"
 }
 
 /// The name of the train loss where it is called a cost.
@@ -2091,6 +2096,115 @@ mod tests {
             .collect();
         let (total, train, _) = points(&content);
         assert_eq!((total, train.len(), train.last()), (Some(5), 5, Some(&(5, 2.5))));
+    }
+
+    #[test]
+    fn logs_may_be_in_other_languages() {
+        let read = |lines: &str| {
+            let content: String = (11..15)
+                .map(|at| lines.replace("NN", &at.to_string()) + "\n")
+                .collect();
+            points(&content)
+        };
+        for (lines, total, evaluated) in [
+            ("第 NN/40 轮, 损失: 2.NN, 验证损失: 4.NN", Some(40), true),
+            ("第NN轮, 平均损失：2.NN", None, false),
+            (
+                "迭代次数：NN/5000，当前损失：2.NN，迭代速度：1.234 秒/十次，约需要12.345秒",
+                Some(5000),
+                false,
+            ),
+            (
+                "[EPOCH NN] 平均总损失：2.NN | 扩散损失：1.79 | ID损失：0.006",
+                None,
+                false,
+            ),
+            ("Epoch NN/40 - 訓練損失: 2.NN - 驗證損失: 4.NN", Some(40), true),
+            ("Época [NN/40], Pérdida: 2.NN", Some(40), false),
+            (
+                "Época NN/40\nEntrenamiento - Pérdida: 2.NN, Precisión: 0.2\nValidación - Pérdida: 4.NN, Precisión: 0.2",
+                Some(40),
+                true,
+            ),
+            (
+                "Époque NN/40 - Perte entraînement : 2.NN - Perte validation : 4.NN",
+                Some(40),
+                true,
+            ),
+            (
+                "Epoche NN: Trainingsverlust = 2.NN, Validierungsverlust = 4.NN",
+                None,
+                true,
+            ),
+            (
+                "**Época NN/40**\nPerda de Treino: 2.NN | Acurácia de Treino: 0.2\nPerda de Validação: 4.NN | Acurácia de Validação: 0.2",
+                Some(40),
+                true,
+            ),
+            (
+                "Epoca NN/40 - Perdita: 2.NN - Perdita di validazione: 4.NN",
+                Some(40),
+                true,
+            ),
+            (
+                "Эпоха NN/40\nПотери на обучении: 2.NN\nПотери на валидации: 4.NN",
+                Some(40),
+                true,
+            ),
+            ("エポック:  NN/40, 損失: 2.NN, 検証損失: 4.NN", Some(40), true),
+            (
+                "에포크 NN/40\n훈련 손실: 2.NN, 훈련 정확도: 0.2\n검증 손실: 4.NN, 검증 정확도: 0.2",
+                Some(40),
+                true,
+            ),
+            ("Epok NN/40 - Kayıp: 2.NN - Doğrulama Kaybı: 4.NN", Some(40), true),
+        ] {
+            let (stated, train, eval) = read(lines);
+            assert_eq!(
+                (stated, train.len(), train.last()),
+                (total, 4, Some(&(14, 2.14))),
+                "{lines}"
+            );
+            assert_eq!(eval.last().copied(), evaluated.then_some((14, 4.14)), "{lines}");
+        }
+    }
+
+    #[test]
+    fn totals_may_be_told_in_words() {
+        for line in [
+            "Epoch NN of 40 | train loss 2.NN | val loss 3.NN",
+            "Epoch NN from 40: loss 2.NN",
+            "Epoch: [NN | 40] loss 2.NN",
+            "Epoch (NN/40): train loss 2.NN",
+            "Эпоха NN из 40, loss: 2.NN",
+            "[0:09:NN<0:07:00] NN/40  58.0% loss=2.NN",
+        ] {
+            let content: String = (11..15)
+                .map(|at| line.replace("NN", &at.to_string()) + "\n")
+                .collect();
+            let (total, train, _) = points(&content);
+            assert_eq!((total, train.last()), (Some(40), Some(&(14, 2.14))), "{line}");
+        }
+        let (_, train, _) = points(
+            &(11..15)
+                .map(|at| format!("itr {at} loss 2.{at}\n"))
+                .collect::<String>(),
+        );
+        assert_eq!(train.last(), Some(&(14, 2.14)));
+    }
+
+    #[test]
+    fn schedulers_of_pytorch_tell_the_rate_of_the_next_epoch() {
+        let epoch = |epoch: u64| {
+            format!(
+                "Epoch {epoch}/40 train loss 2.{epoch} val loss 3.{epoch}\nAdjusting learning rate of group 0 to {epoch}.0000e-03.\n"
+            )
+        };
+        let content: String = (1..6).map(epoch).collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        let rates = records.values(Quantity::LearningRate, 0..records.len()).1;
+        assert_eq!(rates[..], [1e-3, 2e-3, 3e-3, 4e-3]);
     }
 
     #[test]

@@ -66,10 +66,16 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
             words_from = at;
             continue;
         }
+        let (of, of_length) = total(value, line.get(at + used..).unwrap_or_default(), before.last());
+        // `Epoch (3/10)`
+        let name_end = if of.is_some() && before.ends_with(b" (") {
+            at - 1
+        } else {
+            at
+        };
         let words = words_with_remark(line, words_from, at)
             .or_else(|| words_over_many(line, words_from, at))
-            .unwrap_or_else(|| words_before(line, words_from, at));
-        let (of, of_length) = slash(line.get(at + used..).unwrap_or_default());
+            .unwrap_or_else(|| words_before(line, words_from, name_end));
         let end = at + used + of_length;
         let unit_length = bytes
             .get(end..)
@@ -344,12 +350,37 @@ fn end_of_range(token: &str) -> Option<(f64, usize, f64)> {
     (first < last).then_some((last.into(), token.len(), 0.0))
 }
 
-/// `/ 100` behind a number.
-fn slash(rest: &str) -> (Option<u64>, usize) {
+/// `/ 100` behind a number, or ` of 100`, or ` | 100]` where it stands in brackets; and its length.
+fn total(value: f64, rest: &str, before: Option<&u8>) -> (Option<u64>, usize) {
     let trimmed = rest.trim_start_matches(' ');
-    let Some(after) = trimmed.strip_prefix('/') else {
+    if let Some(after) = trimmed.strip_prefix('/') {
+        return number_behind(rest, after);
+    }
+    let in_brackets = before == Some(&b'[');
+    let word = || {
+        let behind = ["of ", "from "]
+            .iter()
+            .find_map(|word| trimmed.strip_prefix(word));
+        behind.filter(|_| trimmed.len() < rest.len())
+    };
+    let bar = || trimmed.strip_prefix('|').filter(|_| in_brackets);
+    let Some(after) = word().or_else(bar) else {
         return (None, 0);
     };
+    let (total, length) = number_behind(rest, after);
+    let ends = !in_brackets
+        || rest
+            .get(length..)
+            .is_some_and(|behind| behind.trim_start().starts_with(']'));
+    if ends && total.is_some_and(|total| value <= total as f64) {
+        (total, length)
+    } else {
+        (None, 0)
+    }
+}
+
+/// The number at the start of `after`, and where it ends in the text that `after` is the end of.
+fn number_behind(rest: &str, after: &str) -> (Option<u64>, usize) {
     let digits_at = after.len() - after.trim_start_matches(' ').len();
     let digits = after.get(digits_at..).unwrap_or_default();
     let length = digits
@@ -359,10 +390,7 @@ fn slash(rest: &str) -> (Option<u64>, usize) {
     let text = digits.get(..length).unwrap_or_default().trim_end_matches(',');
     let total = text.replace(',', "").parse().ok();
     match total {
-        Some(total) => (
-            Some(total),
-            rest.len() - trimmed.len() + 1 + digits_at + text.len(),
-        ),
+        Some(total) => (Some(total), rest.len() - after.len() + digits_at + text.len()),
         None => (None, 0),
     }
 }
