@@ -128,8 +128,8 @@ pub struct Claim {
     pub records: usize,
     /// A magic word or key proves it, however few records there are yet.
     pub certain: bool,
-    /// What a fallback takes for the loss has a name of the log's own, and nothing is held out:
-    /// another may read what is known to be the loss.
+    /// What a fallback takes for the loss has a name of the log's own, and nothing is held out, or
+    /// all is: another may read what is known to be the train loss.
     pub private: bool,
 }
 

@@ -304,6 +304,7 @@ impl Format for TextFormat {
             .map(|row| row.step())
             .collect();
         let records = steps.len();
+        let trains = decoded.records.has(Quantity::TrainLoss);
         if !believed_at_once {
             // A further training in the same log starts as the first did.
             let growing = steps
@@ -317,7 +318,7 @@ impl Format for TextFormat {
         Some(Claim {
             records,
             certain: false,
-            private: !believed_at_once && !decoder.roles.knows_the_loss(),
+            private: !(believed_at_once || trains && decoder.roles.knows_the_loss()),
         })
     }
 

@@ -8,6 +8,8 @@
 //! nothing does.
 
 use super::bare_counts::Count;
+use super::held_out::evaluated_loss;
+use super::key_value::looks_back;
 use super::passes::Rounds;
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
@@ -143,7 +145,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// The epoch of `Epoch 3`, `Epoch: 3/10`, `Epoch [3/10]` or `3/10`, and what it counts to.
-fn epoch(description: &str) -> Option<(u64, Option<u64>)> {
+pub(super) fn epoch(description: &str) -> Option<(u64, Option<u64>)> {
     let number = |text: &str| text.trim().parse().ok();
     let Some((_, counts)) = description.rsplit_once("poch") else {
         let (epoch, of) = description
@@ -222,7 +224,10 @@ impl Grammar for Progress {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line).filter(|bar| bar.done > 0) else {
             return match self.checkpoint(line, fields) {
-                Match::No => self.behind_the_last(line, fields),
+                Match::No => match self.behind_the_last(line, fields) {
+                    _ if self.evaluation(line, fields) => Match::Record,
+                    told => told,
+                },
                 told => told,
             };
         };
@@ -364,6 +369,30 @@ impl Progress {
         self.hand_out_the_last(false, fields)
     }
 
+    /// Adds the loss of a line between two bars that is about held-out data, where bars tell none: `Test set:
+    /// Average loss: 0.71`. True when there is one.
+    fn evaluation(&mut self, line: &str, fields: &mut Fields) -> bool {
+        let drawn = self.drawn.filter(|drawn| drawn.full && self.evaluated.is_none());
+        let Some(drawn) = drawn.filter(|_| !looks_back(line)) else {
+            return false;
+        };
+        let mut losses = Vec::new();
+        named_numbers(line, |named| {
+            let (_, fit) = self.names.find(named.words);
+            let is_loss = fit.is_some_and(|fit| fit.role.is_loss()) && named.unit.is_empty();
+            if let Some(loss) = is_loss.then(|| evaluated_loss(line, named.words)).flatten() {
+                losses.push((loss, named.value));
+            }
+        });
+        // Of several nobody knows which it is.
+        let [loss] = losses[..] else {
+            return false;
+        };
+        fields.step = Some(drawn.step);
+        fields.values.push(loss);
+        true
+    }
+
     /// The last step of a bar, unless it was handed out before.
     fn hand_out_the_last(&mut self, rested: bool, fields: &mut Fields) -> Match {
         match &mut self.drawn {
@@ -444,6 +473,35 @@ mod tests {
     use super::*;
     use crate::format::read_all;
     use crate::metric::Names;
+
+    #[test]
+    fn evaluations_may_stand_between_bars() {
+        let epoch = |epoch: u64| -> String {
+            let bar = |at: u64| {
+                format!(
+                    "Loss=0.{epoch}{at} Batch_id={at} Accuracy=25.54: {at}0%|##   | {at}0/100 [00:10<00:10, 20.11it/s]\n"
+                )
+            };
+            let bars: String = [2, 6, 10].map(bar).concat();
+            format!(
+                "EPOCH: {epoch}\n{bars}\nTest set: Average loss: 0.{epoch}, Accuracy: 7552/10000 (75.53%)\n\n"
+            )
+        };
+        let content: String = (1..5).map(epoch).collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        let of = |quantity| -> Vec<(u64, f64)> {
+            let rows = records.rows();
+            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
+                .collect()
+        };
+        assert_eq!(of(Quantity::TrainLoss).len(), 12);
+        assert_eq!(of(Quantity::TrainLoss).last(), Some(&(400, 0.41)));
+        assert_eq!(
+            of(Quantity::EvalLoss),
+            [(100, 0.1), (200, 0.2), (300, 0.3), (400, 0.4)]
+        );
+    }
 
     #[test]
     fn a_bar_of_images_that_other_output_interrupts_does_not_go_back() {
