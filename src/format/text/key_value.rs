@@ -55,6 +55,16 @@ pub struct KeyValue {
     /// The step of an evaluation that was announced: `Evaluating at step 50000...`.
     evaluates_at: Option<u64>,
     sections: Sections,
+    bars: Bars,
+}
+
+/// What bars of progress have told beside what they count, for lines that do not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bars {
+    /// How many epochs there will be: `Epoch 4/5:  70%|###  | 350/500 [..]`.
+    epochs: Option<u64>,
+    /// The last learning rate: `loss=0.53, lr=3e-4`.
+    rate: Option<f64>,
 }
 
 /// An epoch that a line of its own has announced.
@@ -88,6 +98,7 @@ struct Counters {
     is_batch: bool,
     step_total: Option<u64>,
     has_loss: bool,
+    has_rate: bool,
     evaluated: bool,
     /// Something that is named for its data alone has a unit: a time, or a share.
     bare_with_unit: bool,
@@ -221,7 +232,10 @@ impl KeyValue {
                 Some(Role::Value { quantity, .. }) => {
                     found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
-                        found.epoch = Count::of(&named);
+                        found.epoch = Count::of(&named).map(|count| Count {
+                            of: count.of.or(self.bars.epochs),
+                            ..count
+                        });
                         let before = line.len() - named.behind.len();
                         found.epoch_data = line.get(..before).and_then(|text| data_before(text, named.words));
                         found.unnamed = bare_counts::behind_epoch(named.behind);
@@ -234,6 +248,7 @@ impl KeyValue {
                     };
                     found.has_loss |= train || quantity == Quantity::EvalLoss;
                     found.evaluated |= quantity == Quantity::EvalLoss || context.is_some();
+                    found.has_rate |= quantity == Quantity::LearningRate;
                     found.useful |=
                         !matches!(quantity, Quantity::Epoch | Quantity::WallTime | Quantity::Samples);
                     push_loss(fields, name, fit, &named, context);
@@ -263,6 +278,13 @@ impl KeyValue {
         }
         if found.evaluated {
             self.prefer_means(fields);
+        }
+        if found.has_loss
+            && found.epoch.is_some()
+            && !found.has_rate
+            && let Some(rate) = self.bars.rate.take()
+        {
+            fields.values.push(("lr", rate));
         }
         if found.has_loss && !found.evaluated {
             self.name_evaluation(&mut found, fields);
@@ -295,6 +317,23 @@ impl KeyValue {
             }
         }
         found
+    }
+
+    /// Takes what a bar of progress of an epoch tells of its training.
+    fn take_bar(&mut self, line: &str) {
+        let Some(bar) = progress::bar(line) else {
+            return;
+        };
+        let Some((_, Some(epochs))) = progress::epoch(bar.description) else {
+            return;
+        };
+        self.bars.epochs = Some(epochs);
+        named_numbers(bar.metrics, |named| {
+            let (_, fit) = self.names.find(named.words);
+            if fit.is_some_and(|fit| fit.role == Role::of(Quantity::LearningRate)) {
+                self.bars.rate = Some(named.value);
+            }
+        });
     }
 
     /// Takes a loss behind its counter; true when that counts epochs.
@@ -714,8 +753,11 @@ impl Grammar for KeyValue {
             || self.sections.tells_again()
             || self.evaluations.announce(line)
             || !line.bytes().any(|byte| byte.is_ascii_digit())
-            || progress::is_bar(line)
         {
+            return Match::No;
+        }
+        if progress::is_bar(line) {
+            self.take_bar(line);
             return Match::No;
         }
         // The settings, as Python prints them.
@@ -2167,6 +2209,22 @@ mod tests {
             );
             assert_eq!(eval.last().copied(), evaluated.then_some((14, 4.14)), "{lines}");
         }
+    }
+
+    #[test]
+    fn bars_tell_how_many_epochs_there_are_and_the_rate() {
+        let epoch = |epoch: u64| {
+            format!(
+                "Epoch {epoch}/5:  70%|###  | 350/500 [00:35<00:15, 10.11it/s, loss=0.7, lr=0.00{epoch}]\nEpoch {epoch}: train loss 2.{epoch} val loss 3.{epoch}\n"
+            )
+        };
+        let content: String = (1..5).map(epoch).collect();
+        let (total, train, eval) = points(&content);
+        assert_eq!((total, train[3], eval[3]), (Some(5), (4, 2.4), (4, 3.4)));
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        let rates = records.values(Quantity::LearningRate, 0..records.len()).1;
+        assert_eq!(rates[..], [1e-3, 2e-3, 3e-3, 4e-3]);
     }
 
     #[test]
