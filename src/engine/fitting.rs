@@ -337,9 +337,13 @@ impl LossFit {
             return false;
         }
         let seen = &self.basis;
-        let own_news = points != seen.points || generation != seen.generation;
+        // The last record may be one of the other loss.
+        let total = self.plan.as_ref().and_then(|plan| plan.total_steps);
+        let is_over = |last_step: u64| total.is_some_and(|total| last_step + 1 >= total);
+        let other = generation != seen.generation || is_over(run.last_step()) != is_over(seen.last_step);
+        let own_news = points != seen.points || other;
         let waited = now - self.at;
-        let grown = points as f64 >= seen.points as f64 * (1.0 + GROWTH) || generation != seen.generation;
+        let grown = points as f64 >= seen.points as f64 * (1.0 + GROWTH) || other;
         if waited < pace.rest || !(waited > pace.patience || own_news && grown) {
             return false;
         }
@@ -368,9 +372,7 @@ impl LossFit {
 
     /// True when a fit was made from other data than the one before.
     pub fn differs(&self, done: &FitDone) -> bool {
-        self.outcome.is_none()
-            || done.basis.points != self.basis.points
-            || done.basis.generation != self.basis.generation
+        self.outcome.is_none() || done.basis != self.basis
     }
 
     fn siblings_have_news(&mut self, key: FileKey, statements: &Statements) -> bool {

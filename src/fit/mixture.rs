@@ -33,6 +33,7 @@ impl Floor {
     pub fn kept_above(self, value: f64) -> f64 {
         let (near, height) = (self.felt_from - self.at, value - self.at);
         if height < near {
+            // With nothing between, the floor itself.
             self.at + near * near / (2.0 * near - height)
         } else {
             value

@@ -221,10 +221,10 @@ impl Task {
         /// From this share of the loss now on: no power law loses more in the steps that are usually
         /// still to come.
         const FELT_FROM: f64 = 0.5;
-        if self.smoothed > 0.0 && self.points.iter().all(|point| point.loss >= 0.0) {
+        if self.points.iter().all(|point| point.loss >= 0.0) {
             Floor {
                 at: 0.0,
-                felt_from: FELT_FROM * self.smoothed,
+                felt_from: FELT_FROM * self.smoothed.max(0.0),
             }
         } else {
             Floor::NONE
