@@ -152,11 +152,16 @@ fn has_points(run: &Run) -> bool {
 }
 
 /// True when the next record of a run would lie beyond its end: where steps count from 0 the last
-/// one is not the number of them.
+/// one is not the number of them, but it is where they are seen to count from 1.
 fn has_reached(run: &Run, total: f64) -> bool {
     let last = run.last_step() as f64;
     let next = last + steps_between_records(run);
-    last + 1.0 >= total || next > total || run.first_step() == Some(0) && next >= total
+    let at_last = if run.first_step() == Some(1) {
+        last
+    } else {
+        last + 1.0
+    };
+    at_last >= total || next > total || run.first_step() == Some(0) && next >= total
 }
 
 fn steps_between_records(run: &Run) -> f64 {
