@@ -1721,6 +1721,40 @@ mod tests {
     }
 
     #[test]
+    fn a_training_goes_on_below_other_headings_where_its_own_does_not_return() {
+        let losses = |heading: &str, told: &str| -> (usize, usize) {
+            let epoch = |epoch: u64| {
+                let loss = 0.5 + 1.0 / epoch as f64;
+                let lines = format!("Epoch {epoch} loss: {loss}\n");
+                let is_last = epoch.is_multiple_of(3);
+                lines
+                    + &if is_last {
+                        told.replace("VV", &loss.to_string())
+                    } else {
+                        String::new()
+                    }
+            };
+            let content: String = heading.to_owned() + &(1..=15).map(epoch).collect::<String>();
+            // A training that was begun twice has a second heading.
+            let (once, twice) = (points(&content), points(&(content.clone() + &content)));
+            assert_eq!(
+                (twice.1.len(), twice.2.len()),
+                (2 * once.1.len(), 2 * once.2.len()),
+                "{told}"
+            );
+            (once.1.len(), once.2.len())
+        };
+        for (told, evaluations) in [
+            ("===== Best val loss: VV =====\n", 0),
+            ("===== New best val_loss =====\n", 0),
+            ("=== Val loss: VV ===\n", 5),
+            ("=== Validation ===\nval loss: VV acc: 0.5\n", 5),
+        ] {
+            assert_eq!(losses("=== Training ===\n", told), (15, evaluations), "{told}");
+        }
+    }
+
+    #[test]
     fn an_evaluation_stands_at_the_step_at_which_it_was_announced() {
         let evaluation = |count: u64| {
             format!(

@@ -18,10 +18,12 @@ enum Section {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sections {
     at: Section,
-    /// Headings stand between rules, one of training among them.
-    between_rules: bool,
     /// Sections of training in which a loss stood.
     of_training: u32,
+    /// Headings of something else since the last of training.
+    others: u32,
+    /// So many of them that the training goes on without a heading.
+    goes_on: bool,
     /// One stood in the section at hand.
     has_loss: bool,
     /// One stood somewhere that is not about held-out data.
@@ -42,6 +44,7 @@ impl Sections {
     pub fn again(self) -> Self {
         Sections {
             at: Section::Any,
+            others: 0,
             has_loss: false,
             ..self
         }
@@ -49,11 +52,18 @@ impl Sections {
 
     /// Takes a line; true for a heading.
     pub fn behind(&mut self, line: &str) -> bool {
-        let Some(section) = between_rules(line, self.between_rules).or_else(|| alone(line)) else {
+        /// Validation, test and what was told before.
+        const MOST_IN_A_ROW: u32 = 3;
+        let Some(section) = between_rules(line, self.alternate()).or_else(|| alone(line)) else {
             self.take(line);
             return false;
         };
-        self.between_rules |= section == Section::Training && is_between_rules(line);
+        self.others = if section == Section::Training {
+            0
+        } else {
+            self.others.saturating_add(1)
+        };
+        self.goes_on |= self.others > MOST_IN_A_ROW;
         (self.at, self.has_loss) = (section, false);
         true
     }
@@ -74,7 +84,7 @@ impl Sections {
     /// True where every line stands below a heading of its kind.
     fn alternate(&self) -> bool {
         const OFTEN: u32 = 2;
-        self.between_rules || self.of_training >= OFTEN
+        !self.goes_on && self.of_training >= OFTEN
     }
 
     /// The held-out data that a line is about. Unless headings of training return, the section ends with
@@ -108,11 +118,12 @@ fn is_between_rules(line: &str) -> bool {
     line.starts_with(RULE) && line.ends_with(RULE)
 }
 
-/// The section behind a heading between rules. Once one has been of training, any that is not of held-out
-/// data returns there.
+/// The section behind a heading between rules, which tells no value. Where those of training return, any that
+/// is not of held-out data does so too.
 fn between_rules(line: &str, returns: bool) -> Option<Section> {
     let heading = line.trim().trim_matches('=').trim();
-    if !is_between_rules(line) || heading.is_empty() {
+    let tells_a_value = heading.bytes().any(|byte| byte.is_ascii_digit());
+    if !is_between_rules(line) || heading.is_empty() || tells_a_value {
         return None;
     }
     if is_of_training(heading) {
