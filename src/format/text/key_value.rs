@@ -1038,6 +1038,9 @@ fn cost(words: &str) -> Option<&'static str> {
     }
 }
 
+/// Words for one value out of many.
+const EXTREMES: &[&str] = &["best", "lowest", "smallest", "min", "minimum", "minimal"];
+
 /// A loss behind the counter that it was measured at.
 struct LossAt<'a> {
     name: &'a str,
@@ -1073,6 +1076,12 @@ fn loss_at(line: &str) -> Option<LossAt<'_>> {
     };
     let name_start = name_at(name_at(name_end)?)?;
     let name = line.get(name_start..name_end)?.trim();
+    // `Best val loss at epoch 25: 0.48` was told before, whatever stands behind it.
+    let told = line.get(..name_end)?.to_ascii_lowercase();
+    let mut words = told.split(|letter: char| !letter.is_ascii_alphanumeric());
+    if words.any(|word| EXTREMES.contains(&word)) {
+        return None;
+    }
     let (counter, rest) = ["step", "iteration", "iter", "update", "epoch"]
         .iter()
         .find_map(|counter| Some((*counter, rest.strip_prefix(counter)?.strip_prefix(' ')?)))?;
@@ -1403,6 +1412,25 @@ mod tests {
         let changes =
             |epoch| format!("Epoch {epoch}/40 loss: 0.{epoch}5\nUpdating learning rate to 0.00{epoch}\n");
         assert_eq!(rates(&changes)[0], (2, 0.001));
+    }
+
+    #[test]
+    fn the_best_loss_is_none_of_the_epoch_that_it_names() {
+        let epoch = |epoch: u64| format!("Epoch {epoch} train loss 2.{epoch} val loss 3.{epoch}\n");
+        let all =
+            |behind: &dyn Fn(u64) -> String| -> String { (1..9).map(|at| epoch(at) + &behind(at)).collect() };
+        let at_the_end = all(&|_| String::new()) + "Best val loss at epoch 5: 0.48\n";
+        let each = all(&|at| format!("Lowest val loss at epoch {}: 0.4{at}\n", at.saturating_sub(1)));
+        for content in [at_the_end, each] {
+            let (_, train, eval) = points(&content);
+            assert_eq!((train.len(), train[7]), (8, (8, 2.8)), "{content}");
+            assert_eq!((eval.len(), eval[7]), (8, (8, 3.8)), "{content}");
+        }
+        let steps: String = (1..9)
+            .map(|at| format!("iter {at}0: train loss 2.{at}, val loss 3.{at}\n"))
+            .collect();
+        let (_, _, eval) = points(&(steps + "Best val loss at epoch 3: 0.40\n"));
+        assert_eq!((eval.len(), eval[7]), (8, (80, 3.8)));
     }
 
     #[test]
