@@ -958,12 +958,13 @@ fn bare_losses_fall(content: &[u8]) -> bool {
 }
 
 /// True when what is named for held-out data alone, beside a step and its train loss, is always about as
-/// large as that loss: where the loss falls, an accuracy rises.
+/// large as that loss and moves with it: where the loss falls, an accuracy rises.
 fn bare_evaluations_are_losses(content: &[u8]) -> bool {
     const AS_LARGE: std::ops::Range<f64> = 0.5..2.0;
     const LEAST: usize = 2;
+    const MOVES_WITH_IT: f64 = 0.5;
     let mut names = NameFinder::default();
-    let (mut seen, mut are_alike) = (0, true);
+    let mut pairs = Vec::new();
     for line in content.split(|byte| *byte == b'\n') {
         if memchr::memmem::find(line, b"oss").is_none() {
             continue;
@@ -979,11 +980,23 @@ fn bare_evaluations_are_losses(content: &[u8]) -> bool {
             }
         });
         if let (Some(loss), Some(evaluation), false) = (loss, evaluation, is_other) {
-            seen += 1;
-            are_alike &= AS_LARGE.contains(&(evaluation / loss));
+            pairs.push((loss, evaluation));
         }
     }
-    are_alike && seen >= LEAST
+    pairs.len() >= LEAST
+        && pairs
+            .iter()
+            .all(|(loss, evaluation)| AS_LARGE.contains(&(evaluation / loss)))
+        && correlation(&pairs) >= MOVES_WITH_IT
+}
+
+/// Pearson's correlation; not a number where one side is constant.
+fn correlation(pairs: &[(f64, f64)]) -> f64 {
+    let mean = |of: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
+    let (left, right) = (mean(&|pair| pair.0), mean(&|pair| pair.1));
+    let product = mean(&|pair| (pair.0 - left) * (pair.1 - right));
+    let squares = mean(&|pair| (pair.0 - left).powi(2)) * mean(&|pair| (pair.1 - right).powi(2));
+    product / squares.sqrt()
 }
 
 /// An optimizer of PyTorch, as it prints itself: the options of each group of its parameters
@@ -2507,6 +2520,11 @@ mod tests {
         ] {
             assert_eq!(points(&lines(accuracy)).2, [], "{accuracy}");
         }
+        let rises: String = (1..9)
+            .map(|at| format!("step {at}0 | loss 0.6{} | val 0.5{at}\n", 9 - at))
+            .collect();
+        let (_, train, eval) = points(&rises);
+        assert_eq!((train.len(), eval), (8, vec![]));
     }
 
     #[test]
