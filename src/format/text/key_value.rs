@@ -113,8 +113,7 @@ impl KeyValue {
     pub fn new(sample: &Sample) -> Self {
         let (counts_bare, rate_lines) = (bare_counts::grow(sample.head), rate_lines(sample.head));
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
-        let costs_are_losses =
-            mentions(b"ost") && ![b"loss", b"Loss", b"LOSS"].iter().any(|loss| mentions(*loss));
+        let costs_are_losses = mentions(b"ost") && costs_are_losses(sample.head);
         let has_epochs = mentions(b"poch") || mentions(b"POCH");
         let bare_losses_fall = has_epochs && bare_losses_fall(sample.head);
         let bare_evaluations = bare_evaluations_are_losses(sample.head);
@@ -254,7 +253,7 @@ impl KeyValue {
                     push_loss(fields, name, fit, &named, context);
                 }
                 _ => {
-                    let is_loss = self.costs_are_losses && named.unit.is_empty();
+                    let is_loss = self.costs_are_losses && named.unit.is_empty() && !is_time(named.behind);
                     if let Some(loss) = cost(named.words).filter(|_| is_loss) {
                         (found.has_loss, found.useful) = (true, true);
                         found.evaluated |= loss != COST;
@@ -1032,6 +1031,23 @@ fn is_epoch(name: &str) -> bool {
 /// The name of the train loss where it is called a cost.
 const COST: &str = "train_loss";
 
+/// True where a cost can only be what is trained for: nothing is called a loss, by that word or by what it
+/// measures, and there are no rewards, beside which costs are constraints.
+fn costs_are_losses(content: &[u8]) -> bool {
+    const OTHERS: &[&str] = &["loss", "nll", "mse", "bce", "mae", "entropy", "reward", "return"];
+    let content = String::from_utf8_lossy(content).to_ascii_lowercase();
+    !OTHERS.iter().any(|other| content.contains(other))
+}
+
+/// True where a unit of time stands behind a number, apart from it: `12.3 seconds`.
+fn is_time(behind: &str) -> bool {
+    let word = behind
+        .trim_start()
+        .split(|letter: char| !letter.is_ascii_alphabetic())
+        .next();
+    word.is_some_and(|word| TIMES.contains(&word) || word.starts_with("second") || word.starts_with("minute"))
+}
+
 /// The loss that is meant by the name of a cost, unless it is that of something else than the model:
 /// `time cost`, `batch_cost`.
 fn cost(words: &str) -> Option<&'static str> {
@@ -1145,6 +1161,10 @@ mod tests {
             "Epoch NN time cost 12.NN",
             "Epoch NN cost 12.NNs",
             "Epoch NN batch_cost: 0.NN",
+            "Epoch NN acc 0.5NN cost 12.NN s",
+            "epoch NN ppl 9.NN total cost: 12.NN seconds",
+            "Episode NN reward 3.NN cost 24.NN steps 200",
+            "Epoch NN | bce 2.NN | cost 1NN",
         ] {
             assert!(
                 lines(&|epoch| other.replace("NN", &epoch.to_string()) + "\n").is_err(),
@@ -1154,6 +1174,10 @@ mod tests {
         let (_, train, _) =
             lines(&|epoch| format!("epoch {epoch} loss 2.{epoch} cost 12.{epoch}\n")).unwrap();
         assert_eq!(train[4], (5, 2.5));
+        let (_, train, eval) =
+            lines(&|epoch| format!("Epoch {epoch}: train nll 2.{epoch}, val nll 2.6, cost 12.{epoch}\n"))
+                .unwrap();
+        assert_eq!((train[4], eval[4]), ((5, 2.5), (5, 2.6)));
     }
 
     #[test]
