@@ -579,9 +579,10 @@ impl KeyValue {
     }
 
     /// True for a line of details below a loss whose name says what it was measured on: of `Val loss: 3.50000`
-    /// and below it `l1: 1.750 kl: 0.012 loss: 3.500` the second says nothing new.
-    fn is_a_detail(&mut self, found: &Counters, fields: &Fields) -> bool {
-        const ROUNDING: f64 = 0.0006;
+    /// and below it `l1: 1.750 kl: 0.012 loss: 3.500` the second says nothing new: beside its parts the loss is the same to the last digit.
+    fn is_a_detail(&mut self, line: &str, found: &Counters, fields: &Fields) -> bool {
+        /// Half a unit of the last printed digit, and what the loss above was rounded by itself.
+        const ROUNDING: f64 = 0.51;
         let above = self.loss_above.take();
         if fields.step.is_some() || found.epoch.is_some() || found.step.is_some() || !found.has_loss {
             return false;
@@ -597,7 +598,20 @@ impl KeyValue {
             self.loss_above = Some(value);
             return false;
         }
-        above.is_some_and(|above| (above - value).abs() <= ROUNDING)
+        let printed = line.rsplit("oss").next().unwrap_or_default();
+        let printed = printed
+            .trim_start_matches([':', '=', ' '])
+            .split(|letter: char| letter == ',' || letter.is_whitespace())
+            .next();
+        let decimals = printed
+            .and_then(|printed| printed.split_once('.'))
+            .map(|(_, decimals)| decimals)
+            .filter(|decimals| decimals.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_the_same = |decimals: &str| {
+            let unit = 10f64.powi(-(decimals.len().min(20) as i32));
+            above.is_some_and(|above| (above - value).abs() < ROUNDING * unit)
+        };
+        fields.values.len() > 1 && decimals.is_some_and(is_the_same)
     }
 
     /// True for a line about a part of an evaluation.
@@ -789,7 +803,7 @@ impl Grammar for KeyValue {
             fields.step = Some(step);
             return Match::Record;
         }
-        if self.is_a_detail(&found, fields)
+        if self.is_a_detail(line, &found, fields)
             || self.is_about_a_part(&found)
             || found.evaluated && is_about_a_checkpoint(line)
         {
@@ -2581,6 +2595,18 @@ mod tests {
         let (_, train, eval) = points(&content);
         assert_eq!((train.len(), train[4]), (5, (5, 2.5)));
         assert_eq!((eval.len(), eval[4]), (5, (5, 3.5)));
+        // Losses may be small, or about as large as each other.
+        for lines in [
+            "val_loss: 0.00024N\nloss: 0.00021N\n",
+            "val_loss: 0.6931N\nloss: 0.6931N\n",
+            "val_loss: 0.6929N acc: 0.5\nloss: 0.6933N acc: 0.5\n",
+        ] {
+            let content: String = (1..6)
+                .map(|at| format!("Epoch {at}\n{lines}").replace('N', &at.to_string()))
+                .collect();
+            let (_, train, eval) = points(&content);
+            assert_eq!((train.len(), eval.len()), (5, 5), "{lines}");
+        }
     }
 
     #[test]
