@@ -90,8 +90,6 @@ struct Counters {
     /// The best counter of steps: its rank, whether it counts the whole run, and its total.
     step: Option<(u16, bool)>,
     step_count: Option<Count>,
-    /// No other words stand before its name.
-    step_stands_alone: bool,
     /// A counter of iterations in front of that one.
     outer: Option<u64>,
     /// That counter is called a batch: it counts within an epoch, or is a size.
@@ -190,9 +188,8 @@ impl KeyValue {
                 Some(Role::Step) if TIMES.contains(&named.unit) || named.value.fract() != 0.0 => {}
                 Some(Role::Step) => {
                     let Some(fit) = fit else { return };
-                    // Behind `step: 100` a `last ckpt step: 50` is another, unless it counts the whole run.
-                    let stands_alone = named.words == name;
-                    if found.step_stands_alone && !stands_alone && !counts_the_run(fit) {
+                    // Behind `step: 100` a `last ckpt step: 50` is another.
+                    if found.step.is_some() && is_no_place(named.words) {
                         return;
                     }
                     // Of several counters the best one's total holds.
@@ -201,7 +198,6 @@ impl KeyValue {
                         found.outer = iterations.map(|count| count.value);
                         found.is_batch = name.eq_ignore_ascii_case("batch");
                         found.step = Some((fit.rank, counts_the_run(fit)));
-                        found.step_stands_alone = stands_alone;
                         found.step_count = Count::of(&named);
                         found.step_total = named.of;
                         fields.rounded_to = named.rounded_to;
@@ -703,6 +699,24 @@ pub(super) fn looks_back(line: &str) -> bool {
         "earlystop",
     ];
     words.iter().any(|word| line.contains(word))
+}
+
+/// True for the name of a counter that is not the place of the line: of a checkpoint, or measured by the step.
+fn is_no_place(words: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "last",
+        "ckpt",
+        "checkpoint",
+        "saved",
+        "avg",
+        "average",
+        "mean",
+        "grad",
+        "per",
+        "for",
+    ];
+    let mut words = words.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.any(|word| OTHERS.iter().any(|other| word.eq_ignore_ascii_case(other)))
 }
 
 /// What is measured on data and is no loss, nor a time.
@@ -2458,6 +2472,21 @@ mod tests {
                 .collect();
             let (_, train, _) = points(&content);
             assert_eq!((train.len(), train[9]), (10, (19, 2.19)), "{line}");
+        }
+        // The counter of the run goes before that within an epoch, whatever stands before its name.
+        for line in [
+            "Iter: KK Total step: NN loss: 2.NN",
+            "Batch KK | loss 2.NN | overall step NN",
+            "[batch KK] loss 2.NN cumulative step: NN",
+        ] {
+            let content: String = (10..40)
+                .map(|step| {
+                    let within = (step % 10).to_string();
+                    line.replace("NN", &step.to_string()).replace("KK", &within) + "\n"
+                })
+                .collect();
+            let (_, train, _) = points(&content);
+            assert_eq!((train.len(), train[29]), (30, (39, 2.39)), "{line}");
         }
     }
 
