@@ -52,6 +52,8 @@ pub struct KeyValue {
     costs_are_losses: bool,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
+    /// Lines announce evaluations with the step of the run.
+    announces_steps: bool,
     /// The step of an evaluation that was announced: `Evaluating at step 50000...`.
     evaluates_at: Option<u64>,
     sections: Sections,
@@ -116,6 +118,7 @@ impl KeyValue {
         let bare_losses_fall = has_epochs && bare_losses_fall(sample.head);
         let bare_evaluations = bare_evaluations_are_losses(sample.head);
         let sections = Sections::of(sample.head);
+        let announces_steps = mentions(EVALUATION.as_bytes()) && announces_steps(sample.head);
         let fresh = || KeyValue {
             sections,
             counts_bare,
@@ -123,6 +126,7 @@ impl KeyValue {
             bare_losses_fall,
             rate_lines,
             costs_are_losses,
+            announces_steps,
             ..KeyValue::default()
         };
         let mut grammar = fresh();
@@ -155,6 +159,7 @@ impl KeyValue {
             bare_evaluations: self.bare_evaluations,
             rate_lines: self.rate_lines,
             costs_are_losses: self.costs_are_losses,
+            announces_steps: self.announces_steps,
             ..KeyValue::default()
         }
     }
@@ -628,10 +633,9 @@ impl KeyValue {
             let at = self.evaluates_at.take();
             return at.filter(|_| found.evaluated && found.epoch.is_none() && found.step.is_none());
         }
-        // What counts within an epoch is no step of the run.
         let announced = found
             .step_count
-            .filter(|_| line.contains("valuating at ") && !self.counter.starts_again());
+            .filter(|_| self.announces_steps && line.contains(EVALUATION));
         self.evaluates_at = announced.map(|count| count.value).or(self.evaluates_at);
         None
     }
@@ -940,6 +944,29 @@ fn rate_lines(content: &[u8]) -> Option<RateLines> {
     }
     let often = met.into_values().filter(|(count, _)| *count >= OFTEN);
     often.max_by_key(|(count, _)| *count).map(|(_, place)| place)
+}
+
+/// What announces an evaluation, at the step behind it.
+const EVALUATION: &str = "valuating at ";
+
+/// True when evaluations are announced at steps that grow: what counts within an epoch is no step of the run.
+fn announces_steps(content: &[u8]) -> bool {
+    const LEAST: usize = 2;
+    let mut names = NameFinder::default();
+    let mut steps = Vec::new();
+    for line in content.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        if !line.contains(EVALUATION) {
+            continue;
+        }
+        named_numbers(&line, |named| {
+            let role = names.find(named.words).1.map(|fit| fit.role);
+            if role == Some(Role::Step) {
+                steps.push(named.value);
+            }
+        });
+    }
+    steps.len() >= LEAST && steps.is_sorted_by(|earlier, later| earlier < later)
 }
 
 /// True when what is named for its data alone, beside an epoch, falls again and again and ends
@@ -1865,6 +1892,18 @@ mod tests {
         let (_, train, eval) = points(&epochs.concat());
         assert_eq!(train, []);
         assert_eq!(eval, [(10_000, 7.5), (20_000, 6.5), (30_000, 5.5), (40_000, 4.5)]);
+        // Within an epoch it is none of the run.
+        for lines in [
+            "Epoch NN | train_loss: 2.NN\nEvaluating at iter 500\nval_loss: 3.NN\n",
+            "Epoch NN\ntrain_loss: 2.NN\nEvaluating at epoch NN iter 100\nval_loss: 3.NN\n",
+        ] {
+            let content: String = (1..9)
+                .map(|epoch| lines.replace("NN", &epoch.to_string()))
+                .collect();
+            let (_, train, eval) = points(&content);
+            assert_eq!((train.len(), train[7]), (8, (8, 2.8)), "{lines}");
+            assert_eq!((eval.len(), eval[7]), (8, (8, 3.8)), "{lines}");
+        }
     }
 
     #[test]
