@@ -18,11 +18,16 @@ use crate::format::roles::whole;
 use crate::format::{Sample, number};
 
 /// One of these stands above the numbers.
-pub const HEADERS: &[&str] = &["# step, loss_train, loss_test", "Train loss  "];
+pub const HEADERS: &[&str] = &[HEADER_OF_A_TABLE, "Test metric"];
+const HEADER_OF_A_TABLE: &str = "# step, loss_train, loss_test";
+/// The headings on the console, in their order.
+const HEADINGS: &[&str] = &["Step", "Train loss", "Test loss", "Test metric"];
 
 /// The grammar.
 #[derive(Debug, Default)]
 pub struct DeepXde {
+    /// The headings of the console stand in the log.
+    has_headings: bool,
     /// How many terms a loss has in a table without brackets, by how many columns that has.
     terms: Option<(usize, usize)>,
 }
@@ -30,9 +35,11 @@ pub struct DeepXde {
 impl DeepXde {
     /// A grammar that has learnt from the rows of a table what its columns are.
     pub fn new(sample: &Sample) -> Self {
-        let lines = sample.lines().filter_map(|line| std::str::from_utf8(line).ok());
-        let rows: Vec<Vec<f64>> = lines.filter_map(row).collect();
+        let lines = || sample.lines().filter_map(|line| std::str::from_utf8(line).ok());
+        let table = lines().skip_while(|line| !line.contains(HEADER_OF_A_TABLE));
+        let rows: Vec<Vec<f64>> = table.filter_map(row).collect();
         DeepXde {
+            has_headings: lines().any(has_headings),
             terms: number_of_terms(&rows).zip(rows.first().map(Vec::len)),
         }
     }
@@ -40,24 +47,25 @@ impl DeepXde {
 
 impl Grammar for DeepXde {
     fn again(&self) -> Option<Box<dyn Grammar>> {
-        Some(Box::new(DeepXde { terms: self.terms }))
+        Some(Box::new(DeepXde { ..*self }))
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         // Whatever a launcher has put before it, three lists end the line.
         let mut lists = line.rsplitn(4, '[').skip(1);
-        let (step, train, test) =
-            if let (Some(test), Some(train), Some(before)) = (lists.next(), lists.next(), lists.next()) {
-                let (_, step) = number::digits_at_the_end(before.trim_end());
-                (step.parse().ok(), sum(train), sum(test))
-            } else if let (Some((terms, columns)), Some(row)) = (self.terms, row(line))
-                && columns == row.len()
-            {
-                let sum = |from: usize| row.get(from..from + terms).map(|terms| terms.iter().sum());
-                (row.first().copied().and_then(whole), sum(1), sum(1 + terms))
-            } else {
-                return Match::No;
-            };
+        let (step, train, test) = if let (true, Some(test), Some(train), Some(before)) =
+            (self.has_headings, lists.next(), lists.next(), lists.next())
+        {
+            let (_, step) = number::digits_at_the_end(before.trim_end());
+            (step.parse().ok(), sum(train), sum(test))
+        } else if let (Some((terms, columns)), Some(row)) = (self.terms, row(line))
+            && columns == row.len()
+        {
+            let sum = |from: usize| row.get(from..from + terms).map(|terms| terms.iter().sum());
+            (row.first().copied().and_then(whole), sum(1), sum(1 + terms))
+        } else {
+            return Match::No;
+        };
         let (Some(train), Some(test)) = (train, test) else {
             return Match::No;
         };
@@ -65,6 +73,13 @@ impl Grammar for DeepXde {
         fields.values.extend([("train_loss", train), ("test_loss", test)]);
         fields.record()
     }
+}
+
+/// True for a line with all headings of the console.
+fn has_headings(line: &str) -> bool {
+    let mut headings = HEADINGS.iter();
+    let found = headings.try_fold(line, |rest, heading| Some(rest.split_once(heading)?.1));
+    found.is_some()
 }
 
 /// The sum of the terms in a list, behind its bracket.
@@ -137,6 +152,26 @@ mod tests {
             read(content),
             (vec![0, 1000], vec![0.875, 0.5], vec![0.625, 0.75])
         );
+    }
+
+    #[test]
+    fn other_tables_with_a_train_loss_are_read_by_their_names() {
+        let table = "Epoch   Train loss   Train acc   Val loss   Val acc\n\
+            1   2.5000   0.510   2.7500   0.490\n2   2.2500   0.520   2.5000   0.500\n3   2.0000   0.530   2.2500   0.510\n";
+        let report = |epoch: u64| {
+            format!(
+                "Epoch {epoch}/3\nTrain loss  : {}\n           precision  recall  f1-score  support\n\n\
+                 0       0.95      0.93      0.94        50\n1       0.91      0.90      0.92        60\n",
+                2.75 - 0.25 * epoch as f64
+            )
+        };
+        let reports: String = (1..4).map(report).collect();
+        for content in [table, &reports] {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let rows = read.decoded.records.rows();
+            let losses: Vec<f64> = rows.filter_map(|row| row.value(Quantity::TrainLoss)).collect();
+            assert_eq!(losses, [2.5, 2.25, 2.0], "{}", read.format);
+        }
     }
 
     #[test]
