@@ -5,14 +5,19 @@ use serde_json::Value;
 
 use super::json_document::{JsonDocumentDecoder, number_of, parse};
 use super::records::Decoded;
+use super::shared_table::MOST_RUNS;
 use super::{Column, DocumentDecoder};
-use crate::metric::{Names, SPLIT_FOLDERS, agent_part, canonical, player};
+use crate::metric::{Names, Quantity, SPLIT_FOLDERS, agent_part, canonical, player};
 
 /// Words that make of a name one of a part of what a run tells, and not of a run.
-const PARTS_OF_A_RUN: [&str; 16] = [
+const PARTS_OF_A_RUN: [&str; 20] = [
     "dev",
     "held",
     "history",
+    "curve",
+    "curves",
+    "raw",
+    "smoothed",
     "metrics",
     "losses",
     "logs",
@@ -32,45 +37,74 @@ const LEAST_RECORDS: usize = 3;
 /// Runs are looked for under so many names.
 const DEPTH: usize = 3;
 
+/// A run that shares a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// What the document calls it.
+    pub name: String,
+    /// Where it stands there, as a JSON pointer: `/results/resnet`.
+    pub place: String,
+}
+
 /// The runs that share a document, in their order: none where it is that of one run.
-pub fn runs(content: &[u8], names: &Names) -> Vec<String> {
+pub fn runs(content: &[u8], names: &Names) -> Vec<Run> {
     let Ok(document) = parse(content) else {
         return Vec::new();
     };
     let mut found = Vec::new();
-    look("", &document, names, DEPTH, &mut found);
-    found.into_iter().map(|(run, _)| run).collect()
+    let all = Run {
+        name: String::new(),
+        place: String::new(),
+    };
+    look(&all, &document, names, DEPTH, &mut found);
+    found.truncate(if found.len() > MOST_RUNS { 0 } else { MOST_RUNS });
+    found
 }
 
-/// Looks for runs in what stands under a `name`.
-fn look<'a>(name: &str, value: &'a Value, names: &Names, depth: usize, found: &mut Vec<(String, &'a Value)>) {
+/// Looks for runs in what stands `above` them.
+fn look(above: &Run, value: &Value, names: &Names, depth: usize, found: &mut Vec<Run>) {
     let Some(depth) = depth.checked_sub(1) else {
         return;
     };
-    let curves: Vec<(&String, &Value)> = value
+    let curves: Vec<(&String, &Value, Vec<Quantity>)> = value
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(_, value)| tells_of_a_run(value, names))
+        .map(|(name, value)| (name, value, losses(value, names)))
+        .filter(|(_, _, losses)| !losses.is_empty())
+        .take(MOST_RUNS + 1)
         .collect();
-    if !curves.iter().all(|(name, _)| may_name_a_run(name, names)) {
+    // What measures another loss each is about one run.
+    let measure_the_same = LOSSES
+        .iter()
+        .any(|loss| curves.iter().all(|(_, _, losses)| losses.contains(loss)));
+    let name_runs = curves.iter().all(|(name, _, _)| may_name_a_run(name, names));
+    if curves.len() > MOST_RUNS || !measure_the_same || !name_runs {
         return;
     }
-    for (key, value) in &curves {
-        let name = match name {
-            _ if curves.len() == 1 => name.to_owned(),
+    for (key, value, _) in &curves {
+        let name = match above.name.as_str() {
+            name if curves.len() == 1 => name.to_owned(),
             "" => (*key).clone(),
             name => format!("{name}/{key}"),
         };
+        let place = format!("{}/{}", above.place, key.replace('~', "~0").replace('/', "~1"));
+        let run = Run { name, place };
         let before = found.len();
-        look(&name, value, names, depth, found);
+        look(&run, value, names, depth, found);
         if found.len() == before && curves.len() > 1 {
-            found.push((name, value));
+            found.push(run);
         }
     }
 }
 
-fn tells_of_a_run(value: &Value, names: &Names) -> bool {
+const LOSSES: [Quantity; 2] = [Quantity::TrainLoss, Quantity::EvalLoss];
+
+/// The losses that a run has told, when these are enough for one.
+fn losses(value: &Value, names: &Names) -> Vec<Quantity> {
+    if !value.is_object() && !value.is_array() {
+        return Vec::new();
+    }
     let mut decoded = Decoded::default();
     let mut decoder = JsonDocumentDecoder::new(names);
     // Values under one name may give way to those under a better one.
@@ -79,7 +113,13 @@ fn tells_of_a_run(value: &Value, names: &Names) -> bool {
         decoded.clear();
         decoder.value(value, &mut decoded);
     }
-    decoded.records.rows().filter(|row| row.has_loss()).count() >= LEAST_RECORDS
+    let rows = || decoded.records.rows().filter(|row| row.has_loss());
+    let is_told = |loss: &Quantity| rows().any(|row| row.has(*loss));
+    let are_enough = rows().count() >= LEAST_RECORDS;
+    LOSSES
+        .into_iter()
+        .filter(|loss| are_enough && is_told(loss))
+        .collect()
 }
 
 /// True for a name that says neither which data it is about, nor what is measured, nor when.
@@ -93,28 +133,24 @@ fn may_name_a_run(name: &str, names: &Names) -> bool {
         && !is_of_a_player
 }
 
-/// Shows to `decoder` what one run has of a document.
-pub fn share(run: &str, names: &Names, decoder: Box<dyn DocumentDecoder>) -> Box<dyn DocumentDecoder> {
+/// Shows to `decoder` what stands at the `place` of one run in a document.
+pub fn share(place: &str, decoder: Box<dyn DocumentDecoder>) -> Box<dyn DocumentDecoder> {
     Box::new(Share {
-        run: run.to_owned(),
-        names: names.clone(),
+        place: place.to_owned(),
         decoder,
     })
 }
 
 struct Share {
-    run: String,
-    names: Names,
+    place: String,
     decoder: Box<dyn DocumentDecoder>,
 }
 
 impl DocumentDecoder for Share {
     fn document(&mut self, content: &[u8], out: &mut Decoded) -> Result<(), String> {
         let document = parse(content)?;
-        let mut found = Vec::new();
-        look("", &document, &self.names, DEPTH, &mut found);
-        let own = found.into_iter().find(|(run, _)| *run == self.run);
-        let (_, own) = own.ok_or_else(|| format!("{} is not in it any more", self.run))?;
+        let own = document.pointer(&self.place);
+        let own = own.ok_or_else(|| format!("{} is not in it any more", self.place))?;
         self.decoder.document(own.to_string().as_bytes(), out)
     }
 
@@ -128,24 +164,23 @@ mod tests {
     use super::*;
     use crate::format::json_document::JsonDocument;
     use crate::format::{Decoder, Format, Sample};
-    use crate::metric::Quantity;
 
     /// The runs, with the last train loss of each.
     fn shares(document: &str) -> Vec<(String, f64)> {
         let (content, names) = (document.as_bytes(), Names::default());
-        let last = |run: String| {
+        let last = |run: Run| {
             let Decoder::Document(decoder) = JsonDocument.decoder(&Sample::whole(content), &names) else {
                 panic!("another kind of decoder");
             };
             let mut decoded = Decoded::default();
-            share(&run, &names, decoder)
+            share(&run.place, decoder)
                 .document(content, &mut decoded)
                 .unwrap();
             let losses = decoded
                 .records
                 .rows()
                 .filter_map(|row| row.value(Quantity::TrainLoss));
-            (run, losses.last().unwrap())
+            (run.name, losses.last().unwrap())
         };
         runs(content, &names).into_iter().map(last).collect()
     }
@@ -164,6 +199,9 @@ mod tests {
         let nested = format!(r#"{{"adam": {columns}, "sgd": {{"loss": [1.5, 1.25, 1.0]}}}}"#);
         let runs: Vec<String> = shares(&nested).into_iter().map(|(run, _)| run).collect();
         assert_eq!(runs, ["adam/resnet", "adam/vgg", "sgd"]);
+        let slash = r#"{"lr/0.1": {"loss": [2.5, 2.25, 2.0]}, "lr~1": {"loss": [3.5, 3.25, 3.0]}}"#;
+        let expected = [("lr/0.1".to_owned(), 2.0), ("lr~1".to_owned(), 3.0)];
+        assert_eq!(shares(slash), expected);
     }
 
     #[test]
@@ -183,7 +221,24 @@ mod tests {
                 "{document}"
             );
         }
+        let losses_apart = r#"{"results": [{"epoch": 1, "train_loss": 2.5}, {"epoch": 2, "train_loss": 2.25}, {"epoch": 3, "train_loss": 2.0}],
+            "evals": [{"epoch": 1, "val_loss": 2.75}, {"epoch": 2, "val_loss": 2.5}, {"epoch": 3, "val_loss": 2.25}]}"#;
+        let smoothed = r#"{"curves": {"train_loss": [2.5, 2.25, 2.0], "val_loss": [2.75, 2.5, 2.25]},
+            "smoothed": {"train_loss": [2.5, 2.4, 2.2]}}"#;
+        for document in [losses_apart, smoothed] {
+            assert_eq!(runs(document.as_bytes(), &Names::default()), []);
+        }
         let one = r#"{"resnet": {"loss": [2.5, 2.25, 2.0]}, "vgg": {"loss": 3.0}}"#;
         assert!(runs(one.as_bytes(), &Names::default()).is_empty());
+    }
+    #[test]
+    fn more_runs_than_anyone_would_look_at_are_none() {
+        let document = |count: usize| {
+            let run = |run: usize| format!("\"model{run}\": {{\"loss\": [2.5, 2.25, {run}]}}");
+            format!("{{{}}}", (0..count).map(run).collect::<Vec<_>>().join(", "))
+        };
+        let (most, more) = (document(MOST_RUNS), document(MOST_RUNS + 1));
+        assert_eq!(shares(&most).len(), MOST_RUNS);
+        assert_eq!(shares(&more).len(), 0);
     }
 }

@@ -43,7 +43,7 @@ const RUN_COLUMNS: [&str; 20] = [
 /// Rows that a run of its own has at least; tables of results have one for each.
 const LEAST_ROWS: usize = 3;
 /// More are no runs that anyone would look at side by side.
-const MOST_RUNS: usize = 200;
+pub(super) const MOST_RUNS: usize = 200;
 
 /// True for the name of a value that tells whose a row is, where each run has one.
 pub(super) fn is_of_runs(name: &str) -> bool {

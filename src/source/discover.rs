@@ -118,10 +118,10 @@ pub struct Candidate {
     pub inode: (u64, u64),
 }
 
-/// One of the runs that share a table.
+/// One of the runs that share a table or a document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sharer {
-    /// What the table calls it.
+    /// What the table calls it, or its place in the document.
     pub run: String,
     /// What it is called among the runs of the folder.
     pub label: String,

@@ -209,7 +209,7 @@ fn decoder(
 ) -> Decoder {
     match (format.decoder(sample, names), share) {
         (Decoder::Document(decoder), None) => Decoder::Document(match run {
-            Some(run) => shared_document::share(run, names, decoder),
+            Some(place) => shared_document::share(place, decoder),
             None => decoder,
         }),
         (Decoder::Lines(decoder), Some(share)) => Decoder::Lines(share.decoder(decoder)),

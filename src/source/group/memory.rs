@@ -9,7 +9,7 @@ use crate::format::json_document::JsonDocument;
 use crate::format::shared_table::SharedTable;
 use crate::format::{Format, Sample, detect, shared_document};
 use crate::metric::Names;
-use crate::source::discover::Candidate;
+use crate::source::discover::{Candidate, Sharer};
 use crate::source::tail::sample;
 
 /// What was found in files that had to be looked into, so that it is done once.
@@ -86,8 +86,8 @@ impl<T> Findings<T> {
 /// The runs that share a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sharers {
-    /// Their names: none for what one run has to itself.
-    pub(super) runs: Vec<String>,
+    /// The runs, with their names: none for what one run has to itself.
+    pub(super) runs: Vec<Sharer>,
     /// They have a name beyond this table: other panels tell more of them.
     pub(super) of_a_panel: bool,
 }
@@ -240,8 +240,13 @@ fn of_a_document(candidate: &Candidate, names: &Names) -> Option<Sharers> {
     let content = std::fs::read(&candidate.path).ok()?;
     let (format, _) = detect(&Sample::of(&content), names)?;
     let is_any = format.name() == JsonDocument.name();
+    let runs = is_any.then(|| shared_document::runs(&content, names))?;
+    let sharer = |run: shared_document::Run| Sharer {
+        run: run.place,
+        label: run.name,
+    };
     Some(Sharers {
-        runs: is_any.then(|| shared_document::runs(&content, names))?,
+        runs: runs.into_iter().map(sharer).collect(),
         of_a_panel: false,
     })
 }
@@ -255,6 +260,10 @@ fn of_a_table(candidate: &Candidate, names: &Names) -> Option<Sharers> {
     } else {
         std::fs::read(&candidate.path).ok()?
     };
-    let runs = table.runs(&content, names);
+    let sharer = |run: String| Sharer {
+        label: run.clone(),
+        run,
+    };
+    let runs = table.runs(&content, names).into_iter().map(sharer).collect();
     Some(Sharers { runs, of_a_panel })
 }

@@ -123,10 +123,10 @@ fn shares(candidate: Candidate, memory: &mut Memory) -> Vec<Candidate> {
         Label::Chosen(stem) if !sharers.of_a_panel => format!("{stem}/"),
         _ => String::new(),
     };
-    let share = |run: String| Candidate {
+    let share = |sharer: Sharer| Candidate {
         sharer: Some(Sharer {
-            label: format!("{table}{run}"),
-            run,
+            label: format!("{table}{}", sharer.label),
+            run: sharer.run,
         }),
         ..candidate.clone()
     };
