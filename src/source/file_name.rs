@@ -1,10 +1,11 @@
 //! What the name of a file says of the names in it.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::format::exported_scalar;
-use crate::metric::{Names, Quantity, Role};
+use crate::metric::{Names, Quantity, Role, canonical};
 
 /// `names` as they hold in the file at `path`, which begins with `head`.
 pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names> {
@@ -12,7 +13,7 @@ pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names
     // JoeyNMT's `validations.txt` says only `Loss`.
     let is_named = |known: &str| path.file_name().is_some_and(|name| name == known);
     let of_validations = is_named("validations.txt") || is_named(CATBOOST_TEST);
-    if of_validations || is_of_an_evaluation(&names, path) || training_beside(path).is_some() {
+    if of_validations || is_of_an_evaluation(head, path) || training_beside(path).is_some() {
         names.to_mut().hold_out();
     }
     let catboost = [
@@ -111,17 +112,21 @@ fn loss_of_catboost(head: &[u8]) -> Option<&str> {
     objectives.next().or_else(|| unknown.next())
 }
 
-/// True for a file with the name of a loss on held-out data: `val_loss.csv`.
-fn is_of_an_evaluation(names: &Names, path: &Path) -> bool {
-    let stem = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
-    let eval_loss = Role::of(Quantity::EvalLoss);
-    stem.to_ascii_lowercase().contains("loss")
-        && names
-            .role_of(stem)
-            .is_some_and(|fit| fit.role.same_slot(eval_loss))
+/// True for a file with nothing but the name of a loss on held-out data for a name, `val_loss.csv`,
+/// where nothing in it says itself that it is of such data. A log is as likely of a trial run.
+fn is_of_an_evaluation(head: &[u8], path: &Path) -> bool {
+    let part = |part: Option<&OsStr>| part.and_then(OsStr::to_str).map(canonical).unwrap_or_default();
+    let (stem, ending) = (part(path.file_stem()), part(path.extension()));
+    let is_named = stem.split_once('_').is_some_and(|(word, other)| {
+        [(word, other), (other, word)]
+            .iter()
+            .any(|(data, loss)| HELD_OUT.contains(data) && ["loss", "losses"].contains(loss))
+    });
+    let says_it_itself = || {
+        let head = canonical(&String::from_utf8_lossy(head));
+        head.split('_').any(|word| HELD_OUT.contains(&word))
+    };
+    is_named && ending != "log" && !says_it_itself()
 }
 
 /// Words that say what a file is about, and those for its counterpart.
@@ -205,6 +210,23 @@ mod tests {
         for name in ["val_loss.csv", "Valid_loss.txt", "test_loss.csv", "eval_loss.csv"] {
             assert_eq!(role(name, "loss"), Some("eval_loss"), "{name}");
         }
+        for name in [
+            "train_val_loss.csv",
+            "train_loss_eval.txt",
+            "test_focal_loss.txt",
+            "test_loss.log",
+        ] {
+            assert_eq!(role(name, "loss"), Some("train_loss"), "{name}");
+        }
+        let (both, path) = (b"epoch,loss,val_loss\n1,2.5,2.75\n", path("val_loss.csv"));
+        let names = names_in(&Names::default(), both, &path).into_owned();
+        let roles: Vec<&str> = names
+            .assign(&["loss", "val_loss"])
+            .into_iter()
+            .flatten()
+            .map(Role::name)
+            .collect();
+        assert_eq!(roles, ["train_loss", "eval_loss"]);
         for name in [
             "train.log",
             "value.log",
