@@ -439,20 +439,39 @@ fn results<'a>(rows: &'a [Value], names: &Names) -> Option<&'a str> {
     let all = |name: &str| rows.iter().map(|row| row.get(name)).collect::<Option<Vec<_>>>();
     let told_apart = first.keys().find(|name| {
         let tells = SETTINGS.contains(&name.as_str()) || is_of_runs(name);
-        let values = || all(name).unwrap_or_default().into_iter().map(Value::to_string);
-        tells && 2 * values().collect::<BTreeSet<_>>().len() > rows.len()
+        let values = all(name).unwrap_or_default().into_iter();
+        let values = values.map(|value| beside_the_rate(value, names));
+        tells && 2 * values.collect::<BTreeSet<_>>().len() > rows.len()
     })?;
     let goes_on = first.keys().any(|name| {
         let counts = names.role_of(name).is_some_and(|fit| fit.role.tells_progress());
-        let steps = || {
-            all(name)?
-                .into_iter()
-                .map(number::of_json)
-                .collect::<Option<Vec<_>>>()
+        let step = |value: &Value| match value.as_str() {
+            // `epoch_7` says more than the `7` of a seed.
+            Some(text) => number_of(text)
+                .filter(|_| text.starts_with(|letter: char| letter.is_alphabetic()))
+                .map(|number| number as f64),
+            None => number::of_json(value).filter(|_| counts),
         };
-        counts && steps().is_some_and(|steps| steps.is_sorted_by(|one, next| one < next))
+        let steps = || all(name)?.into_iter().map(step).collect::<Option<Vec<_>>>();
+        steps().is_some_and(|mut steps| {
+            // Training and evaluation may have a row each.
+            let goes_on = steps.is_sorted();
+            steps.dedup();
+            goes_on && 2 * steps.len() >= rows.len()
+        })
     });
     (rows.len() >= SHORTEST_SERIES && !goes_on).then_some(told_apart)
+}
+
+/// What tells runs apart: of settings, all but the learning rate, which changes in the course of a run.
+fn beside_the_rate(value: &Value, names: &Names) -> String {
+    let rate = Role::of(Quantity::LearningRate);
+    let is_rate = |name: &str| names.role_of(name).is_some_and(|fit| fit.role.same_slot(rate));
+    let Some(settings) = value.as_object() else {
+        return value.to_string();
+    };
+    let others = settings.iter().filter(|(name, _)| !is_rate(name));
+    others.map(|(name, value)| format!("{name}={value} ")).collect()
 }
 
 /// Why a document with losses is no log of a run.
@@ -702,6 +721,14 @@ mod tests {
         let goes_on = r#"[{"name": "a", "step": 10, "loss": 1.5}, {"name": "b", "step": 20, "loss": 1.25},
             {"name": "c", "step": 30, "loss": 1.0}]"#;
         assert_eq!(points(goes_on, Quantity::TrainLoss).len(), 3);
+        let named_for_epochs = r#"[{"name": "epoch_9", "loss": 1.5}, {"name": "epoch_10", "loss": 1.25}, {"name": "epoch_11", "loss": 1.0}]"#;
+        let rates = r#"[{"params": {"lr": 0.1}, "loss": 1.5}, {"params": {"lr": 0.05}, "loss": 1.25}, {"params": {"lr": 0.01}, "loss": 1.0}]"#;
+        for document in [named_for_epochs, rates] {
+            assert_eq!(points(document, Quantity::TrainLoss).len(), 3, "{document}");
+        }
+        let repeated = r#"[{"name": "row1", "step": 0, "loss": 1.5}, {"name": "row2", "step": 10, "loss": 1.25},
+            {"name": "row3", "step": 10, "loss": 1.25}, {"name": "row4", "step": 20, "loss": 1.0}]"#;
+        assert_eq!(points(repeated, Quantity::TrainLoss).last(), Some(&(20, 1.0)));
     }
 
     #[test]
