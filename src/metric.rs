@@ -259,8 +259,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "progress_kimg",
             "progress_kimg_mean",
             "_step",
-            // Of an agent that tells no steps.
-            "episode",
         ],
     ),
     (

@@ -96,6 +96,8 @@ struct Counters {
     outer: Option<u64>,
     /// That counter is called a batch: it counts within an epoch, or is a size.
     is_batch: bool,
+    /// The episode of an agent.
+    episode: Option<Count>,
     step_total: Option<u64>,
     has_loss: bool,
     has_rate: bool,
@@ -261,6 +263,9 @@ impl KeyValue {
                         fields.values.push((loss, named.value));
                         return;
                     }
+                    if name.eq_ignore_ascii_case("episode") {
+                        found.episode = Count::of(&named);
+                    }
                     let is_bare = is_of_training(name) || held_out_loss(name).is_some();
                     if is_bare {
                         found.bare_with_unit |= !named.unit.is_empty();
@@ -314,6 +319,16 @@ impl KeyValue {
                 (found.step_count, found.step_total) = (Some(bare.count), total);
                 self.bare_total = bare.count.of;
                 fields.step = Some(bare.count.value);
+            }
+            // Of an agent that tells nothing else.
+            if found.step.is_none()
+                && found.epoch.is_none()
+                && self.announced.is_none()
+                && let Some(episode) = found.episode
+            {
+                found.step = Some((u16::MAX, true));
+                (found.step_count, found.step_total) = (Some(episode), episode.of);
+                fields.step = Some(episode.value);
             }
         }
         found
@@ -1245,6 +1260,19 @@ mod tests {
         assert_eq!(read(&alone), Some((50, 0.5)));
         let beside = |episode| format!("Episode {episode} | Step {episode}345 | Loss 0.{episode}\n");
         assert_eq!(read(&beside), Some((5345, 0.5)));
+        let in_front = |count| format!("[{count}00/6000] Episode {} loss 0.{count}\n", count / 2);
+        assert_eq!(read(&in_front), Some((500, 0.5)));
+        let epochs = |epoch| format!("epoch {epoch} episode {epoch}6 loss 0.{epoch}\n");
+        assert_eq!(read(&epochs), Some((5, 0.5)));
+        let table: String = (1..6)
+            .map(|epoch| format!("{epoch}6,{epoch},0.{epoch}\n"))
+            .collect();
+        let table = read_all(
+            format!("episode,epoch,loss\n{table}").as_bytes(),
+            &Names::default(),
+        )
+        .unwrap();
+        assert_eq!(table.decoded.records.steps().last(), Some(&5));
     }
 
     #[test]
