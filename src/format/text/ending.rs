@@ -165,7 +165,8 @@ pub fn ending(line: &str) -> Option<How> {
         (None, None) => {
             let is_said_once = found < FAILED.len() + PERHAPS.len() + FINISHED.len();
             let line = line.to_ascii_lowercase();
-            let is_to_come = match patience(&line) {
+            // Other ends tell of what was counted before: `Training complete (patience 3/5)`.
+            let is_to_come = match patience(&line).filter(|_| line.contains("early")) {
                 Some((met, limit)) => met < limit,
                 None => !is_said_once && NOT_YET.iter().any(|words| line.contains(words)),
             };
@@ -186,7 +187,7 @@ fn patience(line: &str) -> Option<(u64, u64)> {
         .iter()
         .find_map(|words| rest.strip_prefix(words))?;
     let (limit, _) = leading_count(limit.trim_start())?;
-    Some((met, limit))
+    (limit > 0).then_some((met, limit))
 }
 
 /// The whole number at the start of a text, and what follows.
@@ -246,10 +247,13 @@ mod tests {
             assert_eq!(ending(to_come), None, "{to_come}");
         }
         assert_eq!(ending("EarlyStopping counter: 3 out of 10"), None);
+        assert_eq!(ending("EarlyStopping counter: 0 out of 0"), None);
         for reached in [
             "EarlyStopping counter: 5 out of 5",
             "[EARLY STOP] patience 5/5",
             "Early stopping triggered at epoch 12/100 (patience 10)",
+            "Training complete. Best epoch 25 (patience 3/5)",
+            "Training finished, step counter 3000 of 10000",
         ] {
             assert_eq!(ending(reached), Some(How::Finished), "{reached}");
         }
