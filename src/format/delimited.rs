@@ -101,10 +101,15 @@ pub(super) fn header_names(sample: &Sample, names: &Names) -> Option<Vec<String>
 }
 
 /// True for a table: rows of as many cells as its header has names, with a number in each. Its words
-/// are no lines of a log.
+/// are no lines of a log, which name their numbers: `loss: 0.3, took, 3`.
 pub(super) fn is_table(sample: &Sample) -> bool {
     const FEWEST_COLUMNS: usize = 3;
     let is_number = |cell: &String| number::parse(cell).is_some();
+    let is_named = |cell: &String| {
+        cell.rsplit_once([':', '=']).is_some_and(|(name, value)| {
+            name.trim().starts_with(char::is_alphabetic) && number::parse(value.trim()).is_some()
+        })
+    };
     DELIMITERS.into_iter().any(|delimiter| {
         let mut cells = Cells::new(delimiter);
         let mut of_lines = lines(sample).filter(|line| !line.trim_ascii().is_empty());
@@ -115,7 +120,9 @@ pub(super) fn is_table(sample: &Sample) -> bool {
         };
         let mut is_row = |line: &[u8]| {
             let cells = cells.split(line);
-            cells.is_some_and(|cells| cells.len() == columns && cells.iter().any(is_number))
+            cells.is_some_and(|cells| {
+                cells.len() == columns && cells.iter().any(is_number) && !cells.iter().any(is_named)
+            })
         };
         of_lines.all(&mut is_row)
     })

@@ -202,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn lines_with_commas_below_prose_are_no_table() {
+        let lines = (10..30).map(|line| format!("loss: 2.{line}, took, {line}"));
+        let prose = "Loading data, building model, starting training".to_owned();
+        let read = read(std::iter::once(prose).chain(lines)).unwrap();
+        assert_eq!(read.decoded.records.rows().count(), 20);
+    }
+
+    #[test]
     fn lines_are_steps_where_nothing_counts() {
         for line in [
             "loss: 2.NN",
