@@ -1900,6 +1900,12 @@ mod tests {
         ] {
             assert_eq!(losses("=== Training ===\n", told), (15, evaluations), "{told}");
         }
+        let content: String = (1..9)
+            .map(|epoch| format!("Epoch {epoch} loss: 2.{epoch}\n"))
+            .collect();
+        let content =
+            format!("=== Training ===\n{content}").replace("2.3\n", "2.3\n== New best val_loss ==\n");
+        assert_eq!(points(&content).1.len(), 8);
     }
 
     #[test]

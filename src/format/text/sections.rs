@@ -18,8 +18,10 @@ enum Section {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sections {
     at: Section,
-    /// Sections of training in which a loss stood.
-    of_training: u32,
+    /// A loss has stood in a section of training.
+    trained: bool,
+    /// One did so in another again.
+    returns: bool,
     /// Headings of something else since the last of training.
     others: u32,
     /// So many of them that the training goes on without a heading.
@@ -44,6 +46,7 @@ impl Sections {
     pub fn again(self) -> Self {
         Sections {
             at: Section::Any,
+            trained: false,
             others: 0,
             has_loss: false,
             ..self
@@ -77,14 +80,14 @@ impl Sections {
         }
         self.trains = true;
         if self.at == Section::Training && !self.has_loss {
-            (self.has_loss, self.of_training) = (true, self.of_training.saturating_add(1));
+            self.returns |= self.trained;
+            (self.has_loss, self.trained) = (true, true);
         }
     }
 
     /// True where every line stands below a heading of its kind.
     fn alternate(&self) -> bool {
-        const OFTEN: u32 = 2;
-        !self.goes_on && self.of_training >= OFTEN
+        self.returns && !self.goes_on
     }
 
     /// The held-out data that a line is about. Unless headings of training return, the section ends with
