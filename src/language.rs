@@ -38,7 +38,6 @@ const WORDS: &[(&str, &[&str])] = &[
         &[
             "paso",
             "etape",
-            "pas",
             "schritt",
             "passo",
             "шаг",
@@ -404,6 +403,8 @@ struct Phrase {
     words: usize,
     english: Vec<&'static str>,
     is_foreign: bool,
+    /// Some of its words are English.
+    is_mixed: bool,
     end: usize,
 }
 
@@ -414,6 +415,7 @@ impl Phrase {
             words: 1,
             english: Vec::new(),
             is_foreign: false,
+            is_mixed: false,
             end: 0,
         };
         let mut before: Option<&Word> = None;
@@ -430,7 +432,10 @@ impl Phrase {
                         .extend(english.iter().filter(|word| !word.is_empty()));
                     phrase.is_foreign = true;
                 }
-                Meaning::English(english) => phrase.english.push(english),
+                Meaning::English(english) => {
+                    phrase.english.push(english);
+                    phrase.is_mixed = true;
+                }
                 Meaning::Preposition if index > 0 => {
                     before = Some(word);
                     continue;
@@ -450,7 +455,8 @@ impl Phrase {
         }
         let mut english = self.english.clone();
         if english.contains(&"rate") {
-            return (english.len() == 2 && english.contains(&"train")).then(|| "learning rate".to_owned());
+            let is_of_learning = english.len() == 2 && english.contains(&"train") && !self.is_mixed;
+            return is_of_learning.then(|| "learning rate".to_owned());
         }
         // `Sensibilidad de validación` is not the loss on it.
         if !english.iter().any(|word| HEADS.contains(word)) && says_what_it_is_of(text.get(..start)?) {
@@ -465,6 +471,14 @@ impl Phrase {
 
 /// True for what ends with a word and a preposition: what follows says what that word is of.
 fn says_what_it_is_of(before: &str) -> bool {
+    /// Bytes that two words take: a text may have no blanks for long.
+    const REACH: usize = 64;
+    let mut from = before.len().saturating_sub(REACH);
+    while !before.is_char_boundary(from) {
+        from += 1;
+    }
+    let before = before.get(from..).unwrap_or_default();
+    let before = before.rsplit('\n').next().unwrap_or(before);
     let before = before.trim_end_matches([' ', '\'', '’']);
     let (rest, last) = before.rsplit_once(' ').unwrap_or(("", before));
     PREPOSITIONS.contains(&folded(last).as_str()) && rest.trim_end().ends_with(is_letter)

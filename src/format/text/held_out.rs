@@ -58,8 +58,8 @@ fn is_one_of(known: &[&str], word: &str) -> bool {
 }
 
 /// What the words of a text say that `name`, which follows it, was measured on, if not the data that is trained
-/// on. A word that heads a part of the line holds up to the next that does: `Train: loss 0.4 | Val: loss 0.5`.
-/// Of `train acc: 0.8, val acc: 0.7, loss: 0.4` the last is of training: neither word heads anything.
+/// on. Behind a word for training another holds only where the same name has stood under the first:
+/// `Train: loss 0.4 | Val: loss 0.5`. Of `train: acc 0.8 | val: acc 0.7 | loss: 0.4` the last is of training.
 pub(super) fn data_before(text: &str, name: &str) -> Option<Data> {
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-');
     let mut told: Option<Option<Data>> = None;
@@ -67,28 +67,17 @@ pub(super) fn data_before(text: &str, name: &str) -> Option<Data> {
     for word in text.split(|letter| !is_of_word(letter)) {
         let is_deviation = is_one_of(&["std", "standard"], std::mem::replace(&mut last, word));
         let start = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        let end = start + word.len();
         let data = data_of(std::iter::once(word));
         if data.is_none() && !is_of_training(word) || is_deviation {
             continue;
         }
-        let is_next = || {
-            let before = text.get(..start).unwrap_or_default();
-            heads(text.get(end..).unwrap_or_default()) || before.contains(name)
-        };
+        let is_next = || text.get(..start).unwrap_or_default().contains(name);
         // A word for training holds wherever it stands.
         if told.is_none() || data.is_none() || is_next() {
             told = Some(data);
         }
     }
     told.flatten()
-}
-
-/// True where what stands between a word and the name that follows parts the two, and is no value of the word.
-fn heads(behind: &str) -> bool {
-    let rest = behind.trim_start();
-    let named = rest.trim_start_matches(|letter: char| !letter.is_alphanumeric());
-    named.len() < rest.len() && !named.starts_with(|first: char| first.is_ascii_digit()) || rest.is_empty()
 }
 
 /// What words say that something was measured on, if they speak of data that was not trained on.

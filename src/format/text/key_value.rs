@@ -939,7 +939,7 @@ enum RateLines {
 /// ends with them where a loss stands above the first, unless they say that the rate changes.
 fn rate_lines(content: &[u8]) -> Option<RateLines> {
     const OFTEN: usize = 3;
-    let mut met: std::collections::HashMap<String, (usize, RateLines)> = std::collections::HashMap::new();
+    let mut met: std::collections::BTreeMap<String, (usize, RateLines)> = std::collections::BTreeMap::new();
     let mut parameters = ParameterGroups::default();
     let mut place = RateLines::Ahead;
     for line in content.split(|byte| *byte == b'\n') {
@@ -1137,8 +1137,10 @@ fn cost(words: &str) -> Option<&'static str> {
     }
 }
 
-/// Words for one value out of many.
-const EXTREMES: &[&str] = &["best", "lowest", "smallest", "min", "minimum", "minimal"];
+/// Words for a value that was told before.
+const TOLD_BEFORE: &[&str] = &[
+    "best", "lowest", "smallest", "min", "minimum", "minimal", "previous",
+];
 
 /// A loss behind the counter that it was measured at.
 struct LossAt<'a> {
@@ -1178,7 +1180,7 @@ fn loss_at(line: &str) -> Option<LossAt<'_>> {
     // `Best val loss at epoch 25: 0.48` was told before, whatever stands behind it.
     let told = line.get(..name_end)?.to_ascii_lowercase();
     let mut words = told.split(|letter: char| !letter.is_ascii_alphanumeric());
-    if words.any(|word| EXTREMES.contains(&word)) {
+    if words.any(|word| TOLD_BEFORE.contains(&word)) {
         return None;
     }
     let (counter, rest) = ["step", "iteration", "iter", "update", "epoch"]

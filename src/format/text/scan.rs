@@ -368,10 +368,14 @@ fn total(value: f64, rest: &str, before: Option<&u8>) -> (Option<u64>, usize) {
         return (None, 0);
     };
     let (total, length) = number_behind(rest, after);
-    let ends = !in_brackets
-        || rest
-            .get(length..)
-            .is_some_and(|behind| behind.trim_start().starts_with(']'));
+    let behind = rest.get(length..).unwrap_or_default();
+    let ends = if in_brackets {
+        behind.trim_start().starts_with(']')
+    } else {
+        // No date, time or version: `from 2026-11-30`.
+        let goes_on = behind.strip_prefix(['-', ':', '.', '/']);
+        !goes_on.is_some_and(|more| more.starts_with(|letter: char| letter.is_ascii_digit()))
+    };
     if ends && total.is_some_and(|total| value <= total as f64) {
         (total, length)
     } else {

@@ -30,10 +30,7 @@ pub(super) fn slashed(line: &str, from: usize, number: usize) -> Option<Slashed<
     if numbers.len() != parts.len() {
         return None;
     }
-    let named = names_of_data(name, &parts).or_else(|| {
-        let names_a_loss = parts.iter().copied().any(is_loss);
-        (names_a_loss && parts.iter().all(|part| !part.is_empty())).then_some(parts)
-    })?;
+    let named = names_of_data(name, &parts).or_else(|| is_of_two(&parts).then_some(parts))?;
     Some(Slashed {
         values: named.into_iter().zip(numbers).collect(),
         end,
@@ -66,6 +63,23 @@ fn is_loss(part: &str) -> bool {
     part.rsplit([' ', '_'])
         .next()
         .is_some_and(|word| word.eq_ignore_ascii_case("loss"))
+}
+
+/// True for a loss beside a score, `acc/loss`, or beside that on other data, `Train loss / Val loss`. Of the parts
+/// of a loss, or of it now and at its best, nothing says which counts.
+fn is_of_two(parts: &[&str]) -> bool {
+    let data = |part: &str| data_of(part.split([' ', '_']));
+    match parts {
+        [one, other] if is_loss(one) && is_loss(other) => data(one).is_some() != data(other).is_some(),
+        [one, other] => is_loss(one) && is_score(other) || is_score(one) && is_loss(other),
+        _ => false,
+    }
+}
+
+fn is_score(part: &str) -> bool {
+    const SCORES: [&str; 7] = ["acc", "accuracy", "top1", "f1", "iou", "dice", "auc"];
+    let word = part.rsplit([' ', '_']).next();
+    word.is_some_and(|word| SCORES.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// Names for one loss on several data: `Mean train/val loss`, `loss (train/val)`.
