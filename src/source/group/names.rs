@@ -189,16 +189,13 @@ pub(in crate::source) fn rotatable(name: &str) -> bool {
         .any(|ending| name.len() > ending.len() && name.ends_with(ending))
 }
 
-/// The name of a file with what is told of one epoch, without the number of that: the files of all of them are
-/// one log, `metrics_epoch_0.json`, `metrics_epoch_1.json`.
+/// The name of a file that `AllenNLP` writes for each epoch, without the number of that: the files of all of them
+/// are one log, `metrics_epoch_0.json`, `metrics_epoch_1.json`. Those of others may hold many records each.
 pub(super) fn without_epoch(name: &str) -> &str {
-    let numbered = || {
-        let (before, number) = digits_at_the_end(name.strip_suffix(".json")?);
-        let stem = before.strip_suffix('_')?;
-        let words = stem.strip_suffix("_epoch").filter(|_| !number.is_empty())?;
-        PLAIN_STEMS.contains(&words).then_some(stem)
-    };
-    numbered().unwrap_or(name)
+    match digits_at_the_end(name.strip_suffix(".json").unwrap_or_default()) {
+        ("metrics_epoch_", number) if !number.is_empty() => "metrics_epoch",
+        _ => name,
+    }
 }
 
 /// Parts of names, between dots, that say what of a run a file holds, and not of which.

@@ -79,9 +79,13 @@ fn files_of_single_epochs_are_one_log() {
             "a/metrics_epoch_9.json",
             "a/stderr.log",
             "a/gpt_epoch_1.json",
+            "a/history_epoch_0.json",
+            "a/history_epoch_10.json",
         ]),
         [
             "a/gpt_epoch_1.json: a/gpt_epoch_1.json",
+            "a/history_epoch_0.json: a/history_epoch_0.json",
+            "a/history_epoch_10.json: a/history_epoch_10.json",
             "a: a/metrics_epoch_9.json a/metrics_epoch_10.json",
             "a: a/stderr.log",
         ]
