@@ -130,9 +130,13 @@ impl JsonDocumentDecoder {
             Value::Array(rows) if results(rows, self.roles.names()).is_some() => {}
             Value::Array(rows) => self.rows(path, rows.iter().map(|row| (None, row)), points, out),
             Value::Object(fields) => {
+                // Three numbers of no such table, or beside a series without steps, may be anything.
+                let is_list = |values: &Vec<Value>| values.iter().any(is_scalar);
+                let lists = || fields.values().filter_map(Value::as_array).any(is_list);
+                let triples = split_of(path).is_some() && !lists();
                 let mut has_pairs = false;
                 for (name, value) in fields {
-                    has_pairs |= self.pairs(path, name, value, points, out);
+                    has_pairs |= self.pairs(path, name, value, triples, points, out);
                 }
                 if !has_pairs && self.columns_of(path, fields, points, out) {
                     return;
@@ -322,13 +326,14 @@ impl JsonDocumentDecoder {
         self.take_series(path, name, found, points, out)
     }
 
-    /// `{"train_loss": [[0, 11.9], [1, 11.8]]}`: steps and values. Ludwig's have the epoch before them,
-    /// `[[1, 3636, 1.02]]`.
+    /// `{"train_loss": [[0, 11.9], [1, 11.8]]}`: steps and values. Ludwig's are `triples` with the epoch before
+    /// them, in a table for each kind of data: `"train_metrics": {"combined": {"loss": [[1, 3636, 1.02]]}}`.
     fn pairs(
         &mut self,
         path: &[&str],
         name: &str,
         value: &Value,
+        triples: bool,
         points: &mut Points,
         out: &mut Decoded,
     ) -> bool {
@@ -339,7 +344,7 @@ impl JsonDocumentDecoder {
         };
         let pair = |pair: &Value| match pair.as_array()?.as_slice() {
             [step, value] => Some((whole(step.as_f64()?)?, number::of_json(value)?)),
-            [epoch, step, value] if is_loss() => {
+            [epoch, step, value] if triples && is_loss() => {
                 let (epoch, step) = (whole(epoch.as_f64()?)?, whole(step.as_f64()?)?);
                 (epoch <= step).then_some((step, number::of_json(value)?))
             }
@@ -685,6 +690,13 @@ mod tests {
         );
         assert_eq!(points(triples, Quantity::TrainLoss), [(10, 2.5)]);
         assert_eq!(points(triples, Quantity::EvalLoss), [(10, 2.75)]);
+        // Three numbers elsewhere are no epoch, step and loss.
+        for other in [
+            r#"{"loss": [[1, 2, 3]], "train_loss": [3.0, 2.5, 2.25, 2.0]}"#,
+            r#"{"train": {"loss": [[1, 2, 3]], "train_loss": [3.0, 2.5, 2.25, 2.0]}}"#,
+        ] {
+            assert_eq!(points(other, Quantity::TrainLoss).len(), 4, "{other}");
+        }
         // What goes on in the next table is the same series.
         let parts = r#"{"one": {"fit": {"step": [1, 2, 3], "loss": [2.5, 2.25, 2.0]}}, "two": {"fit": {"step": [4, 5, 6], "loss": [1.5, 1.25, 1.0]}},
             "warm": {"fit": {"step": [1, 2, 3], "loss": [9.5, 9.25, 9.0]}}}"#;
