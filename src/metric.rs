@@ -613,6 +613,8 @@ const NAMES: &[(Role, &[&str])] = &[
             "progress_or_epoch",
             // WandbMetricsLogger of Keras.
             "epoch_epoch",
+            "epoch_no",
+            "epoch_number",
         ],
     ),
 ];

@@ -8,14 +8,15 @@
 use super::bare_counts::{self, Bare, Count};
 use super::held_out::{Data, data_before, data_of, evaluated_loss, is_of_training, push_loss};
 use super::passes::{Batches, Evaluations, Nested, Rounds};
-use super::scan::{NameFinder, named_numbers};
+use super::scan::{NameFinder, Named, named_numbers, suffixes};
 use super::sections::Sections;
+use super::wrapper::without_colours;
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
 use crate::format::counters::{OwnCounter, Place};
 use crate::format::hints::{Fact, Hints};
 use crate::format::number;
-use crate::metric::{Quantity, Role, counts_the_run};
+use crate::metric::{Quantity, Role, canonical, counts_the_run};
 
 /// The grammar.
 #[derive(Debug, Default)]
@@ -48,8 +49,12 @@ pub struct KeyValue {
     loss_above: Option<f64>,
     /// Learning rates have lines of their own.
     rate_lines: Option<RateLines>,
-    /// Nothing is called a loss: what is called a cost is one, and no time or price.
-    costs_are_losses: bool,
+    /// Nothing is called a loss: this word is the name of one, see [`stand_in`].
+    stand_in: Option<&'static str>,
+    /// `Epochs: 3` is the third, and not how many there will be.
+    epochs_count: bool,
+    /// The epoch that a line spoke of last.
+    last_epoch: Option<u64>,
     /// The name of a loss on held-out data that has stood beside the step.
     placed_evaluation: Option<Box<str>>,
     /// Lines announce evaluations with the step of the run.
@@ -115,9 +120,10 @@ impl KeyValue {
     pub fn new(sample: &Sample) -> Self {
         let (counts_bare, rate_lines) = (bare_counts::grow(sample.head), rate_lines(sample.head));
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
-        let costs_are_losses = mentions(b"ost") && costs_are_losses(sample.head);
+        let stand_in = stand_in(sample.head);
         let has_epochs = mentions(b"poch") || mentions(b"POCH");
-        let bare_losses_fall = has_epochs && bare_losses_fall(sample.head);
+        let bare_losses_fall = bare_losses_fall(sample.head);
+        let epochs_count = has_epochs && epochs_count(sample.head);
         let bare_evaluations = bare_evaluations_are_losses(sample.head);
         let sections = Sections::of(sample.head);
         let announces_steps = mentions(EVALUATION.as_bytes()) && announces_steps(sample.head);
@@ -127,8 +133,9 @@ impl KeyValue {
             bare_evaluations,
             bare_losses_fall,
             rate_lines,
-            costs_are_losses,
             announces_steps,
+            stand_in,
+            epochs_count,
             ..KeyValue::default()
         };
         let mut grammar = fresh();
@@ -160,8 +167,9 @@ impl KeyValue {
             bare_losses_fall: self.bare_losses_fall,
             bare_evaluations: self.bare_evaluations,
             rate_lines: self.rate_lines,
-            costs_are_losses: self.costs_are_losses,
             announces_steps: self.announces_steps,
+            stand_in: self.stand_in,
+            epochs_count: self.epochs_count,
             ..KeyValue::default()
         }
     }
@@ -184,11 +192,22 @@ impl KeyValue {
     /// Finds the numbers of a line; the step, if it was stated, is left out.
     fn collect<'a>(&mut self, line: &'a str, stated: bool, fields: &mut Fields<'a>) -> Counters {
         let mut found = Counters::default();
+        let mut heads_losses = false;
         named_numbers(line, |named| {
-            if named.words.contains("best") || named.words.contains("Best") {
+            let headed =
+                loss_under_heading(line, named.words, heads_losses).filter(|_| named.unit.is_empty());
+            heads_losses = headed.is_some();
+            if tells_the_best(named.words) {
                 return;
             }
             let (name, fit) = self.names.find(named.words);
+            if let Some(loss) = headed.filter(|_| fit.is_none()) {
+                (found.has_loss, found.useful) = (true, true);
+                found.evaluated |= loss != TRAIN;
+                fields.values.push((loss, named.value));
+                return;
+            }
+            let is_epoch = |name| is_epoch(name) || self.epochs_count && is_plural(named.words);
             match fit.map(|fit| fit.role) {
                 Some(Role::Step) if stated => {}
                 // `Batch: 2.7s` takes so long.
@@ -256,10 +275,9 @@ impl KeyValue {
                     push_loss(fields, name, fit, &named, context);
                 }
                 _ => {
-                    let is_loss = self.costs_are_losses && named.unit.is_empty() && !is_time(named.behind);
-                    if let Some(loss) = cost(named.words).filter(|_| is_loss) {
+                    if let Some(loss) = self.stand_in.and_then(|name| loss_instead(name, line, &named)) {
                         (found.has_loss, found.useful) = (true, true);
-                        found.evaluated |= loss != COST;
+                        found.evaluated |= !is_of_train(loss);
                         fields.values.push((loss, named.value));
                         return;
                     }
@@ -291,8 +309,9 @@ impl KeyValue {
         {
             fields.values.push(("lr", rate));
         }
-        if found.has_loss && !found.evaluated {
-            self.name_evaluation(&mut found, fields);
+        name_short_pair(&mut found, fields);
+        if found.has_loss && !found.evaluated && self.bare_evaluations && !found.bare_with_unit {
+            name_evaluation(&mut found, fields);
         }
         let is_counted = found.epoch.is_some() || found.step.is_some();
         if !found.has_loss && (is_counted || self.counts_bare && self.bare_count(line).is_some()) {
@@ -351,25 +370,36 @@ impl KeyValue {
         });
     }
 
-    /// Takes a loss behind its counter; true when that counts epochs.
-    fn take_loss_at<'a>(&self, line: &'a str, fields: &mut Fields<'a>) -> bool {
-        let Some(LossAt {
-            name,
-            counter,
-            count,
-            value,
-        }) = loss_at(line)
-        else {
+    /// Takes a loss behind its counter, or behind its data; true when the line has no step of the run.
+    fn take_loss_at<'a>(
+        &mut self,
+        told: Option<&LossAt<'a>>,
+        line: &'a str,
+        fields: &mut Fields<'a>,
+    ) -> bool {
+        let Some(told) = told else {
+            let loss = loss_on(line);
+            fields.values.extend(loss);
+            return loss.is_some();
+        };
+        let (name, fit) = self.names.find(told.words);
+        let stand_in = self.stand_in.and_then(|name| loss_called(name, told.words));
+        let Some(name) = stand_in.or(fit.filter(|fit| fit.role.is_loss()).map(|_| name)) else {
             return false;
         };
-        let cost = cost(name);
-        if cost.is_some() && !self.costs_are_losses {
-            return false;
-        }
-        fields.values.push((cost.unwrap_or(name), value));
-        let is_epoch = is_epoch(counter);
-        fields.step = (!is_epoch).then_some(count);
-        is_epoch
+        fields.values.push((name, told.value));
+        let is_within = is_epoch(told.counter) || self.announced.is_some();
+        fields.step = (!is_within).then_some(told.count);
+        is_within
+    }
+
+    /// True where a loss is that of an epoch long over: `Val loss at epoch 25: 0.48` below the 30th, which is
+    /// the best. Counting may begin anew, and one may count from 0.
+    fn is_over(&self, told: &LossAt) -> bool {
+        const FIRST: u64 = 1;
+        is_epoch(told.counter)
+            && told.count > FIRST
+            && (self.last_epoch).is_some_and(|last| told.count.saturating_add(1) < last)
     }
 
     /// The counter without a name of a line.
@@ -388,13 +418,19 @@ impl KeyValue {
         };
         let lower = line.to_ascii_lowercase();
         let mentions = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        // Where it is seen that they fall, scores with numbers of their own say nothing of them.
+        let speaks_of_scores = if found.epoch.is_some() {
+            scores(&lower) > scores_with_numbers(&lower)
+        } else {
+            scores(&lower) > 0
+        };
         // What follows has a name of its own: `train 0.4 val 0.5 epoch time 12`.
         let are_times = (lower.get(..found.bare_until)).is_none_or(|told| told.contains("time"));
         // Whole numbers are sizes, and what stands beside an epoch may as well be accuracies,
         // which grow.
         let is_pair = (found.epoch.is_none() || self.bare_losses_fall)
             && of(&is_of_training).is_some_and(|train| train.fract() != 0.0 || held_out.fract() != 0.0);
-        let is_of_losses = is_pair && !found.bare_with_unit && !are_times && !mentions(SCORES);
+        let is_of_losses = is_pair && !found.bare_with_unit && !are_times && !speaks_of_scores;
         if !is_of_losses && !mentions(&["loss", "ppl", "perplexity"]) {
             return;
         }
@@ -434,24 +470,6 @@ impl KeyValue {
         for (sum, mean) in &sums {
             if let Some((_, value)) = fields.values.get_mut(*sum) {
                 *value = *mean;
-            }
-        }
-    }
-
-    /// Names the loss on held-out data beside a train loss: `loss 0.61 | val 0.58`, or
-    /// `T_Loss 11.06 | V_Loss 12.1`.
-    fn name_evaluation(&self, found: &mut Counters, fields: &mut Fields) {
-        let is_pair = ["t", "v"].iter().all(|data| {
-            let mut names = fields.values.iter().map(|(name, _)| *name);
-            names.any(|name| loss_of(name).is_some_and(|of| of.eq_ignore_ascii_case(data)))
-        });
-        for (name, _) in &mut fields.values {
-            let bare = held_out_loss(name).filter(|_| self.bare_evaluations && !found.bare_with_unit);
-            match (loss_of(name), bare) {
-                (Some("t" | "T"), _) if is_pair => *name = "train_loss",
-                (Some("v" | "V"), _) if is_pair => (*name, found.evaluated) = ("eval_loss", true),
-                (_, Some(loss)) => (*name, found.evaluated) = (loss, true),
-                _ => {}
             }
         }
     }
@@ -743,9 +761,48 @@ const SCORES: &[&str] = &[
     "acc", "auc", "f1", "iou", "dice", "score", "bleu", "error", "reward", "return",
 ];
 
+/// How many scores a text speaks of, in small letters.
+fn scores(text: &str) -> usize {
+    SCORES.iter().map(|score| text.matches(score).count()).sum()
+}
+
+/// How many of them name a number of their own: that of `acc train 0.9` does not.
+fn scores_with_numbers(line: &str) -> usize {
+    let mut count = 0;
+    named_numbers(line, |named| {
+        let name = suffixes(named.words).last().unwrap_or(named.words);
+        if !is_of_training(name) && held_out_loss(name).is_none() {
+            count += scores(named.words);
+        }
+    });
+    count
+}
+
 /// The loss that is meant by a name that says nothing but that it is of held-out data.
 fn held_out_loss(name: &str) -> Option<&'static str> {
     data_of(std::iter::once(name)).map(Data::loss)
+}
+
+/// The loss that is named for its data alone behind the word `loss`: `Loss train: 0.4, val: 0.5`, `Loss:
+/// train=0.4, val=0.5`. That of held-out data stands behind another one, as `goes_on` says.
+fn loss_under_heading(line: &str, words: &str, goes_on: bool) -> Option<&'static str> {
+    let (heading, name) = words.rsplit_once(' ').unwrap_or(("", words));
+    if goes_on {
+        return held_out_loss(name).filter(|_| heading.is_empty());
+    }
+    if !is_of_training(name) {
+        return None;
+    }
+    let at = (name.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    let before = line
+        .get(..at)?
+        .trim_end_matches([' ', ':', '=', '(', '[', '|', '-', '>']);
+    let letters = before.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+    let heading = before.get(before.len() - letters..)?;
+    ["loss", "losses"]
+        .iter()
+        .any(|known| heading.eq_ignore_ascii_case(known))
+        .then_some(TRAIN)
 }
 
 /// True for a word that makes a mean of what is named behind it.
@@ -755,10 +812,52 @@ fn is_mean(word: &str) -> bool {
         .any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// What a name says that its loss is of: `V` of `V_Loss`.
+/// Names the loss on held-out data beside a train loss: `loss 0.61 | val 0.58`.
+fn name_evaluation(found: &mut Counters, fields: &mut Fields) {
+    for (name, _) in &mut fields.values {
+        if let Some(loss) = held_out_loss(name) {
+            (*name, found.evaluated) = (loss, true);
+        }
+    }
+}
+
+/// Names the losses of a line that cuts their data short: `T_Loss 11.06 | V_Loss 12.1`, `loss_tr: 0.4, loss_te:
+/// 0.5`. One of training and one of held-out data make each other out.
+fn name_short_pair(found: &mut Counters, fields: &mut Fields) {
+    let short = |name: &str| match loss_of(name)?.to_ascii_lowercase().as_str() {
+        "t" | "tr" => Some(TRAIN),
+        "v" | "va" | "vl" => Some(Data::Validation.loss()),
+        "te" => Some(Data::Test.loss()),
+        _ => None,
+    };
+    let found_short = || fields.values.iter().filter_map(|(name, _)| short(name));
+    let is_pair = [true, false]
+        .iter()
+        .all(|train| found_short().any(|loss| (loss == TRAIN) == *train));
+    // A letter alone may be of anything: `t_loss`.
+    let is_cut = |name: &str| loss_of(name).is_some_and(|of| of.eq_ignore_ascii_case("tr"));
+    let beside_another = found.evaluated && fields.values.iter().any(|(name, _)| is_cut(name));
+    if !is_pair && !beside_another {
+        return;
+    }
+    for (name, _) in &mut fields.values {
+        if let Some(loss) = short(name) {
+            *name = loss;
+            found.evaluated |= loss != TRAIN;
+        }
+    }
+    (found.has_loss, found.useful) = (true, true);
+}
+
+/// What a name says that its loss is of: `V` of `V_Loss`, `tr` of `loss_tr`, `t` of `tl`.
 fn loss_of(name: &str) -> Option<&str> {
-    let (of, loss) = name.split_once(['_', ' '])?;
-    loss.eq_ignore_ascii_case("loss").then_some(of)
+    let is_loss = |word: &str| word.eq_ignore_ascii_case("loss");
+    match name.split_once(['_', ' ']) {
+        Some((of, loss)) if is_loss(loss) => Some(of),
+        Some((loss, of)) if is_loss(loss) && of.len() > 1 => Some(of),
+        Some(_) => None,
+        None => name.strip_suffix('l').filter(|of| of.len() == 1),
+    }
 }
 
 /// The loss of a line that tells its parts by their numbers, as RecBole does: `train_loss1: 210.1,
@@ -776,7 +875,10 @@ fn sum_of_parts(fields: &Fields) -> Option<f64> {
 }
 
 /// Units that make a number a time.
-const TIMES: &[&str] = &["s", "ms", "sec", "min"];
+const TIMES: &[&str] = &[
+    "s", "sec", "secs", "second", "seconds", "ms", "us", "min", "mins", "minute", "minutes", "h", "hour",
+    "hours",
+];
 
 const TRAIN_LOSS: Role = Role::of(Quantity::TrainLoss);
 
@@ -818,10 +920,18 @@ impl Grammar for KeyValue {
         {
             return Match::No;
         }
-        let loss_of_epoch = self.take_loss_at(line, fields);
+        let told = loss_at(line);
+        let over = told.as_ref().filter(|told| self.is_over(told));
+        let of_now = told.as_ref().filter(|_| over.is_none());
+        let loss_within = self.take_loss_at(of_now, line, fields);
         let stated = fields.step.is_some();
         let mut found = self.collect(line, stated, fields);
-        if loss_of_epoch {
+        let epoch = found.epoch.map(|count| count.value);
+        self.last_epoch = epoch.or(self.last_epoch);
+        if over.is_some_and(|over| epoch == Some(over.count)) {
+            return Match::No;
+        }
+        if loss_within {
             (found.has_loss, found.useful) = (true, true);
             found.evaluated |= self.evaluation(fields).is_some();
         }
@@ -984,18 +1094,25 @@ fn announces_steps(content: &[u8]) -> bool {
     steps.len() >= LEAST && steps.is_sorted_by(|earlier, later| earlier < later)
 }
 
+/// Where a loss has arrived, in parts of where it began.
+const CLEARLY_BELOW: f64 = 0.9;
+
 /// True when what is named for its data alone, beside an epoch, falls again and again and ends
 /// clearly below where it began: accuracies rise, and those that fall do so by little.
 fn bare_losses_fall(content: &[u8]) -> bool {
     /// One after another.
     const FALLS: usize = 3;
-    /// Where a loss has arrived, in parts of where it began.
-    const CLEARLY_BELOW: f64 = 0.9;
     /// The same where every value may be a share.
     const CLEARLY_BELOW_OF_SHARES: f64 = 0.5;
     let mut names = NameFinder::default();
     let (mut all, mut are_shares) = (Vec::new(), true);
     for line in content.split(|byte| *byte == b'\n') {
+        if [b"rain", b"RAIN"]
+            .iter()
+            .all(|word| memchr::memmem::find(line, *word).is_none())
+        {
+            continue;
+        }
         let (mut train, mut held_out, mut has_epoch) = (None, None, false);
         named_numbers(&String::from_utf8_lossy(line), |named| {
             let (name, fit) = names.find(named.words);
@@ -1027,45 +1144,43 @@ fn bare_losses_fall(content: &[u8]) -> bool {
 }
 
 /// True when what is named for held-out data alone, beside a step and its train loss, is always about as
-/// large as that loss and moves with it: where the loss falls, an accuracy rises.
+/// large as that loss, and falls with it: an accuracy rises. Beside an epoch, of which there are few, it falls
+/// clearly.
 fn bare_evaluations_are_losses(content: &[u8]) -> bool {
     const AS_LARGE: std::ops::Range<f64> = 0.5..2.0;
     const LEAST: usize = 2;
-    const MOVES_WITH_IT: f64 = 0.5;
     let mut names = NameFinder::default();
-    let mut pairs = Vec::new();
+    let (mut seen, mut are_alike, mut first, mut last, mut counts_epochs) = (0, true, None, None, false);
     for line in content.split(|byte| *byte == b'\n') {
         if memchr::memmem::find(line, b"oss").is_none() {
             continue;
         }
-        let (mut loss, mut evaluation, mut is_other) = (None, None, false);
+        let (mut loss, mut evaluation, mut is_other, mut has_epoch) = (None, None, false, false);
         named_numbers(&String::from_utf8_lossy(line), |named| {
             let (name, fit) = names.find(named.words);
             match fit.map(|fit| fit.role) {
                 Some(TRAIN_LOSS) => loss = loss.or(Some(named.value)),
-                Some(role) => is_other |= role.is_loss() || role == Role::of(Quantity::Epoch),
+                Some(role) => {
+                    is_other |= role.is_loss();
+                    has_epoch |= role == Role::of(Quantity::Epoch);
+                }
                 None if held_out_loss(name).is_some() => evaluation = Some(named.value),
                 None => is_other |= is_of_training(name),
             }
         });
         if let (Some(loss), Some(evaluation), false) = (loss, evaluation, is_other) {
-            pairs.push((loss, evaluation));
+            seen += 1;
+            are_alike &= AS_LARGE.contains(&(evaluation / loss));
+            counts_epochs |= has_epoch;
+            last = Some((loss, evaluation));
+            first = first.or(last);
         }
     }
-    pairs.len() >= LEAST
-        && pairs
-            .iter()
-            .all(|(loss, evaluation)| AS_LARGE.contains(&(evaluation / loss)))
-        && correlation(&pairs) >= MOVES_WITH_IT
-}
-
-/// Pearson's correlation; not a number where one side is constant.
-fn correlation(pairs: &[(f64, f64)]) -> f64 {
-    let mean = |of: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
-    let (left, right) = (mean(&|pair| pair.0), mean(&|pair| pair.1));
-    let product = mean(&|pair| (pair.0 - left) * (pair.1 - right));
-    let squares = mean(&|pair| (pair.0 - left).powi(2)) * mean(&|pair| (pair.1 - right).powi(2));
-    product / squares.sqrt()
+    let below = if counts_epochs { CLEARLY_BELOW } else { 1.0 };
+    let fall = first
+        .zip(last)
+        .is_some_and(|(first, last)| last.0 < first.0 && last.1 < first.1 * below);
+    are_alike && seen >= LEAST && fall
 }
 
 /// An optimizer of PyTorch, as it prints itself: the options of each group of its parameters
@@ -1094,108 +1209,235 @@ fn is_settings(line: &str) -> bool {
 
 /// The name of a counter of epochs, and not of how many there are.
 fn is_epoch(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.ends_with("epoch") || name == "ep"
+    let name = canonical(name);
+    let ends = ["epoch", "epoch_no", "epoch_number"];
+    ends.iter().any(|end| name.ends_with(end)) || name == "ep"
 }
 
-/// The name of the train loss where it is called a cost.
-const COST: &str = "train_loss";
-
-/// True where a cost can only be what is trained for: nothing is called a loss, by that word or by what it
-/// measures, and there are no rewards, beside which costs are constraints.
-fn costs_are_losses(content: &[u8]) -> bool {
-    const OTHERS: &[&str] = &["loss", "nll", "mse", "bce", "mae", "entropy", "reward", "return"];
-    let content = String::from_utf8_lossy(content).to_ascii_lowercase();
-    !OTHERS.iter().any(|other| content.contains(other))
+/// True for the words `Epochs`, and no more.
+fn is_plural(words: &str) -> bool {
+    words.eq_ignore_ascii_case("epochs")
 }
 
-/// True where a unit of time stands behind a number, apart from it: `12.3 seconds`.
-fn is_time(behind: &str) -> bool {
-    let word = behind
-        .trim_start()
+/// True when `Epochs: 3` stands beside a loss, and the next such line tells of the next.
+fn epochs_count(content: &[u8]) -> bool {
+    let mut names = NameFinder::default();
+    let mut all = Vec::new();
+    for line in content.split(|byte| *byte == b'\n') {
+        if [b"pochs", b"POCHS"]
+            .iter()
+            .all(|word| memchr::memmem::find(line, *word).is_none())
+        {
+            continue;
+        }
+        let (mut epochs, mut has_loss) = (None, false);
+        named_numbers(&String::from_utf8_lossy(&without_colours(line)), |named| {
+            if is_plural(named.words) {
+                epochs = epochs.or(Some(named.value));
+            }
+            has_loss |= names.find(named.words).1.is_some_and(|fit| fit.role.is_loss());
+        });
+        all.extend(epochs.filter(|_| has_loss));
+    }
+    let next = |row: &[f64]| matches!(row, [before, after] if *after == before + 1.0);
+    all.len() > 1 && all.windows(2).all(next)
+}
+
+/// The names of a train loss that has another one, or none, in the log: whether or not it says that it is of
+/// training.
+const TRAIN: &str = "train_loss";
+const LOSS: &str = "loss";
+
+fn is_of_train(loss: &str) -> bool {
+    loss == TRAIN || loss == LOSS
+}
+
+/// Names of losses where nothing is called one, the best first.
+const STAND_INS: &[&str] = &[
+    COST,
+    "objective",
+    "mse",
+    "bce",
+    "ce",
+    "elbo",
+    "bpd",
+    "rmse",
+    "mae",
+    "error",
+];
+
+/// Needs not fall by much.
+const COST: &str = "cost";
+
+/// The name of the loss in a log that calls nothing so: the best of those that fall, as a score, a time or a
+/// price may not. What agents are rewarded with stands beside errors and costs that nobody trains on.
+fn stand_in(content: &[u8]) -> Option<&'static str> {
+    const LEAST: usize = 2;
+    let mut names = NameFinder::default();
+    let mut told: Vec<Vec<f64>> = vec![Vec::new(); STAND_INS.len()];
+    for line in content.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        let mut is_other = speaks_of_rewards(&line);
+        let mut take = |is_train: &dyn Fn(&str) -> bool, value: f64| {
+            for (name, told) in STAND_INS.iter().zip(&mut told) {
+                if is_train(name) {
+                    told.push(value);
+                }
+            }
+        };
+        if let Some(at) = loss_at(&line) {
+            is_other |= names_a_loss(&mut names, at.words);
+            take(
+                &|name| loss_called(name, at.words).is_some_and(is_of_train),
+                at.value,
+            );
+        }
+        named_numbers(&line, |named| {
+            is_other |= names_a_loss(&mut names, named.words)
+                || loss_under_heading(&line, named.words, false).is_some();
+            if !tells_the_best(named.words) {
+                take(
+                    &|name| loss_instead(name, &line, &named).is_some_and(is_of_train),
+                    named.value,
+                );
+            }
+        });
+        if is_other {
+            return None;
+        }
+    }
+    let falls = |name: &str, told: &[f64]| {
+        let clearly = if name == COST { 1.0 } else { CLEARLY_BELOW };
+        let ends = told.first().zip(told.last());
+        told.len() >= LEAST && ends.is_some_and(|(first, last)| *last < first - first.abs() * (1.0 - clearly))
+    };
+    let mut all = STAND_INS.iter().zip(&told);
+    all.find(|(name, told)| falls(name, told)).map(|(name, _)| *name)
+}
+
+/// True for words that name a loss, or what is part of one.
+fn names_a_loss(names: &mut NameFinder, words: &str) -> bool {
+    let is_loss = names.find(words).1.is_some_and(|fit| fit.role.is_loss());
+    is_loss || words.to_ascii_lowercase().contains(LOSS)
+}
+
+fn speaks_of_rewards(line: &str) -> bool {
+    let has = |part: &&str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
+    ["eward", "EWARD", "return", "Return", "RETURN"].iter().any(has)
+}
+
+/// The loss that a number is where this is the name of one. What has a unit is a time, or a share.
+fn loss_instead(known: &str, line: &str, named: &Named) -> Option<&'static str> {
+    let loss = loss_called(known, named.words)?;
+    let behind = named.behind.trim_start();
+    let unit = behind
         .split(|letter: char| !letter.is_ascii_alphabetic())
-        .next();
-    word.is_some_and(|word| TIMES.contains(&word) || word.starts_with("second") || word.starts_with("minute"))
+        .next()?;
+    let is_clock = matches!(behind.as_bytes(), [b':', b'0'..=b'9', ..]);
+    let has_unit = !named.unit.is_empty()
+        || is_clock
+        || behind.starts_with('%')
+        || TIMES.iter().any(|known| unit.eq_ignore_ascii_case(known));
+    let context = || evaluated_loss(line, named.words).filter(|_| loss == LOSS);
+    (!has_unit).then(|| context().unwrap_or(loss))
 }
 
-/// The loss that is meant by the name of a cost, unless it is that of something else than the model:
+/// The loss that is meant by words that end with this name, unless it is that of something else than the model:
 /// `time cost`, `batch_cost`.
-fn cost(words: &str) -> Option<&'static str> {
-    let (before, name) = words.rsplit_once([' ', '_']).unwrap_or(("", words));
-    if !name.eq_ignore_ascii_case("cost") {
+fn loss_called(known: &str, words: &str) -> Option<&'static str> {
+    let is_between = |letter: char| matches!(letter, ' ' | '_' | '/' | '-');
+    let (before, name) = words.rsplit_once(is_between).unwrap_or(("", words));
+    if !name.eq_ignore_ascii_case(known) {
         return None;
     }
-    let before = || before.split([' ', '_']).filter(|word| !word.is_empty());
-    let is = |word: &str| {
-        ["train", "training", "average", "avg", "mean", "total"]
-            .iter()
-            .any(|known| word.eq_ignore_ascii_case(known))
-    };
-    match before().find(|word| !is(word)) {
-        None => Some(COST),
+    let before = || before.split(is_between).filter(|word| !word.is_empty());
+    let is_mean = |word: &str| is_mean(word) || word.eq_ignore_ascii_case("total");
+    match before().find(|word| !is_mean(word) && !is_of_training(word)) {
+        None if before().any(is_of_training) => Some(TRAIN),
+        None => Some(LOSS),
         Some(other) => data_of(std::iter::once(other)).map(Data::loss),
     }
 }
 
-/// Words for a value that was told before.
-const TOLD_BEFORE: &[&str] = &[
-    "best", "lowest", "smallest", "min", "minimum", "minimal", "previous",
-];
-
 /// A loss behind the counter that it was measured at.
 struct LossAt<'a> {
-    name: &'a str,
+    /// The words that its name ends.
+    words: &'a str,
     counter: &'a str,
     count: u64,
     value: f64,
 }
 
-/// `Eval loss at step 1000: 4.18`, `Cost after iteration 100: 0.64`, `Loss (epoch 3): 0.46`: the counter stands between the
-/// name and the value. Without its name (`loss at 404 1.79`) nobody knows what it counts.
+/// `Eval loss at step 1000: 4.18`, `Cost after iteration 100: 0.64`, `The loss of epoch 3 is 0.4`: the counter
+/// stands between the name and the value. Without its name (`loss at 404 1.79`) nobody knows what it counts.
 fn loss_at(line: &str) -> Option<LossAt<'_>> {
-    let is_loss = |words: &str| {
-        let name = words
-            .len()
-            .checked_sub("loss".len())
-            .and_then(|start| words.get(start..));
-        name.is_some_and(|name| {
-            ["loss", "cost"]
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known))
-        })
-    };
-    let (name_end, rest) = [" at ", " after ", " ("].iter().find_map(|word| {
-        let mut met = line.match_indices(word).map(|(at, _)| at);
-        let at = met.find(|at| line.get(..*at).is_some_and(is_loss))?;
-        Some((at, line.get(at + word.len()..)?))
-    })?;
-    let name_at = |end: usize| {
-        line.get(..end)?
-            .trim_end_matches(' ')
-            .rfind(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-            .map_or(Some(0), |index| Some(index + 1))
-    };
-    let name_start = name_at(name_at(name_end)?)?;
-    let name = line.get(name_start..name_end)?.trim();
-    // `Best val loss at epoch 25: 0.48` was told before, whatever stands behind it.
-    let told = line.get(..name_end)?.to_ascii_lowercase();
-    let mut words = told.split(|letter: char| !letter.is_ascii_alphanumeric());
-    if words.any(|word| TOLD_BEFORE.contains(&word)) {
-        return None;
-    }
-    let (counter, rest) = ["step", "iteration", "iter", "update", "epoch"]
+    let (words, rest) = [" at ", " after ", " for ", " of ", " ("]
         .iter()
-        .find_map(|counter| Some((*counter, rest.strip_prefix(counter)?.strip_prefix(' ')?)))?;
+        .find_map(|between| {
+            line.match_indices(between).find_map(|(at, _)| {
+                let words = words_of_a_loss(line.get(..at)?)?;
+                Some((words, line.get(at + between.len()..)?))
+            })
+        })?;
+    let (counter, rest) = rest.split_once(' ')?;
+    let is_counter = ["step", "iteration", "iter", "update", "epoch"]
+        .iter()
+        .any(|known| counter.eq_ignore_ascii_case(known));
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let count = rest.get(..digits)?.parse().ok()?;
+    let count = rest.get(..digits).filter(|_| is_counter)?.parse().ok()?;
     let value = rest.get(digits..)?.trim_start_matches([')', ':', '=', ' ']);
-    let value = number::parse(value.split([',', ' ', ';', '|']).next()?)?;
+    let value = value.strip_prefix("is ").unwrap_or(value).trim_start();
+    let value = value.split([',', ' ', ';', '|']).next()?.trim_end_matches('.');
     Some(LossAt {
-        name,
+        words,
         counter,
         count,
-        value,
+        value: number::parse(value)?,
     })
+}
+
+/// `Loss on the validation set: 3.45`
+fn loss_on(line: &str) -> Option<(&'static str, f64)> {
+    let (loss, rest) = line.split_once(" on ")?;
+    let (data, value) = rest.split_once([':', '='])?;
+    let value = number::parse(value.trim_start().split([',', ' ', ';', '|']).next()?)?;
+    words_of_a_loss(loss)?;
+    let is_of_word = |letter: char| letter.is_ascii_alphanumeric();
+    let words = data.split(|letter| !is_of_word(letter));
+    Some((data_of(words)?.loss(), value))
+}
+
+/// True for words that tell what was the best so far, or the last, and nothing new.
+fn tells_the_best(words: &str) -> bool {
+    let mut all = words.split(|letter: char| !letter.is_ascii_alphabetic());
+    let is = |word: &str| {
+        ["lowest", "smallest", "min", "minimum", "minimal", "previous"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+    };
+    words.contains("best") || words.contains("Best") || all.any(is)
+}
+
+/// The last words of a text that ends with the name of a loss, or with a remark behind one: `Training loss (for
+/// one batch)`. The best of them is told again.
+fn words_of_a_loss(text: &str) -> Option<&str> {
+    const MOST_WORDS: usize = 3;
+    let remark = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
+    let text = remark.map_or(text, |(text, _)| text).trim_end_matches(' ');
+    let is_loss = ["loss", COST].iter().any(|known| {
+        let start = text.len().checked_sub(known.len());
+        start
+            .and_then(|start| text.get(start..))
+            .is_some_and(|name| name.eq_ignore_ascii_case(known))
+    });
+    let mut blanks = 0;
+    let is_outside = |letter: char| {
+        blanks += usize::from(letter == ' ');
+        blanks == MOST_WORDS || !letter.is_ascii_alphanumeric() && !matches!(letter, '_' | ' ')
+    };
+    let words = text.rsplit(is_outside).next()?;
+    let sentence = text.rsplit([',', ';', '|']).next()?;
+    (is_loss && !tells_the_best(sentence)).then_some(words.trim_start())
 }
 
 #[cfg(test)]
@@ -1225,10 +1467,13 @@ mod tests {
             assert_eq!((train, eval.len()), (all.clone(), 0), "{line}");
         }
         let both = |epoch: u64| {
-            format!("Epoch {epoch}: training cost 0.{epoch}, validation cost 1.{epoch}, time cost: 2.3\n")
+            format!(
+                "Epoch {epoch}: training cost 0.{}, validation cost 1.{epoch}, time cost: 2.3\n",
+                9 - epoch
+            )
         };
         let (_, train, eval) = lines(&both).unwrap();
-        assert_eq!((train[4], eval[4]), ((5, 0.5), (5, 1.5)));
+        assert_eq!((train[4], eval[4]), ((5, 0.4), (5, 1.5)));
         for other in [
             "Epoch NN time cost 12.NN",
             "Epoch NN cost 12.NNs",
@@ -1237,6 +1482,7 @@ mod tests {
             "epoch NN ppl 9.NN total cost: 12.NN seconds",
             "Episode NN reward 3.NN cost 24.NN steps 200",
             "Epoch NN | bce 2.NN | cost 1NN",
+            "Epoch NN cost 12.NN",
         ] {
             assert!(
                 lines(&|epoch| other.replace("NN", &epoch.to_string()) + "\n").is_err(),
@@ -2645,20 +2891,25 @@ mod tests {
     fn a_loss_on_held_out_data_may_stand_beside_the_loss() {
         let lines = |line: &str| -> String {
             (1..5)
-                .map(|at| line.replace("NN", &at.to_string()) + "\n")
+                .map(|at| {
+                    line.replace("MM", &(9 - at).to_string())
+                        .replace("NN", &at.to_string())
+                        + "\n"
+                })
                 .collect()
         };
         for line in [
-            "[dpo] step NN0 | loss 0.6NN | lr 5.00e-6 | acc 75.0% | val 0.5NN",
-            "step NN0 | T_Loss 0.6NN | T_acc 0.111 | V_Loss 0.5NN | V_acc. 0.2",
+            "[dpo] step NN0 | loss 0.6MM | lr 5.00e-6 | acc 75.0% | val 0.5MM",
+            "step NN0 | T_Loss 0.6MM | T_acc 0.111 | V_Loss 0.5MM | V_acc. 0.2",
         ] {
             let (_, train, eval) = points(&lines(line));
-            assert_eq!((train.len(), train[3]), (4, (40, 0.64)), "{line}");
-            assert_eq!((eval.len(), eval[3]), (4, (40, 0.54)), "{line}");
+            assert_eq!((train.len(), train[3]), (4, (40, 0.65)), "{line}");
+            assert_eq!((eval.len(), eval[3]), (4, (40, 0.55)), "{line}");
         }
         for accuracy in [
             "step NN0 | loss 0.NN | val 0.8NN",
             "step NN0 | loss 2.NN | val 2NN%",
+            "step NN0 | loss 0.6MM | val 0.5NN",
         ] {
             assert_eq!(points(&lines(accuracy)).2, [], "{accuracy}");
         }
@@ -2667,6 +2918,240 @@ mod tests {
             .collect();
         let (_, train, eval) = points(&rises);
         assert_eq!((train.len(), eval), (8, vec![]));
+    }
+
+    /// Epochs with losses that fall by a tenth each: NN counts, TT and VV are losses, AA an accuracy.
+    fn falling(line: &str) -> String {
+        (1..7_i32)
+            .map(|at| {
+                let train = 2.0 * 0.9_f64.powi(at);
+                line.replace("MM", &(9 - at).to_string())
+                    .replace("NN", &at.to_string())
+                    .replace("TT", &format!("{train:.4}"))
+                    .replace("VV", &format!("{:.4}", train + 0.1))
+                    .replace("AA", &format!("{:.4}", 1.0 - 0.4 * train))
+                    + "\n"
+            })
+            .collect()
+    }
+
+    /// How many losses a log tells, and the last of each: of training, and of held-out data.
+    fn last_of(line: &str) -> [(usize, Option<(u64, f64)>); 2] {
+        let (_, train, eval) = points(&falling(line));
+        [train, eval].map(|all| (all.len(), all.last().copied()))
+    }
+
+    const BOTH: [(usize, Option<(u64, f64)>); 2] = [(6, Some((6, 1.0629))), (6, Some((6, 1.1629)))];
+    const TRAIN_ONLY: [(usize, Option<(u64, f64)>); 2] = [BOTH[0], (0, None)];
+
+    #[test]
+    fn the_plural_counts_epochs_where_it_changes() {
+        for line in [
+            "Epochs: NN | Train Loss: TT | Train Accuracy: AA | Val Loss: VV | Val Accuracy: AA",
+            "\u{1b}[33mEpochs: \u{1b}[37mNN/40\u{1b}[0m Loss: \u{1b}[37mTT\u{1b}[0m Val_Loss: VV",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        let content = format!("Epochs: 200\n{}", falling("Epoch NN loss TT"));
+        assert_eq!(points(&content).1.len(), 6);
+        // Of how many epochs a run is makes no step, nor do those of several runs.
+        for plan in [["5", "5", "5"], ["5", "10", "20"], ["3", "2", "1"]] {
+            let rows = plan.iter().zip(1..);
+            let content: String = rows
+                .map(|(epochs, at)| format!("Epochs: {epochs} | Train Loss: 0.{at}\n"))
+                .collect();
+            assert!(
+                read_all(content.as_bytes(), &Names::default()).is_err(),
+                "{content}"
+            );
+        }
+    }
+
+    #[test]
+    fn scores_with_names_of_their_own_say_nothing_of_bare_losses() {
+        for line in [
+            "Epoch NN/40 | Train: TT | Val: VV | Val Acc: AA",
+            "Epoch NN/40 | Train: TT | Val: VV | Time: 12.3s | acc=AA",
+            "epNN train TT val VV val_acc AA",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        for other in [
+            "Epoch NN acc: train TT val VV",
+            "Epoch NN train acc TT val acc VV",
+        ] {
+            assert!(
+                read_all(falling(other).as_bytes(), &Names::default()).is_err(),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_heading_says_what_the_loss_below_it_is_of() {
+        for line in [
+            "Epoch NN loss TT\nTest Error: \n Accuracy: 75.9%, Avg loss: VV \n",
+            "Epoch NN loss TT\nValidation Error:\nAvg loss: VV",
+            "Epoch NN loss TT\nEvaluating...\n  loss = VV",
+            "Epoch NN loss TT\nLoss on the validation set: VV",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        let line = "Evaluating...\nEpoch NN loss TT\nTraining:\n  rate 0.1";
+        assert_eq!(last_of(line), TRAIN_ONLY);
+    }
+
+    #[test]
+    fn the_word_loss_heads_those_named_for_their_data() {
+        for line in [
+            "EPOCH NN:\nLOSS train TT valid VV",
+            "Epoch NN Loss train: TT, val: VV; OA train: 25.1, val: 30.2",
+            "Epoch NN/40 |  loss train: TT  |  eval: VV",
+            "Epoch NN/40:\n  Loss: train=TT, val=VV\n  mIoU: AA",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        let line = "Epoch NN Loss train: TT, val: 70.NN%";
+        assert_eq!(last_of(line), TRAIN_ONLY);
+    }
+
+    #[test]
+    fn sentences_tell_the_loss_behind_its_epoch() {
+        for line in [
+            "Training loss at epoch NN: TT",
+            "Average loss for epoch NN: TT",
+            "Loss for epoch NN: TT, took 3.2s",
+            "Loss after Epoch NN is TT. Running time: 12.78",
+            "train loss after epoch NN =  TT",
+            "The loss of epoch NN is TT",
+            "loss at step NN is TT",
+            "Training loss (for one batch) at step NN: TT\nSeen so far: 12864 samples",
+        ] {
+            assert_eq!(last_of(line), TRAIN_ONLY, "{line}");
+        }
+        let batch = |epoch: u64, step: u64| {
+            format!("Training loss (for one batch) at step {step}: 0.{epoch}{step}\n")
+        };
+        let epoch = |epoch: u64| {
+            format!(
+                "\nStart of epoch {epoch}\n{}{}",
+                batch(epoch, 100),
+                batch(epoch, 200)
+            )
+        };
+        let steps: Vec<u64> = points(&(epoch(0) + &epoch(1)))
+            .1
+            .iter()
+            .map(|(step, _)| *step)
+            .collect();
+        assert_eq!(steps, [100, 200, 300, 400]);
+    }
+
+    #[test]
+    fn what_was_the_best_is_no_record() {
+        let line = "Epoch NN train loss TT val loss VV\n";
+        for best in [
+            "Best val loss at epoch 3: 0.48",
+            "Lowest val loss at epoch 3: 0.48",
+            "Minimum loss for epoch 3 is 0.48",
+            "The best loss of epoch 3 is 0.48",
+            "Best loss on the validation set: 0.48",
+        ] {
+            let content: String = [7, 8, 9]
+                .map(|at| falling(line).replace("Epoch ", &format!("Epoch {at}")) + best + "\n")
+                .concat();
+            let (_, train, eval) = points(&content);
+            assert_eq!((train.len(), train[17]), (18, (96, 1.0629)), "{best}");
+            assert_eq!((eval.len(), eval[17]), (18, (96, 1.1629)), "{best}");
+        }
+        // Nor what was measured some epochs ago, unless counting begins anew.
+        let behind = "Epoch 2NN train loss TT\nVal loss at epoch 14: 0.48";
+        assert_eq!(last_of(behind), [(6, Some((26, 1.0629))), (0, None)]);
+        let anew = falling("Loss at epoch NN: TT").repeat(2);
+        assert!(points(&anew).1.len() >= 6);
+    }
+
+    #[test]
+    fn other_names_stand_in_for_the_loss_where_they_fall() {
+        for line in [
+            "Epoch [NN/40]  Train MSE: TT, Val MSE: VV  |  Val RMSE: 1.3, Val MAE: 1.2",
+            "Epoch NN: train RMSE TT, val RMSE VV, val MAE AA",
+            "Epoch NN objective TT validation objective VV",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        assert_eq!(last_of(">epoch=NN, lrate=0.500, error=TT"), TRAIN_ONLY);
+        assert_eq!(last_of("Epoch NN MSE TT\nTest: MSE VV"), BOTH);
+        for other in [
+            "Epoch NN error: 3.NN",
+            "Epoch NN error code: TT",
+            "Epoch NN mse TTms",
+            "Epoch NN cost: TT seconds",
+            "Epoch NN cost: AA",
+            "Epoch NN ELBO: AA",
+            "Epoch NN ELBO: -TT",
+            "Epoch NN error: TT%",
+            "Epoch NN error: TT mean reward: 12.5",
+            "Epoch NN cost: TT return: 12.5",
+            "Epoch NN best MSE: TT",
+            "Epoch NN z_loss: 0.1 MSE: TT",
+        ] {
+            assert!(
+                read_all(falling(other).as_bytes(), &Names::default()).map_or(true, |read| {
+                    let records = read.decoded.records;
+                    records.values(Quantity::TrainLoss, 0..records.len()).1.is_empty()
+                }),
+                "{other}"
+            );
+        }
+        assert_eq!(last_of("Epoch NN MSE VV loss TT"), TRAIN_ONLY);
+    }
+
+    #[test]
+    fn data_cut_short_makes_a_pair_of_losses() {
+        for line in [
+            "Ep NN/40 | tr_loss=TT f1=AA | va_loss=VV f1=AA",
+            "Epoch NN tr_loss=TT vl_loss=VV",
+            "Epoch NN loss_tr: TT | loss_te:VV",
+            "Epoch NN - Loss_tr: TT, Loss_val: VV",
+            "ep NN/40 tl TT vl VV ta AA va AA",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        for alone in ["Epoch NN t_loss AA train_loss TT", "Epoch NN tl AA train_loss TT"] {
+            assert_eq!(last_of(alone), TRAIN_ONLY, "{alone}");
+        }
+        let line = "Epoch NN train_loss TT val_loss VV t_loss AA";
+        assert_eq!(last_of(line), BOTH);
+    }
+
+    #[test]
+    fn what_is_named_for_held_out_data_alone_falls_with_the_loss_beside_an_epoch() {
+        for line in [
+            "Epoch NN loss TT, val VV",
+            "Epoch NN Train loss TT, acc AA | Val VV, acc AA",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        assert_eq!(last_of("Epoch NN loss TT, val AA"), TRAIN_ONLY);
+    }
+
+    #[test]
+    fn epochs_are_written_in_many_ways() {
+        for line in [
+            "Epoch (NN/40): loss TT val_loss VV",
+            "Epoch-NN loss TT val_loss VV",
+            "Epoch_NN loss TT val_loss VV",
+            "ep00NN loss=TT val_loss=VV",
+            "[Ep. NN/40] loss TT val_loss VV",
+            "Epoch No.: NN loss TT val_loss VV",
+            "Epoch number NN loss TT val_loss VV",
+        ] {
+            assert_eq!(last_of(line), BOTH, "{line}");
+        }
+        // In the names of files they count nothing.
+        let line = "Epoch NN loss TT val_loss VV\nsaved ckpt/epoch_3 model_ep-3 of step-7 loss";
+        assert_eq!(last_of(line), BOTH);
     }
 
     #[test]

@@ -242,16 +242,23 @@ fn is_separator(byte: u8) -> bool {
     )
 }
 
-/// A number may stand directly behind these too: `Epoch12 loss=`, `iteration100,`, and the colon of
+/// A number may stand directly behind these too: `Epoch12 loss=`, `ep_003`, `iteration100,`, and the colon of
 /// Chinese.
 fn continues_a_name(before: &[u8], rest: &[u8]) -> bool {
-    const COUNTERS: [&[u8]; 4] = [b"epoch", b"iteration", b"iter", b"step"];
+    const COUNTERS: [&[u8]; 5] = [b"epoch", b"ep", b"iteration", b"iter", b"step"];
+    let glued = before
+        .strip_suffix(b"-")
+        .or(before.strip_suffix(b"_"))
+        .filter(|_| rest.first().is_some_and(u8::is_ascii_digit));
+    let before = glued.unwrap_or(before);
     let is_behind_a_counter = COUNTERS.iter().any(|counter| {
         let split = before.split_at_checked(before.len().saturating_sub(counter.len()));
         split.is_some_and(|(other, word)| {
             let behind = rest.iter().find(|byte| !byte.is_ascii_digit());
             word.eq_ignore_ascii_case(counter)
                 && !other.last().is_some_and(u8::is_ascii_alphanumeric)
+                // In a path or a longer name it counts nothing.
+                && (glued.is_none() || other.last().is_none_or(|last| is_separator(*last)))
                 && behind.is_none_or(|byte| matches!(byte, b' ' | b'\t' | b',' | b':' | b'|' | b'/' | b']'))
         })
     });
