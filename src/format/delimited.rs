@@ -14,6 +14,7 @@ use super::number;
 use super::plain_number::leading_number;
 use super::records::Decoded;
 use super::roles::{Draft, Roles};
+use super::text::progress::is_bar;
 use super::text::wrapper::without_colours;
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
@@ -62,6 +63,10 @@ impl Format for Delimited {
                 decoder.header.is_one_scalar() || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss)
             })
             .count();
+        if decoder.header.delimiter == BLANKS && told_losses(sample) > records {
+            // A table among the lines of a log, which sums up some of them.
+            return None;
+        }
         // A header alone says enough: the rows will come.
         Some(Claim {
             records: records.max(usize::from(decoded.records.is_empty())),
@@ -380,6 +385,20 @@ fn rows<'a>(sample: &Sample<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     lines(sample)
         .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
         .skip(1)
+}
+
+/// The number of lines that name a loss and tell it, as no row of a table does. Bars of progress do not count, nor
+/// does what is remarked about a row: `Better model found at epoch 0 with valid_loss value: 0.3`.
+fn told_losses(sample: &Sample) -> usize {
+    const REMARKS: [&str; 4] = ["best", "better", "improved", "decreased"];
+    let tells = |line: &&[u8]| {
+        let line = String::from_utf8_lossy(line).to_lowercase();
+        let value = line.split_once("loss").map(|(_, value)| value);
+        value.is_some_and(|value| value.contains(|digit: char| digit.is_ascii_digit()))
+            && !REMARKS.iter().any(|remark| line.contains(remark))
+            && !is_bar(&line)
+    };
+    lines(sample).filter(tells).count()
 }
 
 /// True when every line but the first is a number: a loss alone is a table only then.
@@ -953,6 +972,31 @@ mod tests {
             rows_of("│").concat()
         );
         assert_eq!(rows(&rich), expected);
+    }
+
+    #[test]
+    fn a_table_that_sums_up_the_lines_of_a_log_does_not_stand_for_them() {
+        let framed = "+-------+------------+\n| Epoch | Train Loss |\n+-------+------------+\n|    20 |     1.2035 |\n|    19 |     1.2213 |\n+-------+------------+\n";
+        let plain = "Summary\nepoch  loss\n20  1.2035\n19  1.2213\n";
+        let claims = |content: String| {
+            let sample = Sample::whole(content.as_bytes());
+            Delimited.claim(&sample, &Names::default()).is_some()
+        };
+        let told =
+            |line: &str| -> String { (1..=20).map(|epoch| format!("Epoch {epoch}{line}\n")).collect() };
+        for table in [framed, plain] {
+            for line in [": train loss 2.4 val loss 2.5", ", train loss 2.4, val loss 2.5"] {
+                assert!(!claims(told(line) + table), "{line} {table}");
+                assert!(!claims(table.to_owned() + &told(line)), "{table} {line}");
+            }
+            // Bars and remarks stand for no rows.
+            for line in [
+                ": 100%|####| 50/50 [00:10<00:00, 4.98it/s, loss=2.34]",
+                ": better model found with valid_loss value: 0.3",
+            ] {
+                assert!(claims(told(line) + table), "{line} {table}");
+            }
+        }
     }
 
     #[test]
