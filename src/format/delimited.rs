@@ -106,7 +106,7 @@ pub(super) fn header_names(sample: &Sample, names: &Names) -> Option<Vec<String>
 }
 
 /// True for a table: rows of as many cells as its header has names, with a number in each. Its words
-/// are no lines of a log, which name their numbers: `loss: 0.3, took, 3`.
+/// are no lines of a log, which name their numbers between commas: `loss: 0.3, took, 3`.
 pub(super) fn is_table(sample: &Sample) -> bool {
     const FEWEST_COLUMNS: usize = 3;
     let is_number = |cell: &String| number::parse(cell).is_some();
@@ -126,7 +126,8 @@ pub(super) fn is_table(sample: &Sample) -> bool {
         let mut is_row = |line: &[u8]| {
             let cells = cells.split(line);
             cells.is_some_and(|cells| {
-                cells.len() == columns && cells.iter().any(is_number) && !cells.iter().any(is_named)
+                let may_be_line = delimiter == b',' && cells.iter().any(is_named);
+                cells.len() == columns && cells.iter().any(is_number) && !may_be_line
             })
         };
         of_lines.all(&mut is_row)

@@ -1421,7 +1421,7 @@ fn tells_the_best(words: &str) -> bool {
 /// The last words of a text that ends with the name of a loss, or with a remark behind one: `Training loss (for
 /// one batch)`. The best of them is told again.
 fn words_of_a_loss(text: &str) -> Option<&str> {
-    const MOST_WORDS: usize = 3;
+    const MOST_WORDS: usize = 2;
     let remark = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
     let text = remark.map_or(text, |(text, _)| text).trim_end_matches(' ');
     let is_loss = ["loss", COST].iter().any(|known| {

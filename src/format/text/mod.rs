@@ -55,6 +55,7 @@ pub mod uncounted;
 pub mod vits;
 pub mod wrapper;
 
+use super::delimited::is_table;
 use super::hints::Hints;
 use super::records::{Decoded, How};
 use super::repeats::Repeats;
@@ -291,11 +292,11 @@ impl Format for TextFormat {
     fn claim(&self, sample: &Sample, names: &Names) -> Option<Claim> {
         let translated = self.translated(sample);
         let sample = translated.as_ref().map_or(*sample, Translated::sample);
-        if !self.is_possible(&sample) {
+        let believed_at_once = self.precedence == Precedence::Specific;
+        if !self.is_possible(&sample) || !believed_at_once && is_table(&sample) {
             return None;
         }
         let (decoder, decoded) = self.try_out(&sample, names);
-        let believed_at_once = self.precedence == Precedence::Specific;
         let steps: Vec<u64> = decoded
             .records
             .rows()

@@ -13,7 +13,6 @@ use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
-use crate::format::delimited::is_table;
 use crate::metric::{Quantity, Role};
 
 /// Lines with the same loss before they are believed to be those of a training: more than the
@@ -74,9 +73,6 @@ impl Uncounted {
     /// A grammar that has learnt from the sample which lines count.
     pub fn new(sample: &Sample) -> Self {
         let mut grammar = Uncounted::default();
-        if is_table(sample) {
-            return grammar;
-        }
         let mut tallies: HashMap<Loss, Tally> = HashMap::new();
         let mut pieces = Pieces::default();
         for line in sample.lines() {
