@@ -12,7 +12,6 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use losscast::config::GroupingSection;
 use losscast::metric::{Names, Quantity};
 use losscast::source::FileKey;
 use losscast::source::reader::{Message, Outlet, ReaderOptions, run};
@@ -128,7 +127,8 @@ fn follow(folder: &Path) -> (Logs, Arc<AtomicBool>) {
     let options = ReaderOptions {
         roots: vec![folder.to_owned()],
         names: Names::default(),
-        grouping: GroupingSection::default(),
+        // All clients tell of one training: those that would join another stand alone.
+        grouping: toml::from_str("split = ['jsonl/**']").unwrap(),
         feeds: Vec::new(),
         poll: Duration::from_millis(500),
         follow: true,

@@ -1,6 +1,6 @@
 //! Runs that are told of in two places: by a console in `slurm/` and by what the trainer records in
-//! `outputs/`, by a table in `csv/` and by event files in `logs/fit/`, or by event files and by W&B that
-//! was told what they are. Names do not tell that these are one; that they say the same does.
+//! `outputs/`, or by a table in `csv/` and by event files in `logs/fit/`. Names do not tell that these
+//! are one; that they say the same does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +30,7 @@ pub(super) fn join_told_twice(parts: &[Part], keys: &mut [Key], memory: &mut Mem
     let mut joined: BTreeMap<Key, Key> = BTreeMap::new();
     let told_by_files: Vec<Key> = groups
         .iter()
-        .filter(|(_, parts)| {
-            weight(parts) < Weight::Client || parts.iter().any(|part| part.client == "wandb")
-        })
+        .filter(|(_, parts)| weight(parts) < Weight::Client)
         .map(|(key, _)| key.clone())
         .collect();
     for told in told_by_files {
@@ -98,9 +96,6 @@ fn client(part: &Part) -> Option<&str> {
     }
     if part.client != "file" {
         return Some(part.client);
-    }
-    if matches!(part.label, Label::Made { class: "wandb", .. }) {
-        return Some("wandb");
     }
     Some(ending(unpacked_name(file_name(&part.files.first()?.path))))
 }
