@@ -3,6 +3,7 @@
 //! Everything else understands English. A text is translated word by word, and where a word means nothing here
 //! it stays as it is: so does what it is part of, for the `扩散损失` of a diffusion is another than the loss.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -314,8 +315,11 @@ fn is_accent(letter: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&letter)
 }
 
-/// In small letters without accents.
-fn folded(word: &str) -> String {
+/// In small letters without accents, as most words are written: every word of a sample is looked at.
+fn folded(word: &str) -> Cow<'_, str> {
+    if word.bytes().all(|letter| letter.is_ascii_lowercase()) {
+        return Cow::Borrowed(word);
+    }
     let small = word.chars().flat_map(char::to_lowercase);
     small
         .filter(|letter| !is_accent(*letter))
@@ -360,7 +364,7 @@ fn meaning(word: &str) -> Meaning {
         return Meaning::Unknown;
     }
     let word = folded(word);
-    if let Some(english) = MEANINGS.get(word.as_str()) {
+    if let Some(english) = MEANINGS.get(word.as_ref()) {
         return Meaning::Foreign(vec![english]);
     }
     let known = |words: &[&'static str]| words.iter().copied().find(|known| *known == word);
@@ -481,7 +485,7 @@ fn says_what_it_is_of(before: &str) -> bool {
     let before = before.rsplit('\n').next().unwrap_or(before);
     let before = before.trim_end_matches([' ', '\'', '’']);
     let (rest, last) = before.rsplit_once(' ').unwrap_or(("", before));
-    PREPOSITIONS.contains(&folded(last).as_str()) && rest.trim_end().ends_with(is_letter)
+    PREPOSITIONS.contains(&folded(last).as_ref()) && rest.trim_end().ends_with(is_letter)
 }
 
 /// True for the second word of `Эпоха 3 из 40`.
