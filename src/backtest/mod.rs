@@ -320,14 +320,12 @@ fn run_until(finished: &Finished, step: u64) -> Run {
 /// The points of a loss that no later resume has replaced, in order of steps.
 fn surviving(decoded: &Decoded, quantity: Quantity) -> Vec<(u64, f64)> {
     let mut points: Vec<(u64, f64)> = Vec::new();
-    for row in decoded.records.rows() {
-        let Some(loss) = row.value(quantity).filter(|loss| loss.is_finite()) else {
-            continue;
-        };
-        while points.last().is_some_and(|(step, _)| *step >= row.step()) {
+    let told = decoded.records.points(quantity);
+    for (at, loss) in told.filter(|(_, loss)| loss.is_finite()) {
+        while points.last().is_some_and(|(step, _)| *step >= at) {
             points.pop();
         }
-        points.push((row.step(), loss));
+        points.push((at, loss));
     }
     points
 }

@@ -591,9 +591,7 @@ mod tests {
     fn points(content: &str, quantity: Quantity) -> Vec<(u64, f64)> {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.format, "json");
-        let rows = read.decoded.records.rows();
-        rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-            .collect()
+        read.decoded.records.points(quantity).collect()
     }
 
     #[test]

@@ -92,6 +92,12 @@ impl Records {
         (0..self.len()).map(|index| self.row(index))
     }
 
+    /// What rows tell of this quantity, with the step of each, in order.
+    pub fn points(&self, quantity: Quantity) -> impl Iterator<Item = (u64, f64)> + '_ {
+        self.rows()
+            .filter_map(move |row| Some((row.step(), row.value(quantity)?)))
+    }
+
     /// The steps and values of `quantity` in the records `rows` that have it.
     pub fn values(&self, quantity: Quantity, rows: Range<usize>) -> (Cow<'_, [u64]>, Cow<'_, [f64]>) {
         let bit = 1u32 << quantity.index();

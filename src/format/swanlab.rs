@@ -227,7 +227,7 @@ mod tests {
             prop_assert_eq!(out.records.len(), values.len());
             for (column, quantity) in [(1, Quantity::TrainLoss), (2, Quantity::LearningRate)] {
                 let seen: Vec<(u64, f64)> =
-                    out.records.rows().filter_map(|row| Some((row.step(), row.value(quantity)?))).collect();
+                    out.records.points(quantity).collect();
                 let given: Vec<(u64, f64)> = values
                     .iter()
                     .map(|value| (value.0 as u64, if column == 1 { value.1 } else { value.2 }))

@@ -14,10 +14,7 @@ fn read(path: &Path) -> Result<Whole, String> {
 /// All (step, value) of a quantity, in order of steps, the last value of a step winning.
 fn values(whole: &Whole, quantity: Quantity) -> std::collections::BTreeMap<u64, f64> {
     let records = &whole.decoded.records;
-    records
-        .rows()
-        .filter_map(|row| Some((row.step(), row.value(quantity)?)))
-        .collect()
+    records.points(quantity).collect()
 }
 
 #[test]
@@ -569,9 +566,7 @@ const LAST_POINTS: &[(&str, Quantity, Option<u64>, &str)] = &[
 
 /// Points of a loss in file order.
 fn points(whole: &Whole, quantity: Quantity) -> Vec<(u64, f64)> {
-    let rows = whole.decoded.records.rows();
-    rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-        .collect()
+    whole.decoded.records.points(quantity).collect()
 }
 
 /// Equal to the digits that are stated.

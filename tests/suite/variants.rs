@@ -108,11 +108,7 @@ fn variants_are_read_as_what_they_are() {
                 continue;
             }
         };
-        let last = |quantity| {
-            let rows = whole.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .last()
-        };
+        let last = |quantity| whole.decoded.records.points(quantity).last();
         let found = (whole.format, last(Quantity::TrainLoss), last(Quantity::EvalLoss));
         let expected = (variant.format, variant.train, variant.eval);
         if found != expected {

@@ -100,11 +100,7 @@ mod tests {
             (read.format, read.decoded.total_steps),
             ("audiotools", Some(2_500_000))
         );
-        let points = |quantity| -> Vec<(u64, f64)> {
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
         assert_eq!(
             points(Quantity::TrainLoss),
             [(0, 8000.0), (1000, 7000.0), (2000, 6000.0)]

@@ -248,9 +248,7 @@ mod tests {
     }
 
     fn points(whole: &Whole, quantity: Quantity) -> Vec<(u64, f64)> {
-        let rows = whole.decoded.records.rows();
-        rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-            .collect()
+        whole.decoded.records.points(quantity).collect()
     }
 
     #[test]

@@ -72,11 +72,7 @@ mod tests {
             \u{20}  --> TIME: 2023-01-01 10:01:00 -- STEP: 25/1000 -- GLOBAL_STEP: 50\n     | > loss: 5.00000  (5.25)\n\n\
             \u{1b}[1m > EVALUATION \u{1b}[0m\n\n\u{1b}[1m   --> STEP: 0\u{1b}[0m\n     | > loss: 9.5 (9.5)\n\n  --> EVAL PERFORMANCE\n     | > avg_loader_time: 0.004 (+0.0)\n     | > avg_loss:\u{1b}[92m 4.75 \u{1b}[0m(-0.1)\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        let points = |quantity| -> Vec<(u64, f64)> {
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
         assert_eq!(read.format, "coqui");
         assert_eq!(points(Quantity::TrainLoss), [(25, 5.25), (50, 5.0)]);
         assert_eq!(points(Quantity::EvalLoss), [(50, 4.75)]);

@@ -127,11 +127,7 @@ mod tests {
         assert_eq!(ends(content), [How::Finished]);
         assert_eq!(ends(&interrupted), [How::Perhaps("it was interrupted")]);
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        let points = |quantity| -> Vec<(u64, f64)> {
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
         assert_eq!((read.format, read.decoded.total_steps), ("corenet", None));
         assert_eq!(points(Quantity::TrainLoss), [(0, 197.627), (114, 22.4606)]);
         assert_eq!(points(Quantity::EvalLoss), [(0, 20.8184), (114, 8.6554)]);

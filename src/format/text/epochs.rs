@@ -540,9 +540,7 @@ mod tests {
         let evaluations = |content: &str| -> Vec<(u64, f64)> {
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
             assert_eq!(read.format, "metric-logger");
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(Quantity::EvalLoss)?)))
-                .collect()
+            read.decoded.records.points(Quantity::EvalLoss).collect()
         };
         for mark in ["Test", "Val", "2020-01-01 INFO Validation"] {
             let epoch = |epoch: u64, mean: f64, behind: &str, summary: &str| {

@@ -103,11 +103,7 @@ mod tests {
         let content = format!("N epochs: 300\nSeed: 0\n\n{}{}", epoch(0), epoch(1));
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.format, "group-dro");
-        let points = |quantity| -> Vec<(u64, f64)> {
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
         assert_eq!(
             points(Quantity::TrainLoss),
             [(1, 8.0), (2, 7.5), (3, 7.0), (4, 6.5)]

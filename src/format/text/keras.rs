@@ -131,11 +131,7 @@ mod tests {
         for content in [old, new] {
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
             assert_eq!((read.format, read.decoded.total_steps), ("keras", Some(2)));
-            let points = |quantity| -> Vec<(u64, f64)> {
-                let rows = read.decoded.records.rows();
-                rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                    .collect()
-            };
+            let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
             assert_eq!(points(Quantity::TrainLoss), [(0, 0.52), (1, 0.42)]);
             assert_eq!(points(Quantity::EvalLoss), [(0, 0.6), (1, 0.5)]);
         }

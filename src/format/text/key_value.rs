@@ -1710,11 +1710,7 @@ mod tests {
             .unwrap()
             .decoded
             .records;
-        let points = |quantity| -> Points {
-            let rows = records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity| -> Points { records.points(quantity).collect() };
         assert_eq!(
             points(Quantity::TrainLoss),
             [(1, 9.174), (11, 9.075), (126, 7.174)]
@@ -1741,12 +1737,7 @@ mod tests {
         };
         let content: String = (0..5).map(epoch).collect();
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        let rates: Vec<(u64, f64)> = read
-            .decoded
-            .records
-            .rows()
-            .filter_map(|row| Some((row.step(), row.value(Quantity::LearningRate)?)))
-            .collect();
+        let rates: Vec<(u64, f64)> = read.decoded.records.points(Quantity::LearningRate).collect();
         assert_eq!(rates.len(), 5);
         assert_eq!(
             rates.iter().map(|(_, rate)| *rate).collect::<Vec<_>>(),
@@ -2024,11 +2015,7 @@ mod tests {
     fn points(content: &str) -> (Option<u64>, Points, Points) {
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         assert_eq!(read.format, "key-value", "{content}");
-        let of = |quantity| -> Vec<(u64, f64)> {
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let of = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
         (
             read.decoded.total_steps,
             of(Quantity::TrainLoss),
@@ -2057,9 +2044,7 @@ mod tests {
             .unwrap()
             .decoded
             .records;
-        let rates = records
-            .rows()
-            .filter_map(|row| Some((row.step(), row.value(Quantity::LearningRate)?)));
+        let rates = records.points(Quantity::LearningRate);
         assert!(rates.eq([(0, 0.004), (1, 0.003), (2, 0.002), (3, 0.001)]));
     }
 

@@ -106,11 +106,7 @@ mod tests {
             ! Stop training: max epochs\n";
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         let records = &read.decoded.records;
-        let points = |quantity| -> Vec<(u64, f64)> {
-            let rows = records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity| -> Vec<(u64, f64)> { records.points(quantity).collect() };
         assert_eq!(read.format, "nequip");
         assert_eq!(points(Quantity::TrainLoss), [(1, 0.825), (2, 0.135)]);
         assert_eq!(points(Quantity::EvalLoss), [(0, 3.1), (1, 0.219), (2, 0.0928)]);

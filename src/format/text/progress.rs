@@ -490,11 +490,7 @@ mod tests {
         let content: String = (1..5).map(epoch).collect();
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         let records = &read.decoded.records;
-        let of = |quantity| -> Vec<(u64, f64)> {
-            let rows = records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let of = |quantity| -> Vec<(u64, f64)> { records.points(quantity).collect() };
         assert_eq!(of(Quantity::TrainLoss).len(), 12);
         assert_eq!(of(Quantity::TrainLoss).last(), Some(&(400, 0.41)));
         assert_eq!(
@@ -541,11 +537,7 @@ mod tests {
         }
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
         let records = &read.decoded.records;
-        let points = |quantity: Quantity| -> Vec<(u64, f64)> {
-            let rows = records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points = |quantity: Quantity| -> Vec<(u64, f64)> { records.points(quantity).collect() };
         let steps: Vec<u64> = points(Quantity::TrainLoss).iter().map(|point| point.0).collect();
         assert_eq!(
             (read.format, steps),
@@ -670,11 +662,8 @@ mod tests {
             })
             .collect();
         let read = read_all(content.as_bytes(), &Names::default()).unwrap();
-        let points = |quantity: Quantity| -> Vec<(u64, f64)> {
-            let rows = read.decoded.records.rows();
-            rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect()
-        };
+        let points =
+            |quantity: Quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
         assert_eq!(
             points(Quantity::TrainLoss),
             [

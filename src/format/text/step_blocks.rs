@@ -118,11 +118,7 @@ mod tests {
             let content: String = (1..6).map(|step| block(step * 100, 8.0 / step as f64)).collect();
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
             assert_eq!(read.format, "step-blocks", "{content}");
-            let points = |quantity| -> Vec<(u64, f64)> {
-                let rows = read.decoded.records.rows();
-                rows.filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                    .collect()
-            };
+            let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
             assert_eq!(points(Quantity::TrainLoss)[..2], [(100, 8.0), (200, 4.0)]);
             assert_eq!(points(Quantity::EvalLoss)[..2], [(100, 8.5), (200, 4.5)]);
         }

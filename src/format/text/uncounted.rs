@@ -258,10 +258,7 @@ mod tests {
         });
         let records = read(lines).unwrap().decoded.records;
         for (quantity, whole) in [(Quantity::TrainLoss, 0.0), (Quantity::EvalLoss, 1.0)] {
-            let points: Vec<(u64, f64)> = records
-                .rows()
-                .filter_map(|row| Some((row.step(), row.value(quantity)?)))
-                .collect();
+            let points: Vec<(u64, f64)> = records.points(quantity).collect();
             assert_eq!((points.len(), points[19]), (20, (20, whole + 0.29)));
         }
     }
