@@ -1,0 +1,449 @@
+//! What names and sentences say of a loss.
+
+use super::*;
+
+#[test]
+fn a_cost_is_the_loss_where_nothing_is_called_one() {
+    let lines = |row: &dyn Fn(u64) -> String| {
+        let content: String = (1..6).map(row).collect();
+        read_all(content.as_bytes(), &Names::default()).map(|_| points(&content))
+    };
+    let all: Vec<(u64, f64)> = (1..6).map(|step| (step, 0.7 / step as f64)).collect();
+    for line in [
+        "Epoch NN cost VV",
+        "Iteration NN: avg cost VV",
+        "Cost after iteration NN: VV",
+        "Cost after epoch NN: VV",
+        "Epoch: 000NN cost= VV W= 0.3",
+    ] {
+        let row = |step: u64| {
+            let value = (0.7 / step as f64).to_string();
+            line.replace("NN", &step.to_string()).replace("VV", &value) + "\n"
+        };
+        let (_, train, eval) = lines(&row).unwrap();
+        assert_eq!((train, eval.len()), (all.clone(), 0), "{line}");
+    }
+    let both = |epoch: u64| {
+        format!(
+            "Epoch {epoch}: training cost 0.{}, validation cost 1.{epoch}, time cost: 2.3\n",
+            9 - epoch
+        )
+    };
+    let (_, train, eval) = lines(&both).unwrap();
+    assert_eq!((train[4], eval[4]), ((5, 0.4), (5, 1.5)));
+    for other in [
+        "Epoch NN time cost 12.NN",
+        "Epoch NN cost 12.NNs",
+        "Epoch NN batch_cost: 0.NN",
+        "Epoch NN acc 0.5NN cost 12.NN s",
+        "epoch NN ppl 9.NN total cost: 12.NN seconds",
+        "Episode NN reward 3.NN cost 24.NN steps 200",
+        "Epoch NN | bce 2.NN | cost 1NN",
+        "Epoch NN cost 12.NN",
+    ] {
+        assert!(
+            lines(&|epoch| other.replace("NN", &epoch.to_string()) + "\n").is_err(),
+            "{other}"
+        );
+    }
+    let (_, train, _) = lines(&|epoch| format!("epoch {epoch} loss 2.{epoch} cost 12.{epoch}\n")).unwrap();
+    assert_eq!(train[4], (5, 2.5));
+    let (_, train, eval) =
+        lines(&|epoch| format!("Epoch {epoch}: train nll 2.{epoch}, val nll 2.6, cost 12.{epoch}\n"))
+            .unwrap();
+    assert_eq!((train[4], eval[4]), ((5, 2.5), (5, 2.6)));
+}
+
+#[test]
+fn losses_behind_arrows_and_counters() {
+    let losses = |row: &dyn Fn(u64) -> String| {
+        let content: String = (1..5).map(row).collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = read.decoded.records;
+        let last = records.steps().len() - 1;
+        (records.steps().to_vec(), records.value(last, Quantity::TrainLoss))
+    };
+    let arrow = |step| format!("Iter {step}: Train Loss --> {step}.5, Val Loss --> 2.5\n");
+    assert_eq!(losses(&arrow), (vec![1, 2, 3, 4], Some(4.5)));
+    let at = |step| format!("2017-08-18 02:43:53,914:\tLoss at step {step}: {step}.5\n");
+    assert_eq!(losses(&at), (vec![1, 2, 3, 4], Some(4.5)));
+    let parts = |step| format!("Iter {step}, Loss: {step}.5, Semantic loss: 1.25, IC loss: 0.25\n");
+    assert_eq!(losses(&parts), (vec![1, 2, 3, 4], Some(4.5)));
+}
+
+#[test]
+fn numbered_parts_of_a_loss_are_summed() {
+    let epoch = |epoch: u64| {
+        format!(
+            "Fri 02 Jan 2026 19:00:50 INFO  epoch {epoch} training [time: 0.67s, train_loss1: 2{epoch}0.5, train_loss2: 3.25, train_loss3: 1, train_loss5: 7]\n\
+             Fri 02 Jan 2026 19:00:51 INFO  epoch {epoch} evaluating [time: 0.40s, valid_score: 0.382900]\n"
+        )
+    };
+    let content: String = (0..4).map(epoch).collect();
+    let (_, train, eval) = points(&content);
+    assert_eq!(train, [(0, 204.75), (1, 214.75), (2, 224.75), (3, 234.75)]);
+    assert_eq!(eval, []);
+}
+
+#[test]
+fn signs_before_a_name_or_a_number_are_none_of_it() {
+    let content = "[NEW BEST] Epoch #0: train_loss=6.9, val_loss=7.5\nEpoch #1: train_loss=6.2, val_loss=6.5\nEpoch #2: train_loss=5.2, val_loss=6.6\n\
+        Loaded best model from epoch 1 (val_loss=6.5)\n";
+    let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+    assert_eq!(read.decoded.records.steps(), [0, 1, 2]);
+    let content = "Ep 1 (Iter 000000): Train loss 10.9, Val loss 11\nEp 1 (Iter 000005): Train loss 9.1, Val loss 9.4\nEp 2 (Iter 000010): Train loss 7.9, Val loss 8.0\n";
+    let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+    assert_eq!(read.decoded.records.steps(), [0, 5, 10]);
+}
+
+#[test]
+fn the_parts_of_a_name_name_those_of_its_value() {
+    let lines = |line: &str| -> String {
+        (1..5)
+            .map(|at| {
+                let line = line.replace("EE", &at.to_string());
+                line.replace("TT", &format!("0.4{at}"))
+                    .replace("VV", &format!("0.6{at}"))
+                    + "\n"
+            })
+            .collect()
+    };
+    for line in [
+        "Epoch EE train/val loss: TT/VV",
+        "Epoch EE: 12.302 [sec]\tMean train/val loss: TT/VV\tTrain/val acc: 27.34 %/28.24 %",
+        "EPOCH EE\nTrain loss / Val loss : TT / VV",
+        "Epoch EE loss (train/val): TT / VV",
+        "Epoch EE train acc/loss: 0.2417/TT val acc/loss: 0.2948/VV",
+        "Epoch EE | train loss/acc = TT/0.263, valid loss/acc = VV/0.296",
+        "Epoch EE of 40 generator train/val loss: TT/VV spatial discriminator train/val loss: 1.5e+00/1.6e+00",
+    ] {
+        let (_, train, eval) = points(&lines(line));
+        assert_eq!((train.len(), train[3], eval.len()), (4, (4, 0.44), 4), "{line}");
+        assert_eq!(eval[3], (4, 0.64), "{line}");
+    }
+}
+
+#[test]
+fn a_pair_for_train_and_held_out_data_is_of_losses() {
+    let lines = |line: &str| -> String {
+        (1..5)
+            .map(|row| {
+                line.replace("SS", &format!("{row}00"))
+                    .replace("LL", &format!("{}.5", 9 - row))
+                    + "\n"
+            })
+            .collect()
+    };
+    for (line, total) in [
+        (
+            "[  SS/5000]   6.7%   train=LL   val=LL1   elapsed=17s   ETA=405s  best!",
+            Some(5000),
+        ),
+        ("step SS |   train=LL   val=LL1   elapsed=17s", None),
+        ("step SS: train LL val LL1", None),
+        ("step SS: train LL, test LL1", None),
+    ] {
+        let (stated, train, eval) = points(&lines(line));
+        assert_eq!((stated, train.len(), eval.len()), (total, 4, 4), "{line}");
+        assert_eq!(
+            (train.last(), eval.last()),
+            (Some(&(400, 5.5)), Some(&(400, 5.51))),
+            "{line}"
+        );
+    }
+    for line in [
+        "step SS: train 5000 val 200",
+        "step SS: train LL% val LL%",
+        "step SS: train LLs val LLs",
+        "step SS: train LL val LL (accuracy)",
+    ] {
+        assert!(
+            read_all(lines(line).as_bytes(), &Names::default()).is_err(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn logs_may_be_in_other_languages() {
+    let read = |lines: &str| {
+        let content: String = (11..15)
+            .map(|at| lines.replace("NN", &at.to_string()) + "\n")
+            .collect();
+        points(&content)
+    };
+    for (lines, total, evaluated) in [
+        ("第 NN/40 轮, 损失: 2.NN, 验证损失: 4.NN", Some(40), true),
+        ("第NN轮, 平均损失：2.NN", None, false),
+        (
+            "迭代次数：NN/5000，当前损失：2.NN，迭代速度：1.234 秒/十次，约需要12.345秒",
+            Some(5000),
+            false,
+        ),
+        (
+            "[EPOCH NN] 平均总损失：2.NN | 扩散损失：1.79 | ID损失：0.006",
+            None,
+            false,
+        ),
+        ("Epoch NN/40 - 訓練損失: 2.NN - 驗證損失: 4.NN", Some(40), true),
+        ("Época [NN/40], Pérdida: 2.NN", Some(40), false),
+        (
+            "Época NN/40\nEntrenamiento - Pérdida: 2.NN, Precisión: 0.2\nValidación - Pérdida: 4.NN, Precisión: 0.2",
+            Some(40),
+            true,
+        ),
+        (
+            "Époque NN/40 - Perte entraînement : 2.NN - Perte validation : 4.NN",
+            Some(40),
+            true,
+        ),
+        (
+            "Epoche NN: Trainingsverlust = 2.NN, Validierungsverlust = 4.NN",
+            None,
+            true,
+        ),
+        (
+            "**Época NN/40**\nPerda de Treino: 2.NN | Acurácia de Treino: 0.2\nPerda de Validação: 4.NN | Acurácia de Validação: 0.2",
+            Some(40),
+            true,
+        ),
+        (
+            "Epoca NN/40 - Perdita: 2.NN - Perdita di validazione: 4.NN",
+            Some(40),
+            true,
+        ),
+        (
+            "Эпоха NN/40\nПотери на обучении: 2.NN\nПотери на валидации: 4.NN",
+            Some(40),
+            true,
+        ),
+        ("エポック:  NN/40, 損失: 2.NN, 検証損失: 4.NN", Some(40), true),
+        (
+            "에포크 NN/40\n훈련 손실: 2.NN, 훈련 정확도: 0.2\n검증 손실: 4.NN, 검증 정확도: 0.2",
+            Some(40),
+            true,
+        ),
+        ("Epok NN/40 - Kayıp: 2.NN - Doğrulama Kaybı: 4.NN", Some(40), true),
+    ] {
+        let (stated, train, eval) = read(lines);
+        assert_eq!(
+            (stated, train.len(), train.last()),
+            (total, 4, Some(&(14, 2.14))),
+            "{lines}"
+        );
+        assert_eq!(eval.last().copied(), evaluated.then_some((14, 4.14)), "{lines}");
+    }
+}
+
+#[test]
+fn losses_may_be_named_for_their_data_alone() {
+    let lines = |line: &str| -> String {
+        (1..5)
+            .map(|epoch| line.replace("EE", &epoch.to_string()) + "\n")
+            .collect()
+    };
+    let (_, train, eval) = points(&lines("Epoch 00EE: train=0.2603, val=0.EE028, ppl=1.22"));
+    assert_eq!((train.len(), eval[3]), (4, (4, 0.4028)));
+    for accuracies in [
+        "Epoch 00EE: train=0.2603, val=0.EE028",
+        "Epoch 00EE: train=EE5.26, val=1EE.28",
+    ] {
+        assert!(read_all(lines(accuracies).as_bytes(), &Names::default()).is_err());
+    }
+    // Accuracies grow, losses fall.
+    let content: String = ["35.0026", "21.1222", "14.9218", "13.1448"]
+        .iter()
+        .zip(1..)
+        .map(|(train, epoch)| {
+            format!(
+                "[pretrain] epoch   {epoch}/40  train={train}  heldout={epoch}.8717  lr=1.50e-04  (best)\n"
+            )
+        })
+        .collect();
+    let (total, train, eval) = points(&content);
+    assert_eq!((total, train.len(), train[3]), (Some(40), 4, (4, 13.1448)));
+    assert_eq!(eval[3], (4, 4.8717));
+    // However much of a log is there, what falls by little may be accuracies.
+    let of = |all: &[&str]| -> String {
+        let rows = all.iter().zip(1..);
+        rows.map(|(train, epoch)| format!("Epoch {epoch}: train={train}, val=0.94\n"))
+            .collect()
+    };
+    for accuracies in [
+        &["0.95", "0.94", "0.93", "0.945"][..],
+        &["0.95", "0.94", "0.93"],
+        &["0.95", "0.94", "0.93", "0.92", "0.80"],
+        &["95.5", "94.5", "93.5", "92.5"],
+    ] {
+        let content = of(accuracies);
+        assert!(
+            read_all(content.as_bytes(), &Names::default()).is_err(),
+            "{content}"
+        );
+    }
+    let (_, train, _) = points(&of(&["0.95", "0.7", "0.5", "0.4", "0.41"]));
+    assert_eq!((train.len(), train[4]), (5, (5, 0.41)));
+}
+
+#[test]
+fn a_loss_on_held_out_data_may_stand_beside_the_loss() {
+    let lines = |line: &str| -> String {
+        (1..5)
+            .map(|at| {
+                line.replace("MM", &(9 - at).to_string())
+                    .replace("NN", &at.to_string())
+                    + "\n"
+            })
+            .collect()
+    };
+    for line in [
+        "[dpo] step NN0 | loss 0.6MM | lr 5.00e-6 | acc 75.0% | val 0.5MM",
+        "step NN0 | T_Loss 0.6MM | T_acc 0.111 | V_Loss 0.5MM | V_acc. 0.2",
+    ] {
+        let (_, train, eval) = points(&lines(line));
+        assert_eq!((train.len(), train[3]), (4, (40, 0.65)), "{line}");
+        assert_eq!((eval.len(), eval[3]), (4, (40, 0.55)), "{line}");
+    }
+    for accuracy in [
+        "step NN0 | loss 0.NN | val 0.8NN",
+        "step NN0 | loss 2.NN | val 2NN%",
+        "step NN0 | loss 0.6MM | val 0.5NN",
+    ] {
+        assert_eq!(points(&lines(accuracy)).2, [], "{accuracy}");
+    }
+    let rises: String = (1..9)
+        .map(|at| format!("step {at}0 | loss 0.6{} | val 0.5{at}\n", 9 - at))
+        .collect();
+    let (_, train, eval) = points(&rises);
+    assert_eq!((train.len(), eval), (8, vec![]));
+}
+
+#[test]
+fn scores_with_names_of_their_own_say_nothing_of_bare_losses() {
+    for line in [
+        "Epoch NN/40 | Train: TT | Val: VV | Val Acc: AA",
+        "Epoch NN/40 | Train: TT | Val: VV | Time: 12.3s | acc=AA",
+        "epNN train TT val VV val_acc AA",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    for other in [
+        "Epoch NN acc: train TT val VV",
+        "Epoch NN train acc TT val acc VV",
+    ] {
+        assert!(
+            read_all(falling(other).as_bytes(), &Names::default()).is_err(),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn the_word_loss_heads_those_named_for_their_data() {
+    for line in [
+        "EPOCH NN:\nLOSS train TT valid VV",
+        "Epoch NN Loss train: TT, val: VV; OA train: 25.1, val: 30.2",
+        "Epoch NN/40 |  loss train: TT  |  eval: VV",
+        "Epoch NN/40:\n  Loss: train=TT, val=VV\n  mIoU: AA",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    let line = "Epoch NN Loss train: TT, val: 70.NN%";
+    assert_eq!(last_of(line), TRAIN_ONLY);
+}
+
+#[test]
+fn sentences_tell_the_loss_behind_its_epoch() {
+    for line in [
+        "Training loss at epoch NN: TT",
+        "Average loss for epoch NN: TT",
+        "Loss for epoch NN: TT, took 3.2s",
+        "Loss after Epoch NN is TT. Running time: 12.78",
+        "train loss after epoch NN =  TT",
+        "The loss of epoch NN is TT",
+        "loss at step NN is TT",
+        "Training loss (for one batch) at step NN: TT\nSeen so far: 12864 samples",
+    ] {
+        assert_eq!(last_of(line), TRAIN_ONLY, "{line}");
+    }
+    let batch =
+        |epoch: u64, step: u64| format!("Training loss (for one batch) at step {step}: 0.{epoch}{step}\n");
+    let epoch = |epoch: u64| {
+        format!(
+            "\nStart of epoch {epoch}\n{}{}",
+            batch(epoch, 100),
+            batch(epoch, 200)
+        )
+    };
+    let steps: Vec<u64> = points(&(epoch(0) + &epoch(1)))
+        .1
+        .iter()
+        .map(|(step, _)| *step)
+        .collect();
+    assert_eq!(steps, [100, 200, 300, 400]);
+}
+
+#[test]
+fn other_names_stand_in_for_the_loss_where_they_fall() {
+    for line in [
+        "Epoch [NN/40]  Train MSE: TT, Val MSE: VV  |  Val RMSE: 1.3, Val MAE: 1.2",
+        "Epoch NN: train RMSE TT, val RMSE VV, val MAE AA",
+        "Epoch NN objective TT validation objective VV",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    assert_eq!(last_of(">epoch=NN, lrate=0.500, error=TT"), TRAIN_ONLY);
+    assert_eq!(last_of("Epoch NN MSE TT\nTest: MSE VV"), BOTH);
+    for other in [
+        "Epoch NN error: 3.NN",
+        "Epoch NN error code: TT",
+        "Epoch NN mse TTms",
+        "Epoch NN cost: TT seconds",
+        "Epoch NN cost: AA",
+        "Epoch NN ELBO: AA",
+        "Epoch NN ELBO: -TT",
+        "Epoch NN error: TT%",
+        "Epoch NN error: TT mean reward: 12.5",
+        "Epoch NN cost: TT return: 12.5",
+        "Epoch NN best MSE: TT",
+        "Epoch NN z_loss: 0.1 MSE: TT",
+    ] {
+        assert!(
+            read_all(falling(other).as_bytes(), &Names::default()).map_or(true, |read| {
+                let records = read.decoded.records;
+                records.values(Quantity::TrainLoss, 0..records.len()).1.is_empty()
+            }),
+            "{other}"
+        );
+    }
+    assert_eq!(last_of("Epoch NN MSE VV loss TT"), TRAIN_ONLY);
+}
+
+#[test]
+fn data_cut_short_makes_a_pair_of_losses() {
+    for line in [
+        "Ep NN/40 | tr_loss=TT f1=AA | va_loss=VV f1=AA",
+        "Epoch NN tr_loss=TT vl_loss=VV",
+        "Epoch NN loss_tr: TT | loss_te:VV",
+        "Epoch NN - Loss_tr: TT, Loss_val: VV",
+        "ep NN/40 tl TT vl VV ta AA va AA",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    for alone in ["Epoch NN t_loss AA train_loss TT", "Epoch NN tl AA train_loss TT"] {
+        assert_eq!(last_of(alone), TRAIN_ONLY, "{alone}");
+    }
+    let line = "Epoch NN train_loss TT val_loss VV t_loss AA";
+    assert_eq!(last_of(line), BOTH);
+}
+
+#[test]
+fn what_is_named_for_held_out_data_alone_falls_with_the_loss_beside_an_epoch() {
+    for line in [
+        "Epoch NN loss TT, val VV",
+        "Epoch NN Train loss TT, acc AA | Val VV, acc AA",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    assert_eq!(last_of("Epoch NN loss TT, val AA"), TRAIN_ONLY);
+}
