@@ -931,7 +931,7 @@ impl Names {
 
     /// True for a name that the user declared.
     pub fn declares(&self, name: &str) -> bool {
-        self.declared_role(&canonical(name)).is_some()
+        !self.declared.is_empty() && self.declared_role(&canonical(name)).is_some()
     }
 
     fn declared_role(&self, canonical: &str) -> Option<Role> {

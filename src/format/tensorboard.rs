@@ -6,6 +6,7 @@
 //! tensorboardX, TF1) or tensors of rank 0 (TF2, Keras, CLU).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crc::{CRC_32_ISCSI, Crc, Table};
 use prost::Message;
@@ -215,6 +216,8 @@ struct EventDecoder {
     roles: Roles,
     /// Name of the folder the file is in.
     folder: String,
+    /// Tags as they stand in the file, and what they are called in this folder.
+    called: HashMap<Box<[u8]>, Box<str>>,
     /// Records decoded so far; the number of the current one.
     number: u64,
     draft: Draft,
@@ -226,6 +229,7 @@ impl EventDecoder {
             names: names.clone(),
             roles: Roles::new(names, []),
             folder: String::new(),
+            called: HashMap::new(),
             number: 0,
             draft: Draft::default(),
         }
@@ -281,6 +285,21 @@ impl EventDecoder {
         Cow::Borrowed(tag)
     }
 
+    /// The role of a tag. A tag comes again with nearly every step, and what it is called is looked up once.
+    fn role(&mut self, tag: &[u8], out: &mut Decoded) -> Option<Role> {
+        /// Arbitrary tags must not fill the memory.
+        const MOST_TAGS: usize = 4096;
+        if let Some(name) = self.called.get(tag) {
+            return self.roles.take_alone(name, out);
+        }
+        let name: Box<str> = self.qualified(&String::from_utf8_lossy(tag)).into();
+        let role = self.roles.take_alone(&name, out);
+        if self.called.len() < MOST_TAGS {
+            self.called.insert(tag.into(), name);
+        }
+        role
+    }
+
     fn event(&mut self, data: &[u8], out: &mut Decoded) {
         self.number += 1;
         out.lines += 1;
@@ -295,13 +314,7 @@ impl EventDecoder {
             let Some(number) = number_of(value) else {
                 continue;
             };
-            let tag = String::from_utf8_lossy(&value.tag);
-            let role = if self.folder.is_empty() {
-                self.roles.take_alone(&tag, out)
-            } else {
-                let name = self.qualified(&tag).into_owned();
-                self.roles.take_alone(&name, out)
-            };
+            let role = self.role(&value.tag, out);
             // The event itself has the step.
             match role {
                 Some(Role::Value { quantity, .. }) if quantity != Quantity::WallTime => {
@@ -372,6 +385,7 @@ impl FrameDecoder for EventDecoder {
             .map(|column| column.name)
             .collect();
         self.folder = folder.to_owned();
+        self.called.clear();
         let qualified: Vec<String> = plain.iter().map(|tag| self.qualified(tag).into_owned()).collect();
         self.roles = Roles::new(&self.names, qualified.iter().map(String::as_str));
     }
