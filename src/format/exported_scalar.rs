@@ -4,20 +4,41 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::metric::Names;
+use crate::metric::{Names, SPLIT_FOLDERS};
 
 /// What the first bytes of such a table are, but for the case and the quotes.
 const HEADER: &str = "wall time,step,value";
 
-/// The run and the tag that the file name states: the run may be missing.
-pub fn run_and_tag(path: &Path) -> (Option<&str>, &str) {
+/// What the file name states. Keras and others write what they train on and what is held out to folders
+/// of their own, `exp1/train` and `exp1/validation`: the last word of the run may be such a folder.
+pub struct Exported<'a> {
+    /// The run, which may have no name: `None` where the file is named for its tag alone.
+    pub run: Option<&'a str>,
+    /// The part of the data.
+    split: Option<&'a str>,
+    tag: &'a str,
+}
+
+/// What the name of the file at `path` states.
+pub fn exported(path: &Path) -> Exported<'_> {
     let stem = path
         .file_stem()
         .and_then(|stem| stem.to_str())
         .unwrap_or_default();
-    match stem.split_once("-tag-").or_else(|| stem.split_once("_tag_")) {
-        Some((run, tag)) => (Some(run.strip_prefix("run-").unwrap_or(run)), tag),
-        None => (None, stem),
+    let Some((run, tag)) = stem.split_once("-tag-").or_else(|| stem.split_once("_tag_")) else {
+        return Exported {
+            run: None,
+            split: None,
+            tag: stem,
+        };
+    };
+    let run = run.strip_prefix("run-").unwrap_or(run);
+    let (name, last) = run.rsplit_once(['_', '-', '.']).unwrap_or(("", run));
+    let split = Some(last).filter(|last| SPLIT_FOLDERS.contains(last));
+    Exported {
+        run: Some(if split.is_some() { name } else { run }),
+        split,
+        tag,
     }
 }
 
@@ -31,15 +52,17 @@ pub fn with_value<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Nam
     if !head.starts_with(HEADER) {
         return Cow::Borrowed(names);
     }
-    let (_, tag) = run_and_tag(path);
+    let Exported { split, tag, .. } = exported(path);
+    let of_split = split.and_then(|split| names.role_of(&format!("{split}/{tag}")));
     // A folder of files, each named for run and tag: `exp1_train_loss.csv`.
     let shorter = tag
         .match_indices(['_', '-'])
         .filter_map(|(at, _)| tag.get(at + 1..));
-    let fit = std::iter::once(tag)
-        .chain(shorter)
-        .find_map(|tag| names.role_of(tag));
-    match fit {
+    let of_tag = || {
+        let mut tags = std::iter::once(tag).chain(shorter);
+        tags.find_map(|tag| names.role_of(tag))
+    };
+    match of_split.or_else(of_tag) {
         Some(fit) => {
             let mut names = names.clone();
             names.declare("Value", fit.role);
@@ -76,8 +99,17 @@ mod tests {
             None::<Role>
         );
         assert_eq!(
-            run_and_tag(Path::new("a/run-exp1-tag-x_loss.csv")),
-            (Some("exp1"), "x_loss")
+            role("run-exp1_validation-tag-epoch_loss.csv").1,
+            Some("eval_loss")
         );
+        assert_eq!(role("run-train-tag-epoch_loss.csv").1, Some("train_loss"));
+        for (path, run) in [
+            ("a/run-exp1-tag-x_loss.csv", Some("exp1")),
+            ("run-exp1_train-tag-loss.csv", Some("exp1")),
+            ("run-validation-tag-epoch_loss.csv", Some("")),
+            ("x_loss.csv", None),
+        ] {
+            assert_eq!(exported(Path::new(path)).run, run, "{path}");
+        }
     }
 }

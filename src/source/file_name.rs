@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::format::exported_scalar;
 use crate::metric::{Names, Quantity, Role, canonical};
@@ -130,29 +130,102 @@ fn is_of_an_evaluation(head: &[u8], path: &Path) -> bool {
 }
 
 /// Words that say what a file is about, and those for its counterpart.
-const HELD_OUT: &[&str] = &["val", "valid", "validation", "eval", "evaluation", "dev", "test"];
-const TRAINING: &[&str] = &["train", "training", "Train", "Training", "TRAIN"];
+const HELD_OUT: &[&str] = &[
+    "val",
+    "valid",
+    "validation",
+    "eval",
+    "evals",
+    "evaluation",
+    "dev",
+    "test",
+];
+const TRAINING: &[&str] = &["train", "training", "trn", "Train", "Training", "TRAIN"];
+/// Names of the tables of a training, which say no more than that.
+const LOGS: &[&str] = &[
+    "log", "logs", "loss", "losses", "metrics", "history", "progress", "steps",
+];
 
-/// The name of the log of the training beside the log at `path`, which is named for held-out data:
-/// `train.log` for `val.log`. Alone, `test.log` is as likely of a trial run.
-pub fn training_beside(path: &Path) -> Option<String> {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+/// The log of the training beside the log at `path`, which is named for held-out data, or lies in a folder
+/// that is: `train.log` for `val.log`, `trainLoss.csv` for `valLoss.csv`, `log.csv` for `val_log.csv` and
+/// `eval.csv`, `train/log.csv` for `val/log.csv`. Alone, `test.log` is as likely of a trial run.
+pub fn training_beside(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let beside = counterparts(name)
+        .into_iter()
+        .map(|name| path.with_file_name(name))
+        .find(|training| training.exists());
+    let in_a_folder = || in_sibling_folder(path, HELD_OUT, TRAINING);
+    beside.or_else(in_a_folder)
+}
+
+/// The log of held-out data for which the one at `path` is that of the training, where they lie in folders:
+/// `val/log.csv` for `train/log.csv`.
+pub fn held_out_in_folder_beside(path: &Path) -> Option<PathBuf> {
+    in_sibling_folder(path, TRAINING, HELD_OUT)
+}
+
+/// The file with the name of that at `path`, which lies in a folder with one of these names, in a folder
+/// with one of those beside it.
+fn in_sibling_folder(path: &Path, these: &[&str], those: &[&str]) -> Option<PathBuf> {
+    let (folder, name) = (path.parent()?, path.file_name()?);
+    let word = folder.file_name()?.to_str()?;
+    if !these.iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let mut siblings = those.iter().map(|word| folder.with_file_name(word).join(name));
+    siblings.find(|sibling| sibling.exists())
+}
+
+/// What the log of the training may be called beside one of held-out data.
+fn counterparts(name: &str) -> Vec<String> {
     let separates = |letter: char| !letter.is_ascii_alphanumeric();
+    let (stem, _) = name.rsplit_once('.').unwrap_or((name, ""));
     let mut end = name.len();
     for word in name.rsplit(separates) {
         let start = end - word.len();
-        if HELD_OUT.iter().any(|known| word.eq_ignore_ascii_case(known)) {
-            let (before, after) = (name.get(..start), name.get(end..));
-            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-            let mut counterparts = TRAINING.iter().map(|word| format!("{before}{word}{after}"));
-            return counterparts.find(|name| path.with_file_name(name).exists());
+        // In `valLoss` a capital letter parts it from the next.
+        let humps = word
+            .char_indices()
+            .skip(1)
+            .find(|(_, letter)| letter.is_ascii_uppercase());
+        let first = humps
+            .and_then(|(hump, _)| word.get(..hump))
+            .filter(|first| is_one_of(HELD_OUT, first));
+        let held_out = first.unwrap_or(word);
+        if !is_one_of(HELD_OUT, held_out) {
+            end = start.saturating_sub(1);
+            continue;
         }
-        end = start.saturating_sub(1);
+        let before = name.get(..start).unwrap_or_default();
+        let after = name.get(start + held_out.len()..).unwrap_or_default();
+        let mut all: Vec<String> = TRAINING
+            .iter()
+            .map(|word| format!("{before}{word}{after}"))
+            .collect();
+        if is_of_a_table(name) && first.is_none() {
+            if held_out.len() == stem.len() {
+                all.extend(LOGS.iter().map(|log| format!("{log}{after}")));
+            } else if let Some(after) = after.strip_prefix(['_', '-']) {
+                all.push(format!("{before}{after}"));
+            }
+        }
+        return all;
     }
-    None
+    Vec::new()
+}
+
+/// True for the name of a table or of records: what is printed is as likely of another program.
+fn is_of_a_table(name: &str) -> bool {
+    let ending = Path::new(name)
+        .extension()
+        .and_then(OsStr::to_str)
+        .unwrap_or_default();
+    is_one_of(&["csv", "tsv", "jsonl", "ndjson"], ending)
+}
+
+fn is_one_of(known: &[&str], word: &str) -> bool {
+    known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -216,6 +289,16 @@ mod tests {
             "test_focal_loss.txt",
             "test_loss.log",
         ] {
+            assert_eq!(role(name, "loss"), Some("train_loss"), "{name}");
+        }
+        for name in ["log.csv", "trainLoss.csv", "train/progress.csv"] {
+            std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+            std::fs::write(path(name), "").unwrap();
+        }
+        for name in ["eval.csv", "val_log.csv", "validLoss.csv", "val/progress.csv"] {
+            assert_eq!(role(name, "loss"), Some("eval_loss"), "{name}");
+        }
+        for name in ["evaluator.csv", "eval.out", "evalLog.csv", "val/other.csv"] {
             assert_eq!(role(name, "loss"), Some("train_loss"), "{name}");
         }
         let (both, path) = (b"epoch,loss,val_loss\n1,2.5,2.75\n", path("val_loss.csv"));

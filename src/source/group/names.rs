@@ -221,14 +221,34 @@ pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// True for such a name, and for one that says beside such words what its rows are:
-/// `metrics_batch_train`.
+/// True for such a name, and for one of words that say what its rows are and what of a run they tell:
+/// `metrics_batch_train`, `validation_log`, `train_steps`.
 fn is_plain(stem: &str) -> bool {
-    const ROWS: [&str; 5] = ["epoch", "epochs", "batch", "step", "initialization"];
-    let is_rows = |word: &str| ROWS.contains(&word);
+    const ROWS: [&str; 8] = [
+        "epoch",
+        "epochs",
+        "batch",
+        "batches",
+        "step",
+        "steps",
+        "iteration",
+        "initialization",
+    ];
+    const DATA: [&str; 8] = [
+        "train",
+        "training",
+        "val",
+        "valid",
+        "validation",
+        "eval",
+        "evals",
+        "dev",
+    ];
+    let is_of = |words: &[&str], word: &str| words.contains(&word);
     let mut words = stem.split(['_', '-']);
-    let says_rows = words.clone().any(is_rows);
-    PLAIN_STEMS.contains(&stem) || says_rows && words.all(|word| is_rows(word) || PLAIN_STEMS.contains(&word))
+    let says_it = words.clone().any(|word| is_of(&ROWS, word) || is_of(&DATA, word));
+    PLAIN_STEMS.contains(&stem)
+        || says_it && words.all(|word| is_of(&ROWS, word) || is_of(&DATA, word) || is_of(PLAIN_STEMS, word))
 }
 
 /// The name without its endings (`.log`, `.log.json`, `.train.jsonl`). What stands between dots

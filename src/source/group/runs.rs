@@ -8,6 +8,7 @@ use super::names::{ending, file_name, is_of_a_rank, lineage, natural};
 use super::told_twice::join_told_twice;
 use super::{Kind, Label, Memory, Part, made};
 use crate::source::discover::Candidate;
+use crate::source::file_name::training_beside;
 
 /// Consoles of successive jobs (`slurm-1.out`, `slurm-2.out`) are one log where the
 /// folder is known to be one run by what else is in it, or where each goes on with what the one
@@ -115,8 +116,9 @@ pub(super) fn part_launches(parts: &mut Vec<Part>, memory: &mut Memory) {
     }
 }
 
-fn is_held_out(name: &str) -> bool {
-    ["eval", "val", "test"].iter().any(|word| name.contains(word))
+fn is_held_out(path: &Path) -> bool {
+    let is_named = |word: &&str| file_name(path).contains(*word);
+    ["eval", "val", "test"].iter().any(is_named) || training_beside(path).is_some()
 }
 
 /// Logs with plain names in one folder (`train.jsonl`, `log.txt`) are of one run, unless
@@ -129,8 +131,7 @@ pub(super) fn part_contradicting(parts: &mut [Part], memory: &mut Memory) {
         // A log of several files has begun more than once; one of held-out data may call its
         // loss just that; each rank has a loss of its own.
         let single = part.files.len() == 1;
-        let aside =
-            |file: &Candidate| is_held_out(file_name(&file.path)) || is_of_a_rank(file_name(&file.path));
+        let aside = |file: &Candidate| is_held_out(&file.path) || is_of_a_rank(file_name(&file.path));
         if plain && single && !part.files.iter().any(aside) {
             folders.entry(part.folder.path.clone()).or_default().push(index);
         }

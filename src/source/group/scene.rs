@@ -9,11 +9,11 @@ use super::names::{
     of_the_client, rotation, stem_label, without_epoch,
 };
 use super::{Kind, Label, Memory, Part, made};
-use crate::format::exported_scalar::run_and_tag;
+use crate::format::exported_scalar::exported;
 use crate::format::mlflow;
 use crate::metric::SPLIT_FOLDERS;
 use crate::source::discover::Candidate;
-use crate::source::file_name::training_beside;
+use crate::source::file_name::{held_out_in_folder_beside, training_beside};
 use crate::source::metric_files::Store;
 use crate::source::packed::unpacked_name;
 
@@ -181,6 +181,12 @@ impl Scene {
             folder.path.pop();
         }
         let place = folder.path.clone();
+        // What is said of held-out data is of the run whose training is logged beside it.
+        let training = training_beside(&candidate.path);
+        let is_apart = |training: &PathBuf| training.parent() != candidate.path.parent();
+        if training.as_ref().is_some_and(is_apart) || held_out_in_folder_beside(&candidate.path).is_some() {
+            folder.pop();
+        }
         leave_containers(&mut folder, self, &mut label);
         let name = unpacked_name(name);
         let (base, kind) = match rotation(name) {
@@ -188,13 +194,12 @@ impl Scene {
             None => (name, Kind::Files),
         };
         if label == Label::None {
-            // What is said of held-out data is of the run whose training is logged beside it.
-            let training = training_beside(&candidate.path);
-            let base = training.as_deref().unwrap_or(base);
+            let base = training.as_deref().map_or(base, file_name);
             let base = without_epoch(base);
-            label = match run_and_tag(Path::new(base)) {
+            label = match exported(Path::new(base)).run {
                 // One scalar of a run, which its page exported.
-                (Some(run), _) if !run.is_empty() => Label::Chosen(run.to_owned()),
+                Some("") => Label::None,
+                Some(run) => Label::Chosen(run.to_owned()),
                 // mmengine names its records, and their folder, by the time it started.
                 _ if file_name(&place) == "vis_data"
                     || base.split_once('.').map_or(base, |(stem, _)| stem) == folder.name() =>

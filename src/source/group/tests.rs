@@ -718,3 +718,38 @@ fn logs_that_count_an_epoch_in_other_steps_meet_by_their_epochs() {
     write(1.5);
     assert_eq!(runs_in(folder.path()).len(), 2);
 }
+
+#[test]
+fn what_is_held_out_may_lie_in_a_file_or_a_folder_beside_the_training() {
+    for names in [
+        ["log.csv", "eval.csv"],
+        ["trainLoss.csv", "valLoss.csv"],
+        ["train/progress.csv", "val/progress.csv"],
+        ["training_steps_log.csv", "validation_log.csv"],
+        ["train_steps.csv", "epochs.csv"],
+        [
+            "run-train-tag-epoch_loss.csv",
+            "run-validation-tag-epoch_loss.csv",
+        ],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, offset) in names.into_iter().zip([0.0, 0.3]) {
+            let header = if name.contains("-tag-") {
+                "Wall time,Step,Value\n"
+            } else {
+                "time,step,loss\n"
+            };
+            let row = |step: u32| {
+                format!(
+                    "{}.5,{step},{}\n",
+                    1_700_000_000 + step,
+                    offset + 9.0 / f64::from(step)
+                )
+            };
+            let rows: String = (1..=20).map(row).collect();
+            write_below(folder.path(), name, format!("{header}{rows}"));
+        }
+        assert_eq!(runs_in(folder.path()).len(), 1, "{names:?}");
+    }
+    assert_eq!(grouped(&["train/a.csv", "val/b.csv"]).len(), 2);
+}
