@@ -726,7 +726,6 @@ fn what_is_held_out_may_lie_in_a_file_or_a_folder_beside_the_training() {
         ["trainLoss.csv", "valLoss.csv"],
         ["train/progress.csv", "val/progress.csv"],
         ["training_steps_log.csv", "validation_log.csv"],
-        ["train_steps.csv", "epochs.csv"],
         [
             "run-train-tag-epoch_loss.csv",
             "run-validation-tag-epoch_loss.csv",
