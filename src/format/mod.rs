@@ -287,9 +287,8 @@ pub const FORMATS: &[&dyn Format] = &[
         Box::<text::fairseq::Fairseq>::default()
     }),
     &TextFormat::specific("olmo", &["[step="], |_| Box::<text::blocks::Olmo>::default()),
-    &TextFormat::specific("composer", &["batch="], |_| {
-        Box::<text::blocks::Composer>::default()
-    }),
+    &TextFormat::specific("composer", &["]:"], |_| Box::<text::blocks::Composer>::default())
+        .with_one_of(&["batch=", "token=", "sample="]),
     &TextFormat::specific("clu", &["logging_writer.py:"], |_| Box::new(text::small::Clu)),
     &TextFormat::specific("xlm", &[" sent/s -", " words/s -"], |_| {
         Box::new(text::small::Xlm)
@@ -371,6 +370,9 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("icefall", &["Epoch ", ", batch "], |sample| {
         Box::new(EpochGrammar::new(&epochs::ICEFALL, sample))
+    }),
+    &TextFormat::specific("wenet", &[" TRAIN ", "Batch ", " loss "], |sample| {
+        Box::new(EpochGrammar::new(&text::epochs::WENET, sample))
     }),
     &TextFormat::specific("pytorch-example", &["poch", "oss"], |sample| {
         Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE, sample))

@@ -9,12 +9,21 @@ use crate::format::roles::whole;
 /// and its file (`[metric][batch=188]: loss/train/total: 2.3456`).
 ///
 /// The console counts batches from 1, the file counts those already done: its batch 188
-/// is the console's 189.
+/// is the console's 189. A run whose length is told in epochs counts them within each,
+/// `[epoch=2][batch=10/500]:`, and one in tokens or samples not at all, `[token=5242880/2621440000]:`: then the
+/// line `Train time/batch: 9` below the heading does.
 #[derive(Debug, Default)]
 pub struct Composer {
     step: Option<u64>,
     eval: bool,
+    /// The heading does not count the batches of the run.
+    counts_otherwise: bool,
+    /// Tokens or samples of the heading, and how many there will be.
+    amount: Option<(u64, Option<u64>)>,
 }
+
+/// What a heading may count instead of batches.
+const AMOUNTS: [&str; 3] = ["[token=", "[sample=", "[iteration="];
 
 impl Grammar for Composer {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
@@ -35,14 +44,14 @@ impl Grammar for Composer {
         if label_at.starts_with("[stderr]") || label_at.starts_with("[stdout]") {
             return Match::No;
         }
-        let heading = ["[batch=", "[epoch=", "[Eval "]
+        let heading = ["[epoch=", "[batch=", "[Eval "]
             .iter()
+            .chain(&AMOUNTS)
             .find_map(|word| line.get(line.find(word)?..));
         if let Some(heading) = heading.filter(|heading| in_column(heading).ends_with(':')) {
             self.eval = heading.starts_with("[Eval ");
-            if let Some((batch, total)) = label(heading, "[batch=").filter(|_| !self.eval) {
-                self.step = Some(batch);
-                fields.total = total;
+            if !self.eval {
+                self.head(heading, fields);
             }
             return Match::Notice;
         }
@@ -53,12 +62,42 @@ impl Grammar for Composer {
             None => return Match::No,
         };
         let metric = text.strip_prefix("Train ").or_else(|| text.strip_prefix("Eval "));
+        let done = metric.and_then(|metric| metric.strip_prefix("time/batch: "));
+        if self.counts_otherwise
+            && let Some(done) = done.and_then(|done| in_column(done).parse::<u64>().ok())
+            && let Some(batch) = done.checked_add(1)
+        {
+            self.step = Some(batch);
+            // All batches are alike, or nobody can say how many there will be.
+            let batches = self.amount.and_then(|(amount, total)| {
+                let product = total?.checked_mul(batch)?;
+                (amount > 0 && product.is_multiple_of(amount)).then(|| product / amount)
+            });
+            fields.total = batches;
+            return Match::Notice;
+        }
         match (metric, self.step) {
             (Some(metric), Some(step)) => {
                 fields.step = Some(step);
                 value(in_column(metric), fields)
             }
             _ => Match::No,
+        }
+    }
+}
+
+impl Composer {
+    /// Takes what a heading counts.
+    fn head(&mut self, heading: &str, fields: &mut Fields) {
+        self.amount = AMOUNTS.iter().find_map(|name| label(heading, name));
+        let epoch = label(heading, "[epoch=").map_or(0, |(epoch, _)| epoch);
+        self.counts_otherwise = self.amount.is_some() || epoch > 0;
+        self.step = None;
+        if let Some((batch, total)) = label(heading, "[batch=").filter(|_| self.amount.is_none()) {
+            let length = if self.counts_otherwise { total } else { Some(0) };
+            let before = length.and_then(|length| epoch.saturating_sub(1).checked_mul(length));
+            self.step = before.and_then(|before| before.checked_add(batch));
+            fields.total = total.filter(|_| !self.counts_otherwise);
         }
     }
 }
@@ -249,6 +288,42 @@ mod tests {
 
     fn points(whole: &Whole, quantity: Quantity) -> Vec<(u64, f64)> {
         whole.decoded.records.points(quantity).collect()
+    }
+
+    #[test]
+    fn composer_counts_epochs_or_tokens() {
+        let block = |heading: String, done: u64, loss: f64| {
+            format!(
+                "{heading}\n\t Train time/epoch: 0\n\t Train time/batch: {done}\n\t Train loss/train/total: {loss}\n"
+            )
+        };
+        let evaluation = "[Eval batch=20/20] Eval on eval data:\n\t Eval metrics/eval/CrossEntropy: 4.5\n";
+        let of_epochs = |count: u64| {
+            format!(
+                "[epoch={}][batch={}/50]:",
+                (count - 1) / 5 + 1,
+                (count - 1) % 5 * 10 + 10
+            )
+        };
+        let of_tokens = |count: u64| format!("[token={}/20480]:", 1024 * count);
+        for (heading, total) in [
+            (&of_epochs as &dyn Fn(u64) -> String, None),
+            (&of_tokens, Some(200)),
+        ] {
+            let blocks: String = (1..=12)
+                .map(|count| block(heading(count), 10 * count - 1, 9.0 / count as f64))
+                .collect();
+            let read = read_all(format!("{blocks}{evaluation}").as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            let steps: Vec<u64> = records
+                .points(Quantity::TrainLoss)
+                .map(|(step, _)| step)
+                .collect();
+            assert_eq!(steps, (1..=12).map(|count| 10 * count).collect::<Vec<_>>());
+            assert_eq!((read.format, read.decoded.total_steps), ("composer", total));
+            let evaluated: Vec<_> = records.points(Quantity::EvalLoss).collect();
+            assert_eq!(evaluated, [(120, 4.5)]);
+        }
     }
 
     #[test]

@@ -177,6 +177,16 @@ pub const PYTORCH_EXAMPLE: Style = Style {
                 eval: true,
             });
         }
+        // open_clip: `Eval Epoch: 1 image_to_text_mean_rank: 12.1 clip_val_loss: 4.79`, and before it the
+        // batches, `Eval Epoch: 1 [256 / 5000]`.
+        if let Some((_, rest)) = line.split_once("Eval Epoch: ") {
+            let (_, rest) = count(rest)?;
+            return (!rest.trim_start().starts_with('[')).then(|| Counted {
+                place: Place::default(),
+                rest,
+                eval: true,
+            });
+        }
         if let Some((_, rest)) = line.split_once("Train Epoch: ") {
             let (epoch, rest) = count(rest)?;
             let (iteration, iterations, rest) = pair(rest.trim_start().strip_prefix('[')?, "]")?;
@@ -257,6 +267,29 @@ pub const ICEFALL: Style = Style {
         train(epoch, None, iteration, None, rest)
     },
     rename: &[],
+};
+
+/// WeNet, CosyVoice and others that began with their executor: `DEBUG TRAIN | steps/sec 3.1| Batch 0/100 loss
+/// 5.97 .. lr 0.001 .. rank 0`, where the epoch stands before the batch, and `Epoch 0 Step 1001 CV info lr 0.001
+/// cv_loss 5.12 rank 0`. The batches of an evaluation, `CV Batch 0/100 loss 5.38`, are told whole behind them.
+pub const WENET: Style = Style {
+    base: 0,
+    find: |line| {
+        if let Some((_, info)) = line.split_once(" CV info ") {
+            let loss = info.rfind("loss ").and_then(|at| info.get(at..))?;
+            return Some(Counted {
+                place: Place::default(),
+                rest: loss,
+                eval: true,
+            });
+        }
+        let (_, rest) = line.split_once(" TRAIN ")?.1.split_once("Batch ")?;
+        let (epoch, Some(iteration), _) = pair(rest, " ")? else {
+            return None;
+        };
+        train(epoch, None, iteration, None, rest.split_once(' ')?.1)
+    },
+    rename: &[("rank", "")],
 };
 
 fn train(
@@ -445,6 +478,45 @@ mod tests {
     use super::{EpochGrammar, Fields, Grammar, METRIC_LOGGER};
     use crate::format::{Sample, read_all};
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn wenet_puts_the_epoch_before_the_batch() {
+        for (of, info) in [
+            ("", "Epoch 0 CV info cv_loss 4.25"),
+            (
+                "| steps/sec 3.1| ",
+                "Epoch 0 Step 200 CV info lr 1.0e-03 cv_loss 4.25 rank 0 acc 0.1",
+            ),
+            ("", "Epoch 0 Step 200 CV info lr 0.001 0 rank loss 4.25 acc 0.1"),
+        ] {
+            let content = format!(
+                "DEBUG TRAIN {of}Batch 0/100 loss 6.5 loss_att 5.5 lr 0.00099 rank 0\nDEBUG TRAIN {of}Batch 0/200 loss 5.5 loss_att 4.5 lr 0.00098 rank 0\n\
+                 DEBUG CV {of}Batch 0/100 loss 9.5 history loss 9.25 rank 0\nINFO {info}\n\
+                 DEBUG TRAIN {of}Batch 1/100 loss 4.5 loss_att 3.5 lr 0.00097 rank 0\nDEBUG TRAIN {of}Batch 1/200 loss 4.0 loss_att 3.0 lr 0.00096 rank 0\n"
+            );
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let records = &read.decoded.records;
+            let points = |quantity| records.points(quantity).collect::<Vec<_>>();
+            assert_eq!((read.format, read.decoded.total_steps), ("wenet", None), "{info}");
+            assert_eq!(
+                points(Quantity::TrainLoss),
+                [(100, 6.5), (200, 5.5), (300, 4.5), (400, 4.0)],
+                "{info}"
+            );
+            assert_eq!(points(Quantity::EvalLoss), [(200, 4.25)], "{info}");
+        }
+    }
+
+    #[test]
+    fn open_clip_evaluates_behind_an_epoch() {
+        let content = "Train Epoch: 0 [   64/128 (50%)]\tLoss: 4.5\tLR: 0.0005\nTrain Epoch: 0 [  128/128 (100%)]\tLoss: 4.25\tLR: 0.0004\n\
+            Eval Epoch: 1 [64 / 128]\tClip Loss: 9.5\n\
+            Eval Epoch: 1 image_to_text_mean_rank: 12.1121\timage_to_text_R@1: 0.4321\tclip_val_loss: 4.75\tepoch: 1.0000\tnum_samples: 128.0000\n\
+            Train Epoch: 1 [   64/128 (50%)]\tLoss: 4.0\tLR: 0.0003\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points: Vec<_> = read.decoded.records.points(Quantity::EvalLoss).collect();
+        assert_eq!((read.format, points), ("pytorch-example", vec![(128, 4.75)]));
+    }
 
     #[test]
     fn the_test_set_of_the_example_is_an_evaluation() {

@@ -22,11 +22,11 @@ impl Grammar for Megatron {
         }
         let rest = line.get(at + "iteration ".len()..).unwrap_or_default();
         let before = line.get(..at).unwrap_or_default().trim_end();
-        if ["validation loss at", "validation results at"]
+        let evaluated = [" loss at", " results at"]
             .iter()
-            .any(|words| before.ends_with(words))
-        {
-            return validation(rest, fields);
+            .find_map(|words| before.strip_suffix(words));
+        if let Some(data) = evaluated {
+            return validation(data, rest, fields);
         }
         let first = rest.split('|').next().unwrap_or_default();
         let Some((step, total)) = first.split_once('/') else {
@@ -65,15 +65,20 @@ fn loss_was_left_out(values: &[(&str, f64)]) -> bool {
             || value("number of nan iterations").is_some_and(|lost| lost > 0.0))
 }
 
-/// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`, or
-/// GPT-NeoX's `validation results at iteration 30 | lm_loss value: 2.8E+00 |`.
-fn validation<'a>(rest: &'a str, fields: &mut Fields<'a>) -> Match {
+/// `validation loss at iteration 1000 | lm loss value: 8.1E+00 | lm loss PPL: 3.4E+03 |`, GPT-NeoX's
+/// `validation results at iteration 30 | lm_loss value: 2.8E+00 |`, `valid loss at ..` of DeepSpeed's fork, which
+/// names its data, and `| LM loss: 4.4E+00 | LM PPL: 8.1E+01` of 2019. At the end the test data are evaluated as well:
+/// `validation loss at iteration 5000 on test set | ..`.
+fn validation<'a>(data: &str, rest: &'a str, fields: &mut Fields<'a>) -> Match {
     let mut cells = rest.split('|');
-    let step = cells
-        .next()
-        .and_then(|step| number::parse(step.split_whitespace().next()?))
-        .and_then(whole);
-    let value = cells.find_map(|text| cell(text).filter(|(name, _)| name.ends_with("loss value")));
+    let place = cells.next().unwrap_or_default();
+    let is_of_tests = |text: &str| text.split_whitespace().any(|word| word == "test");
+    if is_of_tests(data) || is_of_tests(place) {
+        return Match::No;
+    }
+    let step = number::parse(place.split_whitespace().next().unwrap_or_default()).and_then(whole);
+    let is_loss = |name: &str| name.ends_with("loss value") || name.ends_with("loss");
+    let value = cells.find_map(|text| cell(text).filter(|(name, _)| is_loss(name)));
     match (step, value) {
         (Some(step), Some((_, value))) => {
             fields.step = Some(step);
@@ -108,6 +113,34 @@ mod tests {
         assert_eq!((read.format, records.steps()), ("megatron", &[90, 100, 200][..]));
         assert_eq!(records.value(0, Quantity::EvalLoss), Some(2.305954));
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(2.869912));
+    }
+
+    #[test]
+    fn evaluations_name_their_data() {
+        let train = |step: u32| {
+            format!(
+                " iteration {step:8}/     300 | learning rate: 8.838E-04 | lm loss: 2.75E+00 | loss scale: 4096.0 | number of skipped iterations:   0 |\n"
+            )
+        };
+        for evaluation in [
+            "valid loss at iteration 200 | lm loss value: 4.25E+00 | lm loss PPL: 8.3E+01 |",
+            " validation loss at iteration 200 | LM loss: 4.25E+00 | LM PPL: 8.3E+01",
+            "[INFO] [RANK 0]  validation loss at iteration 200 | loss: 4.25E+00 | PPL: 8.3E+01",
+        ] {
+            let content = format!(
+                "{}{}{evaluation}\n{} validation loss at iteration 300 on test set | lm loss value: 9.5E+00 | lm loss PPL: 8.3E+01 | \n",
+                train(100),
+                train(200),
+                train(300)
+            );
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let points: Vec<_> = read.decoded.records.points(Quantity::EvalLoss).collect();
+            assert_eq!(
+                (read.format, points),
+                ("megatron", vec![(200, 4.25)]),
+                "{evaluation}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! nanoGPT: `iter 10: loss 9.4251, time 425.11ms, mfu 38.12%` and
 //! `step 250: train loss 3.9, val loss 3.8`.
 //!
+//! lit-llama and TinyLlama print `iter 88 step 22: loss 6.0428, iter time: 813.77ms (optimizer.step)` and
+//! `step 200: val loss 5.1, val time: 3221.11ms`, where both count iterations.
+//!
 //! The `train loss` of a `step` line is an estimate on as many batches as the `val loss`: where
 //! there are losses of iterations it is not the curve.
 
@@ -24,7 +27,9 @@ impl Grammar for Nanogpt {
             return Match::Notice;
         }
         let train = counted(line, "iter ").is_some_and(|rest| rest.starts_with(": loss "));
-        let eval = counted(line, "step ").is_some_and(|rest| rest.starts_with(": train loss "));
+        // lit-llama and TinyLlama count the same iterations there, and have no estimate.
+        let eval = counted(line, "step ")
+            .is_some_and(|rest| rest.starts_with(": train loss ") || rest.starts_with(": val loss "));
         if !train && !eval {
             return Match::No;
         }
