@@ -31,6 +31,8 @@ pub struct Dialect {
     pub share: &'static str,
     /// Names that repeat the last evaluation on every line: they count when they change.
     pub repeated: &'static [&'static str],
+    /// What lines of an evaluation call a step is another count: it belongs to the last record.
+    pub evaluates_behind: bool,
 }
 
 /// Defaults for the fields that few dialects need.
@@ -44,6 +46,7 @@ pub const PLAIN: Dialect = Dialect {
     index: "",
     share: "",
     repeated: &[],
+    evaluates_behind: false,
 };
 
 /// NeMo 2: `global_step: 28 | reduced_train_loss: 2.778 | consumed_samples: 928`.
@@ -56,11 +59,13 @@ pub const NEMO: Dialect = Dialect {
 };
 
 /// LitGPT: `Epoch 1 | iter 10 step 2 | loss train: 10.123, val: n/a | iter time: ..`.
-/// Iterations are micro-batches; evaluation lines count those, so they have no step here.
+/// Iterations are micro-batches; evaluation lines count those, so they have no step here: `iter 80: val loss
+/// 5.1, val time: 3221.11ms`, and in 2023 `step 80: val loss 5.1`.
 pub const LITGPT: Dialect = Dialect {
     train: &["iter ", "step ", "loss", "iter time:"],
     eval: &[
         &["iter ", "val loss ", "val time"],
+        &["step ", ": val loss "],
         &["Final evaluation", "val loss"],
     ],
     rename: &[
@@ -70,17 +75,20 @@ pub const LITGPT: Dialect = Dialect {
         ("time", ""),
     ],
     repeated: &["val loss"],
+    evaluates_behind: true,
     ..PLAIN
 };
 
-/// MaxText: `completed step: 2, seconds: 10.228, .., loss: 12.980, lm_loss: 12.980`.
+/// MaxText: `completed step: 2, seconds: 10.228, .., loss: 12.980, lm_loss: 12.980`. Until 2025 it evaluated with
+/// `average loss after step=50: eval_step_count=10, eval_loss=3.1, total_weights=..`.
 pub const MAXTEXT: Dialect = Dialect {
     train: &["completed step:", "loss:"],
     eval: &[
         &["Completed eval after train step", "loss="],
         &["eval metrics after step:", "loss="],
+        &["average loss after ", "eval_loss="],
     ],
-    step: &["completed step", "step"],
+    step: &["completed step", "step", "average loss after"],
     ..PLAIN
 };
 
@@ -266,7 +274,7 @@ impl Grammar for DialectGrammar {
                     .any(|word| word.trim_end_matches('.').eq_ignore_ascii_case(wanted))
             };
             if let Some(rank) = dialect.step.iter().position(|wanted| called(wanted)) {
-                if rank < step_rank {
+                if rank < step_rank && !(eval && dialect.evaluates_behind) {
                     step_rank = rank;
                     fields.step = whole(named.value);
                     fields.total = named.of.or(fields.total);
@@ -371,6 +379,28 @@ mod tests {
                 "I0811 21:55:06.119312 138304841739136 metric_logger.py:226] completed step: 2, seconds: 10.228, TFLOP/s/device: 350.869, Tokens/s/device: 19222.175, total_weights: 1572864, loss: 12.980, lm_loss: 12.970, perplexity: 433463.719\n\
                  I0811 21:55:07.1 1 x.py:1] Completed eval after train step 2, loss=3.210, perplexity=24.779\n",
                 vec![(2, Some(12.97), None), (2, None, Some(3.21))],
+            ),
+            (
+                "maxtext",
+                "completed step: 1, seconds: 10.228, loss: 12.5\ncompleted step: 2, seconds: 10.228, loss: 12.25\naverage loss after step=2: eval_step_count=10, eval_loss=6.5, total_weights=1024000.0\n\
+                 completed step: 3, seconds: 10.228, loss: 12.0\naverage loss after 3: eval_loss=6.25, total_weights=1024000.0\n",
+                vec![
+                    (1, Some(12.5), None),
+                    (2, Some(12.25), None),
+                    (2, None, Some(6.5)),
+                    (3, Some(12.0), None),
+                    (3, None, Some(6.25)),
+                ],
+            ),
+            (
+                "litgpt",
+                "iter 76 step 19: loss 6.25, iter time: 801.47ms (optimizer.step)\niter 80 step 20: loss 6.0, iter time: 801.47ms (optimizer.step)\n\
+                 step 80: val loss 5.5, val time: 3221.11ms\n",
+                vec![
+                    (19, Some(6.25), None),
+                    (20, Some(6.0), None),
+                    (20, None, Some(5.5)),
+                ],
             ),
             (
                 "lingua",

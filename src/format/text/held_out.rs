@@ -61,7 +61,11 @@ fn is_one_of(known: &[&str], word: &str) -> bool {
 /// on. Behind a word for training another holds only where the same name has stood under the first:
 /// `Train: loss 0.4 | Val: loss 0.5`. Of `train: acc 0.8 | val: acc 0.7 | loss: 0.4` the last is of training.
 pub(super) fn data_before(text: &str, name: &str) -> Option<Data> {
+    /// What stands further before says nothing, or a line without an end would take for ever.
+    const AT_MOST: usize = 1000;
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '/' | '-');
+    let mut ends = text.len().saturating_sub(AT_MOST)..=text.len();
+    let text = ends.find_map(|start| text.get(start..)).unwrap_or_default();
     let mut told: Option<Option<Data>> = None;
     let mut last = "";
     for word in text.split(|letter| !is_of_word(letter)) {
