@@ -205,6 +205,10 @@ impl Role {
 
 const MILLISECONDS: f64 = 1e-3;
 
+/// The names that stand in the table for those of all wholes of a loss: `train_loss_total`, `total train loss`.
+const TOTAL_LOSS: &str = "total_loss";
+const HELD_OUT_TOTAL_LOSS: &str = "val_total_loss";
+
 /// Names in their canonical spelling (see [`canonical`]), best first. When a
 /// log has several names for one role, the one listed first wins.
 ///
@@ -222,17 +226,34 @@ const NAMES: &[(Role, &[&str])] = &[
             "trainer_global_step",
             "global_iter",
             "global_iteration",
+            "globalstep",
+            "gstep",
             "optimizer_step",
+            "optimizer_steps",
+            "opt_step",
+            "gradient_steps",
+            "grad_steps",
+            "learner_steps",
+            "completed_steps",
+            "steps_completed",
+            "batches_done",
             "update_step",
             "train_update_step",
             "num_updates",
             "num_update",
             "step",
             "train_step",
+            "train_steps",
             "steps",
             "current_steps",
             "current_step",
             "training_step",
+            "train_iter",
+            "step_idx",
+            "step_num",
+            "cur_step",
+            "cur_iter",
+            "curr_iter",
             "iteration",
             "training_iteration",
             "iter",
@@ -244,6 +265,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "batch",
             "batch_id",
             "batch_idx",
+            "batch_num",
             "num_steps",
             "n_iter",
             "upd",
@@ -252,6 +274,9 @@ const NAMES: &[(Role, &[&str])] = &[
             // Steps in the environment of an agent.
             "time_total_timesteps",
             "total_timesteps",
+            "num_timesteps",
+            "timesteps",
+            "env_steps",
             "misc_total_timesteps",
             "timesteps_so_far",
             "total_env_interacts",
@@ -267,6 +292,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "total_steps",
             "max_steps",
             "total_iterations",
+            "total_iters",
             "train_iters",
             "max_iters",
             "max_update",
@@ -276,6 +302,7 @@ const NAMES: &[(Role, &[&str])] = &[
     (
         Role::of(Quantity::TrainLoss),
         &[
+            // Of a language model, and so the one to foresee whatever is added to it.
             "lm_loss",
             "train_lm_loss",
             "loss_metrics_global_avg_loss",
@@ -285,13 +312,19 @@ const NAMES: &[(Role, &[&str])] = &[
             "loss",
             "train_loss",
             "training_loss",
-            "train_nll_loss",
-            "nll_loss",
             "loss_train",
             "loss_training",
             "loss_tr",
             "tr_loss",
+            "average_loss",
+            "mean_loss",
+            "avg_loss",
+            // The whole goes before the parts that are named for what they are.
+            TOTAL_LOSS,
+            "train_total_loss",
             "loss_train_total",
+            "train_nll_loss",
+            "nll_loss",
             "metrics_train_languagecrossentropy",
             "train_languagecrossentropy",
             "learning_loss",
@@ -304,14 +337,9 @@ const NAMES: &[(Role, &[&str])] = &[
             "ce",
             "cross_entropy",
             "step_loss",
-            "average_loss",
-            "mean_loss",
-            "avg_loss",
             "batch_loss",
             "train_loss_batch",
             "loss_batch",
-            "total_loss",
-            "train_total_loss",
             "train_samples_train_loss",
             "train_loss_epoch",
             "epoch_loss",
@@ -329,8 +357,12 @@ const NAMES: &[(Role, &[&str])] = &[
             "vali_loss",
             "va_loss",
             "loss_va",
+            "vl_loss",
             "validation_lm_loss",
             "lm_loss_validation",
+            "val_lm_loss",
+            HELD_OUT_TOTAL_LOSS,
+            "loss_eval_total",
             "tel",
             "loss_val",
             "loss_eval",
@@ -339,19 +371,20 @@ const NAMES: &[(Role, &[&str])] = &[
             "loss_evaluation",
             "eval_nll_loss",
             "valid_nll_loss",
-            "val_lm_loss",
             "eval_ce_loss",
             "validation_ce_loss",
             "heldout_loss",
             "dev_loss",
             "cv_loss",
             "valloss",
+            "devloss",
             "vloss",
             "test_loss",
             "loss_test",
+            "te_loss",
+            "loss_te",
             "metrics_eval_languagecrossentropy",
             "eval_languagecrossentropy",
-            "loss_eval_total",
             "val_loss_epoch",
             "validation",
             "rmse_val",
@@ -615,9 +648,37 @@ const NAMES: &[(Role, &[&str])] = &[
             "epoch_epoch",
             "epoch_no",
             "epoch_number",
+            "epoch_num",
+            "epoch_idx",
+            "current_epoch",
+            "cur_epoch",
         ],
     ),
 ];
+
+/// Names of losses in logs that call nothing a loss, the best first.
+pub const STAND_INS: &[&str] = &[
+    COST,
+    "objective",
+    "mse",
+    "bce",
+    "ce",
+    "elbo",
+    "bpd",
+    "rmse",
+    "l2",
+    "huber",
+    "mae",
+    "l1",
+    "error",
+    "err",
+];
+
+/// Needs not fall by much.
+pub const COST: &str = "cost";
+
+/// What the sum of several losses is called beside its parts.
+pub const TOTAL: &str = "total";
 
 /// Parts of names that look like a loss but are not the objective.
 const NOT_A_LOSS: &[&str] = &[
@@ -667,6 +728,77 @@ pub fn is_part_of_the_loss(words: &str) -> bool {
     words.split_once(' ').is_some_and(|(part, loss)| {
         loss.eq_ignore_ascii_case("loss") && PARTS.iter().any(|known| part.eq_ignore_ascii_case(known))
     })
+}
+
+/// The same of the parts of an objective that go by their own names beside its total.
+const KINDS_OF_PARTS: &[&str] = &[
+    "bce",
+    "bc",
+    "box",
+    "ce",
+    "cls",
+    "charb",
+    "charbonnier",
+    "commit",
+    "consistency",
+    "contrastive",
+    "ctc",
+    "cycle",
+    "dfl",
+    "dice",
+    "distill",
+    "distillation",
+    "fft",
+    "focal",
+    "giou",
+    "ic",
+    "infonce",
+    "kd",
+    "kld",
+    "l1",
+    "lpips",
+    "mel",
+    "mlm",
+    "mse",
+    "nce",
+    "nll",
+    "nsp",
+    "obj",
+    "pde",
+    "perceptual",
+    "physics",
+    "reg",
+    "residual",
+    "smoothness",
+    "ssim",
+    "style",
+    "sup",
+    "triplet",
+    "tv",
+    "unsup",
+    "vgg",
+    "vq",
+];
+
+/// True for a name that says nothing of a loss but which part of one it is: `KL`, `train_recon`, `val_box_loss`.
+pub fn is_part_of_a_total(name: &str) -> bool {
+    canonical_words(name).split('_').any(is_part)
+}
+
+fn is_part(word: &str) -> bool {
+    [PARTS, RECONSTRUCTION, ADVERSARIAL, KINDS_OF_PARTS]
+        .iter()
+        .any(|parts| parts.contains(&word))
+}
+
+/// True for the total of the losses that the other name is one of: `val_total` beside `val_recon`.
+pub fn is_total_of(total: &str, part: &str) -> bool {
+    let (total, part) = (canonical_words(total), canonical_words(part));
+    let is_of_part = |word: &&str| is_part(word) || *word == "loss";
+    part.split('_').any(is_part)
+        && total.split('_').any(|word| word == TOTAL)
+        && (total.split('_').filter(|word| *word != TOTAL))
+            .eq(part.split('_').filter(|word| !is_of_part(word)))
 }
 
 /// A player of adversarial training. The loss of each rises when the other gains.
@@ -768,6 +900,26 @@ const NO_LONGER_A_LOSS: &[&str] = &[
 /// Words that say of a loss that it is the whole of its parts.
 const WHOLE: &[&str] = &["total", "full", "overall"];
 
+/// True for a name that tells nothing but that it is a loss, of which data, and what was done to it:
+/// `loss_train_avg`.
+fn tells_of_a_loss_alone(canonical: &str) -> bool {
+    let words = || canonical.split('_');
+    let is_of_loss = |word: &str| word == "loss" || SUMMARIES.contains(&word) || WHOLE.contains(&word);
+    words().any(|word| word == "loss") && words().all(|word| is_of_loss(word) || is_data(word))
+}
+
+/// True for such a name of the whole of a loss: `total_train_loss`, `val_loss_total`, and no `total_box_loss`.
+fn is_whole_loss(canonical: &str) -> bool {
+    tells_of_a_loss_alone(canonical) && canonical.split('_').any(|word| WHOLE.contains(&word))
+}
+
+/// True for a word that says on which data something was measured.
+fn is_data(word: &str) -> bool {
+    [TRAINING_WORDS, VALIDATION_WORDS, TEST_WORDS]
+        .iter()
+        .any(|words| words.contains(&word))
+}
+
 /// What a loss is counted in, which may stand behind its name.
 const UNITS: &[&str] = &[
     "nats",
@@ -776,7 +928,22 @@ const UNITS: &[&str] = &[
     "per_byte",
     "per_token",
     "per_sample",
+    "per_batch",
 ];
+
+/// The same in brackets, beside the measures of [`STAND_INS`].
+const UNITS_IN_BRACKETS: &[&str] = &["ev", "mev", "a_u", "bits", "db"];
+
+/// A loss with its unit, or how it is measured, in brackets: `Train Loss (MSE)`, `loss [a.u.]`.
+fn with_remark(name: &str) -> Option<Fit> {
+    let (loss, remark) = name.strip_suffix([')', ']'])?.rsplit_once(['(', '['])?;
+    let remark = canonical(remark);
+    let is_known = [STAND_INS, UNITS, UNITS_IN_BRACKETS]
+        .iter()
+        .any(|known| known.contains(&remark.as_str()));
+    let fit = Names::built_in(&canonical(loss), loss.trim_end());
+    fit.filter(|fit| is_known && fit.role.is_loss())
+}
 
 /// Models and objectives that a loss is named for with the word in front.
 const MODELS: &[&str] = &[
@@ -905,6 +1072,8 @@ pub struct Names {
     held_out: bool,
     /// A loss on test data is not the held-out loss: that on validation data is.
     validated: bool,
+    /// What the log calls its loss, where that is not its name: see [`Names::call_the_loss`].
+    called: Option<&'static str>,
     /// Lines of the user's own formats. They live as long as the process, as the
     /// built-in formats do.
     pub patterns: Vec<&'static LinePattern>,
@@ -946,7 +1115,7 @@ impl Names {
         if let Some(role) = self.declared_role(&canonical) {
             return Some(Fit { role, rank: 0 });
         }
-        let mut fit = Names::built_in(&canonical, name)?;
+        let mut fit = Names::built_in(&canonical, name).or_else(|| self.stand_in(name))?;
         if fit.role.same_slot(Role::of(Quantity::EvalLoss)) && is_tested(name) {
             if self.validated {
                 return None;
@@ -966,6 +1135,29 @@ impl Names {
     /// Says that these are names of a log about held-out data.
     pub fn hold_out(&mut self) {
         self.held_out = true;
+    }
+
+    /// Says that a loss is named for this word and its data alone, as `val_mse` is. Where the word is empty, it is
+    /// named for its data.
+    pub fn call_the_loss(&mut self, word: &'static str) {
+        self.called = Some(word);
+    }
+
+    /// The loss that goes by another name in this log, as if it were called a loss.
+    fn stand_in(&self, name: &str) -> Option<Fit> {
+        let called = self.called?;
+        let words = canonical_words(name);
+        let is_beside = |word: &str| {
+            is_data(word) || SUMMARIES.contains(&word) || word.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let is_called = if called.is_empty() {
+            is_data(&words)
+        } else {
+            let mut others = words.split('_').filter(|word| *word != called);
+            words.split('_').any(|word| word == called) && others.all(is_beside)
+        };
+        let full = format!("{words}_loss");
+        is_called.then(|| Names::built_in(&full, &full))?
     }
 
     /// Says that the log tells of validation data.
@@ -988,6 +1180,7 @@ impl Names {
                     .any(|wrapper| word.trim().eq_ignore_ascii_case(wrapper))
                     .then(|| in_table(&self::canonical(inner)))?
             })
+            .or_else(|| with_remark(name.trim()))
             .or_else(|| pattern_role(&words, name))
     }
 
@@ -1099,6 +1292,13 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
             .rsplit('_')
             .next()
             .is_some_and(|end| ["ce", "xent"].contains(&end));
+    // `loss_train_avg`, `mse_loss (train)`: what is done to a loss, and its data. Without brackets a `val` may be
+    // the last value of a meter.
+    let told_with_data = tells_of_a_loss_alone(canonical)
+        || name.ends_with([')', ']'])
+            && canonical
+                .rsplit_once('_')
+                .is_some_and(|(loss, data)| loss.ends_with("loss") && is_data(data));
     // `avg_loss_tgt`: the full name of a loss, and which of several it is. With blanks it is prose.
     let one_of_several = canonical.rsplit_once('_').is_some_and(|(loss, which)| {
         let is_loss = in_table(loss).is_some_and(|fit| fit.role.is_loss());
@@ -1109,6 +1309,7 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
             && which.bytes().all(|byte| byte.is_ascii_alphabetic())
     });
     let role = if named_for_loss
+        || told_with_data
         || named_for_model
         || one_of_several
         || canonical.ends_with("loss")
@@ -1152,6 +1353,9 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     } else {
         return None;
     };
+    if is_whole_loss(canonical) && !evaluates_training {
+        return in_table(if held_out { HELD_OUT_TOTAL_LOSS } else { TOTAL_LOSS });
+    }
     // Of `policy/total_loss` and `policy/value_loss` the one whose end the table knows, and of
     // `hard_loss_metric` and `full_loss_metric` the whole.
     let end = end_of(name);
@@ -1419,5 +1623,86 @@ mod tests {
         assert!(names.declares("Objective/Main") && !names.declares("loss"));
         assert!(names.missing_among(["objective_main"].into_iter()).is_empty());
         assert_eq!(names.missing_among(["loss"].into_iter()), ["objective/main"]);
+    }
+
+    #[test]
+    fn the_whole_of_a_loss_goes_before_its_parts() {
+        for names in [
+            ["train_recon_loss", "train_total_loss"],
+            ["val_recon_loss", "val_total_loss"],
+            ["loss_recon", "loss_total"],
+            ["val_loss_recon", "val_loss_total"],
+            ["loss/ce", "loss/total"],
+            ["nll_loss", "total_loss"],
+            ["total_loss", "lm_loss"],
+            ["validation/ce", "validation/total_loss"],
+            ["recon_loss", "Total_train_loss"],
+            ["total_box_loss", "total_loss"],
+            ["total_loss", "loss"],
+            ["total_loss", "avg_loss"],
+        ] {
+            let roles = Names::default().assign(&names);
+            assert_eq!(roles.iter().position(Option::is_some), Some(1), "{names:?}");
+        }
+        assert!(is_total_of("val_total", "val_recon_loss") && is_total_of("Total", "KL"));
+        assert!(!is_total_of("train_total", "val_recon") && !is_total_of("time/total", "time/data"));
+        assert_eq!(
+            (role("total"), role("train_total"), role("total_time")),
+            (None, None, Some("elapsed_seconds"))
+        );
+    }
+
+    #[test]
+    fn a_loss_may_go_by_another_name() {
+        let mut names = Names::default();
+        names.call_the_loss("mse");
+        let role = |name: &str| names.role_of(name).map(|fit| fit.role.name());
+        for name in ["mse", "train_mse", "TrainMSE", "mse/train", "avg mse"] {
+            assert_eq!(role(name), Some("train_loss"), "{name}");
+        }
+        assert_eq!(
+            (role("valid_1_mse"), role("Val MSE")),
+            (Some("eval_loss"), Some("eval_loss"))
+        );
+        assert_eq!(
+            (role("val_mse_x"), role("rmse"), role("mse_weight")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_loss_may_say_in_brackets_how_it_is_measured() {
+        for name in [
+            "Train Loss (MSE)",
+            "train_loss [a.u.]",
+            "Loss (L1)",
+            "MSE loss (train)",
+            "Loss_Train_Avg",
+        ] {
+            assert_eq!(role(name), Some("train_loss"), "{name}");
+        }
+        assert_eq!(
+            (role("Val Loss (MSE)"), role("loss_dev")),
+            (Some("eval_loss"), Some("eval_loss"))
+        );
+        assert_eq!((role("Time [s]"), role("loss (kl)")), (None, None));
+        assert_eq!(role("stage/traing_loss_val"), None);
+    }
+
+    #[test]
+    fn a_counter_has_many_names() {
+        let roles = Names::default().assign(&["epoch_num", "step", "optimizer_steps", "train_steps"]);
+        let names: Vec<&str> = roles.iter().map(|role| role.map_or("-", Role::name)).collect();
+        assert_eq!(names, ["epoch", "-", "step", "-"]);
+        for name in [
+            "train_steps",
+            "completed_steps",
+            "gradient_steps",
+            "step_idx",
+            "batches_done",
+            "env_steps",
+        ] {
+            assert_eq!(role(name), Some("step"), "{name}");
+        }
     }
 }

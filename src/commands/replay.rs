@@ -1,5 +1,6 @@
 //! `losscast replay`: writes logs again over time, as their trainers would.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::cli::Replay;
-use crate::format::{Decoded, Decoder, SAMPLE_BYTES, Sample, detect};
+use crate::format::{Decoded, Decoder, SAMPLE_BYTES, Sample, stand_in};
 use crate::metric::{Names, Quantity};
 use crate::source::discover::discover;
 
@@ -166,7 +167,7 @@ impl Log {
 
 /// Cuts a log into the pieces in which its trainer wrote it.
 fn pieces(content: &[u8]) -> Result<Vec<(f64, Piece)>> {
-    let names = Names::default();
+    let mut names = Cow::Owned(Names::default());
     let tail_start = content
         .len()
         .saturating_sub(SAMPLE_BYTES)
@@ -175,7 +176,7 @@ fn pieces(content: &[u8]) -> Result<Vec<(f64, Piece)>> {
         head: content.get(..SAMPLE_BYTES).unwrap_or(content),
         tail: content.get(tail_start..).unwrap_or_default(),
     };
-    let Some((format, _)) = detect(&sample, &names) else {
+    let Some((format, _)) = stand_in::recognise(&sample, &mut names) else {
         bail!("no metrics recognised");
     };
     match format.decoder(&sample, &names) {

@@ -31,6 +31,7 @@ pub mod running_time;
 pub mod shared_document;
 pub mod shared_table;
 pub mod sidecar;
+pub mod stand_in;
 pub mod swanlab;
 pub mod tensorboard;
 pub mod text;
@@ -467,7 +468,6 @@ const ENOUGH_RECORDS: usize = 2;
 
 /// The format of a file, and how many records of the sample it can read.
 pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Claim)> {
-    let mut best: Option<(&'static dyn Format, Claim)> = None;
     // What the user describes is believed wherever it is found.
     for pattern in &names.patterns {
         if let Some(claim) = pattern.claim(sample, names) {
@@ -484,8 +484,17 @@ pub fn detect(sample: &Sample, names: &Names) -> Option<(&'static dyn Format, Cl
         return Some(only);
     }
     let few: Vec<&dyn Format> = few.into_iter().map(|(format, _)| format).collect();
+    best_of(if few.is_empty() { FORMATS } else { &few[..] }, sample, names)
+}
+
+/// The best of these formats for a sample.
+fn best_of(
+    formats: &[&'static dyn Format],
+    sample: &Sample,
+    names: &Names,
+) -> Option<(&'static dyn Format, Claim)> {
+    let mut best: Option<(&'static dyn Format, Claim)> = None;
     let one_document = json_document::spans_lines(sample.head);
-    let formats = if few.is_empty() { FORMATS } else { &few[..] };
     for format in formats {
         let settled = best.is_some_and(|(_, claim)| match format.precedence() {
             Precedence::Specific => claim.certain,
@@ -713,6 +722,41 @@ pub struct Whole {
     pub columns: Vec<Column>,
 }
 
+/// Decodes all of a file, from its start.
+fn decode(decoder: &mut Decoder, content: &[u8]) -> Result<Decoded, String> {
+    let mut decoded = Decoded::default();
+    match decoder {
+        Decoder::Lines(decoder) => {
+            decoder.start_over();
+            let content = content.strip_suffix(b"\n").unwrap_or(content);
+            for line in content.split(|byte| *byte == b'\n') {
+                decoded.lines += 1;
+                decoder.line(decoded.lines, encoding::without_return(line), &mut decoded);
+            }
+            decoder.finish(&mut decoded);
+        }
+        Decoder::Document(decoder) => decoder.document(content, &mut decoded)?,
+        Decoder::Frames(decoder) => {
+            decoder.start_over();
+            let progress = decoder.frames(content, &mut decoded);
+            decoder.finish(&mut decoded);
+            if let Some(reason) = progress.damage {
+                decoded.skip(decoded.lines + 1, reason, b"");
+            }
+        }
+    }
+    Ok(decoded)
+}
+
+/// What each name that a decoder has seen was taken for.
+fn columns(decoder: &Decoder) -> Vec<Column> {
+    match decoder {
+        Decoder::Lines(decoder) => decoder.columns(),
+        Decoder::Document(decoder) => decoder.columns(),
+        Decoder::Frames(decoder) => decoder.columns(),
+    }
+}
+
 /// Recognises and reads a whole log that is already in memory.
 ///
 /// # Errors
@@ -728,40 +772,17 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
         return Err(reason.to_owned());
     }
     let sample = Sample::of(content);
-    let (format, _) = detect(&sample, names).ok_or_else(|| "no metrics recognised".to_owned())?;
-    let mut decoder = format.decoder(&sample, names);
+    let mut names = Cow::Borrowed(names);
+    let (format, _) =
+        stand_in::recognise(&sample, &mut names).ok_or_else(|| "no metrics recognised".to_owned())?;
+    let mut decoder = format.decoder(&sample, &names);
     loop {
-        let mut decoded = Decoded::default();
-        match &mut decoder {
-            Decoder::Lines(decoder) => {
-                decoder.start_over();
-                let content = content.strip_suffix(b"\n").unwrap_or(content);
-                for line in content.split(|byte| *byte == b'\n') {
-                    decoded.lines += 1;
-                    decoder.line(decoded.lines, encoding::without_return(line), &mut decoded);
-                }
-                decoder.finish(&mut decoded);
-            }
-            Decoder::Document(decoder) => decoder.document(content, &mut decoded)?,
-            Decoder::Frames(decoder) => {
-                decoder.start_over();
-                let progress = decoder.frames(content, &mut decoded);
-                decoder.finish(&mut decoded);
-                if let Some(reason) = progress.damage {
-                    decoded.skip(decoded.lines + 1, reason, b"");
-                }
-            }
-        }
+        let decoded = decode(&mut decoder, content)?;
         if !decoded.remapped {
-            let columns = match &decoder {
-                Decoder::Lines(decoder) => decoder.columns(),
-                Decoder::Document(decoder) => decoder.columns(),
-                Decoder::Frames(decoder) => decoder.columns(),
-            };
             return Ok(Whole {
                 format: format.name(),
                 decoded,
-                columns,
+                columns: columns(&decoder),
             });
         }
     }

@@ -425,6 +425,15 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
         .map_or(before, |before| before.trim_end_matches(['-', ' ']));
     // MindSpore: `epoch: 1 step: 1875, loss is 0.15`.
     let before = before.strip_suffix(" is").unwrap_or(before);
+    // `Train Loss [MSE]: 2.2`, `loss[train]: 2.2`
+    let remark_from = before.strip_suffix(']').and_then(|before| {
+        let (name, remark) = before.rsplit_once('[')?;
+        let is_remark = remark
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'.');
+        let is_named = name.trim_end().ends_with(|last: char| last.is_ascii_alphabetic());
+        (is_remark && is_named).then_some(name.len())
+    });
     let mut start = before.len();
     let mut blanks = 0;
     for (index, byte) in before.bytes().enumerate().rev() {
@@ -441,6 +450,7 @@ fn words_before(line: &str, from: usize, number: usize) -> &str {
             byte if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'.' | b'-' | b'@') => {
                 start = index
             }
+            b'[' | b']' if remark_from.is_some_and(|from| index >= from) => start = index,
             // A closing bracket belongs to names such as `time (ms)`.
             b')' | b'(' => start = index,
             byte if byte.is_ascii() => break,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Followed, Reading, Step};
 use crate::format::delimited::Delimited;
 use crate::format::shared_table::{Share, SharedTable};
-use crate::format::{Decoded, Decoder, Format, SAMPLE_BYTES, Sample, detect, refuse, shared_document};
+use crate::format::{Decoded, Decoder, Format, SAMPLE_BYTES, Sample, refuse, shared_document, stand_in};
 use crate::metric::Names;
 use crate::source::SourceEvent;
 use crate::source::discover::is_unreadably_packed;
@@ -109,7 +109,7 @@ impl Followed {
         let detected = if refused.is_some() {
             None
         } else {
-            let detected = detect(&sample, &names).map(|(format, _)| format);
+            let detected = stand_in::recognise(&sample, &mut names).map(|(format, _)| format);
             // A panel may show no loss: another one does.
             let panel = || share.is_some().then_some(&Delimited as &dyn Format);
             detected.or_else(panel)

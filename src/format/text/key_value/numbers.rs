@@ -6,7 +6,7 @@ use super::names::{
     scores_with_numbers, tells_the_best,
 };
 use super::sentences::{LossAt, loss_on};
-use super::stand_ins::{loss_called, loss_instead};
+use super::stand_ins::{is_remark, loss_called, loss_instead};
 use crate::format::text::bare_counts::{self, Bare, Count};
 use crate::format::text::held_out::{Data, data_before, evaluated_loss, is_of_training, push_loss};
 use crate::format::text::scan::named_numbers;
@@ -57,6 +57,10 @@ impl KeyValue {
                 return;
             }
             let (name, fit) = self.names.find(named.words);
+            // Nothing else is called a loss in this log.
+            if self.stand_in.is_some() && fit.is_some_and(|fit| fit.role.is_loss()) && is_remark(line) {
+                return;
+            }
             if let Some(loss) = headed.filter(|_| fit.is_none()) {
                 (found.has_loss, found.useful) = (true, true);
                 found.evaluated |= loss != TRAIN;

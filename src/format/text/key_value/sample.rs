@@ -3,6 +3,7 @@
 use super::TRAIN_LOSS;
 use super::evaluation::EVALUATION;
 use super::names::{held_out_loss, is_plural};
+use crate::format::stand_in::{CLEARLY_BELOW, CLEARLY_BELOW_OF_SHARES};
 use crate::format::text::held_out::is_of_training;
 use crate::format::text::scan::{NameFinder, named_numbers};
 use crate::format::text::wrapper::without_colours;
@@ -28,16 +29,11 @@ pub(super) fn announces_steps(content: &[u8]) -> bool {
     steps.len() >= LEAST && steps.is_sorted_by(|earlier, later| earlier < later)
 }
 
-/// Where a loss has arrived, in parts of where it began.
-pub(super) const CLEARLY_BELOW: f64 = 0.9;
-
 /// True when what is named for its data alone, beside an epoch, falls again and again and ends
 /// clearly below where it began: accuracies rise, and those that fall do so by little.
 pub(super) fn bare_losses_fall(content: &[u8]) -> bool {
     /// One after another.
     const FALLS: usize = 3;
-    /// The same where every value may be a share.
-    const CLEARLY_BELOW_OF_SHARES: f64 = 0.5;
     let mut names = NameFinder::default();
     let (mut all, mut are_shares) = (Vec::new(), true);
     for line in content.split(|byte| *byte == b'\n') {

@@ -1,9 +1,9 @@
 //! Losses that are told in sentences: `Eval loss at step 1000: 4.18`.
 
 use super::names::tells_the_best;
-use super::stand_ins::COST;
 use crate::format::number;
 use crate::format::text::held_out::data_of;
+use crate::metric::COST;
 
 /// A loss behind the counter that it was measured at.
 pub(super) struct LossAt<'a> {

@@ -1,84 +1,125 @@
 //! Names of losses in logs that call nothing a loss.
 
+use super::looks_back;
 use super::names::{LOSS, TRAIN, is_mean, is_of_train, loss_under_heading, tells_the_best};
 use super::numbers::TIMES;
-use super::sample::CLEARLY_BELOW;
 use super::sentences::loss_at;
+use crate::format::stand_in::{CLEARLY_BELOW, falls, speaks_of_rewards};
 use crate::format::text::held_out::{Data, data_of, evaluated_loss, is_of_training};
 use crate::format::text::scan::{NameFinder, Named, named_numbers};
-
-/// Names of losses where nothing is called one, the best first.
-const STAND_INS: &[&str] = &[
-    COST,
-    "objective",
-    "mse",
-    "bce",
-    "ce",
-    "elbo",
-    "bpd",
-    "rmse",
-    "mae",
-    "error",
-];
-
-/// Needs not fall by much.
-pub(super) const COST: &str = "cost";
+use crate::metric::{COST, STAND_INS, TOTAL, is_part_of_a_total};
 
 /// The name of the loss in a log that calls nothing so: the best of those that fall, as a score, a time or a
 /// price may not. What agents are rewarded with stands beside errors and costs that nobody trains on.
 pub(super) fn stand_in(content: &[u8]) -> Option<&'static str> {
-    const LEAST: usize = 2;
+    if total_of_parts(content) {
+        return Some(TOTAL);
+    }
     let mut names = NameFinder::default();
-    let mut told: Vec<Vec<f64>> = vec![Vec::new(); STAND_INS.len()];
+    let mut told: Vec<Told> = STAND_INS.iter().map(|_| Told::default()).collect();
     for line in content.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
-        let mut is_other = speaks_of_rewards(&line);
-        let mut take = |is_train: &dyn Fn(&str) -> bool, value: f64| {
+        let (mut is_other, mut has_stand_in) = (speaks_of_rewards(line.as_bytes()), false);
+        let mut take = |loss_of: &dyn Fn(&str) -> Option<&'static str>, value: f64| {
             for (name, told) in STAND_INS.iter().zip(&mut told) {
-                if is_train(name) {
-                    told.push(value);
+                if let Some(loss) = loss_of(name) {
+                    told.add(loss, value);
+                    has_stand_in = true;
                 }
             }
         };
         if let Some(at) = loss_at(&line) {
             is_other |= names_a_loss(&mut names, at.words);
-            take(
-                &|name| loss_called(name, at.words).is_some_and(is_of_train),
-                at.value,
-            );
+            take(&|name| loss_called(name, at.words), at.value);
         }
         named_numbers(&line, |named| {
             is_other |= names_a_loss(&mut names, named.words)
                 || loss_under_heading(&line, named.words, false).is_some();
             if !tells_the_best(named.words) {
-                take(
-                    &|name| loss_instead(name, &line, &named).is_some_and(is_of_train),
-                    named.value,
-                );
+                take(&|name| loss_instead(name, &line, &named), named.value);
             }
         });
-        if is_other {
+        if is_other && (has_stand_in || !is_remark(&line)) {
             return None;
         }
     }
-    let falls = |name: &str, told: &[f64]| {
-        let clearly = if name == COST { 1.0 } else { CLEARLY_BELOW };
-        let ends = told.first().zip(told.last());
-        told.len() >= LEAST && ends.is_some_and(|(first, last)| *last < first - first.abs() * (1.0 - clearly))
-    };
     let mut all = STAND_INS.iter().zip(&told);
-    all.find(|(name, told)| falls(name, told)).map(|(name, _)| *name)
+    all.find(|(name, told)| told.falls(if **name == COST { 1.0 } else { CLEARLY_BELOW }))
+        .map(|(name, _)| *name)
+}
+
+/// What a name has told: on the data that is trained on, and on other data.
+#[derive(Default)]
+struct Told {
+    train: Vec<f64>,
+    evaluation: Vec<f64>,
+}
+
+impl Told {
+    fn add(&mut self, loss: &str, value: f64) {
+        let told = if is_of_train(loss) {
+            &mut self.train
+        } else {
+            &mut self.evaluation
+        };
+        told.push(value);
+    }
+
+    /// True where it has arrived below where it began, which is `below` of that at most.
+    fn falls(&self, below: f64) -> bool {
+        falls(
+            if self.train.is_empty() {
+                &self.evaluation
+            } else {
+                &self.train
+            },
+            below,
+        )
+    }
+}
+
+/// True where `total: 2.2` stands beside its parts, `recon: 1.8 | kl: 0.4`, and no loss but those, and falls.
+/// Whole numbers count something.
+fn total_of_parts(content: &[u8]) -> bool {
+    let mut names = NameFinder::default();
+    let mut told = Told::default();
+    for line in content.split(|byte| *byte == b'\n') {
+        if ["otal", "OTAL"]
+            .iter()
+            .all(|word| memchr::memmem::find(line, word.as_bytes()).is_none())
+        {
+            continue;
+        }
+        let line = String::from_utf8_lossy(line);
+        let (mut total, mut has_part, mut is_other) = (None, false, false);
+        named_numbers(&line, |named| {
+            let loss = loss_instead(TOTAL, &line, &named).filter(|_| named.value.fract() != 0.0);
+            total = total.or(loss.map(|loss| (loss, named.value)));
+            let is_part = is_part_of_a_total(names.find(named.words).0);
+            has_part |= is_part;
+            is_other |= !is_part && names_a_loss(&mut names, named.words);
+        });
+        if let Some((loss, value)) = total.filter(|_| has_part) {
+            if is_other {
+                return false;
+            }
+            told.add(loss, value);
+        }
+    }
+    told.falls(1.0)
+}
+
+/// True for a line that remarks on a loss which was told before: that it was the best so far, or that the model
+/// was saved for it.
+pub(super) fn is_remark(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    looks_back(line) || ["improve", "decrease"].iter().any(|word| lower.contains(word))
 }
 
 /// True for words that name a loss, or what is part of one.
 fn names_a_loss(names: &mut NameFinder, words: &str) -> bool {
     let is_loss = names.find(words).1.is_some_and(|fit| fit.role.is_loss());
     is_loss || words.to_ascii_lowercase().contains(LOSS)
-}
-
-fn speaks_of_rewards(line: &str) -> bool {
-    let has = |part: &&str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
-    ["eward", "EWARD", "return", "Return", "RETURN"].iter().any(has)
 }
 
 /// The loss that a number is where this is the name of one. What has a unit is a time, or a share.

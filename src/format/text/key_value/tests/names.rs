@@ -55,6 +55,65 @@ fn a_cost_is_the_loss_where_nothing_is_called_one() {
 }
 
 #[test]
+fn a_total_beside_its_parts_is_the_loss() {
+    for line in [
+        "step NN | total TT | kd 1.7 | ce 0.4 | lr 1e-3",
+        "Epoch NN/40 | Total: TT | Recon: 1.7185 | KL: 0.4296",
+        "Epoch: NN, Total_train_loss: TT, recon_loss: 1.7, kld_loss: 0.1",
+        "step NN: total_loss=TT ce_loss=1.7 aux_loss=0.4",
+        "Epoch: NN, loss_total: TT, loss_recon: 1.7, loss_kl: 0.4",
+    ] {
+        assert_eq!(last_of(line), TRAIN_ONLY, "{line}");
+    }
+    for line in [
+        "Epoch NN train_total_loss: TT, train_recon_loss: 1.7, val_total_loss: VV, val_recon_loss: 1.6",
+        "Epoch NN\n  train: total=TT recon=1.7 kl=0.1\n  val:   total=VV recon=1.7 kl=0.1",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    let none = "step NN | total TTs | recon 12.5 | kl 3.5";
+    assert!(read_all(falling(none).as_bytes(), &Names::default()).is_err());
+    assert_eq!(last_of("step NN loss TT total 9.5 kl 0.4"), TRAIN_ONLY);
+}
+
+#[test]
+fn what_is_said_of_a_saved_model_is_no_other_loss() {
+    for line in [
+        "Epoch NN/40 | Train MSE: TT | Val MSE: VV\nVal loss improved from 2.4 to VV",
+        "Epoch NN: train_rmse=TT val_rmse=VV\nValidation loss decreased (2.4 --> VV).  Saving model ...",
+        "Epoch NN/40 Train MAE: TT Val MAE: VV\nModel saved (loss: VV)",
+        "Epoch NN/40 Train MSE: TT Val MSE: VV\nNew best val loss: VV",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+    let [train, eval] = last_of("Epoch NN/400 | Val MSE VV | Val xi 0.0326");
+    assert_eq!((train.0, eval), (0, BOTH[1]));
+    assert_eq!(last_of("Epoch NN loss TT mse 0.9 best 0.3"), TRAIN_ONLY);
+}
+
+#[test]
+fn the_kind_or_the_unit_of_a_loss_may_stand_in_brackets() {
+    for line in [
+        "Epoch NN/40 | Train Loss (MSE): TT | Val Loss (MSE): VV",
+        "Epoch NN/40 | Train loss (eV): TT | Val loss (eV): VV",
+        "Epoch NN/40 | Train Loss [MSE]: TT | Val Loss [MSE]: VV",
+        "Epoch NN/40 loss[train]: TT loss[val]: VV",
+        "Epoch: [NN][TRAINING SUMMARY] average loss (per batch): TT\nEpoch: [NN][TESTING SUMMARY] average loss (per batch): VV",
+    ] {
+        assert_eq!(last_of(line), BOTH, "{line}");
+    }
+}
+
+#[test]
+fn the_steps_of_training_go_before_those_of_the_evaluation() {
+    let line = "Epoch:  NN/40 Train steps: 100 Val steps: 20 13.21s loss: TT acc: 26.5 val_loss: VV";
+    assert_eq!(
+        last_of(line),
+        [(6, Some((600, 1.0629))), (6, Some((600, 1.1629)))]
+    );
+}
+
+#[test]
 fn losses_behind_arrows_and_counters() {
     let losses = |row: &dyn Fn(u64) -> String| {
         let content: String = (1..5).map(row).collect();
