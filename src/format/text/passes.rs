@@ -3,6 +3,7 @@
 
 use super::bare_counts::Count;
 use super::held_out::Data;
+use crate::format::counters::{EpochCounter, Place};
 
 /// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
 #[derive(Clone, Debug, Default)]
@@ -250,29 +251,45 @@ impl Nested {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rounds {
     last: u64,
-    /// Batches of the rounds before.
-    before: u64,
-    /// Batches of a round, once one is over.
-    length: Option<u64>,
+    /// The rounds before, by number.
+    round: u64,
+    counter: EpochCounter,
     /// The first epoch that was told to be over, and the last one.
     told: Option<(u64, u64)>,
     /// The next count is the first one of a round.
     is_over: bool,
+    /// The counter has gone on behind a line that told so: it is that of the run.
+    runs_on: bool,
 }
 
 impl Rounds {
+    /// What was learnt of a log, at the start of that log.
+    pub fn again(self) -> Self {
+        Rounds {
+            runs_on: self.runs_on,
+            ..Rounds::default()
+        }
+    }
+
     /// The step of this count over all rounds. A full counter that starts again goes on where it is
     /// known to count `within` epochs, or has shown it: that of the run is one of another training.
     pub fn step(&mut self, count: Count, within: bool) -> u64 {
         let is_over = std::mem::take(&mut self.is_over);
-        if count.value < self.last || is_over && count.value == self.last {
-            let is_within = within || self.length.is_some();
-            let was_full = is_within && count.of == Some(self.last);
-            self.length = count.of.filter(|_| was_full || is_over);
-            self.before = self.length.map_or(0, |length| self.before.saturating_add(length));
+        self.runs_on |= is_over && self.last > 0 && count.value > self.last;
+        let is_known = count.of.is_some();
+        if count.value < self.last || is_over && is_known && count.value == self.last {
+            let is_within = within || self.length().is_some();
+            let was_full = is_within && is_known && count.of == Some(self.last);
+            let goes_on = was_full || is_over && (is_known || !self.runs_on);
+            self.round = if goes_on { self.round.saturating_add(1) } else { 0 };
         }
         self.last = count.value;
-        self.before.saturating_add(count.value)
+        self.counter.step(Place {
+            epoch: self.round,
+            epochs: None,
+            iteration: Some(count.value),
+            iterations: count.of,
+        })
     }
 
     /// A line with this count was read by itself, as one of the run.
@@ -285,14 +302,24 @@ impl Rounds {
     pub fn end(&mut self, epoch: u64) {
         let (first, last) = self.told.unwrap_or((epoch, epoch));
         if epoch <= first && epoch < last {
-            self.before = 0;
+            self.round = 0;
         }
         self.told = Some((first, epoch));
+        self.close();
+    }
+
+    /// The next count is of another round, even where it is the same.
+    pub fn close(&mut self) {
         self.is_over = true;
+    }
+
+    /// True once the counter has shown that it goes on over epochs.
+    pub fn run_on(&self) -> bool {
+        self.runs_on
     }
 
     /// Batches of a round, once one is over: the counter does not go on over epochs.
     pub fn length(&self) -> Option<u64> {
-        self.length
+        self.counter.length().filter(|_| self.round > 0)
     }
 }

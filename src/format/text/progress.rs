@@ -8,14 +8,14 @@
 //! nothing does.
 
 use super::bare_counts::Count;
-use super::held_out::evaluated_loss;
+use super::held_out::{Data, data_of, evaluated_loss};
 use super::key_value::looks_back;
 use super::passes::Rounds;
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match};
 use crate::format::counters::{EpochCounter, Place};
 use crate::format::number::digits_at_the_end;
-use crate::metric::{Quantity, Role};
+use crate::metric::{Fit, Quantity, Role};
 
 /// A progress bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -146,7 +146,7 @@ fn number(text: &str) -> Option<u64> {
 
 /// The epoch of `Epoch 3`, `Epoch: 3/10`, `Epoch [3/10]` or `3/10`, and what it counts to.
 pub(super) fn epoch(description: &str) -> Option<(u64, Option<u64>)> {
-    let number = |text: &str| text.trim().parse().ok();
+    let number = |text: &str| text.trim().trim_end_matches('.').parse().ok();
     let Some((_, counts)) = description.rsplit_once("poch") else {
         let (epoch, of) = description
             .trim_matches(['[', ']', '(', ')', ' '])
@@ -154,11 +154,17 @@ pub(super) fn epoch(description: &str) -> Option<(u64, Option<u64>)> {
         return Some((number(epoch)?, Some(number(of)?)));
     };
     let mut counts = counts
-        .trim_start_matches(['[', '(', ' ', ':', '=', '#'])
+        .trim_start_matches(['s', '[', '(', ' ', ':', '=', '#'])
         .split(['/', ' ', ']', ')', ':', ',']);
     let epoch = number(counts.next()?)?;
     let of = description.contains('/').then(|| number(counts.next()?));
     Some((epoch, of.flatten()))
+}
+
+/// True for the description of a bar whose steps are epochs.
+fn is_of_epochs(description: &str) -> bool {
+    let last = description.rsplit(' ').next();
+    last.is_some_and(|word| ["epoch", "epochs"].contains(&word))
 }
 
 /// The grammar.
@@ -173,10 +179,16 @@ pub struct Progress {
     longest: u64,
     /// Bars that name no epoch: each may be one.
     rounds: Rounds,
+    /// How many epochs there will be, where bars of epochs do not tell.
+    epochs: Option<u64>,
     /// Steps of an epoch, where nobody says how many epochs there will be.
     epoch_length: Option<u64>,
     /// The step that is being drawn.
     drawn: Option<Drawn>,
+    /// The pass over held-out data that is drawn since.
+    pass: Option<Pass>,
+    /// Training has gone on behind a pass over test data, which is none of the model at its end.
+    tests: bool,
     /// The last evaluation, which is carried along until the next one.
     evaluated: Option<f64>,
     /// Batches of a pass of AllenNLP over the training data.
@@ -196,12 +208,49 @@ struct Drawn {
     taken: bool,
     /// That was because nothing followed.
     rested: bool,
+    /// Something else followed it.
+    followed: bool,
 }
 
-/// Bars about other things than training.
-const NOT_TRAINING: &[&str] = &[
-    "valid", "eval", "test", "predict", "sanity", "sampl", "download", "map", "generat", "load",
-];
+/// A pass over held-out data behind a step of training, as a bar of its own draws it, or a line tells of it
+/// whole. The loss of a bar is a mean up to there: that of its last drawing counts, which shows once training
+/// goes on.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    step: u64,
+    data: Data,
+    loss: f64,
+    done: u64,
+    total: Option<u64>,
+    /// It was handed out already, because nothing followed.
+    rested: bool,
+}
+
+impl Pass {
+    /// Done and planned of what a line tells of: no bar goes beyond.
+    const WHOLE: u64 = u64::MAX;
+
+    /// True for a pass over all of the data, or about so: the last drawing of a bar that is wiped out may be
+    /// missing.
+    fn is_whole(&self) -> bool {
+        const MOST: f64 = 0.9;
+        self.total
+            .is_none_or(|total| self.done as f64 >= MOST * total as f64)
+    }
+
+    /// True where another tells more of the same, or is of what counts more. Of several the first counts.
+    fn gives_way_to(&self, other: &Pass) -> bool {
+        let goes_on = self.total == other.total && self.done <= other.done;
+        let is_told = other.done == Pass::WHOLE;
+        let is_the_same = self.data == other.data && self.done != Pass::WHOLE;
+        is_the_same && (goes_on || is_told) || self.data == Data::Test && other.data == Data::Validation
+    }
+}
+
+/// Bars about other things than a pass over data...
+const NO_PASS: &[&str] = &["predict", "sanity", "sampl", "download", "map", "generat", "load"];
+/// ...and over such that is not trained on.
+const HELD_OUT: &[&str] = &["valid", "eval", "test"];
 
 /// The mark between the metrics and the bar of `AllenNLP`, which draws the passes over validation data as it
 /// does the longer ones of training: `accuracy: 0.5, loss: 6.5403 ||:  15%|#4 | 318/2190 [..]`.
@@ -218,21 +267,36 @@ impl Grammar for Progress {
     }
 
     fn finish(&mut self, fields: &mut Fields) -> Match {
-        self.hand_out_the_last(true, fields)
+        match self.hand_out_the_last(true, fields) {
+            Match::No => self.hand_out_the_pass(true, fields),
+            told => told,
+        }
     }
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let Some(bar) = bar(line).filter(|bar| bar.done > 0) else {
+        let Some(bar) = bar(line) else {
+            self.epochs = self.planned_epochs(line).or(self.epochs);
             return match self.checkpoint(line, fields) {
-                Match::No => match self.behind_the_last(line, fields) {
-                    _ if self.evaluation(line, fields) => Match::Record,
-                    told => told,
-                },
+                Match::No => {
+                    self.take_evaluation(line, fields);
+                    self.behind_the_last(line, fields)
+                }
                 told => told,
             };
         };
         let description = bar.description.to_ascii_lowercase();
-        if NOT_TRAINING.iter().any(|word| description.contains(word)) {
+        // What stands behind a loss is measured as that is: `loss: 2.1 test_accuracy: 0.3`.
+        let heading = description.split("loss").next().unwrap_or_default();
+        let speaks_of = |words: &[&str]| words.iter().any(|word| heading.contains(word));
+        let words = heading.split(|letter: char| !letter.is_ascii_alphanumeric());
+        let held_out = data_of(words).filter(|_| !speaks_of(NO_PASS));
+        if bar.done == 0 || held_out.is_some() || speaks_of(NO_PASS) || speaks_of(HELD_OUT) {
+            if let Some(data) = held_out.filter(|_| bar.done > 0) {
+                self.hold_out(data, &bar, fields);
+            }
+            if is_of_epochs(&description) {
+                self.epochs = bar.total.or(self.epochs);
+            }
             return self.behind_the_last(line, fields);
         }
         let mut values = self.values(bar.metrics);
@@ -241,6 +305,9 @@ impl Grammar for Progress {
             // Some put everything into the description.
             values = self.values(bar.description);
             if is_missing(&values, Quantity::TrainLoss) {
+                if is_of_epochs(&description) {
+                    self.epochs = bar.total.or(self.epochs);
+                }
                 return if bar.metrics.is_empty() {
                     Match::No
                 } else {
@@ -253,6 +320,15 @@ impl Grammar for Progress {
             && total < *self.training.get_or_insert(total)
         {
             return self.pass_of_held_out_data(bar.done == total, loss, fields);
+        }
+        let train_loss = values[Quantity::TrainLoss.index()].map(f64::to_bits);
+        let is_another = |drawn: &Drawn| {
+            let before = drawn.values[Quantity::TrainLoss.index()].map(f64::to_bits);
+            drawn.full && drawn.followed && train_loss != before
+        };
+        if Some(bar.done) == bar.total && self.drawn.as_ref().is_some_and(is_another) {
+            // Of bars that were copied from a terminal only the last drawing is left.
+            self.rounds.close();
         }
         let step = self.place(&bar, &description, fields);
         // One without an end is known by those before it.
@@ -295,10 +371,19 @@ impl Grammar for Progress {
                     full,
                     taken: false,
                     rested: false,
+                    followed: false,
                 });
-                match before {
-                    Some(drawn) if !drawn.taken => self.hand_out(drawn, fields),
-                    _ => Match::Notice,
+                let Some(before) = before else {
+                    return Match::Notice;
+                };
+                let told = if before.taken {
+                    Match::Notice
+                } else {
+                    self.hand_out(before, fields)
+                };
+                match self.hand_out_the_pass(false, fields) {
+                    Match::No => told,
+                    evaluated => evaluated,
                 }
             }
         }
@@ -320,10 +405,18 @@ impl Progress {
             };
             let step = self.rounds.step(count, true);
             self.epoch_length = self.rounds.length();
+            self.epochs = self.planned_epochs(bar.metrics).or(self.epochs);
             // The first of several, or the only one.
             let is_only = self.epoch_length.is_none() && step == bar.done;
             let may_be_whole = is_only && !OF_AN_EPOCH.iter().any(|word| description.contains(word));
-            fields.total = bar.total.filter(|_| may_be_whole);
+            fields.total = if may_be_whole {
+                bar.total
+            } else {
+                let length = self.epoch_length.or(bar.total);
+                length
+                    .zip(self.epochs)
+                    .and_then(|(length, epochs)| length.checked_mul(epochs))
+            };
             return step;
         };
         let base = *self.first_epoch.get_or_insert(epoch.min(1));
@@ -338,13 +431,87 @@ impl Progress {
             iterations: bar.total.map(|total| total.max(self.longest)),
         });
         self.epoch_length = self.counter.length();
-        // Lightning counts from 0 to one less than there are.
-        let epochs = planned.map(|planned| planned.saturating_add(1 - base).max(passed.saturating_add(1)));
+        // Lightning counts from 0 to one less than there are: `Epoch 0/9`, but `Epochs 0/10`.
+        let counts_last = base == 0 && !description.contains("epochs");
+        let epochs = planned.map(|planned| planned.saturating_add(counts_last.into()));
+        let epochs = epochs
+            .or(self.epochs)
+            .map(|epochs| epochs.max(passed.saturating_add(1)));
         fields.total = self
             .epoch_length
             .zip(epochs)
             .and_then(|(length, epochs)| length.checked_mul(epochs));
         step
+    }
+
+    /// How many epochs there will be, where a text counts them: `Epoch 3/40`.
+    fn planned_epochs(&mut self, text: &str) -> Option<u64> {
+        memchr::memmem::find(text.as_bytes(), b"poch")?;
+        let mut planned = None;
+        named_numbers(text, |named| {
+            let is_epoch = |fit: Fit| fit.role == Role::of(Quantity::Epoch);
+            if self.names.find(named.words).1.is_some_and(is_epoch) {
+                planned = named.of.or(planned);
+            }
+        });
+        planned
+    }
+
+    /// Takes a drawing of a bar of held-out data.
+    fn hold_out(&mut self, data: Data, bar: &Bar, fields: &mut Fields) {
+        let losses = [Quantity::EvalLoss, Quantity::TrainLoss];
+        let mut loss_of = |text: &str| {
+            let values = self.values(text);
+            losses.iter().find_map(|quantity| values[quantity.index()])
+        };
+        let loss = loss_of(bar.metrics).or_else(|| loss_of(bar.description));
+        if let Some(loss) = loss {
+            self.take_pass(data, loss, (bar.done, bar.total), fields);
+        }
+    }
+
+    /// Takes a pass over held-out data, where the bars of training tell of none.
+    fn take_pass(&mut self, data: Data, loss: f64, counts: (u64, Option<u64>), fields: &mut Fields) {
+        let Some(drawn) = self.drawn.filter(|_| self.evaluated.is_none()) else {
+            return;
+        };
+        let (done, total) = counts;
+        let pass = Pass {
+            step: drawn.step,
+            data,
+            loss,
+            done,
+            total,
+            rested: self.pass.is_some_and(|pass| pass.rested),
+        };
+        if self.pass.is_none_or(|before| before.gives_way_to(&pass)) {
+            let is_news = self
+                .pass
+                .is_some_and(|before| before.loss.to_bits() != loss.to_bits());
+            fields.revises = pass.rested && is_news;
+            self.pass = Some(pass);
+        }
+    }
+
+    /// The loss of the pass over held-out data; `rests` where nothing follows for now.
+    fn hand_out_the_pass(&mut self, rests: bool, fields: &mut Fields) -> Match {
+        let Some(mut pass) = self.pass.take() else {
+            return Match::No;
+        };
+        let is_over = if rests {
+            Some(pass.done) == pass.total && (pass.data == Data::Validation || self.tests)
+        } else {
+            pass.is_whole()
+        };
+        let told = is_over && !pass.rested;
+        if told {
+            fields.step = Some(pass.step);
+            fields.values.push((pass.data.loss(), pass.loss));
+            self.tests |= pass.data == Data::Test;
+        }
+        pass.rested |= told;
+        self.pass = Some(pass).filter(|_| rests);
+        if told { Match::Record } else { Match::No }
     }
 
     /// A pass over held-out data behind an epoch: at its end the mean loss is that of all of them.
@@ -366,31 +533,34 @@ impl Progress {
         if line.trim().is_empty() {
             return Match::No;
         }
+        if let Some(drawn) = &mut self.drawn {
+            drawn.followed = true;
+        }
         self.hand_out_the_last(false, fields)
     }
 
-    /// Adds the loss of a line between two bars that is about held-out data, where bars tell none: `Test set:
-    /// Average loss: 0.71`. True when there is one.
-    fn evaluation(&mut self, line: &str, fields: &mut Fields) -> bool {
-        let drawn = self.drawn.filter(|drawn| drawn.full && self.evaluated.is_none());
-        let Some(drawn) = drawn.filter(|_| !looks_back(line)) else {
-            return false;
-        };
+    /// Takes the loss of a line between two bars that is about held-out data: `Test set: Average loss: 0.71`,
+    /// `Epoch 3 val_loss: 0.71`.
+    fn take_evaluation(&mut self, line: &str, fields: &mut Fields) {
+        if self.drawn.is_none() || self.evaluated.is_some() || looks_back(line) {
+            return;
+        }
         let mut losses = Vec::new();
         named_numbers(line, |named| {
-            let (_, fit) = self.names.find(named.words);
+            let (name, fit) = self.names.find(named.words);
             let is_loss = fit.is_some_and(|fit| fit.role.is_loss()) && named.unit.is_empty();
-            if let Some(loss) = is_loss.then(|| evaluated_loss(line, named.words)).flatten() {
-                losses.push((loss, named.value));
+            let name = evaluated_loss(line, named.words).unwrap_or(name);
+            let is_held_out = |fit: Fit| fit.role == Role::of(Quantity::EvalLoss);
+            if is_loss && self.names.find(name).1.is_some_and(is_held_out) {
+                losses.push((name, named.value));
             }
         });
         // Of several nobody knows which it is.
-        let [loss] = losses[..] else {
-            return false;
-        };
-        fields.step = Some(drawn.step);
-        fields.values.push(loss);
-        true
+        if let [(name, loss)] = losses[..] {
+            let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+            let data = data_of(words).unwrap_or(Data::Validation);
+            self.take_pass(data, loss, (Pass::WHOLE, Some(Pass::WHOLE)), fields);
+        }
     }
 
     /// The last step of a bar, unless it was handed out before.
@@ -496,6 +666,149 @@ mod tests {
         assert_eq!(
             of(Quantity::EvalLoss),
             [(100, 0.1), (200, 0.2), (300, 0.3), (400, 0.4)]
+        );
+    }
+
+    type Points = Vec<(u64, f64)>;
+
+    /// Train losses, evaluations, and the planned number of steps of three epochs of 30 batches.
+    fn three_epochs(text: &dyn Fn(u64) -> String) -> (Points, Points, Option<u64>) {
+        let content: String = (1..4).map(text).collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "progress-bar", "{content}");
+        let of = |quantity| read.decoded.records.points(quantity).collect();
+        (
+            of(Quantity::TrainLoss),
+            of(Quantity::EvalLoss),
+            read.decoded.total_steps,
+        )
+    }
+
+    fn drawing(description: &str, done: u64, of: u64, metrics: &str) -> String {
+        format!("\r{description}: 50%|##   | {done}/{of} [00:10<00:10, 20.11it/s{metrics}]")
+    }
+
+    /// The drawings of a bar of 30 batches.
+    fn training(description: &str, epoch: u64) -> String {
+        let done = [10, 20, 30].iter();
+        let draw = |done: &u64| drawing(description, *done, 30, &format!(", loss=2.{epoch}{done}"));
+        done.map(draw).collect::<String>() + "\n"
+    }
+
+    const EVALUATED: [(u64, f64); 3] = [(30, 2.1), (60, 2.2), (90, 2.3)];
+
+    #[test]
+    fn a_bar_of_held_out_data_is_an_evaluation() {
+        for (heading, train, held_out, name) in [
+            ("", "Epoch NN/40 [Train]", "Epoch NN/40 [Val]", "loss"),
+            ("", "Epoch NN/40 [Train]", "Epoch NN/40 [Val]", "val_loss"),
+            ("", "Epoch NN/40 - Training", "Epoch NN/40 - Validation", "Loss"),
+            ("", "Epoch NN/40 (Train)", "Epoch NN/40 (Val)", "loss"),
+            ("", "Train Epoch NN/40", "Val Epoch NN/40", "loss"),
+            ("Epoch NN/40\n", "Train", "Val", "loss"),
+            ("Epoch NN/40\n", "Training", "Evaluating", "loss"),
+        ] {
+            let of_epoch = |epoch: u64| {
+                // The loss of the last batch shows only when the bar is drawn once more.
+                let drawings: String = [(0, ""), (4, "5.5"), (8, "4.5"), (8, "2.")]
+                    .iter()
+                    .map(|(done, loss)| match *loss {
+                        "" => drawing(held_out, *done, 8, ""),
+                        "2." => drawing(held_out, *done, 8, &format!(", {name}=2.{epoch}")),
+                        loss => drawing(held_out, *done, 8, &format!(", {name}={loss}")),
+                    })
+                    .collect();
+                let text = heading.to_owned() + &training(train, epoch) + &drawings + "\n";
+                text.replace("NN", &epoch.to_string())
+            };
+            let (train, eval, total) = three_epochs(&of_epoch);
+            assert_eq!((train.len(), train.last()), (9, Some(&(90, 2.33))), "{held_out}");
+            assert_eq!(
+                (eval.as_slice(), total),
+                (EVALUATED.as_slice(), Some(1200)),
+                "{held_out}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_below_a_bar_tell_of_evaluations() {
+        for line in [
+            "Validation Loss: 2.NN\n",
+            "Val Loss: 2.NN, Val Acc: 61.2%\n",
+            "Epoch NN val_loss: 2.NN\n",
+            "2026-11-30 10:00:00 - INFO - Val Loss: 2.NN\n",
+            "  Train Loss: 2.5\n  Val Loss: 2.NN\n  Val Acc: 51.2%\n",
+            "Test Loss: 2.NN\n",
+        ] {
+            let of_epoch = |epoch: u64| {
+                let bar = training("Epoch NN/40", epoch);
+                let held_out = drawing("Validating", 8, 8, ", acc=0.5") + "\n";
+                (bar + &held_out + line).replace("NN", &epoch.to_string())
+            };
+            let (train, eval, total) = three_epochs(&of_epoch);
+            assert_eq!((train.len(), total), (9, Some(1200)), "{line}");
+            assert_eq!(eval, EVALUATED, "{line}");
+        }
+        // That of the model at the end of its training is none of it.
+        let at_the_end = |epoch: u64| {
+            let bar = training("Epoch NN/3", epoch).replace("NN", &epoch.to_string());
+            bar + if epoch == 3 { "Test Loss: 0.8\n" } else { "" }
+        };
+        assert_eq!(three_epochs(&at_the_end).1, []);
+    }
+
+    #[test]
+    fn epochs_may_be_told_outside_of_their_bars() {
+        let outer = |epoch: u64| {
+            let metrics = if epoch == 1 { "" } else { ", best=0.5" };
+            drawing("Epochs", epoch - 1, 40, metrics) + "\n" + &training("Batches", epoch)
+        };
+        assert_eq!(three_epochs(&outer).2, Some(1200));
+        let within = |epoch: u64| training("", epoch).replace("loss", &format!("epoch={epoch}/40, loss"));
+        assert_eq!(three_epochs(&within).2, Some(1200));
+        let described = |epoch: u64| {
+            let description =
+                |done: u64| format!("Epochs {}/40. Running Loss:    2.{epoch}{done}", epoch - 1);
+            let done = [10, 20, 30].iter();
+            done.map(|done| drawing(&description(*done), *done, 30, ""))
+                .collect()
+        };
+        let (train, _, total) = three_epochs(&described);
+        assert_eq!((train.last(), total), (Some(&(90, 2.33)), Some(1200)));
+    }
+
+    #[test]
+    fn the_last_drawings_that_a_terminal_keeps_are_epochs() {
+        let of_epoch = |heading: &'static str, train: &'static str, held_out: &'static str| {
+            move |epoch: u64| {
+                let train = drawing(train, 30, 30, &format!(", loss - 3.{epoch}")).replace('\r', "");
+                let held_out = drawing(held_out, 8, 8, &format!(", loss - 2.{epoch}")).replace('\r', "\n");
+                (heading.to_owned() + &train + &held_out + "\n").replace("NN", &epoch.to_string())
+            }
+        };
+        let expected: Points = vec![(30, 3.1), (60, 3.2), (90, 3.3)];
+        let named = of_epoch("", "Epoch NN/40 [Train]", "Epoch NN/40 [Val]");
+        assert_eq!(
+            three_epochs(&named),
+            (expected.clone(), EVALUATED.to_vec(), Some(1200))
+        );
+        let headed = of_epoch("\nEpoch: NN\n", "train", "valid");
+        assert_eq!(three_epochs(&headed), (expected, EVALUATED.to_vec(), None));
+    }
+
+    #[test]
+    fn a_score_on_test_data_behind_the_loss_makes_no_test_of_a_bar() {
+        let described = |epoch: u64| {
+            let done = [10, 20, 30].iter().map(|done| 30 * (epoch - 1) + done);
+            let description = |done| format!("loss:   2.{done} test_accuracy: 27.12%");
+            done.map(|done| drawing(&description(done), done, 90, ""))
+                .collect()
+        };
+        let (train, eval, total) = three_epochs(&described);
+        assert_eq!(
+            (train.last(), eval, total),
+            (Some(&(90, 2.9)), Vec::new(), Some(90))
         );
     }
 
