@@ -335,7 +335,9 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("nanogpt", &["iter ", "loss "], |_| {
         Box::<text::nanogpt::Nanogpt>::default()
-    }),
+    })
+    // Scripts of one's own print such lines too, without the time, and below epochs.
+    .with_one_of(&[", time ", ": train loss "]),
     &TextFormat::specific("build-nanogpt", &[], |_| {
         Box::<text::build_nanogpt::BuildNanogpt>::default()
     }),

@@ -63,6 +63,18 @@ mod tests {
     use crate::metric::{Names, Quantity};
 
     #[test]
+    fn lines_without_a_time_below_epochs_are_of_another_script() {
+        let content: String = (1..3)
+            .flat_map(|epoch| {
+                let losses = (1..4).map(move |at| format!("iter {at}0: loss {epoch}.{at}\n"));
+                std::iter::once(format!("Epoch {epoch}/2\n")).chain(losses)
+            })
+            .collect();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [10, 20, 30, 40, 50, 60]);
+    }
+
+    #[test]
     fn steps_and_iterations() {
         let content = "Overriding: max_iters = 5000\n\
             step 0: train loss 10.9914, val loss 10.9897\n\
