@@ -65,7 +65,12 @@ impl EpochCounter {
             }
             before => {
                 // What counts from 0 has not made the steps yet that come behind its last line.
-                let rest = if self.first == 0 { self.interval.max(1) } else { 0 };
+                let rest = if self.first == 0 {
+                    self.interval.max(1)
+                } else {
+                    // The 100th and every further hundredth are `99`, `199`, ..
+                    u64::from(self.first.saturating_add(1) == self.interval)
+                };
                 let went_on = before.is_some_and(|before| place.epoch > before);
                 let length = self.last.saturating_add(rest);
                 self.length = Some(length).filter(|_| went_on);
@@ -135,6 +140,12 @@ impl OwnCounter {
     /// True when the counter is known to start again with every epoch.
     pub fn starts_again(&self) -> bool {
         self.counting == Counting::Within
+    }
+
+    /// True once the log has come further than this in an epoch.
+    pub fn is_past(&self, epoch: u64, iteration: u64) -> bool {
+        self.last
+            .is_some_and(|last| last.epoch == epoch && last.iteration > Some(iteration))
     }
 
     /// The counter goes on over epochs, as long as nothing has shown that it starts again.
@@ -281,6 +292,10 @@ mod tests {
         let places = [place(0, 0, None), place(0, 50, None), place(1, 0, None)];
         assert_eq!(steps(&mut counter, &places), [0, 50, 100]);
         assert_eq!(counter.epoch_length(), Some(100));
+        // What is told of every fiftieth batch is the 49th where they count from 0.
+        let mut counter = OwnCounter::default();
+        let places = [place(1, 49, None), place(1, 99, None), place(2, 49, None)];
+        assert_eq!(steps(&mut counter, &places), [49, 99, 149]);
     }
 
     #[test]

@@ -146,6 +146,7 @@ impl KeyValue {
             has_epochs: self.has_epochs,
             batches: self.batches.again(),
             evaluations: self.evaluations.again(),
+            rounds: self.rounds.again(),
             counts_bare: self.counts_bare,
             bare_losses_fall: self.bare_losses_fall,
             bare_evaluations: self.bare_evaluations,
@@ -265,17 +266,16 @@ impl Grammar for KeyValue {
         if let Some(count) = found.step_count
             && !stated
             && !runs_on
-            && !counted_ahead
-            && count.of.is_some()
+            && (count.of.is_some() || self.may_count_rounds())
             && found.useful
             && !found.evaluated
         {
-            let is_known = self.has_epochs && self.counter.may_start_again() || found.is_batch;
+            let is_known = self.may_count_rounds() || found.is_batch;
             let step = self.rounds.step(count, is_known);
             is_within = is_known || self.rounds.length().is_some();
             if is_within {
                 fields.step = Some(step);
-                let epochs = self.epochs.zip(count.of);
+                let epochs = self.epochs.zip(count.of.or(self.rounds.length()));
                 fields.total = epochs.and_then(|(epochs, length)| epochs.checked_mul(length));
             }
         }
@@ -304,6 +304,13 @@ impl Grammar for KeyValue {
         } else {
             self.rate(line, fields)
         }
+    }
+}
+
+impl KeyValue {
+    /// True where a counter beside no epoch may start again behind each, of which other lines tell.
+    fn may_count_rounds(&self) -> bool {
+        self.has_epochs && self.counter.may_start_again() && !self.rounds.run_on()
     }
 }
 

@@ -191,8 +191,8 @@ impl KeyValue {
                 && (found.step.is_none() || bare.count.of.is_some())
             {
                 found.epoch = bare.epoch;
-                // Below an epoch that was announced it counts within.
-                let within = bare.epoch.is_some() || self.announced.is_some();
+                // Below an epoch that was announced it counts within, and may do so above one.
+                let within = bare.epoch.is_some() || self.announced.is_some() || self.may_count_rounds();
                 found.step = Some((u16::MAX, !within));
                 let total = bare.count.of.filter(|total| *total >= bare.count.value);
                 (found.step_count, found.step_total) = (Some(bare.count), total);

@@ -4,7 +4,14 @@ use super::numbers::Counters;
 use super::{Announced, KeyValue, TRAIN_LOSS, looks_back};
 use crate::format::counters::Place;
 use crate::format::text::bare_counts::Count;
+use crate::format::text::scan::NameFinder;
 use crate::format::text::{Fields, Match};
+use crate::metric::{Fit, Role};
+
+/// True for the name of a loss of training.
+fn is_train_loss(names: &mut NameFinder, name: &str) -> bool {
+    names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS)
+}
 
 impl KeyValue {
     /// The step of a line that has an epoch, or stands below one.
@@ -16,6 +23,19 @@ impl KeyValue {
             .filter(|_| found.step.is_some())
             .or(found.unnamed)
             .or_else(|| announced?.within);
+        let mut names = fields.values.iter().map(|(name, _)| *name);
+        // Batches of held-out data count anew behind those of the epoch.
+        let counts_anew = found.evaluated
+            && self.counter.may_start_again()
+            && inner.is_some_and(|count| self.counter.is_past(epoch.value, count.value))
+            && !names.any(|name| is_train_loss(&mut self.names, name));
+        let inner = inner.filter(|_| !counts_anew);
+        if counts_anew {
+            let is_step = |fit: Fit| fit.role == Role::Step;
+            fields
+                .values
+                .retain(|(name, _)| !self.names.find(name).1.is_some_and(is_step));
+        }
         if !found.has_loss {
             // A line that announces an epoch, or says of it what is of no use here.
             if found.step.is_none() && found.epoch.is_some() {
@@ -47,7 +67,7 @@ impl KeyValue {
             }
             fields
                 .values
-                .retain(|(name, _)| self.names.find(name).1.map(|fit| fit.role) != Some(TRAIN_LOSS));
+                .retain(|(name, _)| !is_train_loss(&mut self.names, name));
             return Some(if found.evaluated { Match::Record } else { Match::No });
         }
         if inner.is_none()
@@ -100,12 +120,11 @@ impl KeyValue {
     /// A line of an epoch without a counter may be about one of its batches.
     fn batch(&mut self, place: &Place, found: &Counters, fields: &mut Fields) -> Option<Match> {
         let names = &mut self.names;
-        let mut is_train_loss = |name: &str| names.find(name).1.map(|fit| fit.role) == Some(TRAIN_LOSS);
         let loss = fields
             .values
             .iter()
             .map(|(name, _)| *name)
-            .find(|name| is_train_loss(name));
+            .find(|name| is_train_loss(names, name));
         let Some(batch_loss) = &self.batches.loss else {
             if let Some(loss) = loss {
                 self.batches.learn(place.epoch, loss);
@@ -117,7 +136,7 @@ impl KeyValue {
             return Some(Match::Record);
         }
         // About the whole epoch, at its last batch.
-        fields.values.retain(|(name, _)| !is_train_loss(name));
+        fields.values.retain(|(name, _)| !is_train_loss(names, name));
         fields.step = Some(self.batches.counted);
         Some(if found.evaluated { Match::Record } else { Match::No })
     }

@@ -857,3 +857,67 @@ fn prose_and_source_are_no_logs() {
         assert!(read_all(text.as_bytes(), &Names::default()).is_err(), "{text}");
     }
 }
+
+/// Twelve batches of three epochs each, and the line behind them.
+fn footed(batch: &str, foot: &str) -> (Option<u64>, Vec<u64>, Points) {
+    let epoch = |epoch: u64| {
+        let batches: String = (1..=10)
+            .map(|part: u64| batch.replace("NN", &(50 * part).to_string()) + &format!(" {}.5\n", 9 - epoch))
+            .collect();
+        batches + &foot.replace("EE", &epoch.to_string())
+    };
+    let content: String = (1..4).map(epoch).collect();
+    let (total, train, eval) = points(&content);
+    (total, train.into_iter().map(|(step, _)| step).collect(), eval)
+}
+
+#[test]
+fn a_line_behind_the_batches_of_an_epoch_tells_which_it_was() {
+    let steps: Vec<u64> = (1..=30).map(|part| 50 * part).collect();
+    let expected: Points = vec![(500, 1.1), (1000, 1.2), (1500, 1.3)];
+    let foot = "Epoch EE: train loss 1.2, val loss 1.EE\n";
+    for batch in ["Batch NN, Loss:", "[NN/500] loss:", "[NN] loss:"] {
+        let (total, train, eval) = footed(batch, foot);
+        assert_eq!(
+            (total, train, eval),
+            (None, steps.clone(), expected.clone()),
+            "{batch}"
+        );
+    }
+    let (total, train, _) = footed("  Step NN, Loss:", "Epoch EE/40, Avg Loss: 1.2\n");
+    assert_eq!((total, train), (Some(40 * 500), steps));
+    // A counter of the run goes on behind such a line.
+    let content: String = (1..9)
+        .map(|part: u64| {
+            let foot = if part % 2 == 0 {
+                "Epoch 1: val loss 1.2\n"
+            } else {
+                ""
+            };
+            format!("Step {} loss {}.5\n{foot}", 50 * part, 9 - part)
+        })
+        .collect();
+    let (_, train, _) = points(&(content.clone() + &content));
+    assert_eq!(train.last().map(|(step, _)| *step), Some(400));
+}
+
+#[test]
+fn batches_of_held_out_data_may_count_anew_within_the_epoch() {
+    let epoch = |epoch: u64| {
+        let batches: String = (0..10)
+            .map(|part: u64| {
+                format!(
+                    "[GPU0] Epoch {epoch} | Iter {} | Train Loss {}.{part}\n",
+                    100 * part,
+                    9 - epoch
+                )
+            })
+            .collect();
+        batches + &format!("[GPU0] Epoch {epoch} | Iter 0 | Eval Loss 1.{epoch}\n")
+    };
+    let content: String = (1..4).map(epoch).collect();
+    let (_, train, eval) = points(&content);
+    let steps: Vec<u64> = train.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, (0..30).map(|part| 100 * part).collect::<Vec<u64>>());
+    assert_eq!(eval, [(900, 1.1), (1900, 1.2), (2900, 1.3)]);
+}
