@@ -45,7 +45,10 @@ pub fn recognise(sample: &Sample, names: &mut Cow<Names>) -> Option<(&'static dy
     }
     let falls_as = |word: &str| {
         let below = if word == COST { 1.0 } else { CLEARLY_BELOW };
-        move |decoded: &Decoded, _: &[Column]| {
+        move |decoded: &Decoded, columns: &[Column]| {
+            if !is_counted(sample, columns) {
+                return false;
+            }
             let train = values(decoded, Quantity::TrainLoss);
             let told = if train.is_empty() {
                 values(decoded, Quantity::EvalLoss)
@@ -59,6 +62,13 @@ pub fn recognise(sample: &Sample, names: &mut Cow<Names>) -> Option<(&'static dy
         .iter()
         .find_map(|word| called(word, &falls_as(word)))
         .or_else(|| called("", &|decoded, _| both_fall(decoded)))
+}
+
+/// False for a list of objects that count nothing: as likely of results, of which some are smaller than others.
+fn is_counted(sample: &Sample, columns: &[Column]) -> bool {
+    let counters = [Role::Step, Role::of(Quantity::Epoch)];
+    let counts = |column: &Column| column.role.is_some_and(|role| counters.contains(&role));
+    !sample.head.trim_ascii_start().starts_with(b"[") || columns.iter().any(counts)
 }
 
 /// The text that holds the names of a file, in small letters: the header of a table, or the beginning of what has
@@ -166,6 +176,14 @@ mod tests {
         ] {
             assert_eq!(losses(log), None, "{log}");
         }
+        let list = |row: &dyn Fn(u32) -> String| {
+            let rows: Vec<String> = (1..9).map(|index| format!("{{{}}}", row(index))).collect();
+            format!("[{}]", rows.join(",\n"))
+        };
+        let results = |index| format!("\"m\":{index},\"rmse\":{}", 9.5 / f64::from(index));
+        assert_eq!(losses(&list(&results)), None);
+        let of_epochs = |index| format!("\"epoch\":{index},\"rmse\":{}", 9.5 / f64::from(index));
+        assert_eq!(losses(&list(&of_epochs)), Some((Some(9.5 / 8.0), None)));
         let scored = "epoch,loss,train_mse\n1,2.5,9\n2,1.5,8\n";
         assert_eq!(losses(scored), Some((Some(1.5), None)));
     }

@@ -889,7 +889,7 @@ fn a_line_behind_the_batches_of_an_epoch_tells_which_it_was() {
     // A counter of the run goes on behind such a line.
     let content: String = (1..9)
         .map(|part: u64| {
-            let foot = if part % 2 == 0 {
+            let foot = if part.is_multiple_of(2) {
                 "Epoch 1: val loss 1.2\n"
             } else {
                 ""
