@@ -188,9 +188,12 @@ impl Run {
     }
 
     /// True when another log of the same run can fill what this one lacks: it counts
-    /// the same steps, or the same epochs.
+    /// the same steps, or the same epochs, and has no learning rates at other steps.
     pub fn counts_like(&self, other: &Run) -> bool {
-        self.steps_in_one_of(other).is_some()
+        let has_rates = |run: &Run| !run.borrowed.rates && !run.branch.rates.is_empty();
+        let loses_rates = !has_rates(self) && has_rates(other);
+        self.steps_in_one_of(other)
+            .is_some_and(|times| times == 1.0 || !loses_rates)
     }
 
     /// How many steps of this log are one of another log of the same run, where both have come
@@ -199,15 +202,23 @@ impl Run {
         /// What logs show of the length of an epoch may be off by less.
         const OTHER_DATA: f64 = 2.0;
         let (own, others) = (self.branch.last_step as f64, other.branch.last_step as f64);
-        let lengths = self.hints.epoch_length().zip(other.hints.epoch_length());
-        // Each counts the batches of its own data: those of the training, and of the validation.
+        let lengths = self.steps_of_an_epoch().zip(other.steps_of_an_epoch());
+        // Each counts the batches of its own data, those of the training and of the validation, or one of them
+        // its epochs alone.
         let by_epochs = lengths
-            .map(|(own, other)| own as f64 / other as f64)
+            .map(|(own, other)| own / other)
             .filter(|times| *times >= OTHER_DATA || *times <= OTHER_DATA.recip());
         by_epochs.into_iter().chain([1.0]).find(|times| {
             let others = others * times;
             others >= 0.5 * own - SLACK_STEPS && others <= 1.1 * own + SLACK_STEPS
         })
+    }
+
+    /// How many of the steps that it counts an epoch has, where that is known.
+    fn steps_of_an_epoch(&self) -> Option<f64> {
+        let counts_epochs = self.steps_are_epochs == Some(true);
+        let length = || self.hints.epoch_length().map(|length| length as f64);
+        counts_epochs.then_some(1.0).or_else(length)
     }
 
     /// Fills what this log lacks from the other logs of the same run.
@@ -222,6 +233,13 @@ impl Run {
         for other in others {
             let times = self.steps_in_one_of(other);
             let own_step = |step: u64| (step as f64 * times.unwrap_or(1.0)).round() as u64;
+            // What is told of an epoch was measured at its end: the first may count as 0.
+            let from_zero = other.steps_are_epochs == Some(true) && other.first_step == Some(0);
+            let offset = if from_zero && times.is_some_and(|times| times > 1.0) {
+                1.0
+            } else {
+                0.0
+            };
             if self.logged_total_steps.is_none() && other.logged_total_steps.is_some() {
                 self.logged_total_steps = other.logged_total_steps.map(own_step);
                 self.borrowed.total_steps = true;
@@ -230,7 +248,8 @@ impl Run {
                 continue;
             };
             if let Finish::At(step) = other.branch.finished {
-                self.borrowed.finished_at = Some(own_step(step.max(other.branch.last_step)));
+                let done = step.max(other.branch.last_step).saturating_add(offset as u64);
+                self.borrowed.finished_at = Some(own_step(done));
             }
             if times == 1.0 && self.branch.rates.is_empty() && !other.branch.rates.is_empty() {
                 self.branch.rates = other.branch.rates.clone();
@@ -239,7 +258,7 @@ impl Run {
             for (index, series) in other.branch.series.iter().enumerate() {
                 let lacking = self.branch.series[index].is_none() && self.borrowed.series[index].is_none();
                 if let Some(series) = series.as_ref().filter(|_| lacking) {
-                    self.borrowed.series[index] = Some(series.stretched(times));
+                    self.borrowed.series[index] = Some(series.stretched(offset, times));
                 }
             }
         }

@@ -243,10 +243,10 @@ impl Series {
         self.last_value = self.buckets.last().map_or(f64::NAN, Bucket::mean);
     }
 
-    /// The same with every step so many times as far from the start.
+    /// The same with every step moved by an offset, and then so many times as far from the start.
     #[must_use]
-    pub fn stretched(&self, times: f64) -> Series {
-        let farther = |step: u64| (step as f64 * times).round() as u64;
+    pub fn stretched(&self, offset: f64, times: f64) -> Series {
+        let farther = |step: u64| ((step as f64 + offset) * times).round() as u64;
         let mut stretched = self.clone();
         let buckets = stretched.buckets.iter_mut();
         for bucket in buckets.chain(&mut stretched.superseded) {

@@ -243,6 +243,35 @@ fn of_epochs_and_batches_the_log_with_evaluations_stands_for_the_run() {
 }
 
 #[test]
+fn a_log_of_steps_takes_the_evaluations_of_one_of_epochs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, table: String| std::fs::write(folder.path().join(name), table).unwrap();
+    let loss = |step: u64| 3.0 / (1.0 + 0.002 * step as f64);
+    let steps = (1..=200).map(|at| {
+        let (step, epoch) = (20 * at, (at - 1) / 10);
+        format!("{step},{epoch},{:.4},{}\n", loss(step), 1e-3 - 1e-7 * step as f64)
+    });
+    write(
+        "train_steps.csv",
+        format!("step,epoch,loss,lr\n{}", steps.collect::<String>()),
+    );
+    let epochs = (0..20).map(|epoch| {
+        let loss = loss(200 * epoch + 100);
+        format!("{epoch},{loss:.4},{:.4}\n", loss + 0.1)
+    });
+    write(
+        "epochs.csv",
+        format!("epoch,train_loss,val_loss\n{}", epochs.collect::<String>()),
+    );
+    let report = report(folder.path());
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!((runs.len(), &runs[0]["step"]), (1, &Value::from(4000)));
+    let told: Vec<_> = runs[0]["losses"].as_array().unwrap().iter().collect();
+    let points = told.iter().map(|told| told["loss"]["points"].as_u64().unwrap());
+    assert_eq!(points.collect::<Vec<_>>(), [200, 20]);
+}
+
+#[test]
 fn bad_input_is_named_and_never_stops_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
