@@ -123,6 +123,13 @@ impl Records {
         !self.columns[quantity.index()].is_empty()
     }
 
+    /// Takes a value out again: it was not logged in record `row` after all.
+    pub fn take_out(&mut self, row: usize, quantity: Quantity) {
+        if let Some(present) = self.present.get_mut(row) {
+            *present &= !(1 << quantity.index());
+        }
+    }
+
     /// Empties the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.steps.clear();

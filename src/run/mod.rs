@@ -5,6 +5,7 @@
 
 pub mod branch;
 mod epoch_length;
+mod fillers;
 pub mod pace;
 pub mod series;
 mod stray;
@@ -24,6 +25,7 @@ use crate::metric::{AgentPart, Quantity, Role, agent_part, canonical, player};
 use crate::schedule::RecordedRates;
 use branch::{Branch, Finish};
 use epoch_length::EpochLength;
+use fillers::Fillers;
 use series::Series;
 use stray::Doubt;
 
@@ -139,6 +141,7 @@ pub struct Run {
     epoch_length: EpochLength,
     /// ...which were these, when last told.
     steps_of_epoch: Option<u64>,
+    fillers: Fillers,
 }
 
 impl Run {
@@ -166,6 +169,7 @@ impl Run {
             restated: Hints::default(),
             epoch_length: EpochLength::default(),
             steps_of_epoch: None,
+            fillers: Fillers::default(),
         }
     }
 
@@ -422,7 +426,7 @@ impl Run {
         let mut endings = decoded.endings.iter().peekable();
         let mut restated = decoded.restated.iter().peekable();
         let mut trainings = decoded.trainings.iter().copied().peekable();
-        let records = &decoded.records;
+        let records = &*self.fillers.take_out(&decoded.records);
         let mut start = 0;
         while start < records.len() {
             while let Some(ending) = endings.next_if(|ending| ending.after <= start) {
