@@ -3,7 +3,9 @@
 //! Many trainers count iterations within epochs. Others print the epoch beside a counter
 //! that goes on; which of the two it is shows when an epoch ends.
 
-use super::roles::whole;
+use super::Decoded;
+use super::roles::{Draft, whole};
+use crate::metric::Role;
 
 /// Where in its epochs a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +97,16 @@ impl EpochCounter {
     /// The planned number of steps.
     pub fn total(place: Place) -> Option<u64> {
         place.epochs?.checked_mul(place.iterations?)
+    }
+}
+
+/// Sets the counter of a row, and how far it will go where that stands beside it: `3/100`.
+pub fn set_counter(role: Role, (count, total): (u64, Option<u64>), draft: &mut Draft, out: &mut Decoded) {
+    draft.set(role, count as f64, out);
+    match (role, total) {
+        (_, None) => {}
+        (Role::Step, Some(total)) => draft.set(Role::TotalSteps, total as f64, out),
+        (_, Some(total)) => out.hints.put_epochs_of_row("total_epochs", total as f64),
     }
 }
 

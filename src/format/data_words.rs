@@ -1,5 +1,7 @@
 //! Words that say which data a row is about: `train` in one row of a table, `eval` in another.
 
+use std::borrow::Cow;
+
 use super::records::Decoded;
 use super::text::held_out::data_of;
 use crate::metric::TRAINING_WORDS;
@@ -9,6 +11,19 @@ pub(super) fn is_split(name: &str) -> bool {
     ["mode", "split", "phase", "stage", "partition", "subset", "type"]
         .iter()
         .any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// Scikit-learn's interface of boosted trees counts the sets that it evaluates on: the first of several is the
+/// training data, by convention.
+pub(super) fn of_the_first_set<'a, 'b>(
+    name: &'a str,
+    mut all: impl Iterator<Item = &'b str>,
+) -> Cow<'a, str> {
+    let mut several = || all.any(|other| other.starts_with("validation_1"));
+    match name.strip_prefix("validation_0") {
+        Some(metric) if several() => Cow::Owned(format!("train{metric}")),
+        _ => Cow::Borrowed(name),
+    }
 }
 
 /// What a row is about.

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::counters::{OwnCounter, RowCounter};
-use super::data_words::{Data, WordColumn, data, is_split};
+use super::counters::{OwnCounter, RowCounter, set_counter};
+use super::data_words::{Data, WordColumn, data, is_split, of_the_first_set};
 use super::encoding::without_mark;
 use super::hints::is_number_of_epochs;
 use super::json_lines::parts;
@@ -63,7 +63,8 @@ impl Format for Delimited {
                 decoder.header.is_one_scalar() || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss)
             })
             .count();
-        if decoder.header.delimiter == BLANKS && told_losses(sample) > records {
+        let among_others = decoder.header.delimiter == BLANKS || decoder.header.behind_a_title;
+        if among_others && told_losses(sample) > records {
             // A table among the lines of a log, which sums up some of them.
             return None;
         }
@@ -83,6 +84,7 @@ impl Format for Delimited {
             epochs: None,
             indexed: false,
             total_grows: false,
+            behind_a_title: false,
         });
         Decoder::Lines(Box::new(DelimitedDecoder::new(header)))
     }
@@ -146,6 +148,8 @@ struct Header {
     indexed: bool,
     /// What would be the planned number of steps by its name grows from row to row.
     total_grows: bool,
+    /// Other lines stand before it.
+    behind_a_title: bool,
 }
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -176,6 +180,7 @@ impl Header {
         };
         known
             .or_else(|| Header::of_a_comment(sample, names))
+            .or_else(|| Header::behind_a_title(sample, names))
             .or_else(|| Header::of_a_printed_table(sample, names))
             .or(unknown)
             .map(|header| {
@@ -231,6 +236,33 @@ impl Header {
             .max_by_key(|header| header.columns.iter().flatten().count())
     }
 
+    /// A header that a few lines stand before: `sep=,`, or the name of the experiment. It names a counter and
+    /// a loss, and numbers stand right below it. Tabs below other lines are those of a notebook.
+    fn behind_a_title(sample: &Sample, names: &Names) -> Option<Header> {
+        const LONGEST_TITLE: usize = 10;
+        let lines: Vec<&[u8]> = lines(sample)
+            .filter(|line| !line.iter().all(|byte| b" -:|".contains(byte)))
+            .take(LONGEST_TITLE + 2)
+            .collect();
+        let headers = lines.windows(2).skip(1).flat_map(|pair| {
+            let parsed = |delimiter| Some((Header::parse(pair.first()?, delimiter, names)?, pair.last()?));
+            DELIMITERS
+                .into_iter()
+                .filter(|delimiter| *delimiter != b'\t')
+                .filter_map(parsed)
+        });
+        let mut found = headers.filter(|(header, row)| {
+            let counts = header.columns.iter().flatten().any(|role| role.counts());
+            let mut cells = Cells::new(header.delimiter);
+            let is_row = |cells: &[String]| cells.len() == header.columns.len() && cells.iter().all(is_value);
+            counts && header.roles.has_loss() && cells.split(row).is_some_and(is_row)
+        });
+        found.next().map(|(header, _)| Header {
+            behind_a_title: true,
+            ..header
+        })
+    }
+
     /// The header of a table printed in columns, as fastai does, which may stand anywhere
     /// among other lines: it names a counter and a loss, and numbers stand below them.
     fn of_a_printed_table(sample: &Sample, names: &Names) -> Option<Header> {
@@ -247,12 +279,7 @@ impl Header {
                 let cells = cells.split(&unframed(next))?;
                 let indexed = cells.len() == header.columns.len() + 1
                     && cells.first().is_some_and(|first| first.parse::<u32>().is_ok());
-                let is_row = (indexed || cells.len() == header.columns.len())
-                    && cells.iter().all(|cell| {
-                        number::parse(cell).is_some()
-                            || number::parse_clock(cell).is_some()
-                            || number::is_missing(cell)
-                    });
+                let is_row = (indexed || cells.len() == header.columns.len()) && cells.iter().all(is_value);
                 is_row.then_some(indexed)
             });
             if let Some(indexed) = row {
@@ -279,11 +306,13 @@ impl Header {
         if one_word || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
             return None;
         }
-        let mut roles = Roles::new(names, cells.iter().map(String::as_str));
+        let all = || cells.iter().map(String::as_str);
+        let told: Vec<Cow<str>> = all().map(|name| of_the_first_set(name, all())).collect();
+        let mut roles = Roles::new(names, told.iter().map(AsRef::as_ref));
         if cells.len() < 2 && !roles.has_loss() {
             return None;
         }
-        let columns: Vec<Option<Role>> = cells.iter().map(|name| roles.role(name).0).collect();
+        let columns: Vec<Option<Role>> = told.iter().map(|name| roles.role(name).0).collect();
         if delimiter == BLANKS {
             // Prose has blanks as well: the first of the names is the counter.
             let counts = columns.first().copied().flatten().is_some_and(Role::counts);
@@ -309,6 +338,7 @@ impl Header {
             roles,
             indexed: false,
             total_grows: false,
+            behind_a_title: false,
         })
     }
 
@@ -374,6 +404,14 @@ impl Header {
             })
         })
     }
+}
+
+/// True for what may stand in a row of a table of numbers.
+fn is_value(cell: &String) -> bool {
+    number::of_cell(cell).is_some()
+        || number::parse_clock(cell).is_some()
+        || number::counts(cell).is_some()
+        || number::is_missing(cell)
 }
 
 /// The lines, which some writers end with carriage returns.
@@ -460,6 +498,8 @@ struct DelimitedDecoder {
     fits: Fits,
     names: Names,
     words: Words,
+    /// A row has told its step or its epoch.
+    counts: bool,
 }
 
 /// The column whose words say which data a row is about, although its name does not.
@@ -528,6 +568,7 @@ impl DelimitedDecoder {
             counter: None,
             fits: Fits::default(),
             words: Words::Unknown,
+            counts: false,
         }
         .with_counter()
     }
@@ -545,7 +586,10 @@ impl DelimitedDecoder {
     fn is_header(&mut self, line: &[u8]) -> bool {
         let starts_like_a_name = line.trim_ascii_start().first().is_some_and(|byte| {
             // A table written with its index has no name for that column.
-            byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'_' | 0xef) || *byte == self.header.delimiter
+            !byte.is_ascii()
+                || byte.is_ascii_alphabetic()
+                || matches!(byte, b'"' | b'_')
+                || *byte == self.header.delimiter
         });
         if !starts_like_a_name {
             return false;
@@ -580,6 +624,8 @@ impl DelimitedDecoder {
         } else if self.is_header(line) {
             self.fits.begins = self.fits.first.is_some();
             out.ignored += 1;
+        } else if self.header.behind_a_title && self.header_line.is_empty() {
+            out.ignored += 1;
         } else if self.plain_row(line, &mut draft, out).is_some() {
             self.finish(number, &draft, line, out);
         } else {
@@ -611,7 +657,9 @@ impl DelimitedDecoder {
             );
             return out.skip(number, &reason, line);
         }
-        let is_number = |cell: &String| number::parse(cell).is_some() || number::is_missing(cell);
+        let is_number = |cell: &String| {
+            number::parse(cell).is_some() || number::counts(cell).is_some() || number::is_missing(cell)
+        };
         if self.header.delimiter == BLANKS && !cells.first().is_some_and(is_number) {
             return out.ignored += 1;
         }
@@ -633,14 +681,21 @@ impl DelimitedDecoder {
             );
             let time = || number::parse_timestamp(cell).or_else(|| number::parse_clock(cell));
             let found = if self.header.delimiter == b';' {
-                number::parse(&cell.replacen(',', ".", 1))
+                number::of_cell(&cell.replacen(',', ".", 1))
             } else {
-                number::parse(cell)
+                number::of_cell(cell)
             };
             match found.or_else(|| if is_time { time() } else { None }) {
                 Some(value) => draft.set(role, value, out),
                 None if is_time => {}
-                None => wrong = Some(format!("`{cell}` is no {}", role.name())),
+                None => match number::counter(cell).filter(|_| role.counts()) {
+                    Some(counter) => set_counter(role, counter, &mut draft, out),
+                    // What is the best, or the mean, of the rows above.
+                    None if role.counts() && self.counts && cell.starts_with(char::is_alphabetic) => {
+                        return out.ignored += 1;
+                    }
+                    None => wrong = Some(format!("`{cell}` is no {}", role.name())),
+                },
             }
         }
         if let Some(reason) = wrong {
@@ -709,6 +764,7 @@ impl DelimitedDecoder {
         if draft.is_empty() {
             return out.ignored += 1;
         }
+        self.counts |= draft.step.is_some() || draft.has(Quantity::Epoch);
         let has_step = self.header.roles.has(Role::Step);
         let without_step = || {
             if has_step {
@@ -736,6 +792,8 @@ impl LineDecoder for DelimitedDecoder {
         self.last_step = None;
         self.rows = RowCounter::default();
         self.fits = Fits::default();
+        self.header_line.clear();
+        self.counts = false;
     }
 
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
@@ -1184,5 +1242,67 @@ mod tests {
             rows(german),
             [(1, Some(2.512), Some(2.6)), (2, Some(2.4), Some(2.532))]
         );
+    }
+
+    fn told(table: &str) -> (Vec<(u64, Option<f64>, Option<f64>)>, Decoded) {
+        let read = crate::format::read_all(table.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.format, "csv", "{table}");
+        (rows(table), read.decoded)
+    }
+
+    #[test]
+    fn a_counter_may_say_of_how_many() {
+        let expected = [
+            (1, Some(2.5), Some(2.6)),
+            (2, Some(2.4), Some(2.5)),
+            (3, Some(2.3), Some(2.4)),
+        ];
+        for table in [
+            "epoch,train_loss,val_loss\n1/60,2.5,2.6\n2/60,2.4,2.5\n3/60,2.3,2.4\n",
+            "epoch,train_loss,val_loss\n[01/60],2.5,2.6\n[02/60],2.4,2.5\n[03/60],2.3,2.4\n",
+            "   Epoch  Train_loss  Valid_loss\n    1/60     2.5     2.6\n    2/60     2.4     2.5\n    3/60     2.3     2.4\n",
+        ] {
+            let (read, decoded) = told(table);
+            assert_eq!((read.as_slice(), decoded.skipped), (&expected[..], 0), "{table}");
+            assert_eq!(decoded.hints.epochs(), Some(60.0), "{table}");
+        }
+        let (_, decoded) = told("step,loss\n10/2000,2.5\n20/2000,2.4\n");
+        assert_eq!(
+            (decoded.records.steps(), decoded.total_steps),
+            (&[10, 20][..], Some(2000))
+        );
+        let (read, _) = told("Epoch,Train Loss,Val Loss\nEpoch 4,2.5,2.6\nEpoch 5,2.4,2.5\n");
+        assert_eq!(read, [(4, Some(2.5), Some(2.6)), (5, Some(2.4), Some(2.5))]);
+    }
+
+    #[test]
+    fn a_row_about_those_above_is_none_of_them() {
+        let (read, decoded) =
+            told("epoch,train_loss,val_loss\n1,2.5,2.6\n2,2.4,2.5\nbest,2.4,2.5\nTest,,2.7\n");
+        assert_eq!((read.len(), decoded.skipped), (2, 0));
+    }
+
+    #[test]
+    fn lines_before_the_header() {
+        for title in [
+            "sep=,\n",
+            "Experiment: resnet,,\n",
+            "Training time: 12.2 seconds\nFinal accuracy: 0.8\n",
+        ] {
+            let (read, decoded) = told(&format!(
+                "{title}epoch,train_loss,val_loss\n1,2.5,2.6\n2,2.4,2.5\n"
+            ));
+            let expected = [(1, Some(2.5), Some(2.6)), (2, Some(2.4), Some(2.5))];
+            assert_eq!((read.as_slice(), decoded.skipped), (&expected[..], 0), "{title}");
+        }
+    }
+
+    #[test]
+    fn a_rate_in_brackets_and_sets_that_are_counted() {
+        let (_, decoded) = told("epoch,loss,lr\n1,2.5,[0.001]\n2,2.4,\"[0.0005, 0.0005]\"\n");
+        let rates: Vec<_> = decoded.records.points(Quantity::LearningRate).collect();
+        assert_eq!((rates, decoded.skipped), (vec![(1, 0.001), (2, 0.0005)], 0));
+        let (read, _) = told(",validation_0-logloss,validation_1-logloss\n0,2.5,2.6\n1,2.4,2.5\n");
+        assert_eq!(read, [(0, Some(2.5), Some(2.6)), (1, Some(2.4), Some(2.5))]);
     }
 }

@@ -8,13 +8,14 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::counters::RowCounter;
+use super::data_words::of_the_first_set;
 use super::hints::Hints;
-use super::json_lines::{quote_bare_words, visit};
-use super::number;
+use super::json_lines::{quote_bare_words, singular, visit};
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::shared_table::is_of_runs;
 use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
+use super::{number, python_literal};
 use crate::metric::{Names, Quantity, Role, SPLIT_FOLDERS};
 
 /// The format.
@@ -157,7 +158,8 @@ impl JsonDocumentDecoder {
                         (_, Some(_)) if self.series(path, name, value, &clock, points, out) => {}
                         _ => {
                             let mut deeper = path.to_vec();
-                            deeper.push(name);
+                            let name = of_the_first_set(name, fields.keys().map(String::as_str));
+                            deeper.push(&name);
                             self.look(&deeper, value, points, out);
                         }
                     }
@@ -213,7 +215,8 @@ impl JsonDocumentDecoder {
     }
 
     /// An object of equally long arrays, one of them the step or the epoch, or without one
-    /// when there is a loss: histories of Keras and of scripts of one's own.
+    /// when there is a loss: histories of Keras and of scripts of one's own. A shorter one of a loss that
+    /// comes after every so many of the others, `val_losses` of every fifth epoch, ends with them.
     fn columns_of(
         &mut self,
         path: &[&str],
@@ -241,14 +244,8 @@ impl JsonDocumentDecoder {
                 .map(|step| number::of_json(step).and_then(whole))
                 .collect(),
             None => {
-                // Arrays of other lengths count otherwise.
-                let names = self.roles.names();
-                let is_loss = |name: &str| {
-                    let fit = names.role_of(singular(name));
-                    fit.is_some_and(|fit| fit.role.is_loss())
-                };
                 let losses = arrays.iter().filter(|(name, values)| {
-                    is_loss(&qualified(path, name))
+                    is_loss(self.roles.names(), &qualified(path, name))
                         && values.iter().any(|value| number::of_json(value).is_some())
                 });
                 let length = losses.map(|(_, values)| values.len()).max().unwrap_or(0);
@@ -259,9 +256,15 @@ impl JsonDocumentDecoder {
             }
         };
         for (name, values) in arrays {
-            let counted = steps.iter().zip(values).filter(|_| values.len() == steps.len());
+            let name = qualified(path, name);
+            let apart = steps.len() / values.len();
+            let may_be_rare = || values.len() >= SHORTEST_UNCOUNTED && is_loss(self.roles.names(), &name);
+            if apart * values.len() != steps.len() || apart > 1 && !may_be_rare() {
+                continue; // It counts otherwise.
+            }
+            let counted = steps.iter().skip(apart - 1).step_by(apart).zip(values);
             let found = counted.filter_map(|(step, value)| Some(((*step)?, number::of_json(value)?)));
-            self.take_series(path, &qualified(path, name), found.collect(), points, out);
+            self.take_series(path, &name, found.collect(), points, out);
         }
         true
     }
@@ -338,13 +341,9 @@ impl JsonDocumentDecoder {
         out: &mut Decoded,
     ) -> bool {
         let name = qualified(path, name);
-        let is_loss = || {
-            let fit = self.roles.names().role_of(singular(&name));
-            fit.is_some_and(|fit| fit.role.is_loss())
-        };
         let pair = |pair: &Value| match pair.as_array()?.as_slice() {
             [step, value] => Some((whole(step.as_f64()?)?, number::of_json(value)?)),
-            [epoch, step, value] if triples && is_loss() => {
+            [epoch, step, value] if triples && is_loss(self.roles.names(), &name) => {
                 let (epoch, step) = (whole(epoch.as_f64()?)?, whole(step.as_f64()?)?);
                 (epoch <= step).then_some((step, number::of_json(value)?))
             }
@@ -381,7 +380,7 @@ impl JsonDocumentDecoder {
         if found.is_empty() {
             return false;
         }
-        let mut name = Cow::Borrowed(singular(name));
+        let mut name = singular(name);
         if let Some(Role::Value { quantity, .. }) = self.roles.known(&name) {
             let is_told = |step| {
                 points
@@ -430,7 +429,7 @@ fn recorded_at(series: &Value) -> Option<Vec<&str>> {
 
 /// The rows of `{"1": {"loss": 2.5}, "2": {"loss": 2.4}}` with their numbers.
 fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Value)>> {
-    let row = |(name, value): (&'_ String, _)| Some((Some(number_of(name)?), value));
+    let row = |(name, value): (&'_ String, _)| Some((Some(number::of_name(name)?), value));
     let mut rows: Vec<(Option<u64>, &Value)> = fields.iter().map(row).collect::<Option<_>>()?;
     rows.sort_by_key(|(number, _)| *number);
     (rows.len() >= SHORTEST_SERIES && rows.iter().all(|(_, value)| value.is_object())).then_some(rows)
@@ -452,7 +451,7 @@ fn results<'a>(rows: &'a [Value], names: &Names) -> Option<&'a str> {
         let counts = names.role_of(name).is_some_and(|fit| fit.role.tells_progress());
         let step = |value: &Value| match value.as_str() {
             // `epoch_7` says more than the `7` of a seed.
-            Some(text) => number_of(text)
+            Some(text) => number::of_name(text)
                 .filter(|_| text.starts_with(|letter: char| letter.is_alphabetic()))
                 .map(|number| number as f64),
             None => number::of_json(value).filter(|_| counts),
@@ -497,21 +496,15 @@ pub fn no_curve(content: &[u8], names: &Names) -> Option<String> {
     ))
 }
 
-/// A JSON document, as Python writes it too.
+/// A JSON document, as Python writes it too, or prints it.
 pub(super) fn parse(content: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(content)
+        .or_else(|error| match python_literal::to_json(content) {
+            Some(json) => serde_json::from_slice(&quote_bare_words(&json)),
+            None => Err(error),
+        })
         .or_else(|_| serde_json::from_slice(&quote_bare_words(content)))
         .map_err(|error| error.to_string())
-}
-
-/// `7`, or `epoch_7`.
-pub(super) fn number_of(name: &str) -> Option<u64> {
-    let digits = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-    let word = name.strip_suffix(digits)?.trim_end_matches(['_', '-', ' ']);
-    let counts = ["", "epoch", "step", "iter", "iteration"]
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known));
-    counts.then(|| digits.parse().ok())?
 }
 
 /// The values of `{"0": 2.5, "1": 2.4, "2": 2.3}`, a column as pandas writes it.
@@ -523,26 +516,27 @@ fn values_by_number(fields: &Map<String, Value>) -> Option<Vec<(u64, f64)>> {
 }
 
 /// Which data a value is about: that is what the innermost of the tables around it is called that says so,
-/// `train`, or `train_stats`.
-fn split_of<'a>(path: &[&'a str]) -> Option<&'a str> {
+/// `train`, `train_stats`, or `dtrain`.
+pub(super) fn split_of<'a>(path: &[&'a str]) -> Option<&'a str> {
     const WHAT_IS_TOLD: [&str; 5] = ["stats", "statistics", "metrics", "history", "results"];
     let split = |table: &&'a str| {
         let told = table.rsplit_once(['_', ' ', '-']);
         let told = told.filter(|(_, what)| WHAT_IS_TOLD.iter().any(|known| what.eq_ignore_ascii_case(known)));
         let data = told.map_or(*table, |(data, _)| data);
-        let mut splits = SPLIT_FOLDERS.iter().chain(&["vali"]);
-        splits
-            .any(|split| data.eq_ignore_ascii_case(split))
-            .then_some(data)
+        let is_split = |data: &&str| {
+            let mut splits = SPLIT_FOLDERS.iter().chain(&["vali"]);
+            splits.any(|split| data.eq_ignore_ascii_case(split))
+        };
+        // `dtrain` is the matrix of it.
+        let of_matrix = || data.strip_prefix('d').filter(is_split);
+        Some(data).filter(is_split).or_else(of_matrix)
     };
     path.iter().rev().find_map(split)
 }
 
-/// `train_losses` is `train_loss`.
-fn singular(name: &str) -> &str {
-    name.strip_suffix("es")
-        .filter(|name| name.ends_with("loss"))
-        .unwrap_or(name)
+fn is_loss(names: &Names, name: &str) -> bool {
+    let fit = names.role_of(&singular(name));
+    fit.is_some_and(|fit| fit.role.is_loss())
 }
 
 /// `loss` of the table `val` is `val/loss`; names that say so themselves are left alone.
@@ -568,7 +562,10 @@ pub(super) fn settings_of(settings: &Map<String, Value>, hints: &mut Hints) {
 }
 
 fn is_scalar(value: &Value) -> bool {
-    !matches!(value, Value::Array(_) | Value::Object(_))
+    match value {
+        Value::Array(_) => number::of_json(value).is_some(),
+        value => !value.is_object(),
+    }
 }
 
 impl DocumentDecoder for JsonDocumentDecoder {
@@ -770,5 +767,55 @@ mod tests {
                 "{content}"
             );
         }
+    }
+
+    #[test]
+    fn what_trees_were_evaluated_on() {
+        for (train, held_out) in [("validation_0", "validation_1"), ("dtrain", "dval")] {
+            let trees = format!(
+                r#"{{"{train}": {{"auc": [0.5, 0.6, 0.7], "logloss": [2.5, 2.4, 2.3]}}, "{held_out}": {{"auc": [0.5, 0.6, 0.7], "logloss": [2.6, 2.5, 2.4]}}}}"#
+            );
+            assert!(crate::format::shared_document::runs(trees.as_bytes(), &Names::default()).is_empty());
+            assert_eq!(
+                points(&trees, Quantity::TrainLoss),
+                [(0, 2.5), (1, 2.4), (2, 2.3)]
+            );
+            assert_eq!(points(&trees, Quantity::EvalLoss), [(0, 2.6), (1, 2.5), (2, 2.4)]);
+        }
+    }
+
+    #[test]
+    fn losses_beside_accuracies() {
+        let nested = r#"{"losses": {"train": [2.5, 2.4, 2.3], "val": [2.6, 2.5, 2.4]}, "accuracies": {"train": [0.1, 0.2, 0.3], "val": [0.1, 0.2, 0.3]}}"#;
+        assert_eq!(
+            points(nested, Quantity::TrainLoss),
+            [(0, 2.5), (1, 2.4), (2, 2.3)]
+        );
+        assert_eq!(points(nested, Quantity::EvalLoss), [(0, 2.6), (1, 2.5), (2, 2.4)]);
+    }
+
+    #[test]
+    fn evaluations_of_every_so_many_epochs() {
+        let every = |evaluations: &str| {
+            let history =
+                format!(r#"{{"train_losses": [6, 5.5, 5, 4.5, 4, 3.5], "val_losses": [{evaluations}]}}"#);
+            points(&history, Quantity::EvalLoss)
+        };
+        assert_eq!(every("5.5, 4.5, 3.5"), [(1, 5.5), (3, 4.5), (5, 3.5)]);
+        assert!(every("5.5, 4.5, 4, 3.5").is_empty());
+    }
+
+    #[test]
+    fn what_python_prints_of_a_history() {
+        let history = "{'loss': [2.5, np.float64(2.4), 2.3],\n 'val_loss': [2.6, nan, 2.4], 'lr': [[0.1], [0.1], [0.05]]}";
+        assert_eq!(
+            points(history, Quantity::TrainLoss),
+            [(0, 2.5), (1, 2.4), (2, 2.3)]
+        );
+        assert_eq!(points(history, Quantity::EvalLoss).len(), 3);
+        assert_eq!(
+            points(history, Quantity::LearningRate),
+            [(0, 0.1), (1, 0.1), (2, 0.05)]
+        );
     }
 }

@@ -8,14 +8,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::counters::{OwnCounter, RowCounter};
+use super::counters::{OwnCounter, RowCounter, set_counter};
 use super::data_words::{Data, WordColumn, data, is_split};
 use super::json_layout::{Layouts, Outcome};
-use super::number;
 use super::records::{Decoded, How};
 use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
+use super::{number, python_literal};
 use crate::metric::{Names, Quantity, Role, counts_the_run};
 
 /// The format.
@@ -149,10 +149,7 @@ impl JsonDecoder {
             };
             match read(value, role) {
                 Reading::Number(number) => draft.set(role, number, out),
-                Reading::Counter(step, total) => {
-                    draft.step = Some(step);
-                    out.total_steps = Some(total);
-                }
+                Reading::Counter(count, total) => set_counter(role, (count, total), &mut draft, out),
                 Reading::Missing => {}
                 Reading::Unreadable => wrong = Some(format!("`{name}` is not a number")),
             }
@@ -348,8 +345,8 @@ fn is_bar(part: &[u8]) -> bool {
 
 enum Reading {
     Number(f64),
-    /// `10/735`
-    Counter(u64, u64),
+    /// `10/735`, or `Epoch 10`
+    Counter(u64, Option<u64>),
     Missing,
     Unreadable,
 }
@@ -369,17 +366,30 @@ fn read(value: &Value, role: Role) -> Reading {
             let clock = || number::parse_clock(text).or_else(|| number::parse_timestamp(text));
             match number::parse(text) {
                 Some(number) => Reading::Number(number),
-                None if role == Role::Step => number::counts(text)
-                    .map_or(Reading::Unreadable, |(step, total)| Reading::Counter(step, total)),
+                None if role.counts() => number::counter(text)
+                    .map_or(Reading::Unreadable, |(count, total)| {
+                        Reading::Counter(count, total)
+                    }),
                 None if time => clock().map_or(Reading::Missing, Reading::Number),
                 None => Reading::Unreadable,
             }
         }
+        Value::Array(_) => number::of_json(value).map_or(Reading::Missing, Reading::Number),
         _ => Reading::Missing,
     }
 }
 
-/// Calls `each` for every value that is not an object, with its path joined by `/`.
+/// The name of one loss, where the name is that of several: `train_losses`, `losses/train`.
+pub(super) fn singular(name: &str) -> Cow<'_, str> {
+    if name.contains("osses") {
+        Cow::Owned(name.replace("losses", "loss").replace("Losses", "Loss"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// Calls `each` for every value that is neither an object nor a list of several numbers, with its path joined
+/// by `/`.
 pub(super) fn visit(
     fields: &serde_json::Map<String, Value>,
     prefix: &str,
@@ -393,7 +403,8 @@ pub(super) fn visit(
             Cow::Owned(format!("{prefix}/{name}"))
         };
         match value {
-            Value::Object(inner) if depth > 0 => visit(inner, &path, depth - 1, each),
+            Value::Object(inner) if depth > 0 => visit(inner, &singular(&path), depth - 1, each),
+            Value::Array(_) if number::of_json(value).is_some() => each(&path, value),
             Value::Array(_) | Value::Object(_) => {}
             value => each(&path, value),
         }
@@ -413,6 +424,13 @@ pub(super) fn parse_line(line: &[u8]) -> Option<Value> {
             // Invalid UTF-8 in one string must not cost the line its numbers.
             let text = String::from_utf8_lossy(line);
             serde_json::from_slice(&quote_bare_words(text.as_bytes())).ok()
+        })
+        .or_else(|| {
+            // A flat dict of Python is a line of text: a bar may be drawn between such.
+            let json = python_literal::to_json(line)?;
+            let value: Value = serde_json::from_slice(&quote_bare_words(&json)).ok()?;
+            let is_nested = value.as_object()?.values().any(Value::is_object);
+            is_nested.then_some(value)
         })
 }
 
@@ -744,5 +762,30 @@ mod tests {
             }
             prop_assert_eq!(format!("{with:?}"), format!("{without:?}"));
         }
+    }
+
+    #[test]
+    fn losses_in_a_table_of_their_own() {
+        for row in [
+            r#"{"epoch": 1, "losses": {"train": 2.5, "val": 2.25}, "accuracy": {"train": 0.3, "val": 0.4}}"#,
+            r#"{"epoch": 1, "losses": {"train": 2.5, "val": 2.25}, "metrics": {"train": 0.3, "val": 0.4}}"#,
+            "{'epoch': 1, 'losses': {'train': 2.5, 'val': 2.25}, 'accuracy': {'train': 0.3, 'val': None}}",
+        ] {
+            assert_eq!(
+                loss_and_step(&format!("{row}\n{row}\n")),
+                [(1, Some(2.5)), (1, Some(2.5))],
+                "{row}"
+            );
+        }
+    }
+
+    #[test]
+    fn counters_of_how_many_and_rates_in_brackets() {
+        let content = "{\"epoch\": \"1/60\", \"loss\": 2.5, \"lr\": [0.1, 0.1]}\n{\"epoch\": \"2/60\", \"loss\": 2.4, \"lr\": [0.05, 0.05]}\n";
+        assert_eq!(loss_and_step(content), [(1, Some(2.5)), (2, Some(2.4))]);
+        let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+        assert_eq!((decoded.skipped, decoded.hints.epochs()), (0, Some(60.0)));
+        let rates: Vec<_> = decoded.records.points(Quantity::LearningRate).collect();
+        assert_eq!(rates, [(1, 0.1), (2, 0.05)]);
     }
 }

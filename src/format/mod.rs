@@ -24,6 +24,7 @@ pub mod mlflow;
 pub mod mllog;
 pub mod number;
 mod plain_number;
+mod python_literal;
 pub mod records;
 mod repeats;
 pub mod roles;

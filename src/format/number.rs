@@ -7,9 +7,7 @@ use serde_json::Value;
 /// and quotes do not matter.
 pub fn parse(text: &str) -> Option<f64> {
     let text = text.trim().trim_matches(['"', '\'']).trim();
-    let text = text
-        .strip_prefix("tensor(")
-        .map_or(text, |inner| inner.split([',', ')']).next().unwrap_or(inner));
+    let text = unwrapped(text);
     if let Ok(value) = fast_float2::parse::<f64, _>(text) {
         return Some(value);
     }
@@ -32,13 +30,66 @@ pub fn parse(text: &str) -> Option<f64> {
         .map(|value| value * factor)
 }
 
-/// The number that a value of JSON is, or spells: JSON has no word for `NaN`.
+/// What libraries of Python print around a number: `np.float32(2.5)`, `Array(2.5, dtype=float32)`.
+fn unwrapped(text: &str) -> &str {
+    const TYPES: [&str; 8] = [
+        "tensor", "array", "Array", "float16", "bfloat16", "float32", "float64", "int64",
+    ];
+    let inside = text.split_once('(').and_then(|(name, inside)| {
+        let name = name.rsplit('.').next()?;
+        TYPES.contains(&name).then(|| inside.split([',', ')']).next())?
+    });
+    inside.unwrap_or(text)
+}
+
+/// The number of a cell, where schedulers write a list of one for each group of parameters: `[0.001]`,
+/// or `[0.001, 0.001]`.
+pub fn of_cell(text: &str) -> Option<f64> {
+    let of_list = || {
+        let text = text.trim().trim_matches(['"', '\'']);
+        let mut all = text
+            .strip_prefix('[')?
+            .strip_suffix(']')?
+            .split(',')
+            .map(str::trim);
+        let first = all.next()?;
+        all.all(|other| other == first).then(|| parse(first))?
+    };
+    parse(text).or_else(of_list)
+}
+
+/// The number that a value of JSON is, or spells: JSON has no word for `NaN`. A list of the same is that number.
 pub fn of_json(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => parse(text),
+        Value::Array(values) => {
+            let (first, others) = values.split_first()?;
+            let alike = !first.is_array() && others.iter().all(|other| other == first);
+            alike.then(|| of_json(first))?
+        }
         _ => None,
     }
+}
+
+/// What a counter says, and of how many, where it tells that: `3/100`, `[03/100]`, `Epoch 7`.
+pub fn counter(text: &str) -> Option<(u64, Option<u64>)> {
+    let text = text.trim().trim_matches(['"', '\'']);
+    let text = text.trim_start_matches('[').trim_end_matches(']');
+    match text.split_once('/') {
+        Some((done, of)) => Some((of_name(done.trim())?, Some(of.trim().parse().ok()?))),
+        None => Some((of_name(text)?, None)),
+    }
+}
+
+/// `7`, or `epoch_7`.
+pub fn of_name(name: &str) -> Option<u64> {
+    let digits = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let word = name.strip_suffix(digits)?.trim_end_matches(['_', '-', ' ']);
+    let counts = ["", "epoch", "step", "iter", "iteration"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known));
+    counts.then(|| digits.parse().ok())?
 }
 
 /// Two counts: `3/100`, blanks around them aside.
@@ -170,14 +221,44 @@ mod tests {
             ("Infinity", f64::INFINITY),
             ("tensor(1.23)", 1.23),
             ("tensor(1.5, device='cuda:0')", 1.5),
+            ("np.float32(1.5)", 1.5),
+            ("Array(1.5, dtype=float32)", 1.5),
         ] {
             assert_eq!(parse(text), Some(value), "{text}");
         }
         for text in ["nan", "NaN", "NAN", "-nan", "\"nan\""] {
             assert!(parse(text).is_some_and(f64::is_nan), "{text}");
         }
-        for text in ["", "abc", "1,04", "nanms", "1.2.3", "K"] {
+        for text in ["", "abc", "1,04", "nanms", "1.2.3", "K", "best(3)", "[2.5]"] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_the_same_is_one_number() {
+        for (text, value) in [
+            ("[0.5]", Some(0.5)),
+            ("[0.5, 0.5]", Some(0.5)),
+            ("[0.5, 0.25]", None),
+            ("[]", None),
+        ] {
+            assert_eq!(of_cell(text), value, "{text}");
+            assert_eq!(of_json(&serde_json::from_str(text).unwrap()), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn counters() {
+        for (text, value) in [
+            ("3/100", Some((3, Some(100)))),
+            ("[03/100]", Some((3, Some(100)))),
+            ("Epoch 7", Some((7, None))),
+            ("Epoch 7/9", Some((7, Some(9)))),
+            ("best", None),
+            ("val 7", None),
+            ("2.5/3", None),
+        ] {
+            assert_eq!(counter(text), value, "{text}");
         }
     }
 

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::json_document::{JsonDocumentDecoder, number_of, parse};
+use super::json_document::{JsonDocumentDecoder, parse, split_of};
+use super::number;
 use super::records::Decoded;
 use super::shared_table::MOST_RUNS;
 use super::{Column, DocumentDecoder};
@@ -128,8 +129,9 @@ fn may_name_a_run(name: &str, names: &Names) -> bool {
     let loss = format!("{name}/loss");
     let is_of_a_player = player(&loss).is_some() || agent_part(&loss).is_some();
     !canonical(name).split('_').any(of_a_part)
+        && split_of(&[name]).is_none()
         && names.role_of(name).is_none()
-        && number_of(name).is_none()
+        && number::of_name(name).is_none()
         && !is_of_a_player
 }
 

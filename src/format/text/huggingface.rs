@@ -665,7 +665,7 @@ fn value_of(dict: &str, wanted: &str) -> Option<f64> {
 fn entries(dict: &str) -> impl Iterator<Item = (&str, f64)> {
     dict.split(", '").filter_map(|entry| {
         let (name, value) = entry.split_once("':")?;
-        Some((name.trim_start_matches(['\'', ' ']), number::parse(value)?))
+        Some((name.trim_start_matches(['\'', ' ']), number::of_cell(value)?))
     })
 }
 
@@ -1003,5 +1003,21 @@ mod tests {
                 .value(0, Quantity::GradNorm)
                 .is_some_and(f64::is_nan)
         );
+    }
+
+    #[test]
+    fn numbers_of_libraries() {
+        for loss in [
+            "np.float32(2.5)",
+            "Array(2.5, dtype=float32)",
+            "array(2.5, dtype=float32)",
+            "2.5",
+        ] {
+            let line = |step: u32| format!("{{'step': {step}, 'loss': {loss}, 'lr': [3e-05]}}\n");
+            let read = read_all((line(10) + &line(20)).as_bytes(), &Names::default()).unwrap();
+            let points = |quantity| -> Vec<(u64, f64)> { read.decoded.records.points(quantity).collect() };
+            assert_eq!(points(Quantity::TrainLoss), [(10, 2.5), (20, 2.5)], "{loss}");
+            assert_eq!(points(Quantity::LearningRate), [(10, 3e-5), (20, 3e-5)], "{loss}");
+        }
     }
 }
