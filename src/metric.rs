@@ -1174,11 +1174,15 @@ impl Names {
             .or_else(|| {
                 // Loggers put their own words before the names they are given: `metrics/loss`,
                 // but not `data_time`.
-                let (word, inner) = name.split_once(['/', '.'])?;
-                WRAPPERS
-                    .iter()
-                    .any(|wrapper| word.trim().eq_ignore_ascii_case(wrapper))
-                    .then(|| in_table(&self::canonical(inner)))?
+                let mut inner = name;
+                while let Some((word, rest)) = inner.split_once(['/', '.'])
+                    && WRAPPERS
+                        .iter()
+                        .any(|wrapper| word.trim().eq_ignore_ascii_case(wrapper))
+                {
+                    inner = rest;
+                }
+                (inner.len() < name.len()).then(|| in_table(&self::canonical(inner)))?
             })
             .or_else(|| with_remark(name.trim()))
             .or_else(|| pattern_role(&words, name))
@@ -1243,6 +1247,8 @@ fn last_at(canonical: &str, word: &str) -> Option<usize> {
 /// What loggers put before the names that they are given.
 const WRAPPERS: &[&str] = &[
     "metrics", "metric", "scalars", "logs", "data", "payload", "values", "history",
+    // Of Rust's tracing, and of loguru.
+    "fields", "record", "extra",
 ];
 
 fn in_table(canonical: &str) -> Option<Fit> {
