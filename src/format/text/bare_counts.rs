@@ -2,6 +2,7 @@
 //! `[1,  2000] loss: 2.17`, `loss: 2.30  [   64/60000]`, `Epoch 1[16/5011]: loss: 0.7`.
 
 use super::scan::Named;
+use super::wrapper::pieces;
 use crate::format::number;
 use crate::format::roles::whole;
 
@@ -173,10 +174,8 @@ fn at_the_beginning(line: &str, known: Option<u64>) -> Option<Bare> {
 /// False when the counts at the ends of the lines stay, or go back and forth, as the numbers
 /// of ranks do: `[0/8] loss: 2.1`.
 pub fn grow(content: &[u8]) -> bool {
-    let lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let counts: Vec<u64> = lines
-        .filter(|line| line.iter().take(32).any(|byte| matches!(byte, b'/' | b'[')) || line.ends_with(b"]"))
-        .filter_map(|line| at_either_end(&String::from_utf8_lossy(line), None))
+    let counts: Vec<u64> = pieces(content)
+        .filter_map(|line| at_either_end(&line, None))
         .map(|bare| bare.count.value)
         .collect();
     let pairs = || counts.iter().zip(counts.iter().skip(1));

@@ -1,6 +1,7 @@
 //! Headings that say what the lines below them are about: `==TEST==`, `Validating...`, `Epoch 3 - val`.
 
 use super::held_out::{Data, data_of, is_of_training};
+use super::wrapper::pieces;
 
 /// What the lines below a heading are about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,8 +37,8 @@ impl Sections {
     /// What the sections of this log show, before its first line.
     pub fn of(content: &[u8]) -> Self {
         let mut sections = Sections::default();
-        for line in content.split(|byte| *byte == b'\n') {
-            sections.behind(&String::from_utf8_lossy(line));
+        for line in pieces(content) {
+            sections.behind(&line);
         }
         sections.again()
     }

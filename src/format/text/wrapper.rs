@@ -34,6 +34,26 @@ impl Pieces {
     }
 }
 
+/// The pieces of a sample, as [`Pieces`] splits its lines, freed of what a terminal would interpret: a log may be
+/// a single line that is drawn again and again.
+pub fn pieces(content: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
+    content
+        .split(|byte| matches!(byte, b'\n' | b'\r'))
+        .filter(|piece| !piece.is_empty())
+        .map(plain)
+}
+
+/// A piece without escape sequences and overstrikes.
+fn plain(piece: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(piece);
+    if memchr::memchr3(0x1b, 0x08, 0, piece).is_none() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    clean(&text, &mut out);
+    Cow::Owned(out)
+}
+
 /// What is printed while a progress bar is drawn may stand right behind it.
 fn behind_a_bar(text: &str, each: &mut impl FnMut(&str)) {
     let has = |byte| memchr::memchr(byte, text.as_bytes()).is_some();

@@ -21,6 +21,7 @@ use super::held_out::Data;
 use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::NameFinder;
 use super::sections::Sections;
+use super::wrapper::pieces;
 use super::{Fields, Grammar, Match, progress};
 use crate::format::Sample;
 use crate::format::counters::OwnCounter;
@@ -161,8 +162,7 @@ impl KeyValue {
     /// Reads the lines that show how epochs and batches are counted.
     fn learn(&mut self, content: &[u8]) {
         let mut plan = Hints::default();
-        for line in content.split(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(line);
+        for line in pieces(content) {
             if self.parse(&line, &mut Fields::default()) == Match::No && self.steps_of_run.is_none() {
                 plan.scan(&line);
                 let of_epoch = plan.count(Fact::StepsPerEpoch);

@@ -2,6 +2,7 @@
 
 use super::{KeyValue, ParameterGroups};
 use crate::format::number;
+use crate::format::text::wrapper::pieces;
 use crate::format::text::{Fields, Match};
 
 impl KeyValue {
@@ -54,8 +55,7 @@ pub(super) fn rate_lines(content: &[u8]) -> Option<RateLines> {
     let mut met: std::collections::BTreeMap<String, (usize, RateLines)> = std::collections::BTreeMap::new();
     let mut parameters = ParameterGroups::default();
     let mut place = RateLines::Ahead;
-    for line in content.split(|byte| *byte == b'\n') {
-        let line = String::from_utf8_lossy(line);
+    for line in pieces(content) {
         if parameters.holds(&line) {
             continue;
         }

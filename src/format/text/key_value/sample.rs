@@ -6,7 +6,7 @@ use super::names::{held_out_loss, is_plural};
 use crate::format::stand_in::{CLEARLY_BELOW, CLEARLY_BELOW_OF_SHARES};
 use crate::format::text::held_out::is_of_training;
 use crate::format::text::scan::{NameFinder, named_numbers};
-use crate::format::text::wrapper::without_colours;
+use crate::format::text::wrapper::pieces;
 use crate::metric::{Quantity, Role};
 
 /// True when evaluations are announced at steps that grow: what counts within an epoch is no step of the run.
@@ -14,8 +14,7 @@ pub(super) fn announces_steps(content: &[u8]) -> bool {
     const LEAST: usize = 2;
     let mut names = NameFinder::default();
     let mut steps = Vec::new();
-    for line in content.split(|byte| *byte == b'\n') {
-        let line = String::from_utf8_lossy(line);
+    for line in pieces(content) {
         if !line.contains(EVALUATION) {
             continue;
         }
@@ -36,15 +35,15 @@ pub(super) fn bare_losses_fall(content: &[u8]) -> bool {
     const FALLS: usize = 3;
     let mut names = NameFinder::default();
     let (mut all, mut are_shares) = (Vec::new(), true);
-    for line in content.split(|byte| *byte == b'\n') {
+    for line in pieces(content) {
         if [b"rain", b"RAIN"]
             .iter()
-            .all(|word| memchr::memmem::find(line, *word).is_none())
+            .all(|word| memchr::memmem::find(line.as_bytes(), *word).is_none())
         {
             continue;
         }
         let (mut train, mut held_out, mut has_epoch) = (None, None, false);
-        named_numbers(&String::from_utf8_lossy(line), |named| {
+        named_numbers(&line, |named| {
             let (name, fit) = names.find(named.words);
             has_epoch |= fit.is_some_and(|fit| fit.role == Role::of(Quantity::Epoch));
             if held_out_loss(name).is_some() {
@@ -81,12 +80,12 @@ pub(super) fn bare_evaluations_are_losses(content: &[u8]) -> bool {
     const LEAST: usize = 2;
     let mut names = NameFinder::default();
     let (mut seen, mut are_alike, mut first, mut last, mut counts_epochs) = (0, true, None, None, false);
-    for line in content.split(|byte| *byte == b'\n') {
-        if memchr::memmem::find(line, b"oss").is_none() {
+    for line in pieces(content) {
+        if memchr::memmem::find(line.as_bytes(), b"oss").is_none() {
             continue;
         }
         let (mut loss, mut evaluation, mut is_other, mut has_epoch) = (None, None, false, false);
-        named_numbers(&String::from_utf8_lossy(line), |named| {
+        named_numbers(&line, |named| {
             let (name, fit) = names.find(named.words);
             match fit.map(|fit| fit.role) {
                 Some(TRAIN_LOSS) => loss = loss.or(Some(named.value)),
@@ -117,15 +116,15 @@ pub(super) fn bare_evaluations_are_losses(content: &[u8]) -> bool {
 pub(super) fn epochs_count(content: &[u8]) -> bool {
     let mut names = NameFinder::default();
     let mut all = Vec::new();
-    for line in content.split(|byte| *byte == b'\n') {
+    for line in pieces(content) {
         if [b"pochs", b"POCHS"]
             .iter()
-            .all(|word| memchr::memmem::find(line, *word).is_none())
+            .all(|word| memchr::memmem::find(line.as_bytes(), *word).is_none())
         {
             continue;
         }
         let (mut epochs, mut has_loss) = (None, false);
-        named_numbers(&String::from_utf8_lossy(&without_colours(line)), |named| {
+        named_numbers(&line, |named| {
             if is_plural(named.words) {
                 epochs = epochs.or(Some(named.value));
             }

@@ -7,6 +7,7 @@ use super::sentences::loss_at;
 use crate::format::stand_in::{CLEARLY_BELOW, falls, speaks_of_rewards};
 use crate::format::text::held_out::{Data, data_of, evaluated_loss, is_of_training};
 use crate::format::text::scan::{NameFinder, Named, named_numbers};
+use crate::format::text::wrapper::pieces;
 use crate::metric::{COST, STAND_INS, TOTAL, is_part_of_a_total};
 
 /// The name of the loss in a log that calls nothing so: the best of those that fall, as a score, a time or a
@@ -17,8 +18,7 @@ pub(super) fn stand_in(content: &[u8]) -> Option<&'static str> {
     }
     let mut names = NameFinder::default();
     let mut told: Vec<Told> = STAND_INS.iter().map(|_| Told::default()).collect();
-    for line in content.split(|byte| *byte == b'\n') {
-        let line = String::from_utf8_lossy(line);
+    for line in pieces(content) {
         let (mut is_other, mut has_stand_in) = (speaks_of_rewards(line.as_bytes()), false);
         let mut take = |loss_of: &dyn Fn(&str) -> Option<&'static str>, value: f64| {
             for (name, told) in STAND_INS.iter().zip(&mut told) {
@@ -83,14 +83,13 @@ impl Told {
 fn total_of_parts(content: &[u8]) -> bool {
     let mut names = NameFinder::default();
     let mut told = Told::default();
-    for line in content.split(|byte| *byte == b'\n') {
+    for line in pieces(content) {
         if ["otal", "OTAL"]
             .iter()
-            .all(|word| memchr::memmem::find(line, word.as_bytes()).is_none())
+            .all(|word| memchr::memmem::find(line.as_bytes(), word.as_bytes()).is_none())
         {
             continue;
         }
-        let line = String::from_utf8_lossy(line);
         let (mut total, mut has_part, mut is_other) = (None, false, false);
         named_numbers(&line, |named| {
             let loss = loss_instead(TOTAL, &line, &named).filter(|_| named.value.fract() != 0.0);
