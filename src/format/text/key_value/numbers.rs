@@ -153,6 +153,11 @@ impl KeyValue {
                 }
             }
         });
+        // `Epoch: 12/12 (299/300) | Loss: 0.6 | Step: 3k`: behind the epoch stands the exact count.
+        if fields.rounded_to > 1.0 && found.unnamed.is_some() {
+            (found.step, found.step_count, found.step_total) = (None, None, None);
+            fields.rounded_to = 0.0;
+        }
         if !found.has_loss
             && let Some(loss) = sum_of_parts(fields)
         {

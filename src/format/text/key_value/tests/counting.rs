@@ -902,6 +902,26 @@ fn a_line_behind_the_batches_of_an_epoch_tells_which_it_was() {
 }
 
 #[test]
+fn lines_that_are_drawn_again_count_by_the_batch_and_not_by_rounded_thousands() {
+    // Tacotron of Real-Time-Voice-Cloning, WaveRNN.
+    let lines = |epoch: u64| -> String {
+        let line = |batch: u64| {
+            let step = 500 * (epoch - 1) + batch;
+            let loss = 9 - step / 200;
+            format!(
+                "\r{{| Epoch: {epoch}/3 ({batch}/500) | Loss: {loss}.5 | 1.2 steps/s | Step: {}k | }}",
+                step / 1000
+            )
+        };
+        (1..=500).map(line).collect()
+    };
+    let content: String = (1..=3).map(lines).collect();
+    let (total, train, _) = points(&(content + "\n"));
+    assert_eq!(total, Some(1500));
+    assert!(train.into_iter().map(|(step, _)| step).eq(1..=1500));
+}
+
+#[test]
 fn batches_of_held_out_data_may_count_anew_within_the_epoch() {
     let epoch = |epoch: u64| {
         let batches: String = (0..10)
