@@ -414,6 +414,10 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("spacy", &["E    #", "LOSS "], |_| {
         Box::<text::spacy::Spacy>::default()
     }),
+    &TextFormat::specific("spacy-losses", &["{'", "': "], |_| {
+        Box::<text::spacy::Losses>::default()
+    })
+    .with_one_of(text::spacy::COMPONENTS),
     &TextFormat::specific("darknet", &[" avg", " rate, ", " images"], |_| {
         Box::new(text::darknet::Darknet)
     }),

@@ -5,7 +5,10 @@
 //! ---  ------  ------------  --------  ------  ------  ------  ------
 //!   0     200         13.19    462.49   46.15   48.39   44.12    0.46
 //! ```
+//!
+//! and what the scripts print that update a pipeline themselves: `Losses {'ner': 462.49}`.
 
+use super::scan::{NameFinder, named_numbers};
 use super::{Fields, Grammar, Match};
 use crate::format::number;
 use crate::format::roles::whole;
@@ -41,6 +44,79 @@ impl Grammar for Spacy {
     }
 }
 
+/// Components of pipelines, as the dictionary of their losses names them.
+pub const COMPONENTS: &[&str] = &[
+    "'ner': ",
+    "'textcat': ",
+    "'textcat_multilabel': ",
+    "'tagger': ",
+    "'parser': ",
+    "'spancat': ",
+    "'entity_linker': ",
+    "'morphologizer': ",
+    "'tok2vec': ",
+    "'transformer': ",
+];
+
+/// A dictionary of losses for each pass over the data: `Losses {'ner': 462.49}`, `Epoch 1/40, Losses: {'textcat':
+/// 2.23}`, or alone below `Starting iteration 0`. Where the line does not say which pass it was, each counts one.
+#[derive(Debug, Default)]
+pub struct Losses {
+    names: NameFinder,
+    passes: u64,
+    /// A line has announced a pass.
+    announced: bool,
+}
+
+impl Grammar for Losses {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let Some((before, losses)) = line.split_once('{') else {
+            self.announced |= ["poch", "teration"].iter().any(|word| line.contains(word));
+            return Match::No;
+        };
+        let name = before.trim_end().trim_end_matches([':', '=']).trim_end();
+        let is_named = ["oss", "osses"].iter().any(|end| name.ends_with(end));
+        let is_alone = name.is_empty() && self.announced;
+        let Some(loss) = loss_of_the_first(losses).filter(|_| is_named || is_alone) else {
+            return Match::No;
+        };
+        self.passes += 1;
+        fields.step = Some(self.passes);
+        named_numbers(before, |named| {
+            let (_, fit) = self.names.find(named.words);
+            if fit.is_some_and(|fit| fit.role.counts()) {
+                fields.step = whole(named.value).or(fields.step);
+                fields.total = named.of;
+            }
+        });
+        fields.values.push(("loss", loss));
+        Match::Record
+    }
+}
+
+/// The loss of the first component which is trained for its own sake: `'tok2vec': 0.0, 'ner': 462.49}`.
+fn loss_of_the_first(losses: &str) -> Option<f64> {
+    let (inside, _) = losses.split_once('}')?;
+    let mut all = Vec::new();
+    for part in inside.split(", ") {
+        let known = COMPONENTS.iter().find(|known| part.starts_with(**known))?;
+        all.push((*known, number::parse(part.get(known.len()..)?)?));
+    }
+    let own = all
+        .iter()
+        .find(|(name, _)| !is_shared(name.trim_start_matches('\'')));
+    own.or(all.first()).map(|(_, loss)| *loss)
+}
+
+/// True for a component that learns from the losses of others.
+fn is_shared(name: &str) -> bool {
+    let start = |known: &str| {
+        name.get(..known.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(known))
+    };
+    start("TOK2VEC") || start("TRANS")
+}
+
 /// The number of columns, and which is the loss: that of the first component which is
 /// trained for its own sake.
 fn header(line: &str) -> Option<(usize, usize)> {
@@ -54,9 +130,8 @@ fn header(line: &str) -> Option<(usize, usize)> {
         let named = names.iter().enumerate();
         named.filter_map(|(index, name)| Some((index + 2, name.strip_prefix("LOSS ")?)))
     };
-    let shared = |name: &str| ["TOK2VEC", "TRANS"].iter().any(|start| name.starts_with(start));
     let (loss, _) = losses()
-        .find(|(_, name)| !shared(name))
+        .find(|(_, name)| !is_shared(name))
         .or_else(|| losses().next())?;
     Some((names.len() + 2, loss))
 }
@@ -79,5 +154,24 @@ mod tests {
         assert_eq!((read.format, records.steps()), ("spacy", &[0, 200][..]));
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(462.49));
         assert_eq!(records.value(1, Quantity::Epoch), Some(7.0));
+    }
+
+    #[test]
+    fn dictionaries_of_losses_are_told_for_each_pass() {
+        for (line, total) in [
+            ("Losses {'tok2vec': 0.0, 'ner': LL}\n", None),
+            ("Starting iteration NN\n{'ner': LL}\n", None),
+            ("Epoch NN/40, Losses: {'textcat': LL}\n", Some(40)),
+        ] {
+            let row = |pass: u64| {
+                line.replace("NN", &pass.to_string())
+                    .replace("LL", &format!("{}.25", 9 - pass))
+            };
+            let content: String = (1..5).map(row).collect();
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let losses: Vec<(u64, f64)> = read.decoded.records.points(Quantity::TrainLoss).collect();
+            assert_eq!(losses, [(1, 8.25), (2, 7.25), (3, 6.25), (4, 5.25)], "{line}");
+            assert_eq!(read.decoded.total_steps, total, "{line}");
+        }
     }
 }
