@@ -27,7 +27,11 @@ impl Grammar for Nameless {
             return Match::No;
         };
         let (step, total) = match counts.split_once('/') {
-            Some((step, total)) => (step, total.trim().parse().ok()),
+            // `Epoch 1/40 - InfoNCE: 2.1756`
+            Some((step, total)) => {
+                let total = total.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+                (step, total.trim_start().parse().ok())
+            }
             None => (counts, None),
         };
         let word = word.trim();
@@ -63,6 +67,11 @@ mod tests {
             (
                 "Iteration      0: 3.3239\nIteration  10000: 2.0322\nIteration  20000: 2.5675\n",
                 None,
+            ),
+            (
+                "Epoch 0/40000 - InfoNCE: 3.3239\nEpoch 10000/40000 - InfoNCE: 2.0322\nEpoch 20000/40000 - \
+                 InfoNCE: 2.5675\n",
+                Some(40_000),
             ),
         ] {
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
