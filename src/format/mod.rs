@@ -380,7 +380,8 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("pytorch-example", &["poch", "oss"], |sample| {
         Box::new(EpochGrammar::new(&epochs::PYTORCH_EXAMPLE, sample))
-    }),
+    })
+    .with_one_of(&["batches", "Train Epoch: ", "Test set"]),
     &TextFormat::specific("keras", &["Epoch ", " - loss: "], |_| {
         Box::<text::keras::Keras>::default()
     }),
