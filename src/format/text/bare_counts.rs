@@ -1,8 +1,9 @@
 //! Counters without a name, in logs of scripts of one's own: `2500/20000 loss: 3.1`,
-//! `[1,  2000] loss: 2.17`, `loss: 2.30  [   64/60000]`, `Epoch 1[16/5011]: loss: 0.7`.
+//! `[1,  2000] loss: 2.17`, `loss: 2.30  [   64/60000]`, `Epoch 1[16/5011]: loss: 0.7`, `100: loss: 5.1`.
 
+use super::held_out::data_of;
 use super::scan::Named;
-use super::wrapper::pieces;
+use super::wrapper::{pieces, rank};
 use crate::format::number;
 use crate::format::roles::whole;
 
@@ -48,9 +49,10 @@ pub fn behind_epoch(behind: &str) -> Option<Count> {
     }
 }
 
-/// The epoch of `Train 3, loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
+/// The epoch of `Train 3, loss: 2.6`, `train (3/40) loss: 2.6` or `[ Valid | 003/100 ] loss = 1.9`.
 pub fn of_phase(line: &str) -> Option<Count> {
-    let rest = line.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    let rest = behind_the_logger(line.trim_start());
+    let rest = rest.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
     let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (word, rest) = rest.split_at_checked(letters)?;
     let known = ["train", "training", "val", "valid", "validation", "test", "eval"];
@@ -58,9 +60,9 @@ pub fn of_phase(line: &str) -> Option<Count> {
         return None;
     }
     let counter = rest
-        .split_once([',', ']', ':'])
+        .split_once([',', ']', ')', ':'])
         .map_or(rest, |(counter, _)| counter);
-    let counter = counter.trim_matches([' ', '|', '[']);
+    let counter = counter.trim_matches([' ', '|', '[', '(']);
     let (value, of) = match counter.split_once('/') {
         Some((value, of)) => (value.trim(), Some(of.trim().parse().ok()?)),
         None => (counter, None),
@@ -111,7 +113,7 @@ fn behind_the_time(line: &str) -> &str {
 }
 
 /// What stands behind the prefix of Python's `logging` (`INFO:tensorflow:[  5000] | loss  5.56`)
-/// or of absl (`I1212 15:10:27.449019 128529 train.py:298] [  5000] | loss  5.56`).
+/// or of absl (`I1212 15:10:27.449019 128529 train.py:298] [  5000] | loss  5.56`; some write the year too).
 fn behind_the_logger(line: &str) -> &str {
     let python = || {
         let (level, rest) = line.split_once(':')?;
@@ -124,15 +126,30 @@ fn behind_the_logger(line: &str) -> &str {
     };
     let absl = || {
         let (date, rest) = line.strip_prefix('I')?.split_once(' ')?;
-        let is_date = date.len() == 4 && date.bytes().all(|byte| byte.is_ascii_digit());
+        let is_date = matches!(date.len(), 4 | 8) && date.bytes().all(|byte| byte.is_ascii_digit());
         is_date.then_some(rest)?.split_once("] ").map(|(_, rest)| rest)
     };
     python().or_else(absl).unwrap_or(line)
 }
 
+/// What stands behind labels, those of held-out data aside: `[proc 0][Train](100/5000) average loss: 0.4`.
+fn behind_labels(line: &str) -> &str {
+    let label = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    match label {
+        Some((label, rest))
+            if label.starts_with(|first: char| first.is_ascii_alphabetic())
+                && data_of(label.split(|letter: char| !letter.is_ascii_alphanumeric())).is_none() =>
+        {
+            behind_labels(rest.trim_start())
+        }
+        _ => line,
+    }
+}
+
 fn at_the_beginning(line: &str, known: Option<u64>) -> Option<Bare> {
     let alone = |value| Count { value, of: None };
     let rest = behind_the_time(behind_the_logger(line.trim_start()).trim_start());
+    let rest = behind_labels(rest);
     let (inside, behind, bracketed) = match rest.strip_prefix(['[', '(']) {
         Some(rest) => {
             let (inside, behind) = rest.split_once([']', ')'])?;
@@ -144,12 +161,32 @@ fn at_the_beginning(line: &str, known: Option<u64>) -> Option<Bare> {
         }
     };
     if bracketed && !inside.contains('/') {
+        // `[100 | 12.34]` tells the seconds as well.
+        let seconds = inside.split_once('|');
+        let seconds = seconds.filter(|(_, seconds)| number::parse(seconds.trim()).is_some());
+        let inside = seconds.map_or(inside, |(count, _)| count);
         let (epoch, count) = match inside.split_once(',') {
             Some((epoch, count)) => (Some(alone(epoch.trim().parse().ok()?)), count),
             None => (None, inside),
         };
         let count = alone(count.trim().parse().ok()?);
         return Some(Bare { epoch, count });
+    }
+    // `100: loss: 5.1`
+    let is_number = !inside.is_empty() && inside.bytes().all(|byte| byte.is_ascii_digit());
+    if !bracketed && is_number && rest.get(inside.len()..)?.starts_with(": ") {
+        let count = alone(inside.parse().ok()?);
+        return Some(Bare { epoch: None, count });
+    }
+    // `[0: 49/500]`
+    let of_epoch = || {
+        let (epoch, count) = inside.split_once(':')?;
+        let epoch = Some(alone(epoch.trim().parse().ok()?));
+        let count = Count::parse(count.trim()).filter(|count| Some(count.value) <= count.of)?;
+        Some(Bare { epoch, count })
+    };
+    if let Some(bare) = bracketed.then(of_epoch).flatten() {
+        return Some(bare);
     }
     let count = Count::parse(inside)?;
     // `[0/25][50/198]`
@@ -172,14 +209,18 @@ fn at_the_beginning(line: &str, known: Option<u64>) -> Option<Bare> {
 }
 
 /// False when the counts at the ends of the lines stay, or go back and forth, as the numbers
-/// of ranks do: `[0/8] loss: 2.1`.
+/// of ranks do: `[0/8] loss: 2.1`. Many that begin their lines as a rank does, `100: loss: 5.1`, never go back.
 pub fn grow(content: &[u8]) -> bool {
-    let counts: Vec<u64> = pieces(content)
-        .filter_map(|line| at_either_end(&line, None))
-        .map(|bare| bare.count.value)
-        .collect();
+    const MANY: usize = 10;
+    let (mut counts, mut may_be_ranks) = (Vec::new(), false);
+    for line in pieces(content) {
+        if let Some(bare) = at_either_end(&line, None) {
+            may_be_ranks |= rank(line.as_bytes()).is_some();
+            counts.push(bare.count.value);
+        }
+    }
     let pairs = || counts.iter().zip(counts.iter().skip(1));
     let grown = pairs().filter(|(before, after)| after > before).count();
     let fallen = pairs().filter(|(before, after)| after < before).count();
-    grown > 2 * fallen
+    grown > 2 * fallen && (!may_be_ranks || fallen == 0 && grown >= MANY)
 }

@@ -941,3 +941,60 @@ fn batches_of_held_out_data_may_count_anew_within_the_epoch() {
     assert_eq!(steps, (0..30).map(|part| 100 * part).collect::<Vec<u64>>());
     assert_eq!(eval, [(900, 1.1), (1900, 1.2), (2900, 1.3)]);
 }
+
+#[test]
+fn numbers_that_grow_at_the_beginning_of_the_lines_count_steps() {
+    for (line, total) in [
+        ("[NN | 12.34] loss=LL avg=2.10", None),
+        (
+            "I1130 08:00:00.123 139 train_gpu.py:312] [NN] | gnorm 1.2 lr 0.000060 | loss LL | pplx  9.1",
+            None,
+        ),
+        (
+            "I1130 08:00:00.123 139 utils.py:512] \x1b[35m[NN]\x1b[0m training_loss = LL",
+            None,
+        ),
+        (
+            "I20261130 08:00:08 12321 dinov2 helpers.py:103] Training  [    NN/5000]  eta: 1:06:32  lr: 0.0004 \
+             (0.0004)  total_loss: LL (7.6)",
+            Some(5000),
+        ),
+        ("NN: loss: LL", None),
+        ("[proc 0][Train](NN/5000) average loss: LL", Some(5000)),
+    ] {
+        let row = |part: u64| {
+            line.replace("NN", &(100 * part).to_string())
+                .replace("LL", &format!("{}.5", 20 - part))
+                + "\n"
+        };
+        let content: String = (1..=12).map(row).collect();
+        let (planned, train, _) = points(&content);
+        let expected: Points = (1..=12).map(|part| (100 * part, 20.5 - part as f64)).collect();
+        assert_eq!((planned, train), (total, expected), "{line}");
+    }
+    // Labels of ranks come again.
+    let ranks: String = (0..40)
+        .map(|line| format!("{}: loss: {}.5\n", line % 8, 50 - line))
+        .collect();
+    let read = read_all(ranks.as_bytes(), &Names::default());
+    assert!(read.map_or(true, |read| read.format != "key-value"));
+}
+
+#[test]
+fn an_epoch_stands_before_a_colon_in_the_brackets_of_its_batch() {
+    let batch = |at: u64| {
+        let (epoch, batch) = (at / 4, at % 4 * 100);
+        let test = format!("[{epoch}: {batch}/400] \x1b[94mtest\x1b[0m loss: {at}.7 accuracy: 0.5\n");
+        let train = format!("[{epoch}: {batch}/400] train loss: {}.5 accuracy: 0.5\n", 20 - at);
+        if batch == 0 { train + &test } else { train }
+    };
+    let content: String = (0..12).map(batch).collect();
+    let (_, train, eval) = points(&content);
+    assert!(
+        train
+            .into_iter()
+            .map(|(step, _)| step)
+            .eq((0..12).map(|at| 100 * at))
+    );
+    assert_eq!(eval, [(0, 0.7), (400, 4.7), (800, 8.7)]);
+}
