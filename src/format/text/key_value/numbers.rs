@@ -90,6 +90,11 @@ impl KeyValue {
                     }
                     fields.values.push((name, named.value));
                 }
+                // `Elapsed: 0:00:10` is no number of seconds.
+                Some(Role::Value {
+                    quantity: Quantity::StepTime | Quantity::Elapsed | Quantity::WallTime,
+                    ..
+                }) if matches!(named.behind.as_bytes(), [b':', b'0'..=b'9', ..]) => {}
                 // The engines of DeepSpeed count all that they ever skipped.
                 Some(Role::Value {
                     quantity: Quantity::SkippedSteps,

@@ -998,3 +998,23 @@ fn an_epoch_stands_before_a_colon_in_the_brackets_of_its_batch() {
     );
     assert_eq!(eval, [(0, 0.7), (400, 4.7), (800, 8.7)]);
 }
+
+#[test]
+fn clocks_beside_batches_are_no_records_of_the_training() {
+    // The BERT tutorial of Chris McCormick.
+    let epoch = |epoch: u64| {
+        format!(
+            "======== Epoch {epoch} / 4 ========\nTraining...\n  Batch    40  of    241.    Elapsed: 0:00:10.\n  \
+             Batch   240  of    241.    Elapsed: 0:01:00.\n\n  Average training loss: 0.{}0\n  Training epcoh \
+             took: 0:00:53\n\nRunning Validation...\n  Accuracy: 0.86\n  Validation Loss: 0.{}5\n  Validation \
+             took: 0:00:02\n",
+            9 - epoch,
+            9 - epoch
+        )
+    };
+    let content: String = (1..5).map(epoch).collect();
+    let (total, train, eval) = points(&content);
+    assert_eq!(total, Some(4));
+    assert_eq!(train, [(1, 0.8), (2, 0.7), (3, 0.6), (4, 0.5)]);
+    assert_eq!(eval, [(1, 0.85), (2, 0.75), (3, 0.65), (4, 0.55)]);
+}
