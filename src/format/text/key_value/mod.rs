@@ -68,6 +68,8 @@ pub struct KeyValue {
     stand_in: Option<&'static str>,
     /// `Epochs: 3` is the third, and not how many there will be.
     epochs_count: bool,
+    /// Epochs come in parts: `epoch 1.000` is no count either.
+    epochs_in_parts: bool,
     /// The epoch that a line spoke of last.
     last_epoch: Option<u64>,
     /// The name of a loss on held-out data that has stood beside the step.
@@ -155,6 +157,7 @@ impl KeyValue {
             announces_steps: self.announces_steps,
             stand_in: self.stand_in,
             epochs_count: self.epochs_count,
+            epochs_in_parts: self.epochs_in_parts,
             ..KeyValue::default()
         }
     }

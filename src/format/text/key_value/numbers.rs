@@ -118,12 +118,16 @@ impl KeyValue {
                 Some(Role::Value { quantity, .. }) => {
                     found.names_epoch |= quantity == Quantity::Epoch;
                     if quantity == Quantity::Epoch && found.epoch.is_none() && is_epoch(name) {
-                        found.epoch = Count::of(&named).map(|count| Count {
+                        let before = line.len() - named.behind.len();
+                        self.epochs_in_parts |= named.value.fract() != 0.0;
+                        let told = line.get(..before).unwrap_or_default();
+                        let is_part = self.epochs_in_parts && has_decimals(told);
+                        let count = Count::of(&named).filter(|_| !is_part);
+                        found.epoch = count.map(|count| Count {
                             of: count.of.or(self.bars.epochs),
                             ..count
                         });
-                        let before = line.len() - named.behind.len();
-                        found.epoch_data = line.get(..before).and_then(|text| data_before(text, named.words));
+                        found.epoch_data = data_before(told, named.words);
                         found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
@@ -186,6 +190,18 @@ impl KeyValue {
         let is_counted = found.epoch.is_some() || found.step.is_some();
         if !found.has_loss && (is_counted || self.counts_bare && self.bare_count(line).is_some()) {
             self.name_bare_losses(line, &mut found, fields);
+        }
+        // `1/22300 (epoch 0), train_loss = 7.8`
+        if found.has_loss
+            && found.epoch.is_some_and(|epoch| epoch.of.is_none())
+            && found.step.is_none()
+            && found.unnamed.is_none()
+            && self.counts_bare
+            && let Some(bare) = self.bare_count(line).filter(|bare| bare.epoch.is_none())
+            && bare.count.of > Some(MOST_FOLDS)
+        {
+            found.step = Some((u16::MAX, false));
+            (found.step_count, self.bare_total) = (Some(bare.count), bare.count.of);
         }
         // `[000500/50000] loss 0.05 | batch 16`: that is how large it is.
         let is_size = found.is_batch && found.step_total.is_none();
@@ -343,6 +359,17 @@ impl KeyValue {
             }
         }
     }
+}
+
+/// Of a cross-validation: `[1/5] Epoch 3` counts no steps.
+const MOST_FOLDS: u64 = 20;
+
+/// True for a text that ends with a number which has decimals: `epoch 1.000`.
+fn has_decimals(text: &str) -> bool {
+    let whole = text.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let digits = whole.strip_suffix('.');
+    whole.len() < text.len()
+        && digits.is_some_and(|text| text.ends_with(|letter: char| letter.is_ascii_digit()))
 }
 
 /// True for the name of a counter that is not the place of the line: of a checkpoint, or measured by the step.

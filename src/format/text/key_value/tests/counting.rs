@@ -1018,3 +1018,24 @@ fn clocks_beside_batches_are_no_records_of_the_training() {
     assert_eq!(train, [(1, 0.8), (2, 0.7), (3, 0.6), (4, 0.5)]);
     assert_eq!(eval, [(1, 0.85), (2, 0.75), (3, 0.65), (4, 0.55)]);
 }
+
+#[test]
+fn parts_of_epochs_beside_a_counter_are_no_epochs() {
+    let lines = |epoch: &dyn Fn(u64) -> String| {
+        let line = |part: u64| {
+            format!(
+                "{}/5000 (epoch {}), train_loss = {}.5, time/batch = 0.21s\n",
+                100 * part,
+                epoch(part),
+                40 - part
+            )
+        };
+        let content: String = (1..=30).map(line).collect();
+        let (total, train, _) = points(&content);
+        let steps: Vec<u64> = train.into_iter().map(|(step, _)| step).collect();
+        (total, steps)
+    };
+    let expected: (Option<u64>, Vec<u64>) = (Some(5000), (1..=30).map(|part| 100 * part).collect());
+    assert_eq!(lines(&|part| format!("{}.{}00", part / 10, part % 10)), expected);
+    assert_eq!(lines(&|part| (part / 10).to_string()), expected);
+}
