@@ -212,7 +212,10 @@ impl OwnCounter {
                 let counter = self
                     .counter
                     .get_or_insert_with(|| EpochCounter::from(place.epoch.min(1)));
-                (counter.step(place), EpochCounter::total(place))
+                let step = counter.step(place);
+                let shown = counter.length().filter(|_| self.counting == Counting::Within);
+                let iterations = place.iterations.or(shown);
+                (step, EpochCounter::total(Place { iterations, ..place }))
             }
         }
     }

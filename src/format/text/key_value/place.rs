@@ -56,7 +56,7 @@ impl KeyValue {
         }
         let place = Place {
             epoch: epoch.value,
-            epochs: epoch.of,
+            epochs: epoch.of.or_else(|| self.epochs_announced(epoch)),
             iteration: inner.map(|count| count.value),
             iterations: inner.and_then(|count| count.of),
         };
@@ -96,6 +96,12 @@ impl KeyValue {
             let behind = known.value.checked_sub(epoch.value);
             known.of.is_some() && epoch.of.is_none() && behind.is_some_and(|behind| behind <= 1)
         })
+    }
+
+    /// How many epochs there will be, as the heading says that a line stands below.
+    fn epochs_announced(&self, epoch: Count) -> Option<u64> {
+        let announced = self.announced.filter(|_| self.is_about_the_announced(epoch));
+        announced?.epoch.of
     }
 
     /// A line about nothing but an epoch stands above it, or behind its batches.

@@ -1039,3 +1039,27 @@ fn parts_of_epochs_beside_a_counter_are_no_epochs() {
     assert_eq!(lines(&|part| format!("{}.{}00", part / 10, part % 10)), expected);
     assert_eq!(lines(&|part| (part / 10).to_string()), expected);
 }
+
+#[test]
+fn a_heading_tells_how_many_epochs_there_are_for_the_lines_below_it() {
+    let content: String = (1..6)
+        .map(|epoch| format!("epoch {epoch}/40\nepoch {epoch} average loss: {}.5\n", 9 - epoch))
+        .collect();
+    assert_eq!(points(&content).0, Some(40));
+    // What stands there counts within an epoch, whose length the second one shows.
+    let content: String = (1..4)
+        .flat_map(|epoch| {
+            let losses = (1..=10).map(move |part| format!("iter {}: loss {epoch}.5\n", 50 * part));
+            let evaluation = format!("Validation loss: {}.7\n", 9 - epoch);
+            std::iter::once(format!("Epoch {epoch}/40\n"))
+                .chain(losses)
+                .chain([evaluation])
+        })
+        .collect();
+    let (total, train, eval) = points(&content);
+    assert_eq!(
+        (total, train.last().map(|(step, _)| *step)),
+        (Some(20_000), Some(1500))
+    );
+    assert_eq!(eval, [(500, 8.7), (1000, 7.7), (1500, 6.7)]);
+}
