@@ -17,7 +17,7 @@ pub(super) struct LossAt<'a> {
 /// `Eval loss at step 1000: 4.18`, `Cost after iteration 100: 0.64`, `The loss of epoch 3 is 0.4`: the counter
 /// stands between the name and the value. Without its name (`loss at 404 1.79`) nobody knows what it counts.
 pub(super) fn loss_at(line: &str) -> Option<LossAt<'_>> {
-    let (words, rest) = [" at ", " after ", " for ", " of ", " ("]
+    let (words, rest) = [" at ", " after ", " for ", " of ", " in ", " ("]
         .iter()
         .find_map(|between| {
             line.match_indices(between).find_map(|(at, _)| {
@@ -25,13 +25,11 @@ pub(super) fn loss_at(line: &str) -> Option<LossAt<'_>> {
                 Some((words, line.get(at + between.len()..)?))
             })
         })?;
-    let (counter, rest) = rest.split_once(' ')?;
-    let is_counter = ["step", "iteration", "iter", "update", "epoch"]
-        .iter()
-        .any(|known| counter.eq_ignore_ascii_case(known));
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let count = rest.get(..digits).filter(|_| is_counter)?.parse().ok()?;
-    let value = rest.get(digits..)?.trim_start_matches([')', ':', '=', ' ']);
+    let (counter, count, rest) = counted(rest)?;
+    // `loss in epoch 1 iteration 49: 2.2`
+    let within = counted(rest.trim_start_matches([',', ' ']));
+    let rest = within.map_or(rest, |(_, _, rest)| rest);
+    let value = rest.trim_start_matches([')', ':', '=', ' ']);
     let value = value.strip_prefix("is ").unwrap_or(value).trim_start();
     let value = value.split([',', ' ', ';', '|']).next()?.trim_end_matches('.');
     Some(LossAt {
@@ -40,6 +38,17 @@ pub(super) fn loss_at(line: &str) -> Option<LossAt<'_>> {
         count,
         value: number::parse(value)?,
     })
+}
+
+/// A counter that a text begins with, its value, and what follows.
+fn counted(text: &str) -> Option<(&str, u64, &str)> {
+    let (counter, rest) = text.split_once(' ')?;
+    let is_counter = ["step", "iteration", "iter", "update", "epoch"]
+        .iter()
+        .any(|known| counter.eq_ignore_ascii_case(known));
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let count = rest.get(..digits).filter(|_| is_counter)?.parse().ok()?;
+    Some((counter, count, rest.get(digits..)?))
 }
 
 /// `Loss on the validation set: 3.45`

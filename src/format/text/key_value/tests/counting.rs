@@ -1063,3 +1063,26 @@ fn a_heading_tells_how_many_epochs_there_are_for_the_lines_below_it() {
     );
     assert_eq!(eval, [(500, 8.7), (1000, 7.7), (1500, 6.7)]);
 }
+
+#[test]
+fn a_loss_may_have_its_epoch_and_iteration_before_its_value() {
+    let line = |at: u64| {
+        let (epoch, iteration) = (1 + at / 10, 50 * (at % 10) + 49);
+        format!(
+            "loss in epoch {epoch} iteration {iteration}: {}.206979484505532\n",
+            40 - at
+        )
+    };
+    let content: String = (0..30).map(line).collect();
+    let (_, train, _) = points(&content);
+    assert!(
+        train
+            .into_iter()
+            .map(|(step, _)| step)
+            .eq((0..30).map(|at| 50 * at + 49))
+    );
+    let content: String = (1..5)
+        .map(|epoch| format!("loss in epoch {epoch}: 0.{epoch}5\n"))
+        .collect();
+    assert_eq!(points(&content).1, [(1, 0.15), (2, 0.25), (3, 0.35), (4, 0.45)]);
+}
