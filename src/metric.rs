@@ -394,6 +394,7 @@ const NAMES: &[(Role, &[&str])] = &[
         Role::of(Quantity::LearningRate),
         &[
             "learning_rate",
+            "learningrate",
             "lr",
             "train_learning_rate",
             "train_lr",

@@ -177,7 +177,7 @@ impl KeyValue {
             self.prefer_means(fields);
         }
         if found.has_loss
-            && found.epoch.is_some()
+            && (found.epoch.is_some() || self.announced.is_some())
             && !found.has_rate
             && let Some(rate) = self.bars.rate.take()
         {

@@ -19,9 +19,12 @@ impl KeyValue {
     }
 }
 
+/// Stands between the rate before and that of what follows.
+const CHANGES_TO: &str = "->";
+
 /// The learning rate of a line that tells nothing else, and what stands before it: `Current learning
 /// rate: 0.00935`, `Updating learning rate to 5e-05`, `Epoch[0] Learning rate is 0.001`, `Adjusting learning
-/// rate of group 0 to 1.0000e-03.`
+/// rate of group 0 to 1.0000e-03.`, `Learning rate: 0.00100 -> 0.00099`.
 fn rate_alone(line: &str) -> Option<(&str, f64)> {
     let (before, value) = line
         .trim_end()
@@ -29,7 +32,14 @@ fn rate_alone(line: &str) -> Option<(&str, f64)> {
         .rsplit_once([' ', ':', '='])?;
     let rate = number::parse(value).filter(|rate| *rate >= 0.0 && *rate < 10.0)?;
     let before = before.trim_end_matches([' ', ':', '=']);
-    let name = [" to", " is"].iter().find_map(|word| before.strip_suffix(word));
+    let was = before.strip_suffix(CHANGES_TO).and_then(|before| {
+        let (name, rate) = before.trim_end().rsplit_once([' ', ':', '='])?;
+        number::parse(rate).map(|_| name.trim_end_matches([' ', ':', '=']))
+    });
+    let name = [" to", " is"]
+        .iter()
+        .find_map(|word| before.strip_suffix(word))
+        .or(was);
     let name = name.unwrap_or(before).to_ascii_lowercase();
     let name = name.strip_suffix(" of group 0").unwrap_or(&name);
     let named = ["learning rate", "learning_rate", "lr"]
@@ -60,7 +70,7 @@ pub(super) fn rate_lines(content: &[u8]) -> Option<RateLines> {
             continue;
         }
         if let Some((before, _)) = rate_alone(&line) {
-            let changes = before.ends_with(" to");
+            let changes = before.ends_with(" to") || before.ends_with(CHANGES_TO);
             // A time before it differs from line to line.
             let words: String = before.chars().filter(|letter| letter.is_alphabetic()).collect();
             let first = if changes { RateLines::Ahead } else { place };

@@ -1086,3 +1086,20 @@ fn a_loss_may_have_its_epoch_and_iteration_before_its_value() {
         .collect();
     assert_eq!(points(&content).1, [(1, 0.15), (2, 0.25), (3, 0.35), (4, 0.45)]);
 }
+
+#[test]
+fn an_arrow_stands_before_the_rate_of_what_follows() {
+    let epoch = |epoch: u64| {
+        let rates = (9 - epoch, 8 - epoch);
+        format!(
+            "Epoch {epoch} | Train Loss: 0.{}5\nLearning rate: 0.00{} -> 0.00{}\n",
+            9 - epoch,
+            rates.0,
+            rates.1
+        )
+    };
+    let content: String = (1..6).map(epoch).collect();
+    let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+    let rates: Vec<(u64, f64)> = read.decoded.records.points(Quantity::LearningRate).collect();
+    assert_eq!(rates, [(2, 0.007), (3, 0.006), (4, 0.005), (5, 0.004)]);
+}
