@@ -5,6 +5,14 @@
 //!       Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size
 //!       1/100      6.96G      2.699      6.661      2.526         57        640: 100% ━━━━ 21/21 1.6it/s 13.1s
 //! ```
+//!
+//! Versions 3 and 4 and YOLOv7 tell the sum of the parts as well, under `total`. A classifier has one header for
+//! all epochs, and evaluates before it draws the full bar once more.
+//!
+//! ```text
+//!     Epoch   GPU_mem  train_loss   test_loss    top1_acc    top5_acc
+//!      1/10     1.22G        2.03        1.71       0.413       0.882: 100%|██████████| 148/148 [00:21<00:00,  6.97it/s]
+//! ```
 
 use super::{Fields, Grammar, Match};
 use crate::format::number;
@@ -14,8 +22,8 @@ use crate::format::number;
 pub struct Ultralytics {
     /// What the columns behind the epoch hold.
     columns: Vec<Option<&'static str>>,
-    /// The last epoch whose end was seen.
-    ended: Option<u64>,
+    /// The last epoch whose end was seen, and how many of its losses.
+    ended: Option<(u64, usize)>,
     /// Epochs count from 0 and go to a last index.
     from_zero: bool,
 }
@@ -23,6 +31,9 @@ pub struct Ultralytics {
 /// The losses as its `results.csv` names them, by the words of the header.
 const LOSSES: &[(&str, &str)] = &[
     ("loss", "train/loss"),
+    ("total", "train/loss"),
+    ("train_loss", "train/loss"),
+    ("test_loss", "test/loss"),
     ("box", "train/box_loss"),
     ("seg", "train/seg_loss"),
     ("pose", "train/pose_loss"),
@@ -56,19 +67,19 @@ impl Grammar for Ultralytics {
             return Match::No;
         }
         self.from_zero |= epoch == 0;
-        if self.ended == Some(epoch) {
-            return Match::No;
-        }
         for (name, word) in self.columns.iter().zip(words) {
             if let (Some(name), Some(value)) = (name, number::parse(word)) {
                 fields.values.push((name, value));
             }
         }
-        if fields.values.is_empty() {
-            // The bar of an evaluation.
+        // What the bar has told before, and all of it where it is that of an evaluation.
+        let known = self.ended.filter(|(ended, _)| *ended == epoch);
+        let known = known.map_or(0, |(_, losses)| losses);
+        if fields.values.len() <= known {
             return Match::No;
         }
-        self.ended = Some(epoch);
+        self.ended = Some((epoch, fields.values.len()));
+        fields.values.drain(..known);
         fields.step = Some(epoch);
         fields.total = of.checked_add(u64::from(self.from_zero));
         fields.record()
@@ -124,7 +135,8 @@ impl Grammar for ResultsTable {
 
 fn column(heading: &str) -> Option<&'static str> {
     let word = heading.strip_suffix("_loss").unwrap_or(heading);
-    let (_, name) = LOSSES.iter().find(|(known, _)| *known == word)?;
+    let is_known = |known: &str| known == word || known == heading;
+    let (_, name) = LOSSES.iter().find(|(known, _)| is_known(known))?;
     Some(name)
 }
 
@@ -165,6 +177,41 @@ mod tests {
             .records;
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(0.2499));
         assert_eq!(records.value(1, Quantity::EvalLoss), Some(0.09142 + 0.1006));
+    }
+
+    #[test]
+    fn the_sum_of_the_parts_is_the_loss_where_it_is_told() {
+        let content = "     Epoch   gpu_mem      GIoU       obj       cls     total   targets  img_size\n\
+            \u{20}      0/9     3.21G   0.03414   0.04552   0.03414    0.1138       112       640: 100%|███| 16/16 [00:12<00:00,  4.1it/s]\n\
+            \u{20}    Epoch   gpu_mem      GIoU       obj       cls     total   targets  img_size\n\
+            \u{20}      1/9     3.21G   0.03293   0.04391   0.03293    0.1098       112       640: 100%|███| 16/16 [00:12<00:00,  4.1it/s]\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points: Vec<_> = read.decoded.records.points(Quantity::TrainLoss).collect();
+        assert_eq!(
+            (read.format, points),
+            ("ultralytics", vec![(0, 0.1138), (1, 0.1098)])
+        );
+    }
+
+    #[test]
+    fn a_classifier_draws_its_full_bar_again_when_it_has_evaluated() {
+        let bars = |epoch: u32, train: f64, test: f64| {
+            format!(
+                "      {epoch}/40     0.35G       {train:.2}                                    :  50%|█████     | 50/100 [00:06<00:06,  8.1it/s]\r\
+                 \u{20}     {epoch}/40     0.35G       {train:.2}                                    : 100%|██████████| 100/100 [00:12<00:00,  8.1it/s]\r\
+                 \u{20}     {epoch}/40     0.35G       {train:.2}       {test:.2}       0.767        0.98: 100%|██████████| 100/100 [00:12<00:00,  8.1it/s]\n"
+            )
+        };
+        let content = format!(
+            "     Epoch   GPU_mem  train_loss   test_loss    top1_acc    top5_acc\n{}{}",
+            bars(1, 2.25, 2.5),
+            bars(2, 2.0, 1.75)
+        );
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points = |quantity| read.decoded.records.points(quantity).collect::<Vec<_>>();
+        assert_eq!((read.format, read.decoded.total_steps), ("ultralytics", Some(40)));
+        assert_eq!(points(Quantity::TrainLoss), [(1, 2.25), (2, 2.0)]);
+        assert_eq!(points(Quantity::EvalLoss), [(1, 2.5), (2, 1.75)]);
     }
 
     #[test]
