@@ -935,15 +935,57 @@ const UNITS: &[&str] = &[
 /// The same in brackets, beside the measures of [`STAND_INS`].
 const UNITS_IN_BRACKETS: &[&str] = &["ev", "mev", "a_u", "bits", "db"];
 
-/// A loss with its unit, or how it is measured, in brackets: `Train Loss (MSE)`, `loss [a.u.]`.
+/// Parts of the names of schedules of a learning rate, which may stand behind it in brackets.
+const SCHEDULES: &[&str] = &[
+    "decay",
+    "cosine",
+    "step",
+    "piecewise",
+    "linear",
+    "constant",
+    "plateau",
+    "polynomial",
+    "exponential",
+    "cyclic",
+    "onecycle",
+];
+
+/// A loss with its unit, or how it is measured, in brackets: `Train Loss (MSE)`, `loss [a.u.]`. A learning rate
+/// with its schedule: `lr(CosineAnnealingDecay)`.
 fn with_remark(name: &str) -> Option<Fit> {
-    let (loss, remark) = name.strip_suffix([')', ']'])?.rsplit_once(['(', '['])?;
+    let (named, remark) = name.strip_suffix([')', ']'])?.rsplit_once(['(', '['])?;
     let remark = canonical(remark);
-    let is_known = [STAND_INS, UNITS, UNITS_IN_BRACKETS]
-        .iter()
-        .any(|known| known.contains(&remark.as_str()));
-    let fit = Names::built_in(&canonical(loss), loss.trim_end());
-    fit.filter(|fit| is_known && fit.role.is_loss())
+    let fit = Names::built_in(&canonical(named), named.trim_end())?;
+    let is_known = if fit.role.same_slot(Role::of(Quantity::LearningRate)) {
+        SCHEDULES.iter().any(|part| remark.contains(part))
+    } else {
+        let known = [STAND_INS, UNITS, UNITS_IN_BRACKETS];
+        fit.role.is_loss() && known.iter().any(|known| known.contains(&remark.as_str()))
+    };
+    is_known.then_some(fit)
+}
+
+/// The power of ten that values are told in: `1e-3`, `x1e-3`.
+pub fn power_of_ten(text: &str) -> Option<f64> {
+    let exponent: i32 = text.trim_start_matches('x').strip_prefix("1e")?.parse().ok()?;
+    (exponent.abs() <= 12).then(|| 10_f64.powi(exponent))
+}
+
+/// A name with the power of ten in brackets that its values are told in: verl's `train/lr(1e-3)`.
+fn in_powers_of_ten(name: &str) -> Option<Fit> {
+    let (name, power) = name.strip_suffix(')')?.rsplit_once('(')?;
+    let power = power_of_ten(power)?;
+    let fit = Names::built_in(&canonical(name), name.trim_end())?;
+    match fit.role {
+        Role::Value { quantity, scale } => Some(Fit {
+            role: Role::Value {
+                quantity,
+                scale: scale * power,
+            },
+            ..fit
+        }),
+        Role::Step | Role::TotalSteps => None,
+    }
 }
 
 /// Models and objectives that a loss is named for with the word in front.
@@ -1186,6 +1228,7 @@ impl Names {
                 (inner.len() < name.len()).then(|| in_table(&self::canonical(inner)))?
             })
             .or_else(|| with_remark(name.trim()))
+            .or_else(|| in_powers_of_ten(name.trim()))
             .or_else(|| pattern_role(&words, name))
     }
 
@@ -1309,7 +1352,9 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     // `avg_loss_tgt`: the full name of a loss, and which of several it is. With blanks it is prose.
     let one_of_several = canonical.rsplit_once('_').is_some_and(|(loss, which)| {
         let is_loss = in_table(loss).is_some_and(|fit| fit.role.is_loss());
-        !name.contains(' ')
+        // `valid loss/mse`
+        let is_one_word = name.rsplit(' ').next().is_some_and(|word| word.contains("loss"));
+        is_one_word
             && loss.ends_with("_loss")
             && is_loss
             && !NO_LONGER_A_LOSS.contains(&which)
@@ -1693,7 +1738,29 @@ mod tests {
             (Some("eval_loss"), Some("eval_loss"))
         );
         assert_eq!((role("Time [s]"), role("loss (kl)")), (None, None));
+        assert_eq!(role("valid loss/mse"), Some("eval_loss"));
+        assert_eq!(role("lr(CosineAnnealingDecay)"), Some("learning_rate"));
+        assert_eq!((role("lr (max)"), role("lr_cosine")), (None, None));
         assert_eq!(role("stage/traing_loss_val"), None);
+    }
+
+    #[test]
+    fn a_power_of_ten_in_brackets_is_the_unit() {
+        for (name, quantity, power) in [
+            ("train/lr(1e-3)", Quantity::LearningRate, 1e-3),
+            ("lr (x1e-4)", Quantity::LearningRate, 1e-4),
+            ("loss(1e2)", Quantity::TrainLoss, 1e2),
+        ] {
+            let Some(Role::Value {
+                quantity: found,
+                scale,
+            }) = Names::default().role_of(name).map(|fit| fit.role)
+            else {
+                panic!("{name} has no role");
+            };
+            assert!(found == quantity && (scale / power - 1.0).abs() < 1e-12, "{name}");
+        }
+        assert_eq!((role("step(1e3)"), role("lr(1e-3")), (None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Fields;
 use super::slashes::slashed;
 use crate::format::number;
-use crate::metric::{Fit, Names, Quantity, Role, is_part_of_the_loss};
+use crate::metric::{Fit, Names, Quantity, Role, is_part_of_the_loss, power_of_ten};
 
 /// A number in a line and the words before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +41,10 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
         // A list without blanks is one token to its end: each of its numbers needs but its beginning.
         let length = token_length(rest.get(..LONGEST_NUMBER).unwrap_or(rest));
         let token = line.get(at..at + length).unwrap_or_default();
+        if is_unit_of_a_name(before, token, bytes.get(at + length..).unwrap_or_default()) {
+            at += length;
+            continue;
+        }
         let range = || {
             let in_brackets = before.last() == Some(&b'[') && bytes.get(at + length) == Some(&b']');
             let is_of_batches = in_brackets && counts_batches(words_before(line, words_from, at));
@@ -274,6 +278,20 @@ fn may_start_number(rest: &[u8]) -> bool {
             | [b'n' | b'N', b'a' | b'A', b'n' | b'N', ..]
             | [b'i' | b'I', b'n' | b'N', b'f' | b'F', ..]
     )
+}
+
+/// True for a power of ten in the name of the number behind it: `lr(1e-3):0.29`.
+fn is_unit_of_a_name(before: &[u8], token: &str, behind: &[u8]) -> bool {
+    let is_named = || {
+        let name = before.strip_suffix(b"(").map(<[u8]>::trim_ascii_end);
+        name.and_then(<[u8]>::last).is_some_and(u8::is_ascii_alphabetic)
+    };
+    let has_value = || {
+        let behind = behind.strip_prefix(b")").map(<[u8]>::trim_ascii_start);
+        let value = behind.and_then(|behind| behind.strip_prefix(b":").or_else(|| behind.strip_prefix(b"=")));
+        value.is_some_and(|value| may_start_number(value.trim_ascii_start()))
+    };
+    power_of_ten(token).is_some() && is_named() && has_value()
 }
 
 /// Bytes that a number has at most, with what tells that it is none.
@@ -573,6 +591,22 @@ mod tests {
         ] {
             assert_eq!(found(line).last(), Some(&pair(name, 1.5)));
         }
+    }
+
+    #[test]
+    fn a_power_of_ten_in_a_name_is_no_value() {
+        assert_eq!(
+            found("step:10 - train/loss:5.5 - train/lr(1e-3):0.25"),
+            [
+                pair("step", 10.0),
+                pair("train/loss", 5.5),
+                pair("train/lr(1e-3)", 0.25)
+            ]
+        );
+        assert_eq!(
+            found("lr (1e-4) loss: 0.5"),
+            [pair("lr (", 1e-4), pair("loss", 0.5)]
+        );
     }
 
     #[test]
