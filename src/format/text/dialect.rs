@@ -29,6 +29,9 @@ pub struct Dialect {
     pub index: &'static str,
     /// The words before the percentage of the run that is done; empty when there are none.
     pub share: &'static str,
+    /// What a line holds that tells the learning rate of the step whose train line follows; empty when there is
+    /// none.
+    pub rate_ahead: &'static [&'static str],
     /// Names that repeat the last evaluation on every line: they count when they change.
     pub repeated: &'static [&'static str],
     /// What lines of an evaluation call a step is another count: it belongs to the last record.
@@ -45,6 +48,7 @@ pub const PLAIN: Dialect = Dialect {
     perplexity: "",
     index: "",
     share: "",
+    rate_ahead: &[],
     repeated: &[],
     evaluates_behind: false,
 };
@@ -141,7 +145,8 @@ pub const MARIAN: Dialect = Dialect {
     rename: &[
         ("Cost", "loss"),
         ("ce-mean-words", "validation loss"),
-        ("cross-entropy", "validation loss"),
+        // In another unit than the cost: it is taken where the mean over words is not told.
+        ("cross-entropy", "validation cross-entropy"),
         ("Sen", "samples"),
         ("L.r", "lr"),
         ("Time", ""),
@@ -149,10 +154,12 @@ pub const MARIAN: Dialect = Dialect {
     ..PLAIN
 };
 
-/// DeepSpeed's pipeline engine: `steps: 100 loss: 2.3456 iter time (s): 1.234`.
+/// DeepSpeed's pipeline engine: `[Rank 0] step=100, skipped=0, lr=[3e-05], mom=[(0.9, 0.95)]`, then `steps: 100
+/// loss: 2.3456 iter time (s): 1.234`.
 pub const DEEPSPEED: Dialect = Dialect {
     train: &["steps:", "loss:", "iter time (s):"],
-    step: &["steps"],
+    step: &["steps", "step"],
+    rate_ahead: &[" step=", ", skipped=", ", lr=["],
     ..PLAIN
 };
 
@@ -203,6 +210,8 @@ pub struct DialectGrammar {
     done: ShareDone,
     /// Last values of the repeated names.
     last: Vec<(&'static str, f64)>,
+    /// A step and its learning rate, which a line has told ahead.
+    rate: Option<(u64, f64)>,
 }
 
 impl DialectGrammar {
@@ -213,6 +222,7 @@ impl DialectGrammar {
             names: NameFinder::default(),
             done: ShareDone::default(),
             last: Vec::new(),
+            rate: None,
         }
     }
 
@@ -261,7 +271,8 @@ impl Grammar for DialectGrammar {
             fields.values.push(("validation loss", perplexity.ln()));
             return Match::Record;
         }
-        if !eval && !holds(line, dialect.train) {
+        let tells_rate = !dialect.rate_ahead.is_empty() && holds(line, dialect.rate_ahead);
+        if !eval && !tells_rate && !holds(line, dialect.train) {
             return Match::No;
         }
         let mut step_rank = usize::MAX;
@@ -291,6 +302,15 @@ impl Grammar for DialectGrammar {
                 None => push_value(fields, name, fit, &named),
             }
         });
+        if tells_rate {
+            let mut values = fields.values.drain(..);
+            let rate = values.find(|(name, _)| *name == "lr");
+            self.rate = fields.step.take().zip(rate.map(|(_, rate)| rate));
+            return Match::No;
+        }
+        if let Some((_, rate)) = self.rate.take_if(|(step, _)| fields.step == Some(*step)) {
+            fields.values.push(("lr", rate));
+        }
         for repeated in dialect.repeated {
             let carried = fields
                 .values
@@ -324,7 +344,8 @@ impl Grammar for DialectGrammar {
             let percent = behind.split(' ').next().unwrap_or_default();
             fields.total = self.done.total(step, percent);
         }
-        fields.alone = dialect.repeated.is_empty() && dialect.share.is_empty();
+        fields.alone =
+            dialect.repeated.is_empty() && dialect.share.is_empty() && dialect.rate_ahead.is_empty();
         if fields.values.is_empty() {
             Match::No
         } else {
@@ -350,6 +371,46 @@ mod tests {
             )
         });
         (read.format, read.decoded.total_steps, rows.collect())
+    }
+
+    #[test]
+    fn marian_evaluates_in_the_unit_of_its_cost_where_it_can() {
+        let lines = |step: u32, evaluations: &[&str]| {
+            let cost = format!(
+                "Ep. 1 : Up. {step} : Sen. 12,000 : Cost 4.5 * 12,321 : Time 32.11s : L.r. 3.0e-04\n"
+            );
+            let evaluations = evaluations
+                .iter()
+                .map(|told| format!("[valid] Ep. 1 : Up. {step} : {told} : new best\n"));
+            cost + &evaluations.collect::<String>()
+        };
+        let evaluations = |told: &[&str]| {
+            let (format, _, rows) = read(&(lines(500, told) + &lines(1000, told)));
+            assert_eq!(format, "marian");
+            let points = rows.into_iter().filter_map(|(step, _, loss)| Some((step, loss?)));
+            points.collect::<Vec<_>>()
+        };
+        let (sum, mean) = ("cross-entropy : 88.5", "ce-mean-words : 4.25");
+        assert_eq!(
+            evaluations(&[sum, mean, "bleu : 12.1"]),
+            [(500, 4.25), (1000, 4.25)]
+        );
+        assert_eq!(evaluations(&[mean, sum]), [(500, 4.25), (1000, 4.25)]);
+        assert_eq!(evaluations(&[sum]), [(500, 88.5), (1000, 88.5)]);
+    }
+
+    #[test]
+    fn deepspeed_tells_the_learning_rate_ahead() {
+        let content = "[2026-11-30 08:00:08,604] [INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=0, lr=[3e-05, 4e-05], mom=[(0.9, 0.95)]\n\
+            steps: 10 loss: 7.5 iter time (s): 0.820 samples/sec: 321.123\n\
+            [2026-11-30 08:00:16,945] [INFO] [logging.py:96:log_dist] [Rank 0] step=20, skipped=2, lr=[6e-05, 8e-05], mom=[(0.9, 0.95)]\n\
+            steps: 20 loss: 7.25 iter time (s): 0.806 samples/sec: 321.123\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points = |quantity| read.decoded.records.points(quantity).collect::<Vec<_>>();
+        assert_eq!(read.format, "deepspeed");
+        assert_eq!(points(Quantity::TrainLoss), [(10, 7.5), (20, 7.25)]);
+        assert_eq!(points(Quantity::LearningRate), [(10, 3e-5), (20, 6e-5)]);
+        assert_eq!(points(Quantity::SkippedSteps), []);
     }
 
     #[test]
