@@ -23,8 +23,15 @@ pub struct Nanochat {
 impl Grammar for Nanochat {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let has = |part: &str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
-        let train = has("tep ") && has("lrm:") && has("loss:");
-        let eval = has("Step ") && (has("| Validation bpb:") || has("| Validation loss:"));
+        let has_one_of = |parts: &[&str]| parts.iter().any(|part| has(part));
+        let train = has("tep ") && has_one_of(&["lrm:", "lrm("]) && has_one_of(&["loss:", "Loss:"]);
+        let evaluations = [
+            "| Validation bpb:",
+            "| Validation loss:",
+            "| Validation total loss:",
+            ", Val loss:",
+        ];
+        let eval = has("Step ") && has_one_of(&evaluations);
         if !train && !eval {
             self.in_results |= line.trim_end() == "---" && self.reached.is_some();
             return if self.in_results {
@@ -34,14 +41,19 @@ impl Grammar for Nanochat {
             };
         }
         self.in_results = false;
+        let tells_total = has("Training total loss:");
         named_numbers(line, |named| match (self.names.find(named.words).0, named.unit) {
             ("step" | "Step", _) => {
                 fields.step = whole(named.value);
                 fields.total = named.of;
             }
             // The stages spell it differently.
-            ("Training loss", _) => fields.values.push(("loss", named.value)),
-            ("Validation bpb" | "Validation loss", _) => fields.values.push(("validation", named.value)),
+            ("Training loss" | "Training total loss", _) => fields.values.push(("loss", named.value)),
+            ("Validation bpb" | "Validation loss" | "Validation total loss" | "Val loss", _) => {
+                fields.values.push(("validation", named.value));
+            }
+            // What is evaluated is the total too.
+            ("LM loss", _) if tells_total => {}
             ("dt", "ms") => fields.values.push(("step_time", named.value / 1000.0)),
             ("total time", "m") => fields.values.push(("elapsed", named.value * 60.0)),
             // In another unit than ever it is garbled.
@@ -133,6 +145,39 @@ mod tests {
         assert_eq!((records.len(), records.steps().last()), (202, Some(&200)));
         assert_eq!(records.value(201, Quantity::EvalLoss), Some(1.419838));
         assert_eq!(read.decoded.endings.len(), 1);
+    }
+
+    #[test]
+    fn forks_name_their_losses_and_multipliers_otherwise() {
+        for (train, evaluation) in [
+            (
+                "step 00250/05000 (5.00%) | loss: 4.25 | lrm(adam)=1.00, lrm(matrix)=1.00 | dt: 805.68ms",
+                "Step 00250 | Validation bpb: 4.5",
+            ),
+            (
+                "Step 00250/05000 | Loss: 4.25 | lrm: 0.880000 | tokens: 12,321 | weighted: 1233.2",
+                "Step 00250 | Validation loss: 4.5",
+            ),
+            (
+                "Step 00250/05000 | Training total loss: 4.25 | LM loss: 3.75 | Recon loss: 0.4 | lrm: 0.88 | num_tokens: 12,321",
+                "Step 00250 | Validation total loss: 4.5",
+            ),
+            (
+                "step 00250/05000 (5.00%) | loss: 4.25 | adam_lrm: 1.00 | muon_lrm: 1.00 | dt: 805.68ms",
+                "Step 00250 | Train loss: 4.40, Val loss: 4.5",
+            ),
+        ] {
+            let content = format!("{train}\n{evaluation}\n{}\n", train.replace("00250", "00251"));
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            let points = |quantity| read.decoded.records.points(quantity).collect::<Vec<_>>();
+            assert_eq!(
+                (read.format, read.decoded.total_steps),
+                ("nanochat", Some(5000)),
+                "{train}"
+            );
+            assert_eq!(points(Quantity::TrainLoss), [(250, 4.25), (251, 4.25)], "{train}");
+            assert_eq!(points(Quantity::EvalLoss), [(250, 4.5)], "{train}");
+        }
     }
 
     #[test]
