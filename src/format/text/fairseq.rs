@@ -139,9 +139,13 @@ impl Place {
     }
 }
 
-/// The name of other data than those it trains on: `| valid on 'valid' subset |`, or
-/// `[time][dev-other][INFO] - {..`.
+/// The name of other data than those it trains on: `| valid on 'valid' subset |`,
+/// `[time][dev-other][INFO] - {..`, or metaseq's `| valid | {"epoch": 1, "valid/cc_loss": ..`.
 fn held_out_subset(line: &str) -> Option<&str> {
+    if let Some((_, values)) = line.split_once("| valid | {") {
+        let subset = values.split_once("_loss\"")?.0.rsplit('"').next()?;
+        return subset.starts_with("valid/").then_some(subset);
+    }
     if let Some((_, rest)) = line.split_once("| valid on '") {
         return Some(rest.split_once('\'')?.0);
     }
@@ -174,6 +178,23 @@ mod tests {
         assert_eq!(
             (steps.to_vec(), losses.first()),
             (vec![100, 200, 300, 400, 500], Some(&7.1))
+        );
+    }
+
+    #[test]
+    fn metaseq_names_its_held_out_data_in_every_key() {
+        let log: String = (1..4)
+            .map(|count| {
+                format!(
+                    "2026-11-30 08:00:08 | INFO | train_inner | {{\"epoch\": 1, \"loss\": \"6.{count}\", \"num_updates\": \"{count}0\"}}\n\
+                     2026-11-30 08:06:40 | INFO | valid | {{\"epoch\": 1, \"valid/cc_loss\": \"4.{count}\", \"valid/cc_ppl\": \"85.6\", \"valid/cc_num_updates\": \"{count}0\"}}\n\
+                     2026-11-30 08:06:40 | INFO | valid | {{\"epoch\": 1, \"valid/books_loss\": \"5.{count}\", \"valid/books_num_updates\": \"{count}0\"}}\n"
+                )
+            })
+            .collect();
+        assert_eq!(
+            points(&log, Quantity::EvalLoss),
+            ("fairseq", Some(30), vec![(10, 4.1), (20, 4.2), (30, 4.3)])
         );
     }
 
