@@ -269,7 +269,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("nanotron", &["consumed_tokens:"], |_| {
         Box::new(DialectGrammar::new(&dialect::NANOTRON))
     }),
-    &TextFormat::specific("megatron", &["iteration ", "|"], |_| {
+    &TextFormat::specific("megatron", &["iteration", "|"], |_| {
         Box::new(text::megatron::Megatron)
     }),
     &TextFormat::specific("torchtitan", &["step:", "loss:"], |_| {
@@ -362,6 +362,9 @@ pub const FORMATS: &[&dyn Format] = &[
     }),
     &TextFormat::specific("swin", &["Train: [", "/"], |sample| {
         Box::new(EpochGrammar::new(&epochs::SWIN, sample))
+    }),
+    &TextFormat::specific("supcontrast", &["Train: [", "/"], |sample| {
+        Box::new(EpochGrammar::new(&epochs::SUPCONTRAST, sample))
     }),
     &TextFormat::specific("metric-logger", &["poch: ["], |sample| {
         Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER, sample))

@@ -117,12 +117,28 @@ pub const OPENPCDET: Style = Style {
 pub const SWIN: Style = Style {
     base: 0,
     find: |line| {
-        let (epoch, epochs, rest) = pair(line.split_once("Train: [")?.1, "]")?;
-        let (iteration, iterations, rest) = pair(rest.strip_prefix('[')?, "]")?;
-        train(epoch, epochs, iteration, iterations, rest)
+        let counted = counted_in_brackets(line)?;
+        counted.place.epochs.and(Some(counted))
     },
     rename: &[("time", "step_time"), ("mem", "")],
 };
+
+/// SupContrast: `Train: [1][20/100]  BT 0.321 (0.331)  DT 0.012 (0.021)  loss 6.316 (6.316)`.
+pub const SUPCONTRAST: Style = Style {
+    base: 1,
+    find: |line| {
+        let counted = counted_in_brackets(line)?;
+        (counted.place.epochs.is_none() && counted.place.iterations.is_some()).then_some(counted)
+    },
+    rename: &[("bt", "step_time"), ("dt", "")],
+};
+
+/// `Train: [0/300][10/1251]  ..`, or without the number of epochs.
+fn counted_in_brackets(line: &str) -> Option<Counted<'_>> {
+    let (epoch, epochs, rest) = pair(line.split_once("Train: [")?.1, "]")?;
+    let (iteration, iterations, rest) = pair(rest.strip_prefix('[')?, "]")?;
+    train(epoch, epochs, iteration, iterations, rest)
+}
 
 /// mmengine and mm 0.x: `Epoch(train) [1][200/735]  lr: 1.9870e-04  .. loss: 2.7522`,
 /// `Iter(train) [  100/40000]`, `Epoch [1][50/7330]  lr: ..`, `Iter [50/40000]  lr: ..`.
@@ -251,8 +267,10 @@ pub const ICEFALL: Style = Style {
     find: |line| {
         let (epoch, rest) = count(line.split_once("Epoch ")?.1)?;
         let rest = rest.strip_prefix(", ")?;
+        // The first recipes: `Epoch 7, valid mmi loss 1.8,valid att loss 1.9,valid loss 1.8, best valid loss: 1.8`.
+        let valid = Some(rest).filter(|rest| rest.starts_with("valid "));
         let validation = rest.strip_prefix("validation: ");
-        if let Some(rest) = validation.or(rest.strip_prefix("validation ")) {
+        if let Some(rest) = validation.or(rest.strip_prefix("validation ")).or(valid) {
             let place = Place {
                 epoch,
                 ..Place::default()
@@ -478,6 +496,29 @@ mod tests {
     use super::{EpochGrammar, Fields, Grammar, METRIC_LOGGER};
     use crate::format::{Sample, read_all};
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn supcontrast_counts_epochs_from_one() {
+        let content = "Train: [1][50/100]\tBT 0.321 (0.331)\tDT 0.012 (0.021)\tloss 6.5 (6.5)\n\
+            Train: [1][100/100]\tBT 0.321 (0.331)\tDT 0.012 (0.021)\tloss 6.25 (6.4)\nepoch 1, total time 12.12\n\
+            Train: [2][50/100]\tBT 0.321 (0.331)\tDT 0.012 (0.021)\tloss 6.0 (6.0)\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points: Vec<_> = read.decoded.records.points(Quantity::TrainLoss).collect();
+        assert_eq!(
+            (read.format, points),
+            ("supcontrast", vec![(50, 6.5), (100, 6.25), (150, 6.0)])
+        );
+    }
+
+    #[test]
+    fn the_first_recipes_of_icefall_evaluate_in_parts() {
+        let content = "INFO [train.py:584] (0/4) Epoch 0, batch 0, batch avg mmi loss 7.25, batch avg loss 7.5, total avg loss: 7.4410, batch size: 12\n\
+            INFO [train.py:584] (0/4) Epoch 0, batch 50, batch avg mmi loss 6.25, batch avg loss 6.5, total avg loss: 7.0547, batch size: 12\n\
+            INFO [train.py:644] (0/4) Epoch 0, valid mmi loss 5.25,valid att loss 6.25,valid loss 5.5, best valid loss: 4.5 best valid epoch: 0\n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points: Vec<_> = read.decoded.records.points(Quantity::EvalLoss).collect();
+        assert_eq!((read.format, points), ("icefall", vec![(50, 5.5)]));
+    }
 
     #[test]
     fn wenet_puts_the_epoch_before_the_batch() {

@@ -14,14 +14,13 @@ pub struct Megatron;
 
 impl Grammar for Megatron {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
-        let Some(at) = memchr::memmem::find(line.as_bytes(), b"iteration ") else {
+        let Some((before, rest)) = around_iteration(line) else {
             return Match::No;
         };
         if memchr::memchr(b'|', line.as_bytes()).is_none() {
             return Match::No;
         }
-        let rest = line.get(at + "iteration ".len()..).unwrap_or_default();
-        let before = line.get(..at).unwrap_or_default().trim_end();
+        let before = before.trim_end();
         let evaluated = [" loss at", " results at"]
             .iter()
             .find_map(|words| before.strip_suffix(words));
@@ -47,6 +46,21 @@ impl Grammar for Megatron {
         fields.alone = fields.values.iter().any(|(name, _)| name.ends_with("loss"));
         Match::Record
     }
+}
+
+/// What stands around the word before the counter. Some forks put a colon behind it, as scripts of one's own do
+/// whose lines do not hold what every Megatron has.
+fn around_iteration(line: &str) -> Option<(&str, &str)> {
+    let at = |word: &str| memchr::memmem::find(line.as_bytes(), word.as_bytes());
+    let around = |word| line.split_at_checked(at(word)?);
+    let (before, rest) = match around("iteration: ") {
+        Some(found) if at(" | elapsed time per iteration (").is_some() => found,
+        _ => around("iteration ")?,
+    };
+    Some((
+        before,
+        rest.trim_start_matches("iteration").trim_start_matches(':'),
+    ))
 }
 
 /// True for a train line that prints all but its loss. Where every iteration since the
@@ -113,6 +127,18 @@ mod tests {
         assert_eq!((read.format, records.steps()), ("megatron", &[90, 100, 200][..]));
         assert_eq!(records.value(0, Quantity::EvalLoss), Some(2.305954));
         assert_eq!(records.value(1, Quantity::TrainLoss), Some(2.869912));
+    }
+
+    #[test]
+    fn a_colon_may_stand_behind_the_iteration() {
+        let content = " iteration:       10/    5000 | consumed samples:          640 | elapsed time per iteration (ms): 811.4 | learning rate: 3.0E-05 | lm loss: 7.5E+00 | loss scale: 1.0 | grad norm: 1.988 | number of skipped iterations:   0 |\n\
+            \u{20}iteration:       20/    5000 | consumed samples:         1280 | elapsed time per iteration (ms): 821.1 | learning rate: 6.0E-05 | lm loss: 7.25E+00 | loss scale: 1.0 | grad norm: 1.735 | number of skipped iterations:   0 |\n\
+            \u{20}validation loss at iteration 20 | lm loss value: 7.75E+00 | lm loss PPL: 8.552381E+01 | \n";
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let points = |quantity| read.decoded.records.points(quantity).collect::<Vec<_>>();
+        assert_eq!((read.format, read.decoded.total_steps), ("megatron", Some(5000)));
+        assert_eq!(points(Quantity::TrainLoss), [(10, 7.5), (20, 7.25)]);
+        assert_eq!(points(Quantity::EvalLoss), [(20, 7.75)]);
     }
 
     #[test]
