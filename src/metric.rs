@@ -1353,7 +1353,8 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let one_of_several = canonical.rsplit_once('_').is_some_and(|(loss, which)| {
         let is_loss = in_table(loss).is_some_and(|fit| fit.role.is_loss());
         // `valid loss/mse`
-        let is_one_word = name.rsplit(' ').next().is_some_and(|word| word.contains("loss"));
+        let last = name.rsplit(' ').next().unwrap_or(name);
+        let is_one_word = last.to_ascii_lowercase().contains("loss");
         is_one_word
             && loss.ends_with("_loss")
             && is_loss
@@ -1467,6 +1468,7 @@ mod tests {
         assert_eq!(role("semantic loss"), Some("train_loss"));
         assert_eq!(role("discriminator_loss"), None);
         assert_eq!(role("avg_loss_tgt"), Some("train_loss"));
+        assert_eq!(role("Avg_Loss_A"), Some("train_loss"));
         assert_eq!(role("val_loss_src"), Some("eval_loss"));
         assert_eq!(role("train_loss_weight"), None);
         assert_eq!(role("loss_bbox"), None);
