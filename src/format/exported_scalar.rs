@@ -34,7 +34,11 @@ pub fn exported(path: &Path) -> Exported<'_> {
     };
     let run = run.strip_prefix("run-").unwrap_or(run);
     let (name, last) = run.rsplit_once(['_', '-', '.']).unwrap_or(("", run));
-    let split = Some(last).filter(|last| SPLIT_FOLDERS.contains(last));
+    // A tag that says it itself is of a run that is called so.
+    let says_it = tag
+        .split(['_', '-', '/', '.'])
+        .any(|word| SPLIT_FOLDERS.contains(&word));
+    let split = Some(last).filter(|last| SPLIT_FOLDERS.contains(last) && !says_it);
     Exported {
         run: Some(if split.is_some() { name } else { run }),
         split,
@@ -106,6 +110,7 @@ mod tests {
         for (path, run) in [
             ("a/run-exp1-tag-x_loss.csv", Some("exp1")),
             ("run-exp1_train-tag-loss.csv", Some("exp1")),
+            ("run-exp_test-tag-val_loss.csv", Some("exp_test")),
             ("run-validation-tag-epoch_loss.csv", Some("")),
             ("x_loss.csv", None),
         ] {

@@ -225,6 +225,18 @@ impl Run {
         counts_epochs.then_some(1.0).or_else(length)
     }
 
+    /// What is told of an epoch was measured at its end: where another log counts nothing but epochs, of
+    /// `times` steps, and the first as 0, that is one later than it says, unless it has evaluated before the
+    /// first.
+    fn offset_of_epochs(&self, other: &Run, times: f64) -> f64 {
+        /// The last steps of an epoch need not be logged.
+        const NOT_LOGGED: f64 = 0.25;
+        let from_zero = other.steps_are_epochs == Some(true) && other.first_step == Some(0);
+        let over = (other.branch.last_step as f64 + 1.0 - NOT_LOGGED) * times;
+        let is_later = times > 1.0 && from_zero && over <= self.branch.last_step as f64;
+        f64::from(u8::from(is_later))
+    }
+
     /// Fills what this log lacks from the other logs of the same run.
     pub fn borrow<'a>(&mut self, others: impl Iterator<Item = &'a Run>) {
         if self.borrowed.rates {
@@ -237,13 +249,7 @@ impl Run {
         for other in others {
             let times = self.steps_in_one_of(other);
             let own_step = |step: u64| (step as f64 * times.unwrap_or(1.0)).round() as u64;
-            // What is told of an epoch was measured at its end: the first may count as 0.
-            let from_zero = other.steps_are_epochs == Some(true) && other.first_step == Some(0);
-            let offset = if from_zero && times.is_some_and(|times| times > 1.0) {
-                1.0
-            } else {
-                0.0
-            };
+            let offset = times.map_or(0.0, |times| self.offset_of_epochs(other, times));
             if self.logged_total_steps.is_none() && other.logged_total_steps.is_some() {
                 self.logged_total_steps = other.logged_total_steps.map(own_step);
                 self.borrowed.total_steps = true;

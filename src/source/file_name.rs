@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::format::exported_scalar;
@@ -141,6 +142,8 @@ const HELD_OUT: &[&str] = &[
     "test",
 ];
 const TRAINING: &[&str] = &["train", "training", "trn", "Train", "Training", "TRAIN"];
+/// Those that are as likely of a trial run.
+const TRIALS: &[&str] = &["dev", "test"];
 /// Names of the tables of a training, which say no more than that.
 const LOGS: &[&str] = &[
     "log", "logs", "loss", "losses", "metrics", "history", "progress", "steps",
@@ -151,18 +154,21 @@ const LOGS: &[&str] = &[
 /// `eval.csv`, `train/log.csv` for `val/log.csv`. Alone, `test.log` is as likely of a trial run.
 pub fn training_beside(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let beside = counterparts(name)
-        .into_iter()
-        .map(|name| path.with_file_name(name))
-        .find(|training| training.exists());
-    let in_a_folder = || in_sibling_folder(path, HELD_OUT, TRAINING);
-    beside.or_else(in_a_folder)
+    let found = |names: Vec<String>| {
+        let mut beside = names.into_iter().map(|name| path.with_file_name(name));
+        beside.find(|training| training.exists())
+    };
+    let named = counterparts(name);
+    found(named.trained).or_else(|| {
+        let training = found(named.plain).or_else(|| in_sibling_folder(path, HELD_OUT, TRAINING))?;
+        (!tells_learning_rates(path)).then_some(training)
+    })
 }
 
 /// The log of held-out data for which the one at `path` is that of the training, where they lie in folders:
 /// `val/log.csv` for `train/log.csv`.
 pub fn held_out_in_folder_beside(path: &Path) -> Option<PathBuf> {
-    in_sibling_folder(path, TRAINING, HELD_OUT)
+    in_sibling_folder(path, TRAINING, HELD_OUT).filter(|held_out| !tells_learning_rates(held_out))
 }
 
 /// The file with the name of that at `path`, which lies in a folder with one of these names, in a folder
@@ -170,26 +176,53 @@ pub fn held_out_in_folder_beside(path: &Path) -> Option<PathBuf> {
 fn in_sibling_folder(path: &Path, these: &[&str], those: &[&str]) -> Option<PathBuf> {
     let (folder, name) = (path.parent()?, path.file_name()?);
     let word = folder.file_name()?.to_str()?;
-    if !these.iter().any(|known| word.eq_ignore_ascii_case(known)) {
+    let says_what = path
+        .file_stem()
+        .and_then(OsStr::to_str)
+        .is_some_and(|stem| is_one_of(LOGS, stem));
+    let may_be_a_trial = |word: &str| is_one_of(TRIALS, word) && !says_what;
+    if !is_one_of(these, word) || may_be_a_trial(word) {
         return None;
     }
-    let mut siblings = those.iter().map(|word| folder.with_file_name(word).join(name));
+    let those = those.iter().filter(|word| !may_be_a_trial(word));
+    let mut siblings = those.map(|word| folder.with_file_name(word).join(name));
     siblings.find(|sibling| sibling.exists())
 }
 
+/// True for a table whose header names a learning rate: of held-out data there is none.
+fn tells_learning_rates(path: &Path) -> bool {
+    const HEADER: u64 = 4096;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut head));
+    let head = String::from_utf8_lossy(&head);
+    let names = Names::default();
+    let is_rate = |name: &str| {
+        let role = names.role_of(name.trim_matches(['"', ' '])).map(|fit| fit.role);
+        role == Some(Role::of(Quantity::LearningRate))
+    };
+    let header = head.lines().next().unwrap_or_default();
+    read.is_ok() && header.split([',', ';', '\t', ':', '{', ' ']).any(is_rate)
+}
+
 /// What the log of the training may be called beside one of held-out data.
-fn counterparts(name: &str) -> Vec<String> {
+#[derive(Default)]
+struct Counterparts {
+    /// It is named for the data that is trained on.
+    trained: Vec<String>,
+    /// It is not named for any data.
+    plain: Vec<String>,
+}
+
+fn counterparts(name: &str) -> Counterparts {
     let separates = |letter: char| !letter.is_ascii_alphanumeric();
     let (stem, _) = name.rsplit_once('.').unwrap_or((name, ""));
     let mut end = name.len();
     for word in name.rsplit(separates) {
         let start = end - word.len();
         // In `valLoss` a capital letter parts it from the next.
-        let humps = word
-            .char_indices()
-            .skip(1)
-            .find(|(_, letter)| letter.is_ascii_uppercase());
-        let first = humps
+        let mut humps = word.char_indices().skip(1);
+        let hump = humps.find(|(_, letter)| letter.is_ascii_uppercase());
+        let first = hump
             .and_then(|(hump, _)| word.get(..hump))
             .filter(|first| is_one_of(HELD_OUT, first));
         let held_out = first.unwrap_or(word);
@@ -199,20 +232,34 @@ fn counterparts(name: &str) -> Vec<String> {
         }
         let before = name.get(..start).unwrap_or_default();
         let after = name.get(start + held_out.len()..).unwrap_or_default();
-        let mut all: Vec<String> = TRAINING
-            .iter()
-            .map(|word| format!("{before}{word}{after}"))
-            .collect();
-        if is_of_a_table(name) && first.is_none() {
-            if held_out.len() == stem.len() {
-                all.extend(LOGS.iter().map(|log| format!("{log}{after}")));
-            } else if let Some(after) = after.strip_prefix(['_', '-']) {
-                all.push(format!("{before}{after}"));
-            }
-        }
-        return all;
+        let trained = TRAINING.iter().map(|word| format!("{before}{word}{after}"));
+        return Counterparts {
+            trained: trained.collect(),
+            plain: if is_of_a_table(name) && first.is_none() {
+                without_data(held_out, stem, before, after)
+            } else {
+                Vec::new()
+            },
+        };
     }
-    Vec::new()
+    Counterparts::default()
+}
+
+/// The name without the word for its data, which stands between `before` and `after`.
+fn without_data(word: &str, stem: &str, before: &str, after: &str) -> Vec<String> {
+    if word.len() == stem.len() {
+        return LOGS.iter().map(|log| format!("{log}{after}")).collect();
+    }
+    let shorter = match after.strip_prefix(['_', '-']) {
+        Some(after) => format!("{before}{after}"),
+        None => format!("{}{after}", before.trim_end_matches(['_', '-'])),
+    };
+    let says_what = shorter
+        .split('.')
+        .next()
+        .is_some_and(|stem| is_one_of(LOGS, stem));
+    let is_meant = says_what || !is_one_of(TRIALS, word);
+    Some(shorter).filter(|_| is_meant).into_iter().collect()
 }
 
 /// True for the name of a table or of records: what is printed is as likely of another program.
@@ -298,7 +345,20 @@ mod tests {
         for name in ["eval.csv", "val_log.csv", "validLoss.csv", "val/progress.csv"] {
             assert_eq!(role(name, "loss"), Some("eval_loss"), "{name}");
         }
-        for name in ["evaluator.csv", "eval.out", "evalLog.csv", "val/other.csv"] {
+        for name in ["gpt2.csv", "log.csv"] {
+            std::fs::write(path(name), "step,loss\n").unwrap();
+        }
+        std::fs::write(path("dev.csv"), "step,loss,lr\n").unwrap();
+        assert_eq!(role("gpt2_val.csv", "loss"), Some("eval_loss"));
+        for name in [
+            "evaluator.csv",
+            "eval.out",
+            "evalLog.csv",
+            "val/other.csv",
+            // A trial run.
+            "test_gpt2.csv",
+            "dev.csv",
+        ] {
             assert_eq!(role(name, "loss"), Some("train_loss"), "{name}");
         }
         let (both, path) = (b"epoch,loss,val_loss\n1,2.5,2.75\n", path("val_loss.csv"));
