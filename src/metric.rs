@@ -921,6 +921,11 @@ fn is_data(word: &str) -> bool {
         .any(|words| words.contains(&word))
 }
 
+/// True for a name that says on which data something was measured: `train_mse`.
+pub fn tells_of_data(name: &str) -> bool {
+    canonical_words(name).split('_').any(is_data)
+}
+
 /// What a loss is counted in, which may stand behind its name.
 const UNITS: &[&str] = &[
     "nats",
