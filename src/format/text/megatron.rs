@@ -4,6 +4,7 @@
 //! A loss that is not a number is not printed at all. A complete line without one, in
 //! which no iteration was skipped, is therefore a record whose loss is NaN.
 
+use super::held_out::is_of_training;
 use super::{Fields, Grammar, Match};
 use crate::format::number;
 use crate::format::roles::whole;
@@ -86,17 +87,23 @@ fn loss_was_left_out(values: &[(&str, f64)]) -> bool {
 fn validation<'a>(data: &str, rest: &'a str, fields: &mut Fields<'a>) -> Match {
     let mut cells = rest.split('|');
     let place = cells.next().unwrap_or_default();
-    let is_of_tests = |text: &str| text.split_whitespace().any(|word| word == "test");
-    if is_of_tests(data) || is_of_tests(place) {
+    let is_of_other_data = |text: &str| {
+        let mut words = text.split_whitespace();
+        words.any(|word| word == "test" || is_of_training(word))
+    };
+    if is_of_other_data(data) || is_of_other_data(place) {
         return Match::No;
     }
     let step = number::parse(place.split_whitespace().next().unwrap_or_default()).and_then(whole);
-    let is_loss = |name: &str| name.ends_with("loss value") || name.ends_with("loss");
-    let value = cells.find_map(|text| cell(text).filter(|(name, _)| is_loss(name)));
+    // What is part of a loss may stand before it.
+    let told: Vec<(&str, f64)> = cells.filter_map(cell).collect();
+    let value = ["loss value", "loss"]
+        .iter()
+        .find_map(|end| told.iter().find(|(name, _)| name.ends_with(end)));
     match (step, value) {
         (Some(step), Some((_, value))) => {
             fields.step = Some(step);
-            fields.values.push(("validation loss", value));
+            fields.values.push(("validation loss", *value));
             Match::Record
         }
         _ => Match::No,
@@ -152,6 +159,7 @@ mod tests {
             "valid loss at iteration 200 | lm loss value: 4.25E+00 | lm loss PPL: 8.3E+01 |",
             " validation loss at iteration 200 | LM loss: 4.25E+00 | LM PPL: 8.3E+01",
             "[INFO] [RANK 0]  validation loss at iteration 200 | loss: 4.25E+00 | PPL: 8.3E+01",
+            " validation loss at iteration 200 | moe loss: 1.0E-02 | lm loss value: 4.25E+00 |\n average train loss at iteration 200 | lm loss value: 9.5E+00 |",
         ] {
             let content = format!(
                 "{}{}{evaluation}\n{} validation loss at iteration 300 on test set | lm loss value: 9.5E+00 | lm loss PPL: 8.3E+01 | \n",
