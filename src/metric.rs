@@ -319,6 +319,11 @@ const NAMES: &[(Role, &[&str])] = &[
             "average_loss",
             "mean_loss",
             "avg_loss",
+            // Of a step, where a total may be the sum of all steps so far.
+            "step_loss",
+            "batch_loss",
+            "train_loss_batch",
+            "loss_batch",
             // The whole goes before the parts that are named for what they are.
             TOTAL_LOSS,
             "train_total_loss",
@@ -336,10 +341,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "ce_loss",
             "ce",
             "cross_entropy",
-            "step_loss",
-            "batch_loss",
-            "train_loss_batch",
-            "loss_batch",
             "train_samples_train_loss",
             "train_loss_epoch",
             "epoch_loss",
@@ -909,9 +910,11 @@ fn tells_of_a_loss_alone(canonical: &str) -> bool {
     words().any(|word| word == "loss") && words().all(|word| is_of_loss(word) || is_data(word))
 }
 
-/// True for such a name of the whole of a loss: `total_train_loss`, `val_loss_total`, and no `total_box_loss`.
+/// True for such a name of the whole of a loss: `total_train_loss`, `val_loss_total`, and no `total_box_loss`. A
+/// sum is as likely that of all tokens.
 fn is_whole_loss(canonical: &str) -> bool {
-    tells_of_a_loss_alone(canonical) && canonical.split('_').any(|word| WHOLE.contains(&word))
+    let has = |wanted: &dyn Fn(&str) -> bool| canonical.split('_').any(wanted);
+    tells_of_a_loss_alone(canonical) && has(&|word| WHOLE.contains(&word)) && !has(&|word| word == "sum")
 }
 
 /// True for a word that says on which data something was measured.
@@ -1084,6 +1087,20 @@ pub fn counts_the_run(fit: Fit) -> bool {
 /// first is that of the steps, and the second stands beside the evaluations.
 pub fn second_role(name: &str) -> Option<Role> {
     (canonical(name) == "train_loss").then_some(Role::of(Quantity::TrainEstimate))
+}
+
+/// True for a loss on held-out data whose name may as well be short for something else, of a teacher or of a
+/// language: it is told by a loss that is named for training beside it.
+pub fn is_short_for_held_out(name: &str) -> bool {
+    ["vl_loss", "te_loss", "loss_te"].contains(&canonical(name).as_str())
+}
+
+/// True for a name that says of something that it is of training: `tr_loss`, `Train Loss`.
+pub fn is_named_for_training(name: &str) -> bool {
+    let words = canonical_words(name);
+    words
+        .split('_')
+        .any(|word| word == "tr" || TRAINING_WORDS.contains(&word))
 }
 
 /// True for the rank of a name of which no more is known than that it speaks of a loss:
@@ -1699,6 +1716,9 @@ mod tests {
             ["total_box_loss", "total_loss"],
             ["total_loss", "loss"],
             ["total_loss", "avg_loss"],
+            // The sum of all batches, or of all tokens.
+            ["total_loss", "batch_loss"],
+            ["total_loss_sum", "nll_loss"],
         ] {
             let roles = Names::default().assign(&names);
             assert_eq!(roles.iter().position(Option::is_some), Some(1), "{names:?}");

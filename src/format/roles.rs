@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Column, Decoded};
-use crate::metric::{Names, Quantity, Role, is_private, second_role};
+use crate::metric::{
+    Names, Quantity, Role, is_named_for_training, is_private, is_short_for_held_out, second_role,
+};
 
 /// Which name of a file feeds which role.
 ///
@@ -29,6 +31,13 @@ struct Known {
     contested: u64,
     /// For a counter that is not the best of the file: what it was seen to be.
     other: Other,
+}
+
+impl Known {
+    fn is_named_for_training(&self) -> bool {
+        let is_train_loss = |(role, _): (Role, u16)| role.same_slot(Role::of(Quantity::TrainLoss));
+        self.claim.is_some_and(is_train_loss) && is_named_for_training(&self.name)
+    }
 }
 
 /// A counter that is not the best of its file.
@@ -251,6 +260,8 @@ impl Roles {
             }
             claim => claim,
         };
+        let is_short = is_short_for_held_out(name) && !self.names.declares(name);
+        let claim = claim.filter(|_| !is_short || self.columns.iter().any(Known::is_named_for_training));
         let index = self.columns.len();
         self.index.insert(name.into(), index);
         self.columns.push(Known {
@@ -261,7 +272,26 @@ impl Roles {
             contested: 1,
             other: Other::default(),
         });
-        self.contest(index)
+        let is_of_training = self.columns.last().is_some_and(Known::is_named_for_training);
+        let told = is_of_training && self.tell_what_is_short();
+        let (role, remapped) = self.contest(index);
+        (role, remapped || told)
+    }
+
+    /// Lets names claim what they may be short for, now that there is one beside them which tells it. True where
+    /// there are such.
+    fn tell_what_is_short(&mut self) -> bool {
+        let waits = |known: &Known| known.claim.is_none() && is_short_for_held_out(&known.name);
+        let mut told = false;
+        while let Some(index) = self.columns.iter().position(waits)
+            && let Some(known) = self.columns.get_mut(index)
+            && let Some(fit) = self.names.role_of(&known.name)
+        {
+            known.claim = Some((fit.role, fit.rank));
+            self.contest(index);
+            told = true;
+        }
+        told
     }
 
     /// Gives a name the role that it claims, unless another has it with a better claim, or
@@ -416,4 +446,28 @@ pub fn whole(value: f64) -> Option<u64> {
         below.cast_unsigned() + u64::from(value - below as f64 >= 0.5)
     };
     (0.0..9e15).contains(&value).then(|| nearest(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_short_for_held_out_data_is_told_by_its_neighbour() {
+        let eval = |names: &[&str]| {
+            let mut roles = Roles::new(&Names::default(), names.iter().copied());
+            names
+                .iter()
+                .find(|name| roles.role(name).0 == Some(Role::of(Quantity::EvalLoss)))
+                .map(|name| (*name).to_owned())
+        };
+        assert_eq!(eval(&["epoch", "loss", "te_loss"]), None);
+        assert_eq!(eval(&["epoch", "loss", "vl_loss", "ll_loss"]), None);
+        assert_eq!(eval(&["epoch", "tr_loss", "vl_loss"]).as_deref(), Some("vl_loss"));
+        assert_eq!(eval(&["te_loss", "tr_loss"]).as_deref(), Some("te_loss"));
+        assert_eq!(
+            eval(&["train_loss", "te_loss", "val_loss"]).as_deref(),
+            Some("val_loss")
+        );
+    }
 }
