@@ -256,6 +256,18 @@ impl RowCounter {
     }
 }
 
+/// True where the planned number of steps, by its name, grows from row to row: so many have been made.
+pub fn total_grows(totals: impl IntoIterator<Item = f64>) -> bool {
+    const LOOKED_AT: usize = 64;
+    const ENOUGH: usize = 2;
+    let totals: Vec<f64> = totals.into_iter().take(LOOKED_AT).collect();
+    let growing = totals
+        .windows(2)
+        .filter(|pair| pair.first() < pair.last())
+        .count();
+    growing >= ENOUGH && growing * 2 >= totals.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::counters::{OwnCounter, RowCounter, set_counter};
+use super::counters::{OwnCounter, RowCounter, set_counter, total_grows};
 use super::data_words::{Data, WordColumn, data, is_split, of_the_first_set};
 use super::encoding::without_mark;
 use super::hints::is_number_of_epochs;
@@ -191,21 +191,13 @@ impl Header {
 
     /// True when the planned number of steps, by its name, grows from row to row.
     fn total_grows(&self, sample: &Sample) -> bool {
-        const LOOKED_AT: usize = 64;
-        const ENOUGH: usize = 2;
         let is_total = |role: &Option<Role>| *role == Some(Role::TotalSteps);
         let Some(column) = self.columns.iter().position(is_total) else {
             return false;
         };
         let column = column + usize::from(self.indexed);
         let mut cells = Cells::new(self.delimiter);
-        let totals = rows(sample).filter_map(|line| number::parse(cells.split(line)?.get(column)?));
-        let totals: Vec<f64> = totals.take(LOOKED_AT).collect();
-        let growing = totals
-            .windows(2)
-            .filter(|pair| pair.first() < pair.last())
-            .count();
-        growing >= ENOUGH && growing * 2 >= totals.len()
+        total_grows(rows(sample).filter_map(|line| number::parse(cells.split(line)?.get(column)?)))
     }
 
     /// A total that grows with the run is no plan: so many steps have been made.

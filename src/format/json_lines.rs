@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::counters::{OwnCounter, RowCounter, set_counter};
+use super::counters::{OwnCounter, RowCounter, set_counter, total_grows};
 use super::data_words::{Data, WordColumn, data, is_split};
 use super::json_layout::{Layouts, Outcome};
 use super::records::{Decoded, How};
@@ -95,11 +95,22 @@ impl JsonDecoder {
         let counts_the_run = columns.iter().any(|column| {
             column.role == Some(Role::Step) && names.role_of(&column.name).is_some_and(counts_the_run)
         });
+        let mut totals = Vec::new();
+        for fields in &with_loss {
+            visit(fields, "", DEPTH, &mut |name, value| {
+                let is_total = roles.known(name) == Some(Role::TotalSteps);
+                totals.extend(number::of_json(value).filter(|_| is_total));
+            });
+        }
         let known: Vec<String> = columns.into_iter().map(|column| column.name).collect();
+        // Learnt, but not yet used: a better name may still come without a second reading.
+        let mut roles = Roles::new(names, known.iter().map(String::as_str));
+        if total_grows(totals) {
+            roles.count_by_the_total();
+        }
         JsonDecoder {
             counter: (!counts_the_run).then(OwnCounter::default),
-            // Learnt, but not yet used: a better name may still come without a second reading.
-            roles: Roles::new(names, known.iter().map(String::as_str)),
+            roles,
             layouts: Layouts::default(),
             last_step: None,
             rows: RowCounter::default(),
@@ -775,6 +786,28 @@ mod tests {
                 loss_and_step(&format!("{row}\n{row}\n")),
                 [(1, Some(2.5)), (1, Some(2.5))],
                 "{row}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_total_that_grows_is_no_plan() {
+        let log = |row: &dyn Fn(u32) -> String| {
+            let rows = (1..6).map(|index| format!("{{{},\"loss\":{}}}\n", row(index * 10), 6 - index));
+            read_all(rows.collect::<String>().as_bytes(), &Names::default()).unwrap()
+        };
+        for (row, total) in [
+            (
+                &(|step| format!("\"total_iters\":{step}")) as &dyn Fn(u32) -> String,
+                None,
+            ),
+            (&|step| format!("\"step\":{step},\"total_iters\":{step}"), None),
+            (&|step| format!("\"step\":{step},\"total_iters\":90"), Some(90)),
+        ] {
+            let decoded = log(row).decoded;
+            assert_eq!(
+                (decoded.total_steps, decoded.records.steps()),
+                (total, &[10, 20, 30, 40, 50][..])
             );
         }
     }
