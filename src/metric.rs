@@ -231,8 +231,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "optimizer_step",
             "optimizer_steps",
             "opt_step",
-            "gradient_steps",
-            "grad_steps",
             "learner_steps",
             "completed_steps",
             "steps_completed",
@@ -243,7 +241,6 @@ const NAMES: &[(Role, &[&str])] = &[
             "num_update",
             "step",
             "train_step",
-            "train_steps",
             "steps",
             "current_steps",
             "current_step",
@@ -274,8 +271,6 @@ const NAMES: &[(Role, &[&str])] = &[
             // Steps in the environment of an agent.
             "time_total_timesteps",
             "total_timesteps",
-            "num_timesteps",
-            "timesteps",
             "env_steps",
             "misc_total_timesteps",
             "timesteps_so_far",
@@ -1792,18 +1787,15 @@ mod tests {
 
     #[test]
     fn a_counter_has_many_names() {
-        let roles = Names::default().assign(&["epoch_num", "step", "optimizer_steps", "train_steps"]);
+        let roles = Names::default().assign(&["epoch_num", "step", "optimizer_steps", "env_steps"]);
         let names: Vec<&str> = roles.iter().map(|role| role.map_or("-", Role::name)).collect();
         assert_eq!(names, ["epoch", "-", "step", "-"]);
-        for name in [
-            "train_steps",
-            "completed_steps",
-            "gradient_steps",
-            "step_idx",
-            "batches_done",
-            "env_steps",
-        ] {
+        for name in ["completed_steps", "step_idx", "batches_done", "env_steps"] {
             assert_eq!(role(name), Some("step"), "{name}");
+        }
+        // As often settings: of a diffusion, of spiking neurons, of the optimiser, of the whole run.
+        for name in ["timesteps", "num_timesteps", "gradient_steps", "train_steps"] {
+            assert_eq!(role(name), None, "{name}");
         }
     }
 }
