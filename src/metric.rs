@@ -1075,7 +1075,7 @@ pub struct Fit {
 /// True for a counter whose name says that it counts the whole run: `global_step`, not
 /// `step` or `iter`, which may start again with every epoch.
 pub fn counts_the_run(fit: Fit) -> bool {
-    fit.role == Role::Step && in_table("step").is_some_and(|plain| fit.rank < plain.rank)
+    fit.role == Role::Step && in_table("step").is_some_and(|plain| fit.rank % WRAPPED < plain.rank)
 }
 
 /// What a name tells where another one has the role that it claims: of `loss` and `train_loss` the
@@ -1104,6 +1104,8 @@ pub fn is_private(rank: u16) -> bool {
     rank >= PATTERN_RANK + UNKNOWN_END
 }
 
+/// How much later a name comes behind the word of a logger, so that it is behind all that the table knows without.
+const WRAPPED: u16 = 200;
 const PATTERN_RANK: u16 = 1000;
 /// Rank, among names that follow a pattern, of those whose end says nothing either.
 const UNKNOWN_END: u16 = 500;
@@ -1242,7 +1244,11 @@ impl Names {
                 {
                     inner = rest;
                 }
-                (inner.len() < name.len()).then(|| in_table(&self::canonical(inner)))?
+                let fit = (inner.len() < name.len()).then(|| in_table(&self::canonical(inner)))??;
+                Some(Fit {
+                    rank: fit.rank + WRAPPED,
+                    ..fit
+                })
             })
             .or_else(|| with_remark(name.trim()))
             .or_else(|| in_powers_of_ten(name.trim()))
@@ -1797,5 +1803,18 @@ mod tests {
         for name in ["timesteps", "num_timesteps", "gradient_steps", "train_steps"] {
             assert_eq!(role(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_goes_before_the_same_below_a_loggers_word() {
+        let names = ["extra/loss", "fields/step", "loss", "metrics/global_step", "step"];
+        let roles = Names::default().assign(&names);
+        let names: Vec<&str> = roles.iter().map(|role| role.map_or("-", Role::name)).collect();
+        assert_eq!(names, ["-", "-", "train_loss", "-", "step"]);
+        assert!(
+            Names::default()
+                .role_of("record/extra/global_step")
+                .is_some_and(counts_the_run)
+        );
     }
 }
