@@ -9,6 +9,9 @@ use std::borrow::Cow;
 use crate::format::records::Records;
 use crate::metric::Quantity;
 
+/// Epochs without a single finite evaluation, after which those that were no number are no fillers.
+const MOST_EPOCHS: u32 = 20;
+
 /// Tells the two apart by what stood in most rows so far: a log is read while it is written, and
 /// what comes later must not be waited for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +20,9 @@ pub(super) struct Fillers {
     evaluated: u64,
     /// Those whose loss on held-out data alone is no number.
     filled: u64,
+    /// Epochs in which there were such.
+    epochs: u32,
+    last_epoch: Option<f64>,
 }
 
 impl Fillers {
@@ -30,9 +36,16 @@ impl Fillers {
             let (train, eval) = (row.value(Quantity::TrainLoss), row.value(Quantity::EvalLoss));
             match (train, eval) {
                 (Some(train), Some(eval)) if train.is_finite() && eval.is_finite() => self.evaluated += 1,
-                (Some(train), Some(_)) if train.is_finite() => {
+                (Some(train), Some(eval)) if train.is_finite() && eval.is_nan() => {
                     self.filled += 1;
-                    if self.filled >= self.evaluated {
+                    let epoch = row.value(Quantity::Epoch).map(f64::floor);
+                    if epoch != self.last_epoch {
+                        self.epochs = self.epochs.saturating_add(1);
+                        self.last_epoch = epoch;
+                    }
+                    // Every script evaluates once in so many epochs, though not in so many steps.
+                    let never = self.evaluated == 0 && self.epochs >= MOST_EPOCHS;
+                    if self.filled >= self.evaluated && !never {
                         kept.to_mut().take_out(index, Quantity::EvalLoss);
                     }
                 }
@@ -84,5 +97,32 @@ mod tests {
         let lost: Vec<(f64, f64)> = [(2.5, 2.0); 4].into_iter().chain([(2.5, NAN); 2]).collect();
         assert_eq!(kept(&lost), [1, 2, 3, 4, 5, 6]);
         assert_eq!(kept(&[(NAN, NAN); 3]), [1, 2, 3]);
+        let infinite = [(2.5, f64::INFINITY); 3];
+        assert_eq!(kept(&infinite), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_no_number_in_epoch_after_epoch_is_told() {
+        let first_kept = |steps_of_epoch: u64| {
+            let mut fillers = Fillers::default();
+            (1..100_u64).find(|step| {
+                let mut records = Records::default();
+                let epoch = step.div_ceil(steps_of_epoch) as f64;
+                let row = [
+                    (Quantity::TrainLoss, 2.5),
+                    (Quantity::EvalLoss, NAN),
+                    (Quantity::Epoch, epoch),
+                ];
+                records.push(*step, &row);
+                fillers
+                    .take_out(&records)
+                    .points(Quantity::EvalLoss)
+                    .next()
+                    .is_some()
+            })
+        };
+        assert_eq!(first_kept(1), Some(20));
+        assert_eq!(first_kept(4), Some(77));
+        assert_eq!(first_kept(50), None);
     }
 }
