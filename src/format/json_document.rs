@@ -100,6 +100,9 @@ const DEPTH: usize = 5;
 const SHORTEST_SERIES: usize = 2;
 /// The same of a series that does not come with its steps.
 const SHORTEST_UNCOUNTED: usize = 3;
+/// The epochs from one evaluation to the next that scripts choose. Not all numbers that would fit: one more
+/// epoch would make the same evaluations those of another interval, or of none.
+const USUAL_INTERVALS: [usize; 6] = [2, 5, 10, 20, 50, 100];
 
 impl JsonDocumentDecoder {
     pub(super) fn new(names: &Names) -> Self {
@@ -216,7 +219,7 @@ impl JsonDocumentDecoder {
 
     /// An object of equally long arrays, one of them the step or the epoch, or without one
     /// when there is a loss: histories of Keras and of scripts of one's own. A shorter one of a loss that
-    /// comes after every so many of the others, `val_losses` of every fifth epoch, ends with them.
+    /// comes after every so many of the others, `val_losses` of every fifth epoch, begins with the fifth.
     fn columns_of(
         &mut self,
         path: &[&str],
@@ -257,11 +260,16 @@ impl JsonDocumentDecoder {
         };
         for (name, values) in arrays {
             let name = qualified(path, name);
-            let apart = steps.len() / values.len();
-            let may_be_rare = || values.len() >= SHORTEST_UNCOUNTED && is_loss(self.roles.names(), &name);
-            if apart * values.len() != steps.len() || apart > 1 && !may_be_rare() {
+            let may_be_rare = values.len() >= SHORTEST_UNCOUNTED && is_loss(self.roles.names(), &name);
+            let apart = match values.len() {
+                length if length == steps.len() => Some(1),
+                length => USUAL_INTERVALS
+                    .into_iter()
+                    .find(|apart| may_be_rare && steps.len() / apart == length),
+            };
+            let Some(apart) = apart else {
                 continue; // It counts otherwise.
-            }
+            };
             let counted = steps.iter().skip(apart - 1).step_by(apart).zip(values);
             let found = counted.filter_map(|(step, value)| Some(((*step)?, number::of_json(value)?)));
             self.take_series(path, &name, found.collect(), points, out);
@@ -803,6 +811,22 @@ mod tests {
         };
         assert_eq!(every("5.5, 4.5, 3.5"), [(1, 5.5), (3, 4.5), (5, 3.5)]);
         assert!(every("5.5, 4.5, 4, 3.5").is_empty());
+        // The same evaluations stay where they are while further epochs come, and others are left out.
+        let steps = |epochs: usize, evaluations: usize| {
+            let history = format!(
+                r#"{{"train_losses": {:?}, "val_losses": {:?}}}"#,
+                vec![2.5; epochs],
+                vec![2.5; evaluations],
+            );
+            let points = points(&history, Quantity::EvalLoss);
+            points.into_iter().map(|(step, _)| step).collect::<Vec<_>>()
+        };
+        for epochs in 15..20 {
+            assert_eq!(steps(epochs, 3), [4, 9, 14], "{epochs}");
+        }
+        for (epochs, evaluations) in [(48, 8), (20, 5), (20, 3), (20, 19)] {
+            assert!(steps(epochs, evaluations).is_empty(), "{evaluations} of {epochs}");
+        }
     }
 
     #[test]
