@@ -45,6 +45,7 @@ impl Format for Delimited {
         if header.lists_runs(sample) {
             return None;
         }
+        let among_others = header.delimiter == BLANKS || header.behind_a_title;
         let mut decoder = DelimitedDecoder::new(header);
         let mut decoded = Decoded::default();
         for (number, line) in sample.lines().enumerate() {
@@ -63,8 +64,7 @@ impl Format for Delimited {
                 decoder.header.is_one_scalar() || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss)
             })
             .count();
-        let among_others = decoder.header.delimiter == BLANKS || decoder.header.behind_a_title;
-        if among_others && told_losses(sample) > records {
+        if among_others && told_losses(lines(sample)) > records {
             // A table among the lines of a log, which sums up some of them.
             return None;
         }
@@ -423,7 +423,7 @@ fn rows<'a>(sample: &Sample<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
 
 /// The number of lines that name a loss and tell it, as no row of a table does. Bars of progress do not count, nor
 /// does what is remarked about a row: `Better model found at epoch 0 with valid_loss value: 0.3`.
-fn told_losses(sample: &Sample) -> usize {
+pub(super) fn told_losses<'a>(lines: impl Iterator<Item = &'a [u8]>) -> usize {
     const REMARKS: [&str; 4] = ["best", "better", "improved", "decreased"];
     let tells = |line: &&[u8]| {
         let line = String::from_utf8_lossy(line).to_lowercase();
@@ -432,7 +432,7 @@ fn told_losses(sample: &Sample) -> usize {
             && !REMARKS.iter().any(|remark| line.contains(remark))
             && !is_bar(&line)
     };
-    lines(sample).filter(tells).count()
+    lines.filter(tells).count()
 }
 
 /// True when every line but the first is a number: a loss alone is a table only then.
@@ -1051,6 +1051,20 @@ mod tests {
                 assert!(claims(told(line) + table), "{line} {table}");
             }
         }
+    }
+
+    #[test]
+    fn a_short_table_below_a_title_does_not_stand_for_the_lines_of_a_log() {
+        let table = "Results of the last run:\nepoch,loss,val_loss\n9,2.1,2.3\n10,2.0,2.2\n";
+        let claims = |told: &str| {
+            let content = table.to_owned() + told;
+            let sample = Sample::whole(content.as_bytes());
+            Delimited.claim(&sample, &Names::default()).is_some()
+        };
+        assert!(claims(""));
+        assert!(!claims(
+            "Epoch 1/3, loss: 5.0\nEpoch 2/3, loss: 4.5\nEpoch 3/3, loss: 4.25\n"
+        ));
     }
 
     #[test]
