@@ -19,8 +19,13 @@ pub(super) fn of_the_first_set<'a, 'b>(
     name: &'a str,
     mut all: impl Iterator<Item = &'b str>,
 ) -> Cow<'a, str> {
-    let mut several = || all.any(|other| other.starts_with("validation_1"));
-    match name.strip_prefix("validation_0") {
+    // The tenth is not the first.
+    fn of_set<'c>(name: &'c str, set: &str) -> Option<&'c str> {
+        let metric = name.strip_prefix(set)?;
+        (!metric.starts_with(|digit: char| digit.is_ascii_digit())).then_some(metric)
+    }
+    let mut several = || all.any(|other| of_set(other, "validation_1").is_some());
+    match of_set(name, "validation_0") {
         Some(metric) if several() => Cow::Owned(format!("train{metric}")),
         _ => Cow::Borrowed(name),
     }

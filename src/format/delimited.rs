@@ -1311,5 +1311,7 @@ mod tests {
         assert_eq!((rates, decoded.skipped), (vec![(1, 0.001), (2, 0.0005)], 0));
         let read = rows(",validation_0-logloss,validation_1-logloss\n0,2.5,2.6\n1,2.4,2.5\n");
         assert_eq!(read, [(0, Some(2.5), Some(2.6)), (1, Some(2.4), Some(2.5))]);
+        let read = rows(",validation_0-logloss,validation_10-logloss\n0,2.5,2.6\n1,2.4,2.5\n");
+        assert_eq!(read, [(0, None, Some(2.5)), (1, None, Some(2.4))]);
     }
 }

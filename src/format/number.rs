@@ -77,7 +77,11 @@ pub fn counter(text: &str) -> Option<(u64, Option<u64>)> {
     let text = text.trim().trim_matches(['"', '\'']);
     let text = text.trim_start_matches('[').trim_end_matches(']');
     match text.split_once('/') {
-        Some((done, of)) => Some((of_name(done.trim())?, Some(of.trim().parse().ok()?))),
+        Some((done, of)) => {
+            let (done, of) = (of_name(done.trim())?, of.trim().parse().ok()?);
+            // A year and a month are no count.
+            (done <= of).then_some((done, Some(of)))
+        }
         None => Some((of_name(text)?, None)),
     }
 }
@@ -257,6 +261,7 @@ mod tests {
             ("best", None),
             ("val 7", None),
             ("2.5/3", None),
+            ("2024/1", None),
         ] {
             assert_eq!(counter(text), value, "{text}");
         }
