@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::counters::{OwnCounter, RowCounter, set_counter, total_grows};
 use super::data_words::{Data, WordColumn, data, is_split};
+use super::delimited::told_losses;
 use super::json_layout::{Layouts, Outcome};
 use super::records::{Decoded, How};
 use super::repeats::Repeats;
@@ -42,6 +43,12 @@ impl Format for JsonLines {
             .rows()
             .filter(|row| row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
             .count();
+        let lines = || sample.lines().flat_map(parts);
+        let texts = lines().filter(|line| !line.trim_ascii_start().starts_with(b"{"));
+        if lines().any(python_literal::is_dict) && told_losses(texts) >= records {
+            // A log of text, which prints a dict now and then.
+            return None;
+        }
         Some(Claim {
             records,
             ..Claim::default()
@@ -279,7 +286,7 @@ impl LineDecoder for JsonDecoder {
             Outcome::Unknown => {
                 for part in parts(line) {
                     let object = behind_a_bar(part);
-                    if part.trim_ascii().is_empty() || (object.is_empty() && is_bar(part)) {
+                    if part.trim_ascii().is_empty() || (object.is_empty() && has_bar(part)) {
                         out.ignored += 1;
                     } else {
                         self.slow(number, if object.is_empty() { part } else { object }, out);
@@ -345,12 +352,12 @@ fn behind_a_bar(part: &[u8]) -> &[u8] {
         return part;
     }
     match memchr::memmem::find(part, b"{\"") {
-        Some(at) if is_bar(part.get(..at).unwrap_or_default()) => part.get(at..).unwrap_or_default(),
+        Some(at) if has_bar(part.get(..at).unwrap_or_default()) => part.get(at..).unwrap_or_default(),
         _ => &[],
     }
 }
 
-fn is_bar(part: &[u8]) -> bool {
+fn has_bar(part: &[u8]) -> bool {
     std::str::from_utf8(part).is_ok_and(|part| super::text::progress::bar(part).is_some())
 }
 
