@@ -817,12 +817,17 @@ const DISCRIMINATORS: &[&str] = &["d", "dis", "disc", "discriminator", CRITIC];
 /// Also one that learns the value of states, from rewards.
 const CRITIC: &str = "critic";
 
+/// True for the name of a learning rate, whatever it is one of: `lr`, `d_lr`, `optim/learning_rate`.
+pub fn is_learning_rate(name: &str) -> bool {
+    let words = canonical_words(name);
+    words.split('_').any(|word| word == "lr") || words.contains("learning_rate")
+}
+
 /// The player whose loss or learning rate this may be: `Loss_G`, `g_loss`, `DLoss`, `Loss/D/loss`, `d_lr`,
 /// `lr_generator`.
 pub fn player(name: &str) -> Option<Player> {
     let words = canonical_words(name);
-    let is_rate = words.split('_').any(|word| word == "lr") || words.contains("learning_rate");
-    if !is_rate && !words.contains("loss") {
+    if !is_learning_rate(name) && !words.contains("loss") {
         return None;
     }
     let is_one_of = |players: &[&str]| {

@@ -17,7 +17,7 @@ use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::{Claim, Column, Decoder, Format, LineDecoder, Sample};
 use super::{number, python_literal};
-use crate::metric::{Names, Quantity, Role, counts_the_run};
+use crate::metric::{Names, Quantity, Role, counts_the_run, is_learning_rate};
 
 /// The format.
 pub struct JsonLines;
@@ -392,7 +392,6 @@ fn read(value: &Value, role: Role) -> Reading {
                 None => Reading::Unreadable,
             }
         }
-        Value::Array(_) => number::of_json(value).map_or(Reading::Missing, Reading::Number),
         _ => Reading::Missing,
     }
 }
@@ -406,8 +405,8 @@ pub(super) fn singular(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Calls `each` for every value that is neither an object nor a list of several numbers, with its path joined
-/// by `/`.
+/// Calls `each` for every value that is neither an object nor a list, with its path joined by `/`: a list of
+/// one number is that number, and so is one of the same learning rates.
 pub(super) fn visit(
     fields: &serde_json::Map<String, Value>,
     prefix: &str,
@@ -422,8 +421,17 @@ pub(super) fn visit(
         };
         match value {
             Value::Object(inner) if depth > 0 => visit(inner, &singular(&path), depth - 1, each),
-            Value::Array(_) if number::of_json(value).is_some() => each(&path, value),
-            Value::Array(_) | Value::Object(_) => {}
+            Value::Array(values) => {
+                // Schedulers write a rate for each group of parameters; several losses are of several things.
+                let alike =
+                    || is_learning_rate(name) && values.iter().all(|value| values.first() == Some(value));
+                if let Some(value) = values.first().filter(|value| number::of_json(value).is_some())
+                    && (values.len() == 1 || alike())
+                {
+                    each(&path, value);
+                }
+            }
+            Value::Object(_) => {}
             value => each(&path, value),
         }
     }
@@ -817,6 +825,34 @@ mod tests {
                 (total, &[10, 20, 30, 40, 50][..])
             );
         }
+    }
+
+    #[test]
+    fn a_log_of_text_may_print_dicts() {
+        let claims = |line: &str| {
+            let told: String = (1..=5)
+                .map(|step| {
+                    format!("{line}\n{{'step': {step}, 'metrics': {{'loss': {step}.5, 'acc': 0.5}}}}\n")
+                })
+                .collect();
+            let content = format!("{{'model': {{'loss': 0.5, 'lr': 0.1}}, 'step': 5000}}\n{told}{line}\n");
+            let sample = Sample::whole(content.as_bytes());
+            JsonLines.claim(&sample, &Names::default()).is_some()
+        };
+        assert!(claims("100%|####| 50/50 [00:10<00:00, 4.98it/s, loss=2.34]"));
+        assert!(claims("Saved to checkpoint-50"));
+        assert!(!claims("step 1 loss: 5.000"));
+    }
+
+    #[test]
+    fn lists_of_losses_are_no_losses() {
+        let content = "{\"epoch\": 1, \"loss\": 2.5, \"val_loss\": [0.0, 0.0]}\n{\"epoch\": 2, \"loss\": [2.4], \"val_loss\": [0.0, 0.0]}\n";
+        assert_eq!(loss_and_step(content), [(1, Some(2.5)), (2, Some(2.4))]);
+        let decoded = read_all(content.as_bytes(), &Names::default()).unwrap().decoded;
+        assert_eq!(
+            (decoded.skipped, decoded.records.has(Quantity::EvalLoss)),
+            (0, false)
+        );
     }
 
     #[test]
