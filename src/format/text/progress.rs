@@ -167,6 +167,23 @@ fn is_of_epochs(description: &str) -> bool {
     last.is_some_and(|word| ["epoch", "epochs"].contains(&word))
 }
 
+/// True for a description that begins with a word for held-out data, or holds one by itself or with nothing
+/// but counts: `Val Epoch 3/5`, `Epoch 3/5 [Val]`. In `Epoch 3/5 (val acc: 0.33)` it is part of a name.
+fn is_of_held_out(description: &str) -> bool {
+    let is_word = |word: &str| data_of(std::iter::once(word)).is_some();
+    let counts = |word: &str| {
+        let is_number = |letter: char| letter.is_ascii_digit() || matches!(letter, '/' | '-' | '#');
+        COUNTED.contains(&word) || word.chars().all(is_number)
+    };
+    let first = description.split([' ', ':']).next();
+    let mut parts = description.split(['[', ']', '(', ')', '|', ',', ':', '=']);
+    first.is_some_and(is_word)
+        || parts.any(|part| {
+            let words = || part.split_whitespace();
+            words().any(is_word) && words().all(|word| is_word(word) || counts(word))
+        })
+}
+
 /// The grammar.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -252,6 +269,19 @@ const NO_PASS: &[&str] = &["predict", "sanity", "sampl", "download", "map", "gen
 /// ...and over such that is not trained on.
 const HELD_OUT: &[&str] = &["valid", "eval", "test"];
 
+/// What is counted of data, or a part of it is called.
+const COUNTED: &[&str] = &[
+    "epoch",
+    "step",
+    "batch",
+    "iteration",
+    "set",
+    "data",
+    "split",
+    "loop",
+    "phase",
+];
+
 /// The mark between the metrics and the bar of `AllenNLP`, which draws the passes over validation data as it
 /// does the longer ones of training: `accuracy: 0.5, loss: 6.5403 ||:  15%|#4 | 318/2190 [..]`.
 const ALLENNLP: &str = "||";
@@ -289,9 +319,10 @@ impl Grammar for Progress {
         let heading = description.split("loss").next().unwrap_or_default();
         let speaks_of = |words: &[&str]| words.iter().any(|word| heading.contains(word));
         let words = heading.split(|letter: char| !letter.is_ascii_alphanumeric());
-        let held_out = data_of(words).filter(|_| !speaks_of(NO_PASS));
-        if bar.done == 0 || held_out.is_some() || speaks_of(NO_PASS) || speaks_of(HELD_OUT) {
-            if let Some(data) = held_out.filter(|_| bar.done > 0) {
+        let data = data_of(words);
+        let is_held_out = speaks_of(HELD_OUT) || data.is_some() && is_of_held_out(&description);
+        if bar.done == 0 || is_held_out || speaks_of(NO_PASS) {
+            if let Some(data) = data.filter(|_| bar.done > 0 && !speaks_of(NO_PASS)) {
                 self.hold_out(data, &bar, fields);
             }
             if is_of_epochs(&description) {
@@ -305,6 +336,9 @@ impl Grammar for Progress {
             // Some put everything into the description.
             values = self.values(bar.description);
             if is_missing(&values, Quantity::TrainLoss) {
+                if let Some(data) = data {
+                    self.hold_out(data, &bar, fields);
+                }
                 if is_of_epochs(&description) {
                     self.epochs = bar.total.or(self.epochs);
                 }
@@ -705,6 +739,7 @@ mod tests {
             ("", "Epoch NN/40 - Training", "Epoch NN/40 - Validation", "Loss"),
             ("", "Epoch NN/40 (Train)", "Epoch NN/40 (Val)", "loss"),
             ("", "Train Epoch NN/40", "Val Epoch NN/40", "loss"),
+            ("", "Epoch NN/40 train", "Epoch NN/40 - val set", "loss"),
             ("Epoch NN/40\n", "Train", "Val", "loss"),
             ("Epoch NN/40\n", "Training", "Evaluating", "loss"),
         ] {
@@ -728,6 +763,27 @@ mod tests {
                 (EVALUATED.as_slice(), Some(1200)),
                 "{held_out}"
             );
+        }
+    }
+
+    #[test]
+    fn a_word_for_held_out_data_in_a_name_makes_no_evaluation_of_a_bar() {
+        for description in [
+            "Epoch NN/40 (val acc: 0.3NN)",
+            "Epoch NN/40, best val 0.31",
+            "Epoch NN/40 | best_val=0.31",
+            "Epoch NN/40 val_loss: 2.90 train",
+            "[dev cuda:0] Epoch NN/40",
+            "imagenet-val-split Epoch NN/40",
+        ] {
+            let of_epoch = |epoch: u64| training(description, epoch).replace("NN", &epoch.to_string());
+            let (train, eval, total) = three_epochs(&of_epoch);
+            assert_eq!(
+                (train.len(), train.last()),
+                (9, Some(&(90, 2.33))),
+                "{description}"
+            );
+            assert_eq!((eval, total), (Vec::new(), Some(1200)), "{description}");
         }
     }
 
