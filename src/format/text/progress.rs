@@ -204,8 +204,11 @@ pub struct Progress {
     drawn: Option<Drawn>,
     /// The pass over held-out data that is drawn since.
     pass: Option<Pass>,
-    /// Training has gone on behind a pass over test data, which is none of the model at its end.
-    tests: bool,
+    /// A pass over test data was followed by more training, so that such passes are evaluations. Behind the
+    /// training one is about the finished model only, and tells nothing of its course.
+    tests_between_epochs: bool,
+    /// A line has named an epoch since the last bar that was whole.
+    names_epoch: bool,
     /// The last evaluation, which is carried along until the next one.
     evaluated: Option<f64>,
     /// Batches of a pass of AllenNLP over the training data.
@@ -221,6 +224,8 @@ struct Drawn {
     values: Values,
     /// It is the last step of its bar.
     full: bool,
+    /// Steps before it were drawn too: once more the whole bar is the same step.
+    grown: bool,
     /// It was handed out already.
     taken: bool,
     /// That was because nothing followed.
@@ -305,6 +310,8 @@ impl Grammar for Progress {
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line) else {
+            self.names_epoch |= memchr::memmem::find(line.as_bytes(), b"poch").is_some()
+                || memchr::memmem::find(line.as_bytes(), b"POCH").is_some();
             self.epochs = self.planned_epochs(line).or(self.epochs);
             return match self.checkpoint(line, fields) {
                 Match::No => {
@@ -358,11 +365,14 @@ impl Grammar for Progress {
         let train_loss = values[Quantity::TrainLoss.index()].map(f64::to_bits);
         let is_another = |drawn: &Drawn| {
             let before = drawn.values[Quantity::TrainLoss.index()].map(f64::to_bits);
-            drawn.full && drawn.followed && train_loss != before
+            drawn.full && !drawn.grown && drawn.followed && train_loss != before
         };
-        if Some(bar.done) == bar.total && self.drawn.as_ref().is_some_and(is_another) {
-            // Of bars that were copied from a terminal only the last drawing is left.
-            self.rounds.close();
+        if Some(bar.done) == bar.total {
+            let is_of_epoch = std::mem::take(&mut self.names_epoch) || description.contains("batch");
+            if is_of_epoch && self.drawn.as_ref().is_some_and(is_another) {
+                // Of bars that were copied from a terminal only the last drawing is left.
+                self.rounds.close();
+            }
         }
         let step = self.place(&bar, &description, fields);
         // One without an end is known by those before it.
@@ -399,10 +409,12 @@ impl Grammar for Progress {
                 Match::Notice
             }
             before => {
+                let grown = before.is_some_and(|before| !before.full);
                 let before = before.replace(Drawn {
                     step,
                     values,
                     full,
+                    grown,
                     taken: false,
                     rested: false,
                     followed: false,
@@ -533,7 +545,7 @@ impl Progress {
             return Match::No;
         };
         let is_over = if rests {
-            Some(pass.done) == pass.total && (pass.data == Data::Validation || self.tests)
+            Some(pass.done) == pass.total && (pass.data == Data::Validation || self.tests_between_epochs)
         } else {
             pass.is_whole()
         };
@@ -541,7 +553,7 @@ impl Progress {
         if told {
             fields.step = Some(pass.step);
             fields.values.push((pass.data.loss(), pass.loss));
-            self.tests |= pass.data == Data::Test;
+            self.tests_between_epochs |= pass.data == Data::Test;
         }
         pass.rested |= told;
         self.pass = Some(pass).filter(|_| rests);
@@ -851,6 +863,19 @@ mod tests {
         );
         let headed = of_epoch("\nEpoch: NN\n", "train", "valid");
         assert_eq!(three_epochs(&headed), (expected, EVALUATED.to_vec(), None));
+    }
+
+    #[test]
+    fn a_whole_bar_that_is_drawn_again_is_no_epoch() {
+        let last_step = |content: String| {
+            let read = read_all(content.as_bytes(), &Names::default()).ok()?;
+            read.decoded.records.steps().last().copied()
+        };
+        let again = "Epoch 1 done\n".to_owned() + &drawing("Training", 30, 30, ", loss=2.9") + "\n";
+        assert_eq!(last_step(training("Training", 1) + &again), Some(30));
+        // Those of several trainings.
+        let whole = |run: u64| drawing("Training", 30, 30, &format!(", loss=2.{run}")) + "\nRun finished\n";
+        assert_ne!(last_step((1..5).map(whole).collect()), Some(120));
     }
 
     #[test]
