@@ -70,8 +70,8 @@ impl EpochCounter {
                 let rest = if self.first == 0 {
                     self.interval.max(1)
                 } else {
-                    // The 100th and every further hundredth are `99`, `199`, ..
-                    u64::from(self.first.saturating_add(1) == self.interval)
+                    // The 100th and every further hundredth are `99`, `199`, .. but `1`, `3`, .. count from 1.
+                    u64::from(self.first > 1 && self.first.saturating_add(1) == self.interval)
                 };
                 let went_on = before.is_some_and(|before| place.epoch > before);
                 let length = self.last.saturating_add(rest);
