@@ -79,10 +79,16 @@ impl Told {
 }
 
 /// True where `total: 2.2` stands beside its parts, `recon: 1.8 | kl: 0.4`, and no loss but those, and falls.
-/// Whole numbers count something.
+/// Whole numbers count something. A part that is known as a loss by itself is no more than the total, and not
+/// much less: `ce: 2.0 | total: 80.5` is about something else.
 fn total_of_parts(content: &[u8]) -> bool {
+    /// As often as a loss a total is at most...
+    const TIMES_A_LOSS: f64 = 20.0;
+    /// ...in as many of the lines.
+    const NEARLY_ALL: f64 = 0.9;
     let mut names = NameFinder::default();
     let mut told = Told::default();
+    let (mut lines, mut comparable) = (0_u32, 0_u32);
     for line in pieces(content) {
         if ["otal", "OTAL"]
             .iter()
@@ -91,11 +97,16 @@ fn total_of_parts(content: &[u8]) -> bool {
             continue;
         }
         let (mut total, mut has_part, mut is_other) = (None, false, false);
+        let mut largest: Option<f64> = None;
         named_numbers(&line, |named| {
             let loss = loss_instead(TOTAL, &line, &named).filter(|_| named.value.fract() != 0.0);
             total = total.or(loss.map(|loss| (loss, named.value)));
             let is_part = is_part_of_a_total(names.find(named.words).0);
             has_part |= is_part;
+            let fit = names.find(named.words).1;
+            if is_part && fit.is_some_and(|fit| fit.role.is_loss()) {
+                largest = Some(largest.unwrap_or(named.value).max(named.value));
+            }
             is_other |= !is_part && names_a_loss(&mut names, named.words);
         });
         if let Some((loss, value)) = total.filter(|_| has_part) {
@@ -103,9 +114,14 @@ fn total_of_parts(content: &[u8]) -> bool {
                 return false;
             }
             told.add(loss, value);
+            let is_comparable = |part: f64| (part..=TIMES_A_LOSS * part).contains(&value);
+            (lines, comparable) = (
+                lines + 1,
+                comparable + u32::from(largest.is_none_or(is_comparable)),
+            );
         }
     }
-    told.falls(1.0)
+    told.falls(1.0) && f64::from(comparable) >= NEARLY_ALL * f64::from(lines)
 }
 
 /// True for a line that remarks on a loss which was told before: that it was the best so far, or that the model
