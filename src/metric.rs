@@ -1445,6 +1445,8 @@ fn pattern_role(canonical: &str, name: &str) -> Option<Fit> {
     let unknown = if is_whole { UNKNOWN_END - 1 } else { UNKNOWN_END };
     let rank = match player(name) {
         Some(Player::Generator) if is_whole => UNKNOWN_END - 3,
+        // `soundstream total loss`
+        None if canonical.ends_with(TOTAL_LOSS) => UNKNOWN_END - 3,
         _ if has_one_of(RECONSTRUCTION) => UNKNOWN_END - 2,
         Some(Player::Discriminator) if !canonical.contains(CRITIC) => LAST + 1,
         _ if has_one_of(ADVERSARIAL) => LAST,

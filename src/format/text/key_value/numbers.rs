@@ -2,7 +2,7 @@
 
 use super::KeyValue;
 use super::names::{
-    TRAIN, held_out_loss, is_epoch, is_mean, is_of_train, is_plural, loss_under_heading, scores,
+    LOSS, TRAIN, held_out_loss, is_epoch, is_mean, is_of_train, is_plural, loss_under_heading, scores,
     scores_with_numbers, tells_the_best,
 };
 use super::sentences::{LossAt, loss_on};
@@ -49,6 +49,7 @@ impl KeyValue {
     pub(super) fn collect<'a>(&mut self, line: &'a str, stated: bool, fields: &mut Fields<'a>) -> Counters {
         let mut found = Counters::default();
         let mut heads_losses = false;
+        let has_total = memchr::memmem::find(line.as_bytes(), b"total loss").is_some();
         named_numbers(line, |named| {
             let headed =
                 loss_under_heading(line, named.words, heads_losses).filter(|_| named.unit.is_empty());
@@ -57,6 +58,9 @@ impl KeyValue {
                 return;
             }
             let (name, fit) = self.names.find(named.words);
+            if has_total && name.eq_ignore_ascii_case(LOSS) && is_of_brackets(line, name) {
+                return;
+            }
             // Nothing else is called a loss in this log.
             if self.stand_in.is_some() && fit.is_some_and(|fit| fit.role.is_loss()) && is_remark(line) {
                 return;
@@ -370,6 +374,13 @@ fn has_decimals(text: &str) -> bool {
     let digits = whole.strip_suffix('.');
     whole.len() < text.len()
         && digits.is_some_and(|text| text.ends_with(|letter: char| letter.is_ascii_digit()))
+}
+
+/// True for a name right behind brackets: that of `discr (scale 0.5) loss: 1.987` is of the part before them.
+fn is_of_brackets(line: &str, name: &str) -> bool {
+    let at = (name.as_ptr() as usize).checked_sub(line.as_ptr() as usize);
+    let before = at.and_then(|at| line.get(..at));
+    before.is_some_and(|before| before.trim_end().ends_with(')'))
 }
 
 /// True for the name of a counter that is not the place of the line: of a checkpoint, or measured by the step.

@@ -1103,3 +1103,13 @@ fn an_arrow_stands_before_the_rate_of_what_follows() {
     let rates: Vec<(u64, f64)> = read.decoded.records.points(Quantity::LearningRate).collect();
     assert_eq!(rates, [(2, 0.007), (3, 0.006), (4, 0.005), (5, 0.004)]);
 }
+
+#[test]
+fn every_other_batch_counted_from_one_makes_no_longer_epoch() {
+    let lines: String = (1..=5)
+        .flat_map(|epoch| (1..10).step_by(2).map(move |batch| (epoch, batch)))
+        .map(|(epoch, batch)| format!("Epoch {epoch} Batch {batch} Loss {}.5\n", 9 - epoch))
+        .collect();
+    let (_, train, _) = points(&lines);
+    assert_eq!((train.len(), train.last()), (25, Some(&(45, 4.5))));
+}

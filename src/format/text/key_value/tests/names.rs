@@ -74,6 +74,11 @@ fn a_total_beside_its_parts_is_the_loss() {
     let none = "step NN | total TTs | recon 12.5 | kl 3.5";
     assert!(read_all(falling(none).as_bytes(), &Names::default()).is_err());
     assert_eq!(last_of("step NN loss TT total 9.5 kl 0.4"), TRAIN_ONLY);
+    // Far above the loss it is that of something else.
+    assert_eq!(last_of("Epoch NN ce: TT Acc: AA total: MM0.5"), TRAIN_ONLY);
+    let in_brackets = "step NN: sound total loss: TT, sound recon loss: 0.9 | discr (scale 1) loss: 0.5 | discr (stft) loss: 0.4";
+    assert_eq!(last_of(in_brackets), TRAIN_ONLY);
+    assert_eq!(last_of("Epoch 1 (step NN) loss: TT"), TRAIN_ONLY);
 }
 
 #[test]
