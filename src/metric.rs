@@ -1290,6 +1290,7 @@ pub const VALIDATION_WORDS: &[&str] = &[
     "validating",
     "vld",
     "eval",
+    "evals",
     "evaluation",
     "evaluate",
     "evaluating",
@@ -1304,6 +1305,11 @@ pub const VALIDATION_WORDS: &[&str] = &[
 
 /// Words for data that was kept for the end.
 pub const TEST_WORDS: &[&str] = &["test", "testing", "tst"];
+
+/// True for one of these words, in whatever letters.
+pub fn is_one_of(known: &[&str], word: &str) -> bool {
+    known.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
 
 /// Where a word stands last among the words of a name.
 fn last_at(canonical: &str, word: &str) -> Option<usize> {

@@ -6,7 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::format::exported_scalar;
-use crate::metric::{Names, Quantity, Role, canonical};
+use crate::metric::{
+    Names, Quantity, Role, SPLIT_FOLDERS, TEST_WORDS, VALIDATION_WORDS, canonical, is_one_of,
+};
 
 /// `names` as they hold in the file at `path`, which begins with `head`.
 pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names> {
@@ -121,26 +123,16 @@ fn is_of_an_evaluation(head: &[u8], path: &Path) -> bool {
     let is_named = stem.split_once('_').is_some_and(|(word, other)| {
         [(word, other), (other, word)]
             .iter()
-            .any(|(data, loss)| HELD_OUT.contains(data) && ["loss", "losses"].contains(loss))
+            .any(|(data, loss)| is_held_out(data) && ["loss", "losses"].contains(loss))
     });
     let says_it_itself = || {
         let head = canonical(&String::from_utf8_lossy(head));
-        head.split('_').any(|word| HELD_OUT.contains(&word))
+        head.split('_').any(is_held_out)
     };
     is_named && ending != "log" && !says_it_itself()
 }
 
-/// Words that say what a file is about, and those for its counterpart.
-const HELD_OUT: &[&str] = &[
-    "val",
-    "valid",
-    "validation",
-    "eval",
-    "evals",
-    "evaluation",
-    "dev",
-    "test",
-];
+/// How a file is called that is named for the data that is trained on.
 const TRAINING: &[&str] = &["train", "training", "trn", "Train", "Training", "TRAIN"];
 /// Those that are as likely of a trial run.
 const TRIALS: &[&str] = &["dev", "test"];
@@ -160,7 +152,7 @@ pub fn training_beside(path: &Path) -> Option<PathBuf> {
     };
     let named = counterparts(name);
     found(named.trained).or_else(|| {
-        let training = found(named.plain).or_else(|| in_sibling_folder(path, HELD_OUT, TRAINING))?;
+        let training = found(named.plain).or_else(|| in_sibling_folder(path, true))?;
         (!tells_learning_rates(path)).then_some(training)
     })
 }
@@ -168,24 +160,29 @@ pub fn training_beside(path: &Path) -> Option<PathBuf> {
 /// The log of held-out data for which the one at `path` is that of the training, where they lie in folders:
 /// `val/log.csv` for `train/log.csv`.
 pub fn held_out_in_folder_beside(path: &Path) -> Option<PathBuf> {
-    in_sibling_folder(path, TRAINING, HELD_OUT).filter(|held_out| !tells_learning_rates(held_out))
+    in_sibling_folder(path, false).filter(|held_out| !tells_learning_rates(held_out))
 }
 
-/// The file with the name of that at `path`, which lies in a folder with one of these names, in a folder
-/// with one of those beside it.
-fn in_sibling_folder(path: &Path, these: &[&str], those: &[&str]) -> Option<PathBuf> {
+/// The file with the name of that at `path`, which lies in a folder for one part of the data, in that for
+/// another: of training where this one is of `held_out` data, and the other way round.
+fn in_sibling_folder(path: &Path, held_out: bool) -> Option<PathBuf> {
     let (folder, name) = (path.parent()?, path.file_name()?);
     let word = folder.file_name()?.to_str()?;
     let says_what = path
         .file_stem()
         .and_then(OsStr::to_str)
         .is_some_and(|stem| is_one_of(LOGS, stem));
-    let may_be_a_trial = |word: &str| is_one_of(TRIALS, word) && !says_what;
-    if !is_one_of(these, word) || may_be_a_trial(word) {
+    let may_be = |word: &&str| says_what || !is_one_of(TRIALS, word);
+    let is_own = is_one_of(&SPLIT_FOLDERS, word) && is_held_out(word) == held_out;
+    if !is_own || !may_be(&word) {
         return None;
     }
-    let those = those.iter().filter(|word| !may_be_a_trial(word));
-    let mut siblings = those.map(|word| folder.with_file_name(word).join(name));
+    let others = SPLIT_FOLDERS
+        .into_iter()
+        .filter(|word| is_held_out(word) != held_out);
+    let mut siblings = others
+        .filter(may_be)
+        .map(|word| folder.with_file_name(word).join(name));
     siblings.find(|sibling| sibling.exists())
 }
 
@@ -224,9 +221,9 @@ fn counterparts(name: &str) -> Counterparts {
         let hump = humps.find(|(_, letter)| letter.is_ascii_uppercase());
         let first = hump
             .and_then(|(hump, _)| word.get(..hump))
-            .filter(|first| is_one_of(HELD_OUT, first));
+            .filter(|first| is_held_out(first));
         let held_out = first.unwrap_or(word);
-        if !is_one_of(HELD_OUT, held_out) {
+        if !is_held_out(held_out) {
             end = start.saturating_sub(1);
             continue;
         }
@@ -271,8 +268,9 @@ fn is_of_a_table(name: &str) -> bool {
     is_one_of(&["csv", "tsv", "jsonl", "ndjson"], ending)
 }
 
-fn is_one_of(known: &[&str], word: &str) -> bool {
-    known.iter().any(|known| word.eq_ignore_ascii_case(known))
+/// True for a word that says that a file is about held-out data.
+fn is_held_out(word: &str) -> bool {
+    is_one_of(VALIDATION_WORDS, word) || is_one_of(TEST_WORDS, word)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Fields;
 use super::bare_counts::Count;
 use super::scan::{Named, push_value};
 use crate::format::number;
-use crate::metric::{Fit, TEST_WORDS, TRAINING_WORDS, VALIDATION_WORDS};
+use crate::metric::{Fit, TEST_WORDS, TRAINING_WORDS, VALIDATION_WORDS, is_one_of};
 
 /// Data that was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +51,6 @@ pub(super) fn evaluated_loss(line: &str, words: &str) -> Option<&'static str> {
 /// True for a word that says nothing but that something is of training.
 pub(super) fn is_of_training(word: &str) -> bool {
     is_one_of(TRAINING_WORDS, word)
-}
-
-fn is_one_of(known: &[&str], word: &str) -> bool {
-    known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// What the words of a text say that `name`, which follows it, was measured on, if not the data that is trained

@@ -11,6 +11,7 @@
 use super::bare_counts::{Count, at_either_end};
 use super::held_out::{Data, data_of, evaluated_loss};
 use super::scan::{NameFinder, Named, named_numbers, push_value};
+use super::wrapper::rank;
 use super::{Fields, Grammar, Match, progress};
 use crate::metric::{Quantity, Role};
 
@@ -73,15 +74,18 @@ impl Grammar for StepBlocks {
                 Match::Notice
             }
             // A line that has both is a log of another kind.
-            (None, Some(step))
-                if useful && !counts && !fields.values.is_empty() && at_either_end(line, None).is_none() =>
-            {
+            (None, Some(step)) if useful && !counts && !fields.values.is_empty() && !is_counted(line) => {
                 fields.step = Some(step);
                 Match::Record
             }
             _ => Match::No,
         }
     }
+}
+
+/// True for a line with a counter that has no name, unless that may be the rank which wrote it: `3: Loss: 3.41`.
+fn is_counted(line: &str) -> bool {
+    at_either_end(line, None).is_some() && rank(line.as_bytes()).is_none()
 }
 
 /// `######## Learning iteration 1000/1200 ########`: a counter of the run, and nothing else but rules.

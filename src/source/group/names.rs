@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Label;
 use crate::format::number::digits_at_the_end;
+use crate::metric::{TRAINING_WORDS, VALIDATION_WORDS};
 use crate::source::discover::Candidate;
 
 /// Text and numbers of a name, so that 9 comes before 10.
@@ -234,21 +235,14 @@ fn is_plain(stem: &str) -> bool {
         "iteration",
         "initialization",
     ];
-    const DATA: [&str; 8] = [
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "eval",
-        "evals",
-        "dev",
-    ];
-    let is_of = |words: &[&str], word: &str| words.contains(&word);
+    let says_it = |word: &str| {
+        [&ROWS, TRAINING_WORDS, VALIDATION_WORDS]
+            .iter()
+            .any(|words| words.contains(&word))
+    };
     let mut words = stem.split(['_', '-']);
-    let says_it = words.clone().any(|word| is_of(&ROWS, word) || is_of(&DATA, word));
     PLAIN_STEMS.contains(&stem)
-        || says_it && words.all(|word| is_of(&ROWS, word) || is_of(&DATA, word) || is_of(PLAIN_STEMS, word))
+        || words.clone().any(says_it) && words.all(|word| says_it(word) || PLAIN_STEMS.contains(&word))
 }
 
 /// The name without its endings (`.log`, `.log.json`, `.train.jsonl`). What stands between dots
