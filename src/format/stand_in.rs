@@ -17,10 +17,10 @@ const LOSSES: [Quantity; 2] = [Quantity::TrainLoss, Quantity::EvalLoss];
 /// Where a loss has arrived, in parts of where it began.
 pub(super) const CLEARLY_BELOW: f64 = 0.9;
 /// The same where every value may be a share of what was right.
-pub(super) const CLEARLY_BELOW_OF_SHARES: f64 = 0.5;
+const CLEARLY_BELOW_OF_SHARES: f64 = 0.5;
 
 /// How often a total holds one of its parts at most. What is larger by far is a count or a time.
-const MOST_TIMES_A_PART: f64 = 20.0;
+pub(super) const MOST_TIMES_A_PART: f64 = 20.0;
 
 /// Names of losses that are as often those of something else: what is paid, a penalty on the weights, requests
 /// that failed.
@@ -127,28 +127,21 @@ impl Reading {
     /// True where nearly all losses are as large as those that would be told in their place, and not larger
     /// by far.
     fn may_hold(&self, parts: &Reading, loss: Quantity) -> bool {
-        let points = |reading: &Reading| {
-            reading
-                .decoded
-                .records
-                .points(loss)
-                .map(|(_, value)| value)
-                .collect()
+        let points = |reading: &'_ Reading| -> Vec<f64> {
+            let points = reading.decoded.records.points(loss);
+            points.map(|(_, value)| value).collect()
         };
-        let (totals, parts): (Vec<f64>, Vec<f64>) = (points(self), points(parts));
-        let pairs = || {
-            let pairs = totals.iter().zip(&parts);
-            pairs.filter(|(total, part)| total.is_finite() && part.is_finite())
-        };
-        let holds = |total: f64, part: f64| total >= part && total.abs() <= part.abs() * MOST_TIMES_A_PART;
-        let held = pairs().filter(|(total, part)| holds(**total, **part)).count();
-        held * 10 >= pairs().count() * 9
+        let mut pairs: Vec<(f64, f64)> = points(self).into_iter().zip(points(parts)).collect();
+        pairs.retain(|(total, part)| total.is_finite() && part.is_finite());
+        let holds =
+            |(total, part): &&(f64, f64)| total >= part && total.abs() <= part.abs() * MOST_TIMES_A_PART;
+        are_nearly_all(pairs.iter().filter(holds).count(), pairs.len())
     }
 
     /// True where what this word names is the loss: it counts steps or epochs, and falls. Where both training
     /// and held-out data have it, it fell once, and may have risen since.
     fn stands_in(&self, word: &str, sample: &Sample) -> bool {
-        let below = if word == COST { 1.0 } else { CLEARLY_BELOW };
+        let below = below_of(word);
         let told = self.main_losses();
         let is_clear = !OFTEN_OF_SOMETHING_ELSE.contains(&word) || self.tells_of_a_loss_alone();
         let of_both = LOSSES.into_iter().all(|loss| !self.values(loss).is_empty());
@@ -175,11 +168,7 @@ impl Reading {
     fn tells_of_both(&self, sample: &Sample) -> bool {
         let both = LOSSES.map(|loss| self.values(loss));
         let are_shares = both.iter().flatten().all(|value| (0.0..=1.0).contains(value));
-        let below = if are_shares {
-            CLEARLY_BELOW_OF_SHARES
-        } else {
-            CLEARLY_BELOW
-        };
+        let below = clearly_below(are_shares);
         self.is_counted(sample) && both.iter().all(|told| !are_counts(told) && falls(told, below))
     }
 
@@ -205,10 +194,30 @@ fn beginning_of_names(sample: &Sample) -> Vec<u8> {
 }
 
 fn values(decoded: &Decoded, quantity: Quantity) -> Vec<f64> {
-    let rows = decoded.records.rows();
-    rows.filter_map(|row| row.value(quantity))
+    let points = decoded.records.points(quantity);
+    points
+        .map(|(_, value)| value)
         .filter(|value| value.is_finite())
         .collect()
+}
+
+/// Where a loss has arrived, in parts of where it began, where every value may be a share of what was right.
+pub(super) fn clearly_below(are_shares: bool) -> f64 {
+    if are_shares {
+        CLEARLY_BELOW_OF_SHARES
+    } else {
+        CLEARLY_BELOW
+    }
+}
+
+/// The same for what goes by this name instead of that of a loss.
+pub(super) fn below_of(stand_in: &str) -> f64 {
+    if stand_in == COST { 1.0 } else { CLEARLY_BELOW }
+}
+
+/// True for nine of ten.
+pub(super) fn are_nearly_all(some: usize, all: usize) -> bool {
+    some * 10 >= all * 9
 }
 
 /// True for what has arrived below where it began, at so many parts of it at most.

@@ -251,6 +251,13 @@ pub fn holds(line: &str, words: &[&str]) -> bool {
         .all(|word| memchr::memmem::find(line.as_bytes(), word.as_bytes()).is_some())
 }
 
+/// True when a line holds one of the words.
+pub fn holds_one_of(line: &str, words: &[&str]) -> bool {
+    words
+        .iter()
+        .any(|word| memchr::memmem::find(line.as_bytes(), word.as_bytes()).is_some())
+}
+
 impl Grammar for DialectGrammar {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let dialect = self.dialect;

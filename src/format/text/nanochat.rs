@@ -3,6 +3,7 @@
 //! The loss is an average over recent steps; `lrm` multiplies several learning rates. And
 //! autoresearch, which trains for a given time and tells its results below a `---`.
 
+use super::dialect::holds_one_of;
 use super::scan::{NameFinder, named_numbers};
 use super::share_done::ShareDone;
 use super::{Fields, Grammar, Match};
@@ -23,15 +24,15 @@ pub struct Nanochat {
 impl Grammar for Nanochat {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let has = |part: &str| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some();
-        let has_one_of = |parts: &[&str]| parts.iter().any(|part| has(part));
-        let train = has("tep ") && has_one_of(&["lrm:", "lrm("]) && has_one_of(&["loss:", "Loss:"]);
+        let train =
+            has("tep ") && holds_one_of(line, &["lrm:", "lrm("]) && holds_one_of(line, &["loss:", "Loss:"]);
         let evaluations = [
             "| Validation bpb:",
             "| Validation loss:",
             "| Validation total loss:",
             ", Val loss:",
         ];
-        let eval = has("Step ") && has_one_of(&evaluations);
+        let eval = has("Step ") && holds_one_of(line, &evaluations);
         if !train && !eval {
             self.in_results |= line.trim_end() == "---" && self.reached.is_some();
             return if self.in_results {

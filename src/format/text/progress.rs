@@ -8,6 +8,7 @@
 //! nothing does.
 
 use super::bare_counts::Count;
+use super::dialect::holds_one_of;
 use super::held_out::{Data, data_of, evaluated_loss};
 use super::key_value::looks_back;
 use super::passes::Rounds;
@@ -310,8 +311,7 @@ impl Grammar for Progress {
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line) else {
-            self.names_epoch |= memchr::memmem::find(line.as_bytes(), b"poch").is_some()
-                || memchr::memmem::find(line.as_bytes(), b"POCH").is_some();
+            self.names_epoch |= holds_one_of(line, &["poch", "POCH"]);
             self.epochs = self.planned_epochs(line).or(self.epochs);
             return match self.checkpoint(line, fields) {
                 Match::No => {

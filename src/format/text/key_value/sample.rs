@@ -3,7 +3,8 @@
 use super::TRAIN_LOSS;
 use super::evaluation::EVALUATION;
 use super::names::{held_out_loss, is_plural};
-use crate::format::stand_in::{CLEARLY_BELOW, CLEARLY_BELOW_OF_SHARES};
+use crate::format::stand_in::{CLEARLY_BELOW, clearly_below};
+use crate::format::text::dialect::holds_one_of;
 use crate::format::text::held_out::is_of_training;
 use crate::format::text::scan::{NameFinder, named_numbers};
 use crate::format::text::wrapper::pieces;
@@ -36,10 +37,7 @@ pub(super) fn bare_losses_fall(content: &[u8]) -> bool {
     let mut names = NameFinder::default();
     let (mut all, mut are_shares) = (Vec::new(), true);
     for line in pieces(content) {
-        if [b"rain", b"RAIN"]
-            .iter()
-            .all(|word| memchr::memmem::find(line.as_bytes(), *word).is_none())
-        {
+        if !holds_one_of(&line, &["rain", "RAIN"]) {
             continue;
         }
         let (mut train, mut held_out, mut has_epoch) = (None, None, false);
@@ -61,12 +59,7 @@ pub(super) fn bare_losses_fall(content: &[u8]) -> bool {
     let (Some(first), Some(last)) = (all.first(), all.last()) else {
         return false;
     };
-    let clearly_below = if are_shares {
-        CLEARLY_BELOW_OF_SHARES
-    } else {
-        CLEARLY_BELOW
-    };
-    *last < first * clearly_below
+    *last < first * clearly_below(are_shares)
         && all
             .windows(FALLS + 1)
             .any(|row| row.is_sorted_by(|earlier, later| later < earlier))
@@ -117,10 +110,7 @@ pub(super) fn epochs_count(content: &[u8]) -> bool {
     let mut names = NameFinder::default();
     let mut all = Vec::new();
     for line in pieces(content) {
-        if [b"pochs", b"POCHS"]
-            .iter()
-            .all(|word| memchr::memmem::find(line.as_bytes(), *word).is_none())
-        {
+        if !holds_one_of(&line, &["pochs", "POCHS"]) {
             continue;
         }
         let (mut epochs, mut has_loss) = (None, false);

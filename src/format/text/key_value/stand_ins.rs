@@ -4,11 +4,12 @@ use super::looks_back;
 use super::names::{LOSS, TRAIN, is_mean, is_of_train, loss_under_heading, tells_the_best};
 use super::numbers::TIMES;
 use super::sentences::loss_at;
-use crate::format::stand_in::{CLEARLY_BELOW, falls, speaks_of_rewards};
+use crate::format::stand_in::{MOST_TIMES_A_PART, are_nearly_all, below_of, falls, speaks_of_rewards};
+use crate::format::text::dialect::holds_one_of;
 use crate::format::text::held_out::{Data, data_of, evaluated_loss, is_of_training};
 use crate::format::text::scan::{NameFinder, Named, named_numbers};
 use crate::format::text::wrapper::pieces;
-use crate::metric::{COST, STAND_INS, TOTAL, is_part_of_a_total};
+use crate::metric::{STAND_INS, TOTAL, is_part_of_a_total};
 
 /// The name of the loss in a log that calls nothing so: the best of those that fall, as a score, a time or a
 /// price may not. What agents are rewarded with stands beside errors and costs that nobody trains on.
@@ -44,7 +45,7 @@ pub(super) fn stand_in(content: &[u8]) -> Option<&'static str> {
         }
     }
     let mut all = STAND_INS.iter().zip(&told);
-    all.find(|(name, told)| told.falls(if **name == COST { 1.0 } else { CLEARLY_BELOW }))
+    all.find(|(name, told)| told.falls(below_of(name)))
         .map(|(name, _)| *name)
 }
 
@@ -82,18 +83,11 @@ impl Told {
 /// Whole numbers count something. A part that is known as a loss by itself is no more than the total, and not
 /// much less: `ce: 2.0 | total: 80.5` is about something else.
 fn total_of_parts(content: &[u8]) -> bool {
-    /// As often as a loss a total is at most...
-    const TIMES_A_LOSS: f64 = 20.0;
-    /// ...in as many of the lines.
-    const NEARLY_ALL: f64 = 0.9;
     let mut names = NameFinder::default();
     let mut told = Told::default();
-    let (mut lines, mut comparable) = (0_u32, 0_u32);
+    let (mut lines, mut comparable) = (0, 0);
     for line in pieces(content) {
-        if ["otal", "OTAL"]
-            .iter()
-            .all(|word| memchr::memmem::find(line.as_bytes(), word.as_bytes()).is_none())
-        {
+        if !holds_one_of(&line, &["otal", "OTAL"]) {
             continue;
         }
         let (mut total, mut has_part, mut is_other) = (None, false, false);
@@ -114,14 +108,12 @@ fn total_of_parts(content: &[u8]) -> bool {
                 return false;
             }
             told.add(loss, value);
-            let is_comparable = |part: f64| (part..=TIMES_A_LOSS * part).contains(&value);
-            (lines, comparable) = (
-                lines + 1,
-                comparable + u32::from(largest.is_none_or(is_comparable)),
-            );
+            let is_comparable = |part: f64| (part..=MOST_TIMES_A_PART * part).contains(&value);
+            lines += 1;
+            comparable += usize::from(largest.is_none_or(is_comparable));
         }
     }
-    told.falls(1.0) && f64::from(comparable) >= NEARLY_ALL * f64::from(lines)
+    told.falls(1.0) && are_nearly_all(comparable, lines)
 }
 
 /// True for a line that remarks on a loss which was told before: that it was the best so far, or that the model
