@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::alert::Severity;
 use crate::alert::deliver::{Body, Channels, TerminalSignal};
@@ -65,7 +66,8 @@ impl Cli {
     }
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 all well; 1 something asked for could not be read; 2 wrong usage.";
+const EXIT_CODES: &str = "Exit codes: 0 all well; 1 something asked for could not be read; 2 wrong usage; of `check` also \
+                          3 a warning, 4 a critical alert, 5 advice.";
 
 /// The commands beside the terminal view.
 #[derive(Debug, Subcommand)]
@@ -84,6 +86,25 @@ pub enum Command {
         /// What to read, and what the log does not say.
         #[command(flatten)]
         reading: Reading,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        format: Output,
+    },
+    /// Tell by the exit code whether a run needs somebody: 3 a warning, 4 a critical alert, 5 advice
+    /// to stop or to begin the decay; the gravest of 4, 5, 3 counts
+    Check {
+        /// What to read, and what the log does not say.
+        #[command(flatten)]
+        reading: Reading,
+        /// What counts
+        #[arg(
+            long,
+            value_name = "WHAT",
+            value_enum,
+            value_delimiter = ',',
+            default_value = "warning,advice,critical"
+        )]
+        fail_on: Vec<Trouble>,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Output::Table)]
         format: Output,
@@ -113,6 +134,29 @@ pub enum Output {
     Table,
     /// JSON for programs.
     Json,
+}
+
+/// What may be wrong with a run, the gravest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trouble {
+    /// A warning is open.
+    Warning,
+    /// It is advised to stop it, or to begin its decay.
+    Advice,
+    /// A critical alert is open.
+    Critical,
+}
+
+impl Trouble {
+    /// The exit code that tells of it.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Trouble::Warning => 3,
+            Trouble::Critical => 4,
+            Trouble::Advice => 5,
+        }
+    }
 }
 
 /// How a stream is written.
@@ -284,6 +328,9 @@ pub struct Backtest {
     /// With `--alerts`: the events that the runs are known to hold (a MANIFEST.tsv with file, event_type, begin_step)
     #[arg(long, value_name = "FILE", requires = "alerts")]
     pub expect: Option<PathBuf>,
+    /// Show what would have come of the advice to stop: runs in one folder count as started together
+    #[arg(long, conflicts_with = "alerts")]
+    pub advice: bool,
     /// Shares of the run at which it is cut
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_value = "0.2,0.3,0.5,0.7,0.9", value_parser = inner_share)]
     pub at: Vec<f64>,

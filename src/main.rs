@@ -11,7 +11,8 @@ use clap::Parser;
 use losscast::alert::deliver::Deliverer;
 use losscast::alert::history::History;
 use losscast::alert::notify::Notifier;
-use losscast::cli::{Alerting, Cli, Command, Output, Reading, Screen, Source};
+use losscast::cli::{Alerting, Cli, Command, Output, Reading, Screen, Source, Trouble};
+use losscast::commands::check::Check;
 use losscast::commands::{backtest, backtest_alerts, inspect, replay, report, watch};
 use losscast::engine::{Engine, Options};
 use losscast::monitor::{Monitor, read_once};
@@ -52,6 +53,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => print_report(&cli.reading, Output::Table),
         Some(Command::Report { reading, format }) => print_report(&reading, format),
         Some(Command::Inspect { reading, format }) => print_account(&reading, format),
+        Some(Command::Check {
+            reading,
+            fail_on,
+            format,
+        }) => print_check(&reading, &fail_on, format),
         Some(Command::Watch {
             reading, alerting, ..
         }) => follow(&reading, &alerting),
@@ -141,6 +147,22 @@ fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
         Output::Json => report::json(&read.snapshot, &mut out)?,
     }
     Ok(read.verdict())
+}
+
+fn print_check(reading: &Reading, fail_on: &[Trouble], format: Output) -> Result<ExitCode> {
+    let (rules, _) = Alerting::default().resolve(&reading.source.config()?.alerts)?;
+    let read = read(reading)?;
+    let check = Check::new(&read.snapshot, &rules, fail_on);
+    let mut out = io::stdout().lock();
+    match format {
+        Output::Table => check.table(&mut out)?,
+        Output::Json => check.json(&mut out)?,
+    }
+    // What could not be read is complained of in any case.
+    let verdict = read.verdict();
+    Ok(check
+        .gravest()
+        .map_or(verdict, |gravest| ExitCode::from(gravest.exit_code())))
 }
 
 fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {

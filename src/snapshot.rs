@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::alert::Alert;
+pub use crate::forecast::decay_now::DecayNow;
 pub use crate::forecast::scenario::Scenario;
 use crate::forecast::{Forecast, ProjectionPoint};
 pub use crate::law::LawView;
@@ -28,12 +29,24 @@ pub struct Snapshot {
     pub runs: Vec<Arc<RunView>>,
     /// Pairs of runs whose order will change.
     pub crossovers: Vec<Crossover>,
+    /// How the runs stand among their rivals and what to do with them, in the order of the runs.
+    pub prospects: Vec<Prospect>,
     /// Files that were asked for, or look like logs, and could not be read as such.
     pub problems: Vec<Problem>,
     /// The logs that are read, in the order of their paths.
     pub logs: Vec<Arc<LogView>>,
     /// How far the first reading has come; `None` once everything has been read.
     pub loading: Option<Loading>,
+}
+
+impl Snapshot {
+    /// The prospect of a run.
+    pub fn prospect(&self, run: &str) -> Option<&Prospect> {
+        let found = self
+            .prospects
+            .binary_search_by(|prospect| prospect.run.as_str().cmp(run));
+        found.ok().and_then(|index| self.prospects.get(index))
+    }
 }
 
 /// Progress of the first reading.
@@ -217,6 +230,8 @@ pub struct LossView {
     pub forecast_reason: String,
     /// What would come of possible plans, while the real one is not known.
     pub scenarios: Vec<Scenario>,
+    /// What comes of a decay that begins now, in a stable phase.
+    pub decay_now: Option<DecayNow>,
     /// The law that fits best.
     pub law: Option<LawView>,
     /// The curve, for charts.
@@ -277,6 +292,69 @@ pub struct Signals {
     pub planned_learning_rate: Vec<(f64, f64)>,
     /// The other quantities.
     pub others: Vec<(Quantity, Vec<CurvePoint>)>,
+}
+
+/// What a run has before it, and what to do with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prospect {
+    /// Id of the run.
+    pub run: String,
+    /// How it stands among the runs that compete with it; `None` where there are none.
+    pub contest: Option<Contest>,
+    /// What to do with it; `None`: let it run.
+    pub advice: Option<Advice>,
+}
+
+/// A run among those that compete with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contest {
+    /// Probability that it ends lowest.
+    pub chance: f64,
+    /// Probability that it ends lowest, or within the tolerance of it.
+    pub chance_as_good: f64,
+    /// The runs that compete, itself among them.
+    pub runs: usize,
+    /// Id of the other run that is projected to end lowest.
+    pub best_rival: String,
+    /// How much higher (nats) it is projected to end than that.
+    pub behind: f64,
+}
+
+/// What to do with a run that goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advice {
+    /// What to do.
+    pub kind: AdviceKind,
+    /// How sure it is that nothing is lost by it.
+    pub probability: f64,
+    /// Steps that need not be made.
+    pub saved_steps: u64,
+    /// Seconds that they would take.
+    pub saved_seconds: Option<f64>,
+    /// What to do and why, in one sentence.
+    pub message: String,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdviceKind {
+    /// Stop: others will end lower.
+    StopOutclassed,
+    /// Stop: what is to come gains nothing.
+    StopNoGain,
+    /// Begin the decay of the learning rate: waiting gains nothing.
+    DecayNow,
+}
+
+impl AdviceKind {
+    /// The words shown to the user.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AdviceKind::StopOutclassed | AdviceKind::StopNoGain => "stop",
+            AdviceKind::DecayNow => "decay now",
+        }
+    }
 }
 
 /// Two runs whose order will change.

@@ -56,6 +56,19 @@ pub fn decimal(value: f64, decimals: usize) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A whole number with separators: `31,240`.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Above this ratio nobody asks how much it is.
 const FAR: f64 = 1000.0;
 

@@ -3,6 +3,7 @@
 //! A case sees the records up to its cut and nothing later, except, where the schedule
 //! counts as known, the learning rates to come.
 
+pub mod advice;
 pub mod alerts;
 mod score;
 
@@ -148,6 +149,8 @@ pub struct Case {
     pub cut_step: u64,
     /// Last step of the run.
     pub final_step: u64,
+    /// First value of the loss.
+    pub first: f64,
     /// Projected final loss, or why there is none.
     ///
     /// It is the distribution of `actual`: the noise of the few points which that is the
@@ -199,6 +202,7 @@ pub fn cases(
         }
         let last = points.len() - (points.len() / 100).max(1);
         let tail = points.get(last..).unwrap_or_default();
+        let first = points.first().map_or(f64::NAN, |(_, loss)| *loss);
         let actual = Actual {
             mean: tail.iter().map(|(_, loss)| loss).sum::<f64>() / tail.len().max(1) as f64,
             points: tail.len().max(1),
@@ -213,6 +217,7 @@ pub fn cases(
                 quantity,
                 at,
                 cut_step,
+                first,
                 actual,
             };
             cases.extend(cut.case(others, settings));
@@ -238,6 +243,7 @@ struct Cut<'a> {
     quantity: Quantity,
     at: f64,
     cut_step: u64,
+    first: f64,
     actual: Actual,
 }
 
@@ -270,6 +276,7 @@ impl Cut<'_> {
             at: self.at,
             cut_step: self.cut_step,
             final_step,
+            first: self.first,
             forecast,
             actual: self.actual.mean,
             baselines,

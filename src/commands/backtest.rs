@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::backtest::advice::{self, AdviceScore};
 use crate::backtest::{
     Case, Comparison, Finished, Knowledge, Members, Others, Settings, Summary, cases, members, summarise,
 };
@@ -22,6 +23,8 @@ use crate::text::printable;
 pub struct Backtest {
     cases: Vec<Case>,
     left_out: Vec<(PathBuf, String)>,
+    /// What came of the advice, where that was asked.
+    advice: Option<AdviceScore>,
 }
 
 impl Backtest {
@@ -51,6 +54,7 @@ pub fn run(settings: &cli::Backtest) -> Result<Backtest, ConfigError> {
             Err(reason) => left_out.push((candidate.path, reason)),
         }
     }
+    let (asks_for_advice, rules) = (settings.advice, options.config.advice);
     let settings = Settings {
         at: settings.at.clone(),
         knowledge: match settings.schedule {
@@ -60,6 +64,7 @@ pub fn run(settings: &cli::Backtest) -> Result<Backtest, ConfigError> {
         },
         options,
         others: match (settings.cohort, settings.others) {
+            _ if asks_for_advice => Others::Live,
             (cli::Switch::Off, _) => Others::Absent,
             (cli::Switch::On, cli::Stage::Finished) => Others::Finished,
             (cli::Switch::On, cli::Stage::Live) => Others::Live,
@@ -74,7 +79,12 @@ pub fn run(settings: &cli::Backtest) -> Result<Backtest, ConfigError> {
             Err(reason) => left_out.push((run.identity.path.clone(), reason)),
         }
     }
-    Ok(Backtest { cases: all, left_out })
+    let advice = asks_for_advice.then(|| advice::score(&all, rules.stop_below, rules.tolerance));
+    Ok(Backtest {
+        cases: all,
+        left_out,
+        advice,
+    })
 }
 
 fn read(path: &std::path::Path, id: &str, options: &Options) -> Result<Option<Finished>, String> {
@@ -129,6 +139,66 @@ const fn role(quantity: Quantity) -> &'static str {
 /// # Errors
 /// When `out` cannot be written.
 pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
+    match &backtest.advice {
+        Some(score) => advice_table(score, out)?,
+        None => forecast_table(backtest, out)?,
+    }
+    for (path, reason) in &backtest.left_out {
+        writeln!(
+            out,
+            "left out {}: {}",
+            printable(&path.to_string_lossy()),
+            printable(reason)
+        )?;
+    }
+    Ok(())
+}
+
+fn advice_table(score: &AdviceScore, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:>6}{:>6}{:>9}{:>9}{:>10}{:>8}",
+        "at", "runs", "stopped", "wrongly", "expected", "saved"
+    )?;
+    for stop in &score.stops {
+        writeln!(
+            out,
+            "{:>6}{:>6}{:>9}{:>9}{:>10.2}{:>7.0}%",
+            cut_in_words(stop.at),
+            stop.runs,
+            stop.stopped,
+            stop.wrongly,
+            stop.expected,
+            100.0 * stop.saved
+        )?;
+    }
+    writeln!(
+        out,
+        "\n{:>14}{:>6}{:>9}{:>11}",
+        "chance", "n", "mean", "came true"
+    )?;
+    for group in &score.chances {
+        let range = format!("{:.0} to {:.0}%", 100.0 * group.range.0, 100.0 * group.range.1);
+        writeln!(
+            out,
+            "{range:>14}{:>6}{:>8.1}%{:>10.1}%",
+            group.n,
+            100.0 * group.chance,
+            100.0 * group.came_true
+        )?;
+    }
+    writeln!(
+        out,
+        "\nruns: those with rivals, at this cut; wrongly: stopped, and would have ended lowest or within the tolerance of it;\n\
+         expected: the sum of the chances of the stopped; saved: share of all steps; chance: of ending lowest."
+    )
+}
+
+fn cut_in_words(at: Option<f64>) -> String {
+    at.map_or_else(|| "all".to_owned(), |at| format!("{:.0}%", at * 100.0))
+}
+
+fn forecast_table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{:<6}{:>6}{:>6}  {:>8}{:>8}{:>8}  {:>5}{:>5}{:>5}  {:>8}{:>8}  {:>8}{:>14}{:>14}",
@@ -157,9 +227,7 @@ pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
         ratio => format!(" {ratio:.1}x"),
     };
     for summary in summarise(&backtest.cases) {
-        let at = summary
-            .at
-            .map_or_else(|| "all".to_owned(), |at| format!("{:.0}%", at * 100.0));
+        let at = cut_in_words(summary.at);
         let cover: String = summary
             .coverage
             .iter()
@@ -199,14 +267,6 @@ pub fn table(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
     if without > 0 {
         writeln!(out, "{without} cases had no forecast.")?;
     }
-    for (path, reason) in &backtest.left_out {
-        writeln!(
-            out,
-            "left out {}: {}",
-            printable(&path.to_string_lossy()),
-            printable(reason)
-        )?;
-    }
     Ok(())
 }
 
@@ -219,6 +279,7 @@ pub fn json(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
         "schema_version": 1,
         "cases": backtest.cases.iter().map(case_json).collect::<Vec<Value>>(),
         "summary": summarise(&backtest.cases).iter().map(summary_json).collect::<Vec<Value>>(),
+        "advice": backtest.advice.as_ref().map(advice_json),
         "left_out": backtest.left_out.iter().map(|(path, reason)| json!({
             "path": printable(&path.to_string_lossy()),
             "reason": printable(reason),
@@ -226,6 +287,26 @@ pub fn json(backtest: &Backtest, out: &mut impl Write) -> io::Result<()> {
     });
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)
+}
+
+fn advice_json(score: &AdviceScore) -> Value {
+    json!({
+        "stops": score.stops.iter().map(|stop| json!({
+            "at": stop.at,
+            "runs": stop.runs,
+            "stopped": stop.stopped,
+            "wrongly": stop.wrongly,
+            "expected": stop.expected,
+            "saved": stop.saved,
+        })).collect::<Vec<Value>>(),
+        "chances": score.chances.iter().map(|group| json!({
+            "from": group.range.0,
+            "to": group.range.1,
+            "n": group.n,
+            "mean_chance": group.chance,
+            "came_true": group.came_true,
+        })).collect::<Vec<Value>>(),
+    })
 }
 
 fn case_json(case: &Case) -> Value {

@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod backtest_alerts;
+pub mod check;
 pub mod inspect;
 pub mod replay;
 pub mod report;

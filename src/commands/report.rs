@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::alert::{Alert, Severity};
-use crate::snapshot::{Crossover, LossView, Problem, RunView, Snapshot, State};
+use crate::snapshot::{Advice, Contest, Crossover, LossView, Problem, Prospect, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
 
 /// Version of the JSON. Fields are added, never renamed or given another meaning.
@@ -23,7 +23,7 @@ pub fn json(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
         runs: snapshot
             .runs
             .iter()
-            .map(|run| run_json(run, snapshot.taken_at))
+            .map(|run| run_json(run, snapshot.prospect(&run.id), snapshot.taken_at))
             .collect(),
         crossovers: snapshot.crossovers.iter().map(crossover_json).collect(),
         problems: &snapshot.problems,
@@ -58,8 +58,32 @@ pub(super) fn crossover_json(crossover: &Crossover) -> Value {
     })
 }
 
-fn run_json(run: &RunView, now: f64) -> Value {
+/// How a run stands among its rivals, for JSON.
+fn contest_json(contest: &Contest) -> Value {
+    json!({
+        "chance_of_lowest": finite(contest.chance),
+        "chance_as_good": finite(contest.chance_as_good),
+        "runs": contest.runs,
+        "best_rival": contest.best_rival,
+        "behind": finite(contest.behind),
+    })
+}
+
+/// Advice for JSON.
+pub(super) fn advice_json(advice: &Advice) -> Value {
+    json!({
+        "kind": advice.kind,
+        "probability": finite(advice.probability),
+        "saved_steps": advice.saved_steps,
+        "saved_seconds": advice.saved_seconds.and_then(finite),
+        "message": advice.message,
+    })
+}
+
+fn run_json(run: &RunView, prospect: Option<&Prospect>, now: f64) -> Value {
     let primary = run.primary();
+    let contest = prospect.and_then(|prospect| prospect.contest.as_ref());
+    let advice = prospect.and_then(|prospect| prospect.advice.as_ref());
     let mut value = json!({
         "id": run.id,
         "path": run.path,
@@ -80,6 +104,8 @@ fn run_json(run: &RunView, now: f64) -> Value {
             "source": run.schedule_source,
             "schedule": run.schedule,
         },
+        "contest": contest.map(contest_json),
+        "advice": advice.map(advice_json),
         "warnings": run.alerts.iter().map(warning_json).collect::<Vec<_>>(),
         "skipped_lines": run.skipped_lines,
         "segments": run.segments,
@@ -121,6 +147,15 @@ pub(super) fn loss_json(loss: &LossView) -> Value {
             "low": finite(scenario.low),
             "high": finite(scenario.high),
         })).collect::<Vec<_>>(),
+        "decay_now": loss.decay_now.as_ref().map(|decay| json!({
+            "at_step": decay.at_step,
+            "planned_step": decay.planned_step,
+            "final_loss": finite(decay.final_loss),
+            "low": finite(decay.low),
+            "high": finite(decay.high),
+            "gain_of_waiting": finite(decay.gain_of_waiting),
+            "gain_sd": finite(decay.gain_sd),
+        })),
         "forecast_reason": (!loss.forecast_reason.is_empty()).then_some(&loss.forecast_reason),
         "law": loss.law.map(|law| json!({
             "l0": finite(law.l0),
@@ -162,6 +197,7 @@ pub fn table(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
         write_rows(out, &rows(snapshot))?;
     }
     write_section(out, "Crossovers", crossover_lines(snapshot))?;
+    write_section(out, "Advice", advice_lines(snapshot))?;
     write_section(out, "Warnings", warning_lines(snapshot))?;
     write_section(out, "No forecast", reason_lines(snapshot))?;
     let problems = snapshot.problems.iter().map(|problem| {
@@ -202,6 +238,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
         "METRIC",
         "LOSS",
         "PROJECTED FINAL",
+        "P(LOWEST)",
         "WARNINGS",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
@@ -220,10 +257,31 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
             loss.map_or_else(String::new, |loss| loss.quantity.name().to_owned()),
             loss.map_or_else(String::new, |loss| format!("{:.4}", loss.smoothed)),
             loss.map_or_else(String::new, |loss| projected(run, loss)),
+            chance_of_lowest(snapshot, run),
             open_count(run),
         ]);
     }
+    // A column about rivals says nothing where there are none.
+    if snapshot
+        .prospects
+        .iter()
+        .all(|prospect| prospect.contest.is_none())
+    {
+        for row in &mut rows {
+            row.remove(CHANCES);
+        }
+    }
     rows
+}
+
+/// The column with the chances of ending lowest.
+const CHANCES: usize = 8;
+
+fn chance_of_lowest(snapshot: &Snapshot, run: &RunView) -> String {
+    let contest = snapshot
+        .prospect(&run.id)
+        .and_then(|prospect| prospect.contest.as_ref());
+    contest.map_or_else(|| "-".to_owned(), |contest| format!("{:.2}", contest.chance))
 }
 
 fn projected(run: &RunView, loss: &LossView) -> String {
@@ -314,6 +372,15 @@ fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
     let more = likely.len().saturating_sub(MOST_CROSSOVERS);
     let rest = (more > 0).then(|| format!("and {more} more: --format json has them all"));
     told.chain(rest).collect()
+}
+
+fn advice_lines(snapshot: &Snapshot) -> Vec<String> {
+    let line = |prospect: &Prospect| {
+        let advice = prospect.advice.as_ref()?;
+        let (run, message) = (printable(&prospect.run), printable(&advice.message));
+        Some(format!("[{}] {run}: {message}", advice.kind.name()))
+    };
+    snapshot.prospects.iter().filter_map(line).collect()
 }
 
 fn warning_lines(snapshot: &Snapshot) -> Vec<String> {

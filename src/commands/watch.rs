@@ -2,7 +2,7 @@
 //!
 //! Every line is one object with `event`: `alert` (raised, raised to a higher level, or
 //! cleared), `forecast`, `crossover` (raised or cleared: a run that leads will be passed, or one
-//! that will lead passes), `state`, `problem`, `delivery_failed`, and `ready` once everything that
+//! that will lead passes), `advice` (raised or cleared: stop a run, or begin its decay), `state`, `problem`, `delivery_failed`, and `ready` once everything that
 //! existed has been read. It runs until it is told to stop, as a systemd unit is. When standard
 //! output is closed it ends, unless a command or a webhook is still to hear of alerts.
 
@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::report::{SCHEMA_VERSION, crossover_json, loss_json, warning_json};
+use super::report::{SCHEMA_VERSION, advice_json, crossover_json, loss_json, warning_json};
 use crate::alert::deliver::Deliverer;
 use crate::alert::notify::Notifier;
 use crate::alert::{Alert, Severity};
-use crate::snapshot::{Crossover, RunView, Snapshot, State};
+use crate::snapshot::{Advice, Crossover, RunView, Snapshot, State};
 use crate::source::reader::now;
 
 /// A forecast of a run is told again after so many seconds at the earliest.
@@ -29,6 +29,8 @@ const FORECAST_EVERY: f64 = 10.0;
 const CROSSOVER_AFTER: f64 = 30.0;
 const CROSSOVER_SURE: f64 = 0.8;
 const CROSSOVER_DOUBTFUL: f64 = 0.6;
+/// Advice is told once it has been the same for so many seconds.
+const ADVICE_AFTER: f64 = 60.0;
 /// How often it is looked whether a delivery has failed.
 const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -48,10 +50,19 @@ struct Foreseen {
     told: bool,
 }
 
+/// Advice for a run.
+struct Advised {
+    advice: Advice,
+    /// Seconds since the Unix epoch.
+    since: f64,
+    told: bool,
+}
+
 /// Turns snapshots into lines.
 #[derive(Default)]
 pub struct Stream {
     told: BTreeMap<String, Told>,
+    advised: BTreeMap<String, Advised>,
     crossovers: BTreeMap<(String, String), Foreseen>,
     problems: Vec<String>,
     ready: bool,
@@ -81,6 +92,7 @@ impl Stream {
                 .lines(run, now, &mut lines);
         }
         self.crossover_lines(snapshot, &mut lines);
+        self.advice_lines(snapshot, &mut lines);
         if !self.ready {
             self.ready = true;
             lines.push(json!({ "event": "ready", "at": now, "runs": snapshot.runs.len() }));
@@ -91,6 +103,42 @@ impl Stream {
             }
         }
         lines
+    }
+
+    fn advice_lines(&mut self, snapshot: &Snapshot, lines: &mut Vec<Value>) {
+        let now = snapshot.taken_at;
+        let mut tell = |change: &str, run: &str, advice: &Advice| {
+            let mut line = event(advice_json(advice), "advice", change, now);
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("run".to_owned(), run.into());
+            }
+            lines.push(line);
+        };
+        let mut before = std::mem::take(&mut self.advised);
+        for prospect in &snapshot.prospects {
+            let Some(advice) = &prospect.advice else { continue };
+            let known = before
+                .get(&prospect.run)
+                .filter(|known| known.advice.kind == advice.kind)
+                .map(|known| (known.since, known.told));
+            if known.is_some() {
+                before.remove(&prospect.run);
+            }
+            let (since, told) = known.unwrap_or((now, false));
+            let lasts = now - since >= ADVICE_AFTER;
+            if lasts && !told {
+                tell("raised", &prospect.run, advice);
+            }
+            let advised = Advised {
+                advice: advice.clone(),
+                since,
+                told: told || lasts,
+            };
+            self.advised.insert(prospect.run.clone(), advised);
+        }
+        for (run, gone) in before.iter().filter(|(_, gone)| gone.told) {
+            tell("cleared", run, &gone.advice);
+        }
     }
 
     fn crossover_lines(&mut self, snapshot: &Snapshot, lines: &mut Vec<Value>) {
@@ -259,6 +307,7 @@ fn write_lines(out: &mut impl Write, lines: &[Value]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::metric::Quantity;
+    use crate::snapshot::{AdviceKind, Prospect};
 
     #[test]
     fn a_crossover_is_told_once_it_has_lasted_and_again_when_it_is_gone() {
@@ -294,5 +343,45 @@ mod tests {
         assert!(told(&snapshot(120.0, None, true)).is_empty());
         assert!(told(&snapshot(130.0, Some(0.9), false)).is_empty());
         assert!(told(&snapshot(190.0, Some(0.9), false)).is_empty());
+    }
+    #[test]
+    fn advice_is_told_once_it_has_lasted_and_again_when_it_is_gone() {
+        let snapshot = |taken_at: f64, kind: Option<AdviceKind>| Snapshot {
+            taken_at,
+            prospects: vec![Prospect {
+                run: "cosine".to_owned(),
+                contest: None,
+                advice: kind.map(|kind| Advice {
+                    kind,
+                    probability: 0.99,
+                    saved_steps: 500,
+                    saved_seconds: None,
+                    message: "others end lower".to_owned(),
+                }),
+            }],
+            ..Snapshot::default()
+        };
+        let mut stream = Stream::default();
+        let mut told = |snapshot: &Snapshot| -> Vec<(String, String)> {
+            let lines = stream.lines(snapshot);
+            let advice = lines.iter().filter(|line| line["event"] == "advice");
+            advice
+                .map(|line| (line["change"].to_string(), line["kind"].to_string()))
+                .collect()
+        };
+        let (stop, decay) = (AdviceKind::StopOutclassed, AdviceKind::DecayNow);
+        let line = |change: &str, kind: &str| (format!("\"{change}\""), format!("\"{kind}\""));
+        assert!(told(&snapshot(0.0, Some(stop))).is_empty());
+        assert_eq!(
+            told(&snapshot(61.0, Some(stop))),
+            [line("raised", "stop-outclassed")]
+        );
+        assert!(told(&snapshot(70.0, Some(stop))).is_empty());
+        // Another advice must last as well.
+        assert_eq!(
+            told(&snapshot(80.0, Some(decay))),
+            [line("cleared", "stop-outclassed")]
+        );
+        assert!(told(&snapshot(90.0, None)).is_empty());
     }
 }

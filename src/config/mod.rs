@@ -24,6 +24,7 @@
 //! Every section has a file of its own here. Unknown keys are errors, so that a
 //! misspelt one is not silently ignored.
 
+mod advice;
 mod alerts;
 mod forecast;
 mod format;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use advice::AdviceSection;
 pub use alerts::AlertSection;
 pub use forecast::ForecastSection;
 pub use format::FormatSection;
@@ -51,6 +53,9 @@ pub struct Config {
     /// How forecasts are made.
     #[serde(default)]
     pub forecast: ForecastSection,
+    /// When to stop a run, or to begin its decay.
+    #[serde(default)]
+    pub advice: AdviceSection,
     /// What disturbs, and how.
     #[serde(default)]
     pub alerts: AlertSection,

@@ -1,11 +1,11 @@
 //! Pairs of runs whose order now is not their order at the end.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::view::OVER_SECONDS;
 use crate::fit::normal::distribution;
+use crate::forecast::contest::{Folders, comparable};
 use crate::snapshot::{Crossover, LossView, RunView, State};
 
 /// Differences below this share of the loss are a tie: no seed reproduces closer.
@@ -13,20 +13,14 @@ const TIE_SHARE: f64 = 5e-4;
 
 /// All crossovers among the runs: first those of the leaders, the surest first. Runs are
 /// compared on the loss that both log, preferring the one that stands for both.
-///
-/// Runs in one folder belong together, and so do runs that have a folder each.
 pub fn crossovers(runs: &[Arc<RunView>], now: f64) -> Vec<Crossover> {
-    let mut in_folder: HashMap<&str, usize> = HashMap::new();
-    for run in runs {
-        *in_folder.entry(folder(run)).or_default() += 1;
-    }
-    let shared = |run: &RunView| in_folder.get(folder(run)).is_some_and(|count| *count > 1);
+    let folders = Folders::of(runs.iter().map(|run| run.id.as_str()));
     // How many runs are ahead of each, now and at the end.
     let (mut behind_now, mut behind_at_end) = (vec![0u32; runs.len()], vec![0u32; runs.len()]);
     let mut found = Vec::new();
     for (index, one) in runs.iter().enumerate() {
         for (other_index, other) in runs.iter().enumerate().skip(index + 1) {
-            let related = folder(one) == folder(other) || (!shared(one) && !shared(other));
+            let related = folders.relate(&one.id, &other.id);
             let Some(pair) = related.then(|| Pair::new(one, other, now)).flatten() else {
                 continue;
             };
@@ -61,10 +55,6 @@ pub fn crossovers(runs: &[Arc<RunView>], now: f64) -> Vec<Crossover> {
     crossovers
 }
 
-fn folder(run: &RunView) -> &str {
-    run.id.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// Two runs that compete.
 struct Pair<'a> {
     one: &'a LossView,
@@ -91,7 +81,7 @@ impl Pair<'_> {
         };
         let (one_end, other_end) = (one_loss.forecast.as_ref()?, other_loss.forecast.as_ref()?);
         // Runs of unlike scales (different data, different units) do not compete.
-        if !comparable(one_loss, other_loss) {
+        if !comparable(one_loss.smoothed, other_loss.smoothed) {
             return None;
         }
         let step = one.step.min(other.step) as f64;
@@ -118,17 +108,13 @@ impl Pair<'_> {
     }
 }
 
-fn is_over(run: &RunView, now: f64) -> bool {
+/// True for a run that does not go on.
+pub(super) fn is_over(run: &RunView, now: f64) -> bool {
     match run.state {
         State::Training => false,
         State::Stalled => now - run.last_data_at > OVER_SECONDS,
         State::Finished | State::Diverged => true,
     }
-}
-
-fn comparable(one: &LossView, other: &LossView) -> bool {
-    let (one, other) = (one.smoothed, other.smoothed);
-    one.is_finite() && other.is_finite() && (one - other).abs() < 0.25 * one.abs().max(other.abs())
 }
 
 /// The loss of a run at a step: its own curve where it has been, else its projection.

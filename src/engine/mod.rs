@@ -1,6 +1,7 @@
 //! The state machine that joins everything: source events in, fit jobs out, fit
 //! results in, snapshots out. It owns no thread, no file and no clock.
 
+mod advice;
 pub mod cohort;
 mod crossover;
 mod fitting;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use advice::prospects;
 use cohort::Statements;
 use crossover::crossovers;
 pub use fitting::{FitDone, FitJob};
@@ -22,12 +24,12 @@ use crate::forecast::cohort::Member;
 use crate::metric::{Names, Quantity};
 use crate::run::Run;
 use crate::schedule::Schedule;
-use crate::snapshot::{Crossover, Loading, LogView, Problem, RunView, Snapshot};
+use crate::snapshot::{Crossover, Loading, LogView, Problem, Prospect, RunView, Snapshot};
 use crate::source::{FileKey, SourceEvent};
 use fitting::{LossFit, Pace, Subject};
 
-/// Seconds between two looks for crossovers.
-const CROSSOVERS_EVERY: f64 = 1.0;
+/// Seconds between two comparisons of all runs with each other.
+const COMPARED_EVERY: f64 = 1.0;
 
 /// What the user said about all runs.
 #[derive(Clone, Debug)]
@@ -105,8 +107,9 @@ pub struct Engine {
     loading: Option<Loading>,
     revision: u64,
     crossovers: Vec<Crossover>,
-    /// Revision and time of the crossovers.
-    crossovers_of: (u64, f64),
+    prospects: Vec<Prospect>,
+    /// Revision and time of the crossovers and the prospects.
+    compared: (u64, f64),
     groups: identity::Groups,
     statements: Statements,
 }
@@ -122,7 +125,8 @@ impl Engine {
             loading: Some(Loading::default()),
             revision: 0,
             crossovers: Vec::new(),
-            crossovers_of: (0, f64::NEG_INFINITY),
+            prospects: Vec::new(),
+            compared: (0, f64::NEG_INFINITY),
             groups: identity::Groups::default(),
             statements,
         }
@@ -334,18 +338,19 @@ impl Engine {
             self.revision += 1;
         }
         // Every pair is compared: often enough for a reader, seldom enough for hundreds of runs.
-        let (revision, time) = self.crossovers_of;
-        if revision != self.revision && (now - time).abs() >= CROSSOVERS_EVERY {
-            let found = crossovers(&runs, now);
-            self.revision += u64::from(found != self.crossovers);
-            self.crossovers = found;
-            self.crossovers_of = (self.revision, now);
+        let (revision, time) = self.compared;
+        if revision != self.revision && (now - time).abs() >= COMPARED_EVERY {
+            let found = (crossovers(&runs, now), prospects(&runs, options, now));
+            self.revision += u64::from(found.0 != self.crossovers || found.1 != self.prospects);
+            (self.crossovers, self.prospects) = found;
+            self.compared = (self.revision, now);
         }
         Snapshot {
             revision: self.revision,
             taken_at: now,
             runs,
             crossovers: self.crossovers.clone(),
+            prospects: self.prospects.clone(),
             problems: self
                 .problems
                 .iter()

@@ -332,6 +332,7 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], end: End) -> Optio
         } else {
             Vec::new()
         },
+        decay_now: outcome.decay_now.clone().filter(|_| end == End::Ahead),
         law: outcome.law,
         curve: Arc::new(Curve {
             points: series.buckets().iter().map(Bucket::curve_point).collect(),

@@ -13,6 +13,7 @@ pub mod normal;
 pub mod points;
 pub mod posterior;
 pub mod solver;
+pub mod tabulated;
 
 use thiserror::Error;
 
@@ -21,6 +22,7 @@ pub use mixture::Mixture;
 pub use points::FitPoint;
 pub use posterior::Posterior;
 pub use solver::{BestFit, FitOptions, Huber, best_fit};
+pub use tabulated::Tabulated;
 
 /// Why no law could be fitted.
 #[derive(Clone, Debug, Error, PartialEq)]

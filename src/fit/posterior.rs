@@ -42,6 +42,18 @@ struct Cell {
     loss_state: f64,
 }
 
+/// The loss in a cell at a step to come.
+struct Prospect {
+    /// What multiplies the amplitudes.
+    row: Amplitudes,
+    /// What is added.
+    added: f64,
+    /// What is still there of the wander of now.
+    carry: f64,
+    /// The variance of what the wander does until then.
+    wander: f64,
+}
+
 /// A cell that may matter.
 struct Candidate {
     wander: usize,
@@ -83,15 +95,27 @@ impl<'a> Posterior<'a> {
         self.log_evidence
     }
 
-    /// Mean and variance of the loss in a cell at a step.
-    fn project(&self, cell: &Cell, ahead: &Ahead, step: f64) -> (f64, f64) {
+    /// The loss in a cell at a step.
+    fn prospect(&self, cell: &Cell, ahead: &Ahead, step: f64) -> Prospect {
         let (carry, wander) = self
             .evidence
             .wanders
             .get(cell.wander)
             .map_or((0.0, 0.0), |equations| equations.ahead(step));
-        let row = ahead.row(cell.shape) - carry * cell.states;
-        let mean = row.dot(&cell.mean) + carry * cell.loss_state;
+        Prospect {
+            row: ahead.row(cell.shape) - carry * cell.states,
+            added: carry * cell.loss_state,
+            carry,
+            wander,
+        }
+    }
+
+    /// Mean and variance of the loss in a cell at a step.
+    fn project(&self, cell: &Cell, ahead: &Ahead, step: f64) -> (f64, f64) {
+        let Prospect {
+            row, added, wander, ..
+        } = self.prospect(cell, ahead, step);
+        let mean = row.dot(&cell.mean) + added;
         (mean, row.dot(&(cell.covariance * row)) + wander)
     }
 
@@ -138,6 +162,35 @@ impl<'a> Posterior<'a> {
             .collect();
         let mixture = Mixture::new(parts);
         let misfit = self.misfit_variance(level, mixture.mean());
+        mixture.blurred(misfit)
+    }
+
+    /// The distribution of how much higher the loss is at an earlier end that the run may have than
+    /// at a later one: what is not known of the law is the same for both, so this is known far better
+    /// than either. The wander goes on from the one to the other.
+    pub fn difference(&self, early: &Standing, late: &Standing) -> Mixture {
+        let design = &self.evidence.design;
+        let (at_early, at_late) = (design.ahead(early), design.ahead(late));
+        let mut level = 0.0;
+        let parts = self.cells.iter().map(|cell| {
+            let early = self.prospect(cell, &at_early, early.step);
+            let late = self.prospect(cell, &at_late, late.step);
+            level += cell.weight * (late.row.dot(&cell.mean) + late.added);
+            let apart = early.row - late.row;
+            let kept = if early.carry > 0.0 {
+                late.carry / early.carry
+            } else {
+                0.0
+            };
+            Part {
+                weight: cell.weight,
+                mean: apart.dot(&cell.mean) + early.added - late.added,
+                variance: apart.dot(&(cell.covariance * apart))
+                    + (late.wander + (1.0 - 2.0 * kept) * early.wander).max(0.0),
+            }
+        });
+        let mixture = Mixture::new(parts.collect());
+        let misfit = self.misfit_variance(level + mixture.mean(), level);
         mixture.blurred(misfit)
     }
 

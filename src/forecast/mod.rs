@@ -3,6 +3,8 @@
 //! Pure numbers: the same task gives the same outcome.
 
 pub mod cohort;
+pub mod contest;
+pub mod decay_now;
 mod hindsight;
 pub mod repeats;
 pub mod scenario;
@@ -13,12 +15,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use cohort::Member;
+use decay_now::DecayNow;
 use repeats::Repeats;
 use scenario::{Scenario, scenarios};
 use view::{Sight, View};
 
 use crate::fit::mixture::Floor;
-use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, best_fit, solver};
+use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, Tabulated, best_fit, solver};
 use crate::law::{LawView, Prior};
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
 
@@ -46,6 +49,8 @@ pub struct Forecast {
     pub basis: String,
     /// True while the effect of the decay comes from the prior, not from this run.
     pub prior_based: bool,
+    /// The whole distribution of the loss at the last step.
+    pub distribution: Arc<Tabulated>,
 }
 
 impl Forecast {
@@ -115,6 +120,8 @@ pub struct Outcome {
     pub distribution: Option<Mixture>,
     /// What would come of possible plans, while the real one is not known.
     pub scenarios: Vec<Scenario>,
+    /// What comes of a decay that begins now, in a stable phase.
+    pub decay_now: Option<DecayNow>,
     /// How many siblings were heard.
     pub siblings: usize,
 }
@@ -368,6 +375,7 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         };
         outcome.scenarios = likeliest.map(under).collect();
     }
+    outcome.decay_now = task.decay_now(view, unforeseen(end));
     let distribution = Mixture::any_of(&ends).blurred(unforeseen(end));
     let prior_based = view.openness(end) > OPEN;
     outcome.forecast = Some(forecast(
@@ -432,6 +440,7 @@ fn forecast(distribution: &Mixture, level: f64, at_step: u64, basis: String, pri
         at_step,
         basis,
         prior_based,
+        distribution: Arc::new(Tabulated::new(distribution)),
     }
 }
 

@@ -39,7 +39,7 @@ impl Scenario {
 /// Treads on which a decay is sampled.
 const TREADS: u32 = 128;
 /// Share of all steps that decays usually take (arXiv 2405.18392: 10 to 20%).
-const USUAL_DECAY: f64 = 0.2;
+pub(super) const USUAL_DECAY: f64 = 0.2;
 
 /// The scenarios of a run at `last_step` that holds its learning rate, with `total` steps
 /// planned, if that is known. `project` tells the loss where a run will stand, seen from
@@ -102,7 +102,7 @@ pub fn scenarios(
 }
 
 /// The curve up to `start`, then linear to zero at `end`.
-fn decayed(curve: &LearningRateCurve, start: f64, end: f64) -> LearningRateCurve {
+pub(super) fn decayed(curve: &LearningRateCurve, start: f64, end: f64) -> LearningRateCurve {
     let mut decayed = curve.until(start);
     let rate = curve.rate(start);
     for tread in 0..TREADS {

@@ -94,6 +94,12 @@ impl<'a> View<'a> {
             .floored(self.task.floor())
     }
 
+    /// How much higher the loss will be at an earlier end than at a later one.
+    pub fn difference(&self, early: &Standing, late: &Standing) -> Mixture {
+        let factors = self.hindsight.factors(self.task.last_step as f64, late.step);
+        self.posterior.difference(early, late).widened(&factors)
+    }
+
     /// Looks ahead to these steps, of which the first is now and the last the end.
     pub fn look(&self, steps: &[f64]) -> Option<Sight> {
         let ahead = standings(&self.curve, steps);

@@ -85,6 +85,26 @@ impl LearningRateCurve {
             .map_or(0.0, |tread| tread.rate)
     }
 
+    /// The last step up to which the rate stays within `share` of that at `step`; `None` when it does
+    /// to the end.
+    pub fn held_until(&self, step: f64, share: f64) -> Option<f64> {
+        let rate = self.rate(step);
+        let later = self.treads.iter().filter(|tread| tread.start > step);
+        let left = |tread: &&Tread| (tread.rate - rate).abs() > share * rate.abs();
+        later.into_iter().find(left).map(|tread| tread.start - 1.0)
+    }
+
+    /// The same curve up to `step`, and from there on what it has from `from` on until `to`.
+    pub fn spliced(&self, step: f64, from: f64, to: f64) -> LearningRateCurve {
+        let mut spliced = self.until(step);
+        spliced.change(step + 1.0, self.rate(from + 1.0));
+        let later = self.treads.iter();
+        for tread in later.filter(|tread| tread.start > from + 1.0 && tread.start <= to) {
+            spliced.change(step + (tread.start - from), tread.rate);
+        }
+        spliced
+    }
+
     /// The sums at each of `steps`, which must be in ascending order. Between whole
     /// steps the sums are interpolated by the same closed forms.
     ///
@@ -151,6 +171,28 @@ fn advance(before: AnnealingSums, rate: f64, steps: f64, log_lambda: f64) -> Ann
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_decay_that_begins_earlier_has_the_same_rates() {
+        let rate = |step: u64| {
+            if step <= 800 {
+                1e-3
+            } else {
+                1e-3 * (1000.0 - step as f64) / 200.0
+            }
+        };
+        let curve = LearningRateCurve::from_steps(1000, rate);
+        let held = curve.held_until(500.0, 1e-3);
+        assert_eq!(held, Some(800.0));
+        let earlier = curve.spliced(500.0, 800.0, 1000.0);
+        for step in [1.0, 400.0, 500.0] {
+            assert_eq!(earlier.rate(step), 1e-3);
+        }
+        for step in [501.0, 600.0, 700.0] {
+            assert_eq!(earlier.rate(step), curve.rate(step + 300.0));
+        }
+        assert_eq!(LearningRateCurve::constant(1e-3).held_until(5.0, 1e-3), None);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]

@@ -12,7 +12,7 @@ use super::{chart, format};
 use crate::forecast::ProjectionPoint;
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
-use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot};
+use crate::snapshot::{DecayNow, LossView, RunView, ScheduleSource, Snapshot};
 use crate::text::{clip, printable, shorten, width, wrap};
 
 /// Draws the detail view of the selected run.
@@ -24,7 +24,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let facts = if side == 0 {
         // On a very low screen the chart comes first.
         let rows = usize::from(area.height / 4).min(4);
-        foot_lines(app, run, usize::from(area.width), rows)
+        foot_lines(app, snapshot, run, usize::from(area.width), rows)
     } else {
         Vec::new()
     };
@@ -47,7 +47,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             ..panel
         };
         frame.render_widget(
-            Paragraph::new(panel_lines(app, run)).wrap(Wrap { trim: false }),
+            Paragraph::new(panel_lines(app, snapshot, run)).wrap(Wrap { trim: false }),
             panel,
         );
     } else {
@@ -471,7 +471,13 @@ fn law_facts(run: &RunView, loss: &LossView) -> Vec<(&'static str, String)> {
 }
 
 /// The facts under the chart on a narrow screen, as many as there are rows.
-fn foot_lines(app: &App, run: &RunView, columns: usize, rows: usize) -> Vec<Line<'static>> {
+fn foot_lines(
+    app: &App,
+    snapshot: &Snapshot,
+    run: &RunView,
+    columns: usize,
+    rows: usize,
+) -> Vec<Line<'static>> {
     let theme = app.theme;
     let cut = |text: String| clip(&printable(&text), columns);
     let mut lines = Vec::new();
@@ -488,12 +494,24 @@ fn foot_lines(app: &App, run: &RunView, columns: usize, rows: usize) -> Vec<Line
             theme.severity(alert.severity),
         ));
     }
+    let prospect = snapshot.prospect(&run.id);
+    if let Some(advice) = prospect.and_then(|prospect| prospect.advice.as_ref()) {
+        let text = format!("> {}: {}", advice.kind.name(), advice.message);
+        let lines_of_it = wrap(&printable(&text), columns).into_iter();
+        let style = Style::new().fg(theme.forecast);
+        lines.extend(lines_of_it.map(|line| Line::styled(line, style)));
+    }
     if let Some(loss) = app.loss(run) {
         // Where the plan is not known scenarios are the answer: before the law, after alerts.
         lines.extend(
             loss.scenarios
                 .iter()
                 .map(|scenario| Line::raw(cut(scenario_text(scenario)))),
+        );
+        lines.extend(
+            loss.decay_now
+                .as_ref()
+                .map(|decay| Line::raw(cut(decay_text(run, decay)))),
         );
         let law = law_facts(run, loss);
         if !law.is_empty() {
@@ -525,7 +543,7 @@ fn foot_lines(app: &App, run: &RunView, columns: usize, rows: usize) -> Vec<Line
 }
 
 /// The facts beside the chart on a wide screen.
-fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
+fn panel_lines(app: &App, snapshot: &Snapshot, run: &RunView) -> Vec<Line<'static>> {
     let theme = app.theme;
     let mut lines: Vec<Line<'static>> = Vec::new();
     let mut section = |title: &str, body: Vec<Line<'static>>| {
@@ -546,6 +564,7 @@ fn panel_lines(app: &App, run: &RunView) -> Vec<Line<'static>> {
     }
     if let Some(loss) = app.loss(run) {
         section("Forecast", forecast_facts(app, run, loss, &fact));
+        section("Advice", advice_facts(app, snapshot, run, loss, &fact));
         let law = law_facts(run, loss).into_iter();
         section("Law", law.map(|(name, value)| fact(name, value)).collect());
     }
@@ -621,6 +640,57 @@ fn forecast_facts(
     lines.push(fact("rests on", forecast.basis.clone()));
     lines.extend(scenarios);
     lines
+}
+
+/// What to do with the run, and what that rests on.
+fn advice_facts(
+    app: &App,
+    snapshot: &Snapshot,
+    run: &RunView,
+    loss: &LossView,
+    fact: &dyn Fn(&str, String) -> Line<'static>,
+) -> Vec<Line<'static>> {
+    let prospect = snapshot.prospect(&run.id);
+    let mut lines = Vec::new();
+    if let Some(advice) = prospect.and_then(|prospect| prospect.advice.as_ref()) {
+        let text = format!("{}: {}", advice.kind.name(), advice.message);
+        lines.push(Line::styled(
+            printable(&text),
+            Style::new().fg(app.theme.forecast),
+        ));
+    }
+    if let Some(contest) = prospect.and_then(|prospect| prospect.contest.as_ref()) {
+        lines.push(fact(
+            "ends lowest",
+            format!("P {:.2}, of {} runs", contest.chance, contest.runs),
+        ));
+        lines.push(fact("best rival", contest.best_rival.clone()));
+        lines.push(fact("behind it", format::difference(contest.behind)));
+    }
+    lines.extend(
+        loss.decay_now
+            .as_ref()
+            .map(|decay| Line::raw(decay_text(run, decay))),
+    );
+    lines
+}
+
+/// Where the run ends if its decay begins now, and what waiting gains.
+fn decay_text(run: &RunView, decay: &DecayNow) -> String {
+    let pace = run.seconds_per_step;
+    let time = pace.map_or_else(String::new, |pace| {
+        format!(" ({})", format::brief_duration(pace * decay.saved_steps() as f64))
+    });
+    format!(
+        "{} [{}, {}] at {} if the decay begins now; waiting gains {} {} for {} steps{time}",
+        format::loss(decay.final_loss),
+        format::loss(decay.low),
+        format::loss(decay.high),
+        format::count(decay.at_step),
+        format::loss(decay.gain_of_waiting),
+        format::half_width(decay.gain_sd),
+        format::count(decay.saved_steps()),
+    )
 }
 
 /// A possible plan and where it would end.

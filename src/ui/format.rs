@@ -1,5 +1,7 @@
 //! How numbers look on the screen.
 
+pub use crate::text::count;
+
 /// A loss: four decimals where they fit.
 pub fn loss(value: f64) -> String {
     match value {
@@ -33,19 +35,6 @@ pub fn difference(value: f64) -> String {
     } else {
         "-".to_owned()
     }
-}
-
-/// A whole number with separators: `31,240`.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A number in at most five characters: `31.2k`, `8.2B`, `0.003`.

@@ -10,7 +10,7 @@ use super::app::{App, SortBy};
 use super::{chart, detail, format};
 use crate::alert::{Alert, STALL, Severity};
 use crate::metric::Quantity;
-use crate::snapshot::{LossView, RunView, Snapshot, State};
+use crate::snapshot::{Advice, LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, shorten_path, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
@@ -32,6 +32,7 @@ enum Kind {
     Quantity,
     Trend,
     Projected,
+    Chance,
     Baseline,
     Alerts,
 }
@@ -128,7 +129,7 @@ fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     super::draw_sentence(app, &text, frame, area);
 }
 
-/// Crossovers and alerts, a line each, the most important first.
+/// Alerts, advice and crossovers, a line each, the most important first.
 fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
     let prefixes = Names::of(snapshot);
     let name_width = notice_name_width(columns);
@@ -210,11 +211,30 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
                 Span::raw(rest),
             ])
         });
-    // A crossover is what only this screen knows: it is shown beside any number of alerts.
-    let crossovers: Vec<Line> = crossovers.take(3).collect();
-    let alerts_shown = lines.len().min(if crossovers.is_empty() { 2 } else { 1 });
+    let mut advice: Vec<(&str, &Advice)> = snapshot
+        .prospects
+        .iter()
+        .filter_map(|prospect| Some((prospect.run.as_str(), prospect.advice.as_ref()?)))
+        .collect();
+    // The surest first.
+    advice.sort_by(|(_, one), (_, other)| other.probability.total_cmp(&one.probability));
+    let advice = advice.into_iter().map(|(run, advice)| {
+        let name = prefixes.short(run, name_width);
+        let text = format!(" {}: {}", advice.kind.name(), printable(&advice.message));
+        let text = clip(&text, columns.saturating_sub(width(&name) + 3));
+        Line::from(vec![
+            Span::styled(">  ", Style::new().fg(app.theme.forecast)),
+            Span::styled(name, Style::new().add_modifier(Modifier::BOLD)),
+            Span::raw(text),
+        ])
+    });
+    // Crossovers and advice are what only this screen knows: they are shown beside any number of alerts.
+    let mut foreseen: Vec<Line> = advice.collect();
+    let place = foreseen.len().min(1);
+    foreseen.splice(place..place, crossovers.take(3));
+    let alerts_shown = lines.len().min(if foreseen.is_empty() { 2 } else { 1 });
     let rest = lines.split_off(alerts_shown);
-    lines.into_iter().chain(crossovers).chain(rest).collect()
+    lines.into_iter().chain(foreseen).chain(rest).collect()
 }
 
 /// Columns for the name of a run before a message: more where the screen is wide.
@@ -222,7 +242,7 @@ pub fn notice_name_width(columns: usize) -> usize {
     (columns / 4).clamp(24, 46)
 }
 
-fn columns(app: &App, total: usize, mixed: bool) -> Vec<Column> {
+fn columns(app: &App, total: usize, mixed: bool, compete: bool) -> Vec<Column> {
     let column = |title: &str, width, right, kind| Column {
         title: title.to_owned(),
         width,
@@ -240,6 +260,7 @@ fn columns(app: &App, total: usize, mixed: bool) -> Vec<Column> {
         column("OF", 5, false, Kind::Quantity),
         column("TREND", 14, false, Kind::Trend),
         column(&projected, 17, false, Kind::Projected),
+        column("P LOW", 5, true, Kind::Chance),
         column("VS BASE", 8, true, Kind::Baseline),
         column("!", 4, false, Kind::Alerts),
     ];
@@ -249,9 +270,13 @@ fn columns(app: &App, total: usize, mixed: bool) -> Vec<Column> {
     if !mixed {
         columns.retain(|column| column.kind != Kind::Quantity);
     }
+    if !compete {
+        columns.retain(|column| column.kind != Kind::Chance);
+    }
     // What goes first when there is no room; run, loss, projection and alerts stay.
     for kind in [
         Kind::Baseline,
+        Kind::Chance,
         Kind::Trend,
         Kind::Eta,
         Kind::Quantity,
@@ -283,7 +308,11 @@ fn draw_table(
 ) {
     let quantities = || shown.iter().filter_map(|run| Some(app.loss(run)?.quantity));
     let mixed = quantities().any(|quantity| Some(quantity) != quantities().next());
-    let columns = columns(app, usize::from(area.width), mixed);
+    let compete = snapshot
+        .prospects
+        .iter()
+        .any(|prospect| prospect.contest.is_some());
+    let columns = columns(app, usize::from(area.width), mixed, compete);
     let names = Names::of(snapshot);
     let selected = app.selected_index(shown);
     let rows = usize::from(area.height.saturating_sub(1));
@@ -399,6 +428,15 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
             Style::new().fg(theme.accent),
         ),
         Kind::Projected => projected(app, run, loss),
+        Kind::Chance => {
+            let contest = snapshot
+                .prospect(&run.id)
+                .and_then(|prospect| prospect.contest.as_ref());
+            (
+                contest.map_or_else(String::new, |contest| format!("{:.2}", contest.chance)),
+                plain,
+            )
+        }
         Kind::Baseline => (versus_baseline(app, snapshot, run, loss), plain),
         Kind::Alerts => alerts(app, run),
     }

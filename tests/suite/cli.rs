@@ -624,3 +624,74 @@ fn a_backtest_of_nothing_is_an_error_alone() {
             .stderr(predicate::str::contains("no-such-folder"));
     }
 }
+
+/// Puts the first rows of sample runs, up to a step, into a folder.
+fn cut_samples(folder: &Path, names: &[&str], step: u64) {
+    for name in names {
+        let log = std::fs::read_to_string(format!("sample_logs/slimpajama-124m/{name}.csv")).unwrap();
+        let seen = |line: &&str| {
+            let first = line.split(',').next().unwrap();
+            first.parse::<u64>().map_or(true, |at| at <= step)
+        };
+        let kept: Vec<&str> = log.lines().filter(seen).collect();
+        std::fs::write(folder.join(format!("{name}.csv")), kept.join("\n") + "\n").unwrap();
+    }
+}
+
+#[test]
+fn a_run_that_others_will_pass_is_to_be_stopped_but_never_one_whose_decay_nobody_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["cosine-lr1e-3", "wsd-long-decay-lr1e-3", "wsd-lr1e-3"];
+    cut_samples(folder.path(), &names, 19_000);
+    let check = |options: &[&str]| {
+        let mut command = losscast();
+        command.arg("check").arg(folder.path());
+        let output = command
+            .args(["--total-steps", "25000"])
+            .args(options)
+            .output()
+            .unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    // The run that holds its rate lies far behind now, and would end lower than the cosine.
+    let (code, printed) = check(&[]);
+    assert!((code, printed.lines().count()) == (0, 1), "{printed}");
+    cut_samples(folder.path(), &names, 22_000);
+    let (code, printed) = check(&[]);
+    assert_eq!(code, 5, "{printed}");
+    assert!(
+        printed.starts_with("stop      cosine-lr1e-3.csv: ends lowest of 3, or nearly so, with P 0.0"),
+        "{printed}"
+    );
+    assert_eq!(check(&["--fail-on", "critical,warning"]).0, 0);
+    let (code, printed) = check(&["--format", "json"]);
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &document["verdict"]), (5, &Value::from("advice")));
+    assert_eq!(document["findings"][0]["advice"]["kind"], "stop-outclassed");
+    // Runs that are named as other cohorts do not compete; and who wants no advice says so.
+    for settings in [
+        "[[run]]\nmatch = \"cosine*\"\ncohort = \"alone\"\n",
+        "[advice]\nstop_below = 0\n",
+    ] {
+        std::fs::write(folder.path().join("losscast.toml"), settings).unwrap();
+        assert_eq!(check(&[]).0, 0, "{settings}");
+    }
+}
+
+#[test]
+fn a_check_tells_the_gravest_trouble_by_its_exit_code() {
+    let check = |path: &str| {
+        let output = losscast().arg("check").arg(path).output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (code, printed) = check("sample_logs/llm.c-gpt2-124m-nan");
+    assert!(code == 4 && printed.starts_with("critical"), "{printed}");
+    assert_eq!(check("sample_logs/llm.c-gpt2-124m").0, 0);
+    assert_eq!(check("nowhere").0, 1);
+}

@@ -1,0 +1,115 @@
+//! `losscast check`: one look at all runs, a line for each that needs somebody, and an exit code for
+//! scripts: a cron job, the epilogue of a Slurm job, the step of a pipeline.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::report::{SCHEMA_VERSION, advice_json, warning_json};
+use crate::alert::rules::Rules;
+use crate::alert::{Alert, Severity};
+use crate::cli::Trouble;
+use crate::snapshot::{Advice, Snapshot, State};
+use crate::text::printable;
+
+/// Something that needs somebody.
+enum Finding<'a> {
+    Alert(&'a Alert),
+    Advice(&'a Advice),
+}
+
+impl Finding<'_> {
+    fn trouble(&self) -> Trouble {
+        match self {
+            Finding::Alert(alert) if alert.severity == Severity::Critical => Trouble::Critical,
+            Finding::Alert(_) => Trouble::Warning,
+            Finding::Advice(_) => Trouble::Advice,
+        }
+    }
+}
+
+/// What was found.
+pub struct Check<'a> {
+    runs: usize,
+    findings: Vec<(&'a str, Finding<'a>)>,
+}
+
+impl<'a> Check<'a> {
+    /// Looks for `wanted` troubles: open alerts that the rules let through and advice, of runs that are not over. A
+    /// run that was lost is not over: somebody must know.
+    pub fn new(snapshot: &'a Snapshot, rules: &Rules, wanted: &[Trouble]) -> Check<'a> {
+        let mut findings: Vec<(&str, Finding)> = Vec::new();
+        for run in snapshot.runs.iter().filter(|run| run.state != State::Finished) {
+            let told = |alert: &&Alert| alert.severity > Severity::Info && rules.allow(&run.id, alert);
+            let alerts = run.open_alerts().filter(told).map(Finding::Alert);
+            let advice = snapshot
+                .prospect(&run.id)
+                .and_then(|prospect| prospect.advice.as_ref());
+            let found = alerts.chain(advice.map(Finding::Advice));
+            findings.extend(
+                found
+                    .filter(|finding| wanted.contains(&finding.trouble()))
+                    .map(|finding| (run.id.as_str(), finding)),
+            );
+        }
+        findings.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.trouble()));
+        Check {
+            runs: snapshot.runs.len(),
+            findings,
+        }
+    }
+
+    /// The gravest trouble that was found.
+    pub fn gravest(&self) -> Option<Trouble> {
+        self.findings.first().map(|(_, finding)| finding.trouble())
+    }
+
+    /// Writes a line for each finding, and how many there are.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn table(&self, out: &mut impl Write) -> io::Result<()> {
+        for (run, finding) in &self.findings {
+            let (what, message) = match finding {
+                Finding::Alert(alert) => (alert.severity.name(), &alert.message),
+                Finding::Advice(advice) => (advice.kind.name(), &advice.message),
+            };
+            writeln!(out, "{what:<9} {}: {}", printable(run), printable(message))?;
+        }
+        let count = |wanted: Trouble| {
+            let found = self.findings.iter();
+            found.filter(|(_, finding)| finding.trouble() == wanted).count()
+        };
+        writeln!(
+            out,
+            "{} runs: {} critical, {} advised to stop or decay, {} warnings",
+            self.runs,
+            count(Trouble::Critical),
+            count(Trouble::Advice),
+            count(Trouble::Warning)
+        )
+    }
+
+    /// Writes the same as JSON.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        let findings = self.findings.iter().map(|(run, finding)| {
+            json!({
+                "run": run,
+                "trouble": finding.trouble(),
+                "alert": match finding { Finding::Alert(alert) => Some(warning_json(alert)), _ => None },
+                "advice": match finding { Finding::Advice(advice) => Some(advice_json(advice)), _ => None },
+            })
+        });
+        let document = json!({
+            "schema_version": SCHEMA_VERSION,
+            "verdict": self.gravest(),
+            "runs": self.runs,
+            "findings": findings.collect::<Vec<_>>(),
+        });
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        writeln!(out)
+    }
+}
