@@ -336,7 +336,7 @@ pub struct Advice {
 }
 
 /// What there is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdviceKind {
     /// Stop: others will end lower.

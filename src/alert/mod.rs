@@ -1,6 +1,7 @@
 //! Alerts: what a detector says, and the bounded log of what was said about a run.
 
 pub mod deliver;
+pub mod foreseen;
 pub mod history;
 pub mod notify;
 pub mod rules;
@@ -17,6 +18,11 @@ pub const SCHEDULE: &str = "schedule";
 
 /// Kind of the alert for a run whose log says that it has failed.
 pub const FAILURE: &str = "failure";
+
+/// Kinds of notices that come from forecasts.
+pub const CROSSOVER: &str = "crossover";
+/// See [`CROSSOVER`].
+pub const ADVICE: &str = "advice";
 
 /// How much an alert should disturb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]

@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::foreseen::{Change, Foreseen, Foresight};
 use super::history::{History, Key};
 use super::rules::{Pace, Rules};
-use super::{Alert, Severity};
+use super::{ADVICE, Alert, CROSSOVER, Severity};
 use crate::snapshot::{RunView, Snapshot, State};
+use crate::text;
 
 /// What is told about an alert.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,7 +35,7 @@ pub struct Notice {
 }
 
 /// Decides what to tell.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Notifier {
     rules: Rules,
     history: History,
@@ -41,6 +43,7 @@ pub struct Notifier {
     /// Alerts that were there when everything had been read for the first time.
     old: Option<HashSet<Key>>,
     suppressed: u64,
+    foresight: Foresight,
 }
 
 impl Notifier {
@@ -63,7 +66,7 @@ impl Notifier {
         let mut notices = Vec::new();
         for run in &snapshot.runs {
             for alert in &run.alerts {
-                let key = key(run, alert);
+                let key = key_of(run, alert);
                 if first && (alert.cleared_at_step.is_some() || run.state == State::Finished) {
                     self.old.get_or_insert_default().insert(key);
                     continue;
@@ -74,7 +77,7 @@ impl Notifier {
                 let is_past = alert.cleared_at_step.is_some() && run.state != State::Training;
                 if is_old
                     || is_past
-                    || !self.rules.allow(&run.id, alert)
+                    || !self.rules.allow(&run.id, alert.kind, alert.severity)
                     || self.history.knows(&key, alert.severity)
                 {
                     continue;
@@ -89,13 +92,75 @@ impl Notifier {
             }
         }
         self.old.get_or_insert_default();
+        let foreseen = self.foresight.news(snapshot).into_iter();
+        let raised = foreseen.filter(|(change, _)| *change == Change::Raised);
+        for (_, foreseen) in raised {
+            notices.extend(self.foreseen(snapshot, &foreseen));
+        }
         notices
+    }
+
+    /// The notice of what is foreseen, where it may disturb and was not told before.
+    fn foreseen(&mut self, snapshot: &Snapshot, foreseen: &Foreseen) -> Option<Notice> {
+        /// There is nothing to do but to know it.
+        const LEVEL: Severity = Severity::Info;
+        let (id, kind, message, remedy) = match foreseen {
+            Foreseen::Crossover(crossover) => {
+                let step = crossover.at_step.map_or_else(String::new, |step| {
+                    format!(" at about step {}", text::count(step))
+                });
+                let message = format!(
+                    "{} is projected to pass it{step} and to end {} lower, with P {:.2}",
+                    crossover.ahead_at_end,
+                    text::loss(crossover.gap),
+                    crossover.probability
+                );
+                (
+                    &crossover.ahead_now,
+                    CROSSOVER,
+                    message,
+                    "Do not choose by the loss now.",
+                )
+            }
+            Foreseen::Advice(run, advice) => {
+                let message = format!("{}: {}", advice.kind.name(), advice.message);
+                let remedy = "Only if the best of these runs is all that is wanted.";
+                (run, ADVICE, message, remedy)
+            }
+        };
+        let run = snapshot.runs.iter().find(|run| run.id == *id)?;
+        // What it says of whom tells it from others of its kind; the step does not.
+        let about = match foreseen {
+            Foreseen::Crossover(crossover) => format!("{kind} {}", crossover.ahead_at_end),
+            Foreseen::Advice(_, advice) => format!("{kind} {}", advice.kind.name()),
+        };
+        let key = key(run, &about, 0);
+        if !self.rules.allow(id, kind, LEVEL) || self.history.knows(&key, LEVEL) {
+            return None;
+        }
+        self.history.remember(key, LEVEL, false);
+        let pace = self.paces.entry(id.clone()).or_default();
+        if !pace.admit(snapshot.taken_at, LEVEL) {
+            self.suppressed += 1;
+            return None;
+        }
+        Some(Notice {
+            run: run.id.clone(),
+            path: run.path.clone(),
+            step: run.step,
+            kind,
+            severity: LEVEL,
+            raised_at_step: run.step,
+            first_sign_step: run.step,
+            message,
+            remedy,
+        })
     }
 
     /// The user has seen this alert, and it is not told again at any level; or has taken
     /// that back, and it is told when it rises.
     pub fn acknowledge(&mut self, run: &RunView, alert: &Alert, seen: bool) {
-        let key = key(run, alert);
+        let key = key_of(run, alert);
         if self.history.acknowledged(&key) != seen {
             self.history.remember(key, alert.severity, seen);
         }
@@ -103,7 +168,7 @@ impl Notifier {
 
     /// True when the user has seen this alert, perhaps before the program was last started.
     pub fn was_acknowledged(&self, run: &RunView, alert: &Alert) -> bool {
-        self.history.acknowledged(&key(run, alert))
+        self.history.acknowledged(&key_of(run, alert))
     }
 
     /// Notices held back because the run had too many.
@@ -112,12 +177,16 @@ impl Notifier {
     }
 }
 
-fn key(run: &RunView, alert: &Alert) -> Key {
+fn key(run: &RunView, kind: &str, opened_at_step: u64) -> Key {
     Key {
         path: std::path::absolute(&run.path).unwrap_or_else(|_| run.path.clone()),
-        kind: alert.kind.to_owned(),
-        opened_at_step: alert.opened_at_step,
+        kind: kind.to_owned(),
+        opened_at_step,
     }
+}
+
+fn key_of(run: &RunView, alert: &Alert) -> Key {
+    key(run, alert.kind, alert.opened_at_step)
 }
 
 fn notice(run: &RunView, alert: &Alert) -> Notice {

@@ -3,7 +3,7 @@
 use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 
-use super::{Alert, Severity};
+use super::Severity;
 
 /// Something that is not to disturb.
 #[derive(Clone, Debug, Default)]
@@ -67,9 +67,9 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// True when this alert may disturb.
-    pub fn allow(&self, run: &str, alert: &Alert) -> bool {
-        alert.severity >= self.least && !self.mutes.iter().any(|mute| mute.holds(run, alert.kind))
+    /// True when an alert of this kind and level may disturb.
+    pub fn allow(&self, run: &str, kind: &str, severity: Severity) -> bool {
+        severity >= self.least && !self.mutes.iter().any(|mute| mute.holds(run, kind))
     }
 }
 

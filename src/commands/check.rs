@@ -40,7 +40,9 @@ impl<'a> Check<'a> {
     pub fn new(snapshot: &'a Snapshot, rules: &Rules, wanted: &[Trouble]) -> Check<'a> {
         let mut findings: Vec<(&str, Finding)> = Vec::new();
         for run in snapshot.runs.iter().filter(|run| run.state != State::Finished) {
-            let told = |alert: &&Alert| alert.severity > Severity::Info && rules.allow(&run.id, alert);
+            let told = |alert: &&Alert| {
+                alert.severity > Severity::Info && rules.allow(&run.id, alert.kind, alert.severity)
+            };
             let alerts = run.open_alerts().filter(told).map(Finding::Alert);
             let advice = snapshot
                 .prospect(&run.id)

@@ -17,20 +17,14 @@ use tokio::sync::watch;
 
 use super::report::{SCHEMA_VERSION, advice_json, crossover_json, loss_json, warning_json};
 use crate::alert::deliver::Deliverer;
+use crate::alert::foreseen::{Change, Foreseen, Foresight};
 use crate::alert::notify::Notifier;
-use crate::alert::{Alert, Severity};
-use crate::snapshot::{Advice, Crossover, RunView, Snapshot, State};
+use crate::alert::{ADVICE, Alert, CROSSOVER, Severity};
+use crate::snapshot::{RunView, Snapshot, State};
 use crate::source::reader::now;
 
 /// A forecast of a run is told again after so many seconds at the earliest.
 const FORECAST_EVERY: f64 = 10.0;
-/// A crossover is told once it has been foreseen for so many seconds, this surely; it is
-/// cleared when it is less sure than not.
-const CROSSOVER_AFTER: f64 = 30.0;
-const CROSSOVER_SURE: f64 = 0.8;
-const CROSSOVER_DOUBTFUL: f64 = 0.6;
-/// Advice is told once it has been the same for so many seconds.
-const ADVICE_AFTER: f64 = 60.0;
 /// How often it is looked whether a delivery has failed.
 const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -42,28 +36,11 @@ struct Told {
     alerts: HashMap<(&'static str, u64), (Severity, bool)>,
 }
 
-/// A crossover of a leader.
-struct Foreseen {
-    crossover: Crossover,
-    /// Seconds since the Unix epoch.
-    since: f64,
-    told: bool,
-}
-
-/// Advice for a run.
-struct Advised {
-    advice: Advice,
-    /// Seconds since the Unix epoch.
-    since: f64,
-    told: bool,
-}
-
 /// Turns snapshots into lines.
 #[derive(Default)]
 pub struct Stream {
     told: BTreeMap<String, Told>,
-    advised: BTreeMap<String, Advised>,
-    crossovers: BTreeMap<(String, String), Foreseen>,
+    foresight: Foresight,
     problems: Vec<String>,
     ready: bool,
 }
@@ -91,8 +68,11 @@ impl Stream {
                 .or_default()
                 .lines(run, now, &mut lines);
         }
-        self.crossover_lines(snapshot, &mut lines);
-        self.advice_lines(snapshot, &mut lines);
+        let news = self.foresight.news(snapshot);
+        lines.extend(
+            news.iter()
+                .map(|(change, foreseen)| foreseen_line(*change, foreseen, now)),
+        );
         if !self.ready {
             self.ready = true;
             lines.push(json!({ "event": "ready", "at": now, "runs": snapshot.runs.len() }));
@@ -103,79 +83,6 @@ impl Stream {
             }
         }
         lines
-    }
-
-    fn advice_lines(&mut self, snapshot: &Snapshot, lines: &mut Vec<Value>) {
-        let now = snapshot.taken_at;
-        let mut tell = |change: &str, run: &str, advice: &Advice| {
-            let mut line = event(advice_json(advice), "advice", change, now);
-            if let Some(fields) = line.as_object_mut() {
-                fields.insert("run".to_owned(), run.into());
-            }
-            lines.push(line);
-        };
-        let mut before = std::mem::take(&mut self.advised);
-        for prospect in &snapshot.prospects {
-            let Some(advice) = &prospect.advice else { continue };
-            let known = before
-                .get(&prospect.run)
-                .filter(|known| known.advice.kind == advice.kind)
-                .map(|known| (known.since, known.told));
-            if known.is_some() {
-                before.remove(&prospect.run);
-            }
-            let (since, told) = known.unwrap_or((now, false));
-            let lasts = now - since >= ADVICE_AFTER;
-            if lasts && !told {
-                tell("raised", &prospect.run, advice);
-            }
-            let advised = Advised {
-                advice: advice.clone(),
-                since,
-                told: told || lasts,
-            };
-            self.advised.insert(prospect.run.clone(), advised);
-        }
-        for (run, gone) in before.iter().filter(|(_, gone)| gone.told) {
-            tell("cleared", run, &gone.advice);
-        }
-    }
-
-    fn crossover_lines(&mut self, snapshot: &Snapshot, lines: &mut Vec<Value>) {
-        let now = snapshot.taken_at;
-        let mut tell = |change: &str, crossover: &Crossover| {
-            lines.push(event(crossover_json(crossover), "crossover", change, now));
-        };
-        let mut before = std::mem::take(&mut self.crossovers);
-        for crossover in snapshot
-            .crossovers
-            .iter()
-            .filter(|crossover| crossover.of_a_leader)
-        {
-            let pair = (crossover.ahead_now.clone(), crossover.ahead_at_end.clone());
-            let (known, least) = match before.get(&pair) {
-                Some(known) => (Some((known.since, known.told)), CROSSOVER_DOUBTFUL),
-                None => (None, CROSSOVER_SURE),
-            };
-            if crossover.probability < least {
-                continue;
-            }
-            before.remove(&pair);
-            let (since, told) = known.unwrap_or((now, false));
-            let lasts = now - since >= CROSSOVER_AFTER;
-            if lasts && !told {
-                tell("raised", crossover);
-            }
-            let foreseen = Foreseen {
-                crossover: crossover.clone(),
-                since,
-                told: told || lasts,
-            };
-            self.crossovers.insert(pair, foreseen);
-        }
-        for gone in before.values().filter(|gone| gone.told) {
-            tell("cleared", &gone.crossover);
-        }
     }
 }
 
@@ -279,6 +186,20 @@ pub async fn run(
     }
 }
 
+/// What is foreseen, or no more, as a line.
+fn foreseen_line(change: Change, foreseen: &Foreseen, now: f64) -> Value {
+    match foreseen {
+        Foreseen::Crossover(crossover) => event(crossover_json(crossover), CROSSOVER, change.name(), now),
+        Foreseen::Advice(run, advice) => {
+            let mut line = event(advice_json(advice), ADVICE, change.name(), now);
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("run".to_owned(), run.as_str().into());
+            }
+            line
+        }
+    }
+}
+
 /// What has changed, as a line.
 fn event(mut line: Value, kind: &str, change: &str, now: f64) -> Value {
     if let Some(fields) = line.as_object_mut() {
@@ -301,87 +222,4 @@ fn write_lines(out: &mut impl Write, lines: &[Value]) -> io::Result<()> {
         writeln!(out)?;
     }
     out.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metric::Quantity;
-    use crate::snapshot::{AdviceKind, Prospect};
-
-    #[test]
-    fn a_crossover_is_told_once_it_has_lasted_and_again_when_it_is_gone() {
-        let snapshot = |taken_at: f64, probability: Option<f64>, of_a_leader: bool| Snapshot {
-            taken_at,
-            crossovers: probability
-                .map(|probability| Crossover {
-                    ahead_now: "cosine".to_owned(),
-                    ahead_at_end: "wsd".to_owned(),
-                    quantity: Quantity::EvalLoss,
-                    at_step: Some(9000),
-                    probability,
-                    gap: 0.02,
-                    of_a_leader,
-                })
-                .into_iter()
-                .collect(),
-            ..Snapshot::default()
-        };
-        let mut stream = Stream::default();
-        let mut told = |snapshot: &Snapshot| -> Vec<String> {
-            let lines = stream.lines(snapshot);
-            let crossovers = lines.iter().filter(|line| line["event"] == "crossover");
-            crossovers.map(|line| line["change"].to_string()).collect()
-        };
-        assert!(told(&snapshot(0.0, Some(0.9), true)).is_empty());
-        assert_eq!(told(&snapshot(31.0, Some(0.85), true)), ["\"raised\""]);
-        // Less sure, but surer than not: nothing new.
-        assert!(told(&snapshot(60.0, Some(0.7), true)).is_empty());
-        assert_eq!(told(&snapshot(90.0, Some(0.55), true)), ["\"cleared\""]);
-        // It must last again; and among those who do not lead nobody cares.
-        assert!(told(&snapshot(100.0, Some(0.9), true)).is_empty());
-        assert!(told(&snapshot(120.0, None, true)).is_empty());
-        assert!(told(&snapshot(130.0, Some(0.9), false)).is_empty());
-        assert!(told(&snapshot(190.0, Some(0.9), false)).is_empty());
-    }
-    #[test]
-    fn advice_is_told_once_it_has_lasted_and_again_when_it_is_gone() {
-        let snapshot = |taken_at: f64, kind: Option<AdviceKind>| Snapshot {
-            taken_at,
-            prospects: vec![Prospect {
-                run: "cosine".to_owned(),
-                contest: None,
-                advice: kind.map(|kind| Advice {
-                    kind,
-                    probability: 0.99,
-                    saved_steps: 500,
-                    saved_seconds: None,
-                    message: "others end lower".to_owned(),
-                }),
-            }],
-            ..Snapshot::default()
-        };
-        let mut stream = Stream::default();
-        let mut told = |snapshot: &Snapshot| -> Vec<(String, String)> {
-            let lines = stream.lines(snapshot);
-            let advice = lines.iter().filter(|line| line["event"] == "advice");
-            advice
-                .map(|line| (line["change"].to_string(), line["kind"].to_string()))
-                .collect()
-        };
-        let (stop, decay) = (AdviceKind::StopOutclassed, AdviceKind::DecayNow);
-        let line = |change: &str, kind: &str| (format!("\"{change}\""), format!("\"{kind}\""));
-        assert!(told(&snapshot(0.0, Some(stop))).is_empty());
-        assert_eq!(
-            told(&snapshot(61.0, Some(stop))),
-            [line("raised", "stop-outclassed")]
-        );
-        assert!(told(&snapshot(70.0, Some(stop))).is_empty());
-        // Another advice must last as well.
-        assert_eq!(
-            told(&snapshot(80.0, Some(decay))),
-            [line("cleared", "stop-outclassed")]
-        );
-        assert!(told(&snapshot(90.0, None)).is_empty());
-    }
 }

@@ -479,3 +479,39 @@ fn nothing_is_told_unless_asked() {
     errors.read_to_string(&mut text).unwrap();
     assert_eq!(text, "");
 }
+
+#[test]
+fn a_crossover_that_lasts_is_told_once_to_who_wants_notes() {
+    use losscast::alert::Severity;
+    use losscast::alert::history::History;
+    use losscast::alert::notify::Notifier;
+    use losscast::alert::rules::Rules;
+
+    let told = |least: Severity| {
+        let rules = Rules {
+            least,
+            ..Rules::default()
+        };
+        let mut notifier = Notifier::new(rules, History::default());
+        let mut snapshot = losscast::snapshot::Snapshot::clone(&crate::screens::samples());
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            told.extend(notifier.take(&snapshot));
+            snapshot.taken_at += 61.0;
+        }
+        told.retain(|notice| notice.kind == "crossover");
+        told
+    };
+    let notices = told(Severity::Info);
+    let [notice] = notices.as_slice() else {
+        panic!("{notices:?}");
+    };
+    assert_eq!(notice.run, "slimpajama-124m/cosine-lr1e-3.csv");
+    assert!(
+        notice
+            .message
+            .starts_with("slimpajama-124m/wsd-long-decay-lr1e-3.csv is projected to pass it at about step 2"),
+        "{notice:?}"
+    );
+    assert!(told(Severity::Warning).is_empty());
+}

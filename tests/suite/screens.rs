@@ -47,7 +47,7 @@ fn snapshot(logs: &[(&str, Vec<u8>)]) -> Arc<Snapshot> {
     Arc::new(engine.snapshot(NOW))
 }
 
-fn samples() -> Arc<Snapshot> {
+pub fn samples() -> Arc<Snapshot> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_logs");
     let logs: Vec<(&str, Vec<u8>)> = [
         "slimpajama-124m/cosine-lr1e-3.csv",
