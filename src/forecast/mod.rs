@@ -178,7 +178,7 @@ impl Task {
     fn prior_at(&self, step: f64, level: f64) -> Prior {
         /// The share of a run of which nobody knows how long it is.
         const HALF: f64 = 0.5;
-        let prior = Prior::at(level, self.curve().peak());
+        let prior = Prior::at(level, self.curve().peak()).after(step);
         let prior = self.fall(step).map_or(prior, |fall| prior.falling(fall));
         if !self.learns_by_heart() {
             return prior;
