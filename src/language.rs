@@ -253,8 +253,44 @@ static MEANINGS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|
 static LONGEST: LazyLock<usize> =
     LazyLock::new(|| MEANINGS.keys().map(|word| word.len()).max().unwrap_or_default());
 
+/// Words of the table that are written in ASCII, by their first letters: all that may be foreign in most texts.
+static PLAIN: LazyLock<[Vec<&'static str>; 26]> = LazyLock::new(|| {
+    let mut plain = [const { Vec::new() }; 26];
+    for word in MEANINGS.keys().filter(|word| word.is_ascii()) {
+        if let Some(words) = word.bytes().next().and_then(|first| plain.get_mut(place(first))) {
+            words.push(*word);
+        }
+    }
+    plain
+});
+
+/// The place of a letter in the alphabet, from 0.
+fn place(letter: u8) -> usize {
+    usize::from(letter.to_ascii_lowercase().wrapping_sub(b'a'))
+}
+
+/// True for a text in ASCII without a word of the table.
+fn is_plainly_english(text: &str) -> bool {
+    let is_foreign = |word: &[u8]| {
+        let known = word.first().and_then(|first| PLAIN.get(place(*first)));
+        known.is_some_and(|known| {
+            known
+                .iter()
+                .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+        })
+    };
+    text.is_ascii()
+        && !text
+            .as_bytes()
+            .split(|byte| !byte.is_ascii_alphabetic())
+            .any(is_foreign)
+}
+
 /// The text in English, as far as that can be told; `None` where no word of it is foreign.
 pub fn english(text: &str) -> Option<String> {
+    if is_plainly_english(text) {
+        return None;
+    }
     let reordered = numbers_behind_counters(text);
     let text = reordered.as_deref().unwrap_or(text);
     let words = words(text);

@@ -1313,13 +1313,12 @@ pub fn is_one_of(known: &[&str], word: &str) -> bool {
 
 /// Where a word stands last among the words of a name.
 fn last_at(canonical: &str, word: &str) -> Option<usize> {
-    let whole = |at: usize| {
-        let (before, behind) = (canonical.get(..at), canonical.get(at + word.len()..));
-        before.is_some_and(|before| before.is_empty() || before.ends_with('_'))
-            && behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('_'))
+    let behind_others = canonical.rmatch_indices('_').map(|(at, _)| at + 1);
+    let begins = |at: &usize| {
+        let behind = canonical.get(*at..).and_then(|rest| rest.strip_prefix(word));
+        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('_'))
     };
-    let mut places = canonical.rmatch_indices(word).map(|(at, _)| at);
-    places.find(|at| whole(*at))
+    behind_others.chain([0]).find(begins)
 }
 
 /// What loggers put before the names that they are given.

@@ -7,7 +7,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::counters::{OwnCounter, RowCounter, set_counter, total_grows};
 use super::data_words::{Data, WordColumn, data, is_split, of_the_first_set};
-use super::encoding::without_mark;
+use super::encoding::{self, without_mark};
 use super::hints::is_number_of_epochs;
 use super::json_lines::parts;
 use super::number;
@@ -301,6 +301,19 @@ impl Header {
         if one_word || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
             return None;
         }
+        if delimiter == BLANKS {
+            // Prose has blanks as well.
+            let identifier = |cell: &String| {
+                let inside = |byte: u8| {
+                    byte.is_ascii_alphanumeric()
+                        || matches!(byte, b'_' | b'/' | b'-' | b'.' | b' ' | b'(' | b')')
+                };
+                is_name(cell) && cell.bytes().all(inside)
+            };
+            if !cells.iter().all(identifier) {
+                return None;
+            }
+        }
         let all = || cells.iter().map(String::as_str);
         let told: Vec<Cow<str>> = all().map(|name| of_the_first_set(name, all())).collect();
         let mut roles = Roles::new(names, told.iter().map(AsRef::as_ref));
@@ -309,16 +322,9 @@ impl Header {
         }
         let columns: Vec<Option<Role>> = told.iter().map(|name| roles.role(name).0).collect();
         if delimiter == BLANKS {
-            // Prose has blanks as well: the first of the names is the counter.
+            // The first of the names is the counter.
             let counts = columns.first().copied().flatten().is_some_and(Role::counts);
-            let identifier = |cell: &String| {
-                let inside = |byte: u8| {
-                    byte.is_ascii_alphanumeric()
-                        || matches!(byte, b'_' | b'/' | b'-' | b'.' | b' ' | b'(' | b')')
-                };
-                is_name(cell) && cell.bytes().all(inside)
-            };
-            if !counts || !roles.has_loss() || !cells.iter().all(identifier) {
+            if !counts || !roles.has_loss() {
                 return None;
             }
         }
@@ -426,7 +432,7 @@ fn rows<'a>(sample: &Sample<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
 pub(super) fn told_losses<'a>(lines: impl Iterator<Item = &'a [u8]>) -> usize {
     const REMARKS: [&str; 4] = ["best", "better", "improved", "decreased"];
     let tells = |line: &&[u8]| {
-        let line = String::from_utf8_lossy(line).to_lowercase();
+        let line = encoding::text(line).to_lowercase();
         let value = line.split_once("loss").map(|(_, value)| value);
         value.is_some_and(|value| value.contains(|digit: char| digit.is_ascii_digit()))
             && !REMARKS.iter().any(|remark| line.contains(remark))
@@ -469,7 +475,7 @@ fn unframed(line: &[u8]) -> Cow<'_, [u8]> {
 /// Names with blanks in them, which two blanks or more part: `Epoch   Train Loss   Val Loss`.
 /// Nothing when there are none.
 fn wide_columns(line: &[u8]) -> Vec<String> {
-    let line = String::from_utf8_lossy(line);
+    let line = encoding::text(line);
     let names: Vec<String> = line
         .split("  ")
         .map(|name| name.trim().to_owned())
@@ -613,7 +619,7 @@ impl DelimitedDecoder {
         let mut draft = Draft::default();
         if let Some(comment) = line.strip_prefix(b"#") {
             out.ignored += 1;
-            out.hints.scan(&String::from_utf8_lossy(comment));
+            out.hints.scan(&encoding::text(comment));
         } else if line.trim_ascii().is_empty() {
             out.ignored += 1;
         } else if self.is_header(line) {
@@ -838,7 +844,7 @@ impl Cells {
             // fastai before 2019 puts the time in parentheses below no name.
             let words = words.filter(|word| !(word.starts_with(b"(") && word.ends_with(b")")));
             self.cells
-                .extend(words.map(|word| String::from_utf8_lossy(word).into_owned()));
+                .extend(words.map(|word| encoding::text(word).into_owned()));
             return Some(&self.cells);
         }
         if memchr::memchr(b'"', line).is_none() {
@@ -847,11 +853,9 @@ impl Cells {
                 match self.cells.get_mut(count) {
                     Some(slot) => {
                         slot.clear();
-                        slot.push_str(&String::from_utf8_lossy(cell.trim_ascii()));
+                        slot.push_str(&encoding::text(cell.trim_ascii()));
                     }
-                    None => self
-                        .cells
-                        .push(String::from_utf8_lossy(cell.trim_ascii()).into_owned()),
+                    None => self.cells.push(encoding::text(cell.trim_ascii()).into_owned()),
                 }
                 count += 1;
             }
@@ -877,8 +881,7 @@ impl Cells {
         self.cells.clear();
         for end in ends.iter().take(count) {
             let cell = bytes.get(start..*end).unwrap_or_default();
-            self.cells
-                .push(String::from_utf8_lossy(cell.trim_ascii()).into_owned());
+            self.cells.push(encoding::text(cell.trim_ascii()).into_owned());
             start = *end;
         }
         Some(&self.cells)

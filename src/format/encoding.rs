@@ -60,6 +60,12 @@ pub(super) fn without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
+/// Bytes as text, with replacement characters for what is none, as [`String::from_utf8_lossy`] has it: what is
+/// text as it stands, as nearly all is, takes a fraction of the time.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 /// A line without the carriage return of Windows. Other blanks at its ends may part cells.
 pub fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)

@@ -443,20 +443,23 @@ pub(super) fn parse_line(line: &[u8]) -> Option<Value> {
     if !line.starts_with(b"{") {
         return None;
     }
+    if python_literal::is_dict(line) {
+        // A flat one is a line of text: a bar may be drawn between such.
+        memchr::memchr(b'{', line.get(1..)?)?;
+        let json = python_literal::to_json(line)?;
+        let value: Value = serde_json::from_slice(&quote_bare_words(&json)).ok()?;
+        let is_nested = value.as_object()?.values().any(Value::is_object);
+        return is_nested.then_some(value);
+    }
     serde_json::from_slice(line)
         .ok()
         .or_else(|| serde_json::from_slice(&quote_bare_words(line)).ok())
         .or_else(|| {
             // Invalid UTF-8 in one string must not cost the line its numbers.
-            let text = String::from_utf8_lossy(line);
-            serde_json::from_slice(&quote_bare_words(text.as_bytes())).ok()
-        })
-        .or_else(|| {
-            // A flat dict of Python is a line of text: a bar may be drawn between such.
-            let json = python_literal::to_json(line)?;
-            let value: Value = serde_json::from_slice(&quote_bare_words(&json)).ok()?;
-            let is_nested = value.as_object()?.values().any(Value::is_object);
-            is_nested.then_some(value)
+            match String::from_utf8_lossy(line) {
+                Cow::Owned(text) => serde_json::from_slice(&quote_bare_words(text.as_bytes())).ok(),
+                Cow::Borrowed(_) => None,
+            }
         })
 }
 
@@ -493,7 +496,9 @@ pub(super) fn quote_bare_words(json: &[u8]) -> Vec<u8> {
             }
         } else if byte == b'"' {
             in_string = true;
-        } else if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
+        } else if matches!(byte, b'-' | b'I' | b'N' | b'n' | b'i')
+            && let Some(word) = WORDS.iter().find(|word| rest.starts_with(word))
+        {
             out.push(b'"');
             out.extend_from_slice(word);
             out.push(b'"');

@@ -656,16 +656,21 @@ fn dict(line: &str) -> Option<&str> {
 
 /// The value of an entry.
 fn value_of(dict: &str, wanted: &str) -> Option<f64> {
-    entries(dict)
-        .find(|(name, _)| *name == wanted)
-        .map(|(_, value)| value)
+    named(dict)
+        .filter(|(name, _)| *name == wanted)
+        .find_map(|(_, value)| number::of_cell(value))
 }
 
 /// `'key': value` pairs whose value is a number, quoted or not.
 fn entries(dict: &str) -> impl Iterator<Item = (&str, f64)> {
+    named(dict).filter_map(|(name, value)| Some((name, number::of_cell(value)?)))
+}
+
+/// The same with whatever value.
+fn named(dict: &str) -> impl Iterator<Item = (&str, &str)> {
     dict.split(", '").filter_map(|entry| {
         let (name, value) = entry.split_once("':")?;
-        Some((name.trim_start_matches(['\'', ' ']), number::of_cell(value)?))
+        Some((name.trim_start_matches(['\'', ' ']), value))
     })
 }
 

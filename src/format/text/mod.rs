@@ -61,7 +61,7 @@ use super::records::{Decoded, How};
 use super::repeats::Repeats;
 use super::roles::{Draft, Roles};
 use super::running_time::RunningTime;
-use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample};
+use super::{Claim, Column, Decoder, Format, LineDecoder, Precedence, Sample, encoding};
 use crate::language;
 use crate::metric::{Names, Quantity};
 use layout::Layouts;
@@ -235,18 +235,6 @@ impl TextFormat {
     fn translated(&self, sample: &Sample) -> Option<Translated> {
         (self.precedence != Precedence::Specific).then(|| Translated::of(sample))?
     }
-
-    /// A decoder that has read the sample, without looking for anything but records.
-    fn try_out(&self, sample: &Sample, names: &Names) -> (TextDecoder, Decoded) {
-        let mut decoder = TextDecoder::new(self, sample, names);
-        decoder.searchable = 0;
-        let mut decoded = Decoded::default();
-        for (number, line) in sample.lines().enumerate() {
-            decoder.line(number as u64, line, &mut decoded);
-        }
-        decoder.finish(&mut decoded);
-        (decoder, decoded)
-    }
 }
 
 /// A sample that was translated.
@@ -258,8 +246,7 @@ struct Translated {
 impl Translated {
     /// The sample in English; `None` where it is so already.
     fn of(sample: &Sample) -> Option<Translated> {
-        let text = |part| String::from_utf8_lossy(part);
-        let (head, tail) = (text(sample.head), text(sample.tail));
+        let (head, tail) = (encoding::text(sample.head), encoding::text(sample.tail));
         match (language::english(&head), language::english(&tail)) {
             (None, None) => None,
             (new_head, new_tail) => Some(Translated {
@@ -296,7 +283,8 @@ impl Format for TextFormat {
         if !self.is_possible(&sample) || !believed_at_once && is_table(&sample) {
             return None;
         }
-        let (decoder, decoded) = self.try_out(&sample, names);
+        let mut decoder = TextDecoder::new(self, &sample, names);
+        let decoded = decoder.try_out(&sample);
         let steps: Vec<u64> = decoded
             .records
             .rows()
@@ -326,11 +314,15 @@ impl Format for TextFormat {
     fn decoder(&self, sample: &Sample, names: &Names) -> Decoder {
         let translated = self.translated(sample);
         let sample = translated.as_ref().map_or(*sample, Translated::sample);
-        let (decoder, _) = self.try_out(&sample, names);
+        let grammar = (self.grammar)(&sample);
+        // To learn from the sample once more would take as long as to read it.
+        let tried = grammar.again().unwrap_or_else(|| (self.grammar)(&sample));
+        let mut decoder = TextDecoder::with(tried, self.grammar, Roles::new(names, []));
+        decoder.try_out(&sample);
         let known = decoder.columns().into_iter().map(|column| column.name);
         let known: Vec<String> = known.filter(|name| !decoder.roles.is_contested(name)).collect();
-        let mut fresh = TextDecoder::new(self, &sample, names);
-        fresh.roles = Roles::new(names, known.iter().map(String::as_str));
+        let roles = Roles::new(names, known.iter().map(String::as_str));
+        let mut fresh = TextDecoder::with(grammar, self.grammar, roles);
         fresh.translates = translated.is_some();
         Decoder::Lines(Box::new(fresh))
     }
@@ -406,6 +398,17 @@ impl TextDecoder {
             told_ahead: false,
             searchable: MOST_SEARCHED,
         }
+    }
+
+    /// Reads a sample, without looking for anything but records.
+    fn try_out(&mut self, sample: &Sample) -> Decoded {
+        self.searchable = 0;
+        let mut decoded = Decoded::default();
+        for (number, line) in sample.lines().enumerate() {
+            self.line(number as u64, line, &mut decoded);
+        }
+        self.finish(&mut decoded);
+        decoded
     }
 
     /// True when the piece held a record.
@@ -558,7 +561,9 @@ impl TextDecoder {
 
     /// A line that is no record may state the plan, or a change of the loss scale.
     fn aside(&mut self, piece: &str, step: Option<u64>, out: &mut Decoded) {
-        if let (Some(step), Some(how)) = (step.or(self.last_step), ending::ending(piece)) {
+        if let Some(step) = step.or(self.last_step)
+            && let Some(how) = ending::ending(piece)
+        {
             out.end(Some(step), how);
         }
         if self.searchable == 0 {
@@ -607,7 +612,7 @@ impl LineDecoder for TextDecoder {
     }
 
     fn line(&mut self, _number: u64, line: &[u8], out: &mut Decoded) {
-        let translated = || language::english(&String::from_utf8_lossy(line));
+        let translated = || language::english(&encoding::text(line));
         let translated = self.translates.then(translated).flatten();
         let line = translated.as_deref().map_or(line, str::as_bytes);
         let mut draft = Draft::default();

@@ -53,9 +53,9 @@ impl Grammar for Llama2c {
 fn bare_counter(text: &str) -> Option<u64> {
     let (before, count) = number::digits_at_the_end(text);
     let word = before.trim_end_matches([' ', ':']).rsplit(' ').next();
-    let is_named = word.is_some_and(|word| Names::default().role_of(word).is_some());
+    let is_named = || word.is_some_and(|word| Names::default().role_of(word).is_some());
     let stands_alone = before.is_empty() || before.ends_with([' ', ']', ':', '\t']);
-    count.parse().ok().filter(|_| stands_alone && !is_named)
+    count.parse().ok().filter(|_| stands_alone && !is_named())
 }
 
 /// RWKV-LM's `train_log.txt`: epoch, loss, perplexity, learning rate, time, epoch. And what the bars

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::progress::bar_end;
-use crate::format::number;
+use crate::format::{encoding, number};
 
 /// Splits a line into its pieces: progress bars redraw with carriage returns, and a
 /// record may stand between two redraws.
@@ -15,14 +15,15 @@ pub struct Pieces {
 impl Pieces {
     /// Calls `each` with every piece, freed of escape sequences and overstrikes.
     pub fn each(&mut self, line: &[u8], mut each: impl FnMut(&str)) {
-        for piece in line.split(|byte| *byte == b'\r') {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\r', line).chain([line.len()]) {
+            let piece = line.get(start..end).unwrap_or_default();
+            start = end + 1;
             if piece.is_empty() {
                 continue;
             }
-            let plain = !piece
-                .iter()
-                .any(|byte| *byte == 0x1b || *byte == 0x08 || *byte == 0);
-            match (plain, String::from_utf8_lossy(piece)) {
+            let plain = memchr::memchr3(0x1b, 0x08, 0, piece).is_none();
+            match (plain, encoding::text(piece)) {
                 (true, Cow::Borrowed(text)) => behind_a_bar(text, &mut each),
                 (_, text) => {
                     self.clean.clear();
@@ -45,7 +46,7 @@ pub fn pieces(content: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// A piece without escape sequences and overstrikes.
 fn plain(piece: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(piece);
+    let text = encoding::text(piece);
     if memchr::memchr3(0x1b, 0x08, 0, piece).is_none() {
         return text;
     }
@@ -78,7 +79,7 @@ pub fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(line);
     }
     let mut plain = String::with_capacity(line.len());
-    clean(&String::from_utf8_lossy(line), &mut plain);
+    clean(&encoding::text(line), &mut plain);
     Cow::Owned(plain.into_bytes())
 }
 

@@ -29,7 +29,9 @@ use crate::format::hints::{Fact, Hints};
 use crate::metric::{Quantity, Role};
 use evaluation::{EVALUATION, is_about_a_checkpoint};
 use rates::{RateLines, rate_lines};
-use sample::{announces_steps, bare_evaluations_are_losses, bare_losses_fall, epochs_count};
+use sample::{
+    announces_steps, bare_evaluations_are_losses, bare_losses_fall, epochs_count, names_held_out_data,
+};
 use sentences::loss_at;
 use stand_ins::stand_in;
 
@@ -108,9 +110,10 @@ impl KeyValue {
         let mentions = |part: &[u8]| memchr::memmem::find(sample.head, part).is_some();
         let stand_in = stand_in(sample.head);
         let has_epochs = mentions(b"poch") || mentions(b"POCH");
-        let bare_losses_fall = bare_losses_fall(sample.head);
+        let speaks_of_held_out_data = names_held_out_data(sample.head);
+        let bare_losses_fall = speaks_of_held_out_data && bare_losses_fall(sample.head);
         let epochs_count = has_epochs && epochs_count(sample.head);
-        let bare_evaluations = bare_evaluations_are_losses(sample.head);
+        let bare_evaluations = speaks_of_held_out_data && bare_evaluations_are_losses(sample.head);
         let sections = Sections::of(sample.head);
         let announces_steps = mentions(EVALUATION.as_bytes()) && announces_steps(sample.head);
         let fresh = || KeyValue {

@@ -8,7 +8,7 @@ use crate::format::text::dialect::holds_one_of;
 use crate::format::text::held_out::is_of_training;
 use crate::format::text::scan::{NameFinder, named_numbers};
 use crate::format::text::wrapper::pieces;
-use crate::metric::{Quantity, Role};
+use crate::metric::{Quantity, Role, TEST_WORDS, VALIDATION_WORDS};
 
 /// True when evaluations are announced at steps that grow: what counts within an epoch is no step of the run.
 pub(super) fn announces_steps(content: &[u8]) -> bool {
@@ -27,6 +27,14 @@ pub(super) fn announces_steps(content: &[u8]) -> bool {
         });
     }
     steps.len() >= LEAST && steps.is_sorted_by(|earlier, later| earlier < later)
+}
+
+/// True when a word for held-out data stands anywhere, be it within another: to look for them is far cheaper
+/// than to look for all named numbers.
+pub(super) fn names_held_out_data(content: &[u8]) -> bool {
+    let content = content.to_ascii_lowercase();
+    let stands = |word: &&str| memchr::memmem::find(&content, word.as_bytes()).is_some();
+    VALIDATION_WORDS.iter().chain(TEST_WORDS).any(stands)
 }
 
 /// True when what is named for its data alone, beside an epoch, falls again and again and ends
