@@ -206,7 +206,14 @@ impl AlertLog {
     }
 
     /// Closes the open alert of this kind, if any.
+    #[inline]
     pub fn clear(&mut self, kind: &str, step: u64) {
+        if !self.open.is_empty() {
+            self.close(kind, step);
+        }
+    }
+
+    fn close(&mut self, kind: &str, step: u64) {
         let Some(place) = self.open.iter().position(|(open, _)| *open == kind) else {
             return;
         };
@@ -229,7 +236,11 @@ impl AlertLog {
     }
 
     /// The open alert of this kind.
+    #[inline]
     pub fn open(&self, kind: &str) -> Option<&Alert> {
+        if self.open.is_empty() {
+            return None;
+        }
         self.alerts.get(self.place(kind)?)
     }
 
