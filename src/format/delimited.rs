@@ -615,6 +615,11 @@ impl DelimitedDecoder {
         }
     }
 
+    /// True for the lines before the header.
+    fn is_title(&self) -> bool {
+        self.header.behind_a_title && self.header_line.is_empty()
+    }
+
     fn part(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
         let mut draft = Draft::default();
         if let Some(comment) = line.strip_prefix(b"#") {
@@ -625,7 +630,7 @@ impl DelimitedDecoder {
         } else if self.is_header(line) {
             self.fits.begins = self.fits.first.is_some();
             out.ignored += 1;
-        } else if self.header.behind_a_title && self.header_line.is_empty() {
+        } else if self.is_title() {
             out.ignored += 1;
         } else if self.plain_row(line, &mut draft, out).is_some() {
             self.finish(number, &draft, line, out);
@@ -745,7 +750,10 @@ impl DelimitedDecoder {
                     length
                 }
                 _ => {
-                    let end = memchr::memchr(self.header.delimiter, rest).unwrap_or(rest.len());
+                    let end = memchr::memchr2(self.header.delimiter, b'\r', rest).unwrap_or(rest.len());
+                    if !ends(rest.get(end)) {
+                        return None;
+                    }
                     if let (Some(role), false) = (role, end == 0) {
                         draft.set(*role, fast_float2::parse::<f64, _>(rest.get(..end)?).ok()?, out);
                     }
@@ -798,9 +806,19 @@ impl LineDecoder for DelimitedDecoder {
     }
 
     fn line(&mut self, number: u64, line: &[u8], out: &mut Decoded) {
+        // As nearly all lines are: with a digit begins neither a comment nor a header.
+        let is_row = line.first().is_some_and(u8::is_ascii_digit) && !self.is_title();
+        let mut draft = Draft::default();
+        if is_row && self.plain_row(line, &mut draft, out).is_some() {
+            return self.finish(number, &draft, line, out);
+        }
         let printed = self.header.delimiter == BLANKS;
         if !printed && memchr::memchr(b'\r', line).is_none() {
-            return self.part(number, line, out);
+            return if is_row {
+                self.row(number, line, out)
+            } else {
+                self.part(number, line, out)
+            };
         }
         for part in parts(line) {
             if printed {
