@@ -18,9 +18,21 @@ pub struct Records {
     /// Which columns have values.
     begun: u32,
     columns: [Vec<f64>; Quantity::COUNT],
+    /// How many records are expected.
+    expected: usize,
 }
 
 impl Records {
+    /// Room for about so many records: to grow into it step by step costs more than to fill it.
+    pub fn expecting(records: usize) -> Self {
+        Records {
+            steps: Vec::with_capacity(records),
+            present: Vec::with_capacity(records),
+            expected: records,
+            ..Records::default()
+        }
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.steps.len()
@@ -54,7 +66,9 @@ impl Records {
         self.present.push(present);
         let mut fresh = present & !self.begun;
         while fresh != 0 {
-            self.columns[fresh.trailing_zeros() as usize].resize(row, f64::NAN);
+            let column = &mut self.columns[fresh.trailing_zeros() as usize];
+            column.reserve(self.expected.max(row));
+            column.resize(row, f64::NAN);
             fresh &= fresh - 1;
         }
         self.begun |= present;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Followed, HeldOut, QUIET_SECONDS, Reading, Step, has_settled};
 use crate::format::encoding::{self, Utf16};
+use crate::format::records::Records;
 use crate::format::{Column, Decoded, Decoder, DocumentDecoder, LineDecoder};
 use crate::metric::{Quantity, Role, is_tested};
 use crate::source::SourceEvent;
@@ -41,6 +42,7 @@ impl Followed {
             unfinished_torn,
             discarding,
             utf16,
+            records,
             ..
         }) = &mut self.reading
         else {
@@ -81,6 +83,7 @@ impl Followed {
             pending.drain(..end);
         }
         let mut decoded = beginning(settings, pending, self.tail.path(), now);
+        decoded.records = Records::expecting(*records);
         let consumed = split_lines(pending, lines, discarding, decoder.as_mut(), &mut decoded);
         if consumed > 0 {
             let from = consumed.saturating_sub(last_line::LOOK_BACK);
@@ -114,6 +117,8 @@ impl Followed {
         if decoded.remapped {
             return Ok(self.read_again(false, outlet)?);
         }
+        // Lines are about as long as those before.
+        *records = decoded.records.len() + decoded.records.len() / 16;
         self.tell(decoded, outlet)?;
         Ok(if at_end { Step::UpToDate } else { Step::MoreToRead })
     }

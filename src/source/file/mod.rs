@@ -96,6 +96,8 @@ struct Reading {
     /// What is set beside the file.
     settings: Settings,
     lines: u64,
+    /// Records that the next piece of it may hold.
+    records: usize,
     columns_told: usize,
     /// A last line without its end was taken for complete.
     unfinished_taken: bool,

@@ -167,6 +167,7 @@ impl Followed {
             before_pending: Vec::new(),
             settings: Settings::default(),
             lines: 0,
+            records: 0,
             columns_told: 0,
             unfinished_taken: false,
             unfinished_torn: false,
