@@ -128,7 +128,11 @@ impl Repeats {
 /// Steps and values of the last losses.
 #[derive(Debug, Default)]
 struct Recent {
-    known: VecDeque<(u64, f64)>,
+    /// In the order in which they came, round and round.
+    known: [(u64, f64); Recent::KEPT],
+    /// Where the next one goes, and how many there are.
+    next: usize,
+    count: usize,
     /// The very last one, also where it went back to one of those.
     said: Option<(u64, f64)>,
     /// How many went back to steps that are known, since one that did not.
@@ -147,17 +151,25 @@ impl Recent {
     /// By how much two ways to print one loss differ.
     const ROUNDED: f64 = 1e-6;
 
+    /// The step of the newest of them.
+    fn last(&self) -> Option<u64> {
+        (self.count > 0).then(|| self.known[self.next.wrapping_sub(1) % Self::KEPT].0)
+    }
+
     fn goes_back(&self, step: u64) -> bool {
-        self.known.back().is_some_and(|(last, _)| step < *last)
+        self.last().is_some_and(|last| step < last)
     }
 
     fn goes_on(&self, step: u64) -> bool {
-        self.known.back().is_some_and(|(last, _)| step > *last)
+        self.last().is_some_and(|last| step > last)
     }
 
     fn knows(&self, step: u64, value: f64, tolerance: f64) -> bool {
-        let mut recent = self.known.iter().rev();
-        recent.any(|(known, before)| *known == step && same(*before, value, tolerance))
+        let mut places = (1..=self.count).map(|back| self.next.wrapping_sub(back) % Self::KEPT);
+        places.any(|place| {
+            let (known, before) = self.known[place];
+            known == step && same(before, value, tolerance)
+        })
     }
 
     fn just_said(&self, step: u64, value: f64) -> bool {
@@ -168,12 +180,12 @@ impl Recent {
     fn note(&mut self, step: u64, value: f64) {
         // A resume supersedes what was said from there on.
         while self.goes_back(step) {
-            self.known.pop_back();
+            self.next = self.next.wrapping_sub(1);
+            self.count -= 1;
         }
-        if self.known.len() == Self::KEPT {
-            self.known.pop_front();
-        }
-        self.known.push_back((step, value));
+        self.known[self.next % Self::KEPT] = (step, value);
+        self.next = self.next.wrapping_add(1);
+        self.count = Self::KEPT.min(self.count + 1);
     }
 }
 
