@@ -40,22 +40,26 @@ pub(super) fn short_number(value: &[u8]) -> Option<(f64, usize)> {
 pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
     let negative = value.first() == Some(&b'-');
     let start = usize::from(negative);
-    let (mut mantissa, mut digits) = take_digits(0, value.get(start..)?);
-    if digits == 0 || (digits > 1 && value.get(start) == Some(&b'0')) {
+    let text = value.get(start..)?;
+    let (mantissa, whole, fraction) = match short_decimal(text) {
+        Some(short) => short,
+        None => {
+            let (mantissa, whole) = take_digits(0, text);
+            match text.get(whole) {
+                Some(b'.') => {
+                    let (mantissa, fraction) = take_digits(mantissa, text.get(whole + 1..)?);
+                    (mantissa, whole, Some(fraction))
+                }
+                _ => (mantissa, whole, None),
+            }
+        }
+    };
+    if whole == 0 || (whole > 1 && text.first() == Some(&b'0')) || fraction == Some(0) {
         return None;
     }
-    let mut at = start + digits;
-    let mut exponent = 0i32;
-    if value.get(at) == Some(&b'.') {
-        let fraction;
-        (mantissa, fraction) = take_digits(mantissa, value.get(at + 1..)?);
-        if fraction == 0 {
-            return None;
-        }
-        at += 1 + fraction;
-        digits += fraction;
-        exponent = -(fraction as i32);
-    }
+    let digits = whole + fraction.unwrap_or(0);
+    let mut at = start + digits + usize::from(fraction.is_some());
+    let mut exponent = -(fraction.unwrap_or(0) as i32);
     if matches!(value.get(at), Some(b'e' | b'E')) {
         let (power, length) = power_of_ten(value.get(at + 1..)?)?;
         exponent += power;
@@ -75,6 +79,29 @@ pub(super) fn leading_number(value: &[u8]) -> Option<(f64, usize)> {
     Some((if negative { -magnitude } else { magnitude }, at))
 }
 
+/// A number with a point, all of whose digits are among the first eight bytes: the digits without the point as
+/// one number, how many stand before the point, and how many behind it.
+#[inline(always)]
+fn short_decimal(text: &[u8]) -> Option<(u64, usize, Option<usize>)> {
+    const POINT: u64 = (b'.' ^ b'0') as u64;
+    let digits = from_digits(*text.first_chunk::<8>()?);
+    let others = marks(digits);
+    let whole = others.trailing_zeros() / 8;
+    if !(1..7).contains(&whole) || (digits >> (8 * whole)) & 0xff != POINT {
+        return None;
+    }
+    // No carry comes from a point: the next mark counts too.
+    let end = (others & (others - 1)).trailing_zeros() / 8;
+    if end == 8 && text.get(8).is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let before = digits & ((1 << (8 * whole)) - 1);
+    let behind = (digits >> 8) & !((1 << (8 * whole)) - 1);
+    let fraction = (end - whole - 1) as usize;
+    let whole = whole as usize;
+    Some((joined(before | behind, whole + fraction), whole, Some(fraction)))
+}
+
 /// What stands behind the `e` of a number, and its length.
 fn power_of_ten(text: &[u8]) -> Option<(i32, usize)> {
     let sign = text.first().copied();
@@ -90,6 +117,15 @@ fn power_of_ten(text: &[u8]) -> Option<(i32, usize)> {
 fn long_number(text: &[u8]) -> Option<(f64, usize)> {
     let number = fast_float2::parse::<f64, _>(text).ok()?;
     number.is_finite().then_some((number, text.len()))
+}
+
+/// How many digits `text` begins with, of which eight are looked at.
+#[inline]
+pub(super) fn digits(text: &[u8]) -> usize {
+    match text.first_chunk::<8>() {
+        Some(eight) => marks(from_digits(*eight)).trailing_zeros() as usize / 8,
+        None => text.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+    }
 }
 
 /// Appends the digits at the start of `text` to `number`, wrapping around when there are too
@@ -126,21 +162,39 @@ fn take_each(mut number: u64, text: &[u8], mut count: usize) -> (u64, usize) {
 /// gigabyte per second", 2021, section 6).
 #[inline(always)]
 fn up_to_eight(bytes: [u8; 8]) -> (u64, usize) {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const FOURS: u64 = 0x0000_00ff_0000_00ff;
-    let digits = u64::from_le_bytes(bytes) ^ (EACH * u64::from(b'0'));
-    // Only the lowest mark counts: those above it may come from a carry.
-    let others = (digits.wrapping_add(EACH * (0x80 - 10)) | digits) & (EACH * 0x80);
-    let count = others.trailing_zeros() as usize / 8;
+    let digits = from_digits(bytes);
+    let count = marks(digits).trailing_zeros() as usize / 8;
     if count == 0 {
         return (0, 0);
     }
+    (joined(digits, count), count)
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// The values of eight digits, the first in the lowest byte.
+#[inline(always)]
+fn from_digits(bytes: [u8; 8]) -> u64 {
+    u64::from_le_bytes(bytes) ^ (EACH * u64::from(b'0'))
+}
+
+/// The highest bit of every byte that is no digit. Only the lowest mark counts: those above it may come from a
+/// carry.
+#[inline(always)]
+fn marks(digits: u64) -> u64 {
+    (digits.wrapping_add(EACH * (0x80 - 10)) | digits) & (EACH * 0x80)
+}
+
+/// The number that the first digits make, at least one of them.
+#[inline(always)]
+fn joined(digits: u64, count: usize) -> u64 {
+    const FOURS: u64 = 0x0000_00ff_0000_00ff;
     // The first digit is the lowest byte: zeros go before it.
     let digits = digits << (64 - 8 * count);
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let low = (pairs & FOURS).wrapping_mul(100 + (1_000_000 << 32));
     let high = ((pairs >> 16) & FOURS).wrapping_mul(1 + (10_000 << 32));
-    (low.wrapping_add(high) >> 32, count)
+    low.wrapping_add(high) >> 32
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use crate::format::json_layout::strip;
 use crate::format::number;
-use crate::format::plain_number::leading_number;
+use crate::format::plain_number::{digits, leading_number};
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, Roles, whole};
 use crate::metric::{Quantity, Role};
@@ -423,17 +423,22 @@ fn token_length(text: &[u8]) -> Option<usize> {
     if !starts {
         return None;
     }
-    let mut last_digit = sign;
-    for (index, byte) in text.iter().enumerate().skip(sign) {
-        match byte {
-            b'0'..=b'9' => last_digit = index,
+    let (mut at, mut end) = (sign, sign);
+    loop {
+        let run = digits(text.get(at..)?);
+        if run > 0 {
+            at += run;
+            end = at;
+        }
+        match text.get(at) {
             // `0..5` and `0.-5` are no numbers, and grammars differ in what they make of them.
-            b'.' | b'+' | b'-' if index > sign && text.get(index - 1) == Some(&b'.') => break,
-            b'.' | b',' | b'+' | b'-' | b'e' | b'E' => {}
+            Some(b'.' | b'+' | b'-') if at > sign && text.get(at - 1) == Some(&b'.') => break,
+            Some(b'0'..=b'9') => {}
+            Some(b'.' | b',' | b'+' | b'-' | b'e' | b'E') => at += 1,
             _ => break,
         }
     }
-    Some(last_digit + 1)
+    Some(end)
 }
 
 /// Length of `nan`, `-inf`, `Infinity` and the like, as whole words.
