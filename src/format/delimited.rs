@@ -11,7 +11,7 @@ use super::encoding::{self, without_mark};
 use super::hints::is_number_of_epochs;
 use super::json_lines::parts;
 use super::number;
-use super::plain_number::leading_number;
+use super::plain_number::{leading_number, short_count};
 use super::records::Decoded;
 use super::roles::{Draft, Roles};
 use super::text::progress::is_bar;
@@ -743,9 +743,18 @@ impl DelimitedDecoder {
         let last = self.header.columns.len() - 1;
         let ends = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == self.header.delimiter);
         for (index, role) in self.header.columns.iter().enumerate() {
-            let number = role.and_then(|role| Some((role, leading_number(rest)?)));
-            let end = match number {
-                Some((role, (value, length))) if ends(rest.get(length)) => {
+            let counted = matches!(role, Some(Role::Step))
+                .then(|| short_count(rest))
+                .flatten();
+            let counted = counted.filter(|(_, length)| ends(rest.get(*length)));
+            let number = || role.and_then(|role| Some((role, leading_number(rest)?)));
+            let number = if counted.is_none() { number() } else { None };
+            let end = match (counted, number) {
+                (Some((step, length)), _) => {
+                    draft.step = Some(step);
+                    length
+                }
+                (None, Some((role, (value, length)))) if ends(rest.get(length)) => {
                     draft.set(role, value, out);
                     length
                 }

@@ -119,6 +119,14 @@ fn long_number(text: &[u8]) -> Option<(f64, usize)> {
     number.is_finite().then_some((number, text.len()))
 }
 
+/// The digits that `text` begins with as a number, and how many they are, where something else stands among the
+/// first eight bytes.
+#[inline(always)]
+pub(super) fn short_count(text: &[u8]) -> Option<(u64, usize)> {
+    let (count, length) = up_to_eight(*text.first_chunk()?);
+    (1..8).contains(&length).then_some((count, length))
+}
+
 /// How many digits `text` begins with, of which eight are looked at.
 #[inline]
 pub(super) fn digits(text: &[u8]) -> usize {

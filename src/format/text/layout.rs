@@ -7,7 +7,7 @@
 
 use crate::format::json_layout::strip;
 use crate::format::number;
-use crate::format::plain_number::{digits, leading_number};
+use crate::format::plain_number::{digits, leading_number, short_count};
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, Roles, whole};
 use crate::metric::{Quantity, Role};
@@ -110,6 +110,18 @@ struct Number {
     meaning: Meaning,
 }
 
+impl Number {
+    /// The count at the start of `text` and its length, where it is one and has few digits: to read those as any
+    /// number takes several times as long.
+    #[inline(always)]
+    fn count(&self, text: &[u8]) -> Option<(u64, usize)> {
+        let is_count = matches!(self.meaning, Meaning::Step | Meaning::Total);
+        let (count, length) = is_count.then(|| short_count(text))??;
+        let goes_on = matches!(text.get(length), Some(b'.' | b',' | b'+' | b'-' | b'e' | b'E'));
+        (!goes_on).then_some((count, length))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meaning {
     /// Nothing that is used.
@@ -204,9 +216,17 @@ impl Layout {
         let mut rest = line;
         for number in &self.numbers {
             rest = number.before.strip(rest)?;
-            let length = match number.meaning {
-                Meaning::Nothing => token_length(rest)?,
-                meaning => {
+            let length = match (number.meaning, number.count(rest)) {
+                (Meaning::Nothing, _) => token_length(rest)?,
+                (Meaning::Step, Some((step, length))) => {
+                    draft.step = Some(step);
+                    length
+                }
+                (_, Some((total, length))) => {
+                    read.total = Some(total);
+                    length
+                }
+                (meaning, None) => {
                     let (value, length) = exact_number(rest)?;
                     // Grammars differ in what they take for a count, but for plain digits.
                     let count = || {
