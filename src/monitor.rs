@@ -17,8 +17,9 @@ use crate::source::SourceEvent;
 use crate::source::reader::{self, Message, Outlet, ReaderOptions, now};
 use crate::source::watch::Watch;
 
-/// Batches that may wait for the engine; then the reader waits.
-const WAITING_BATCHES: usize = 16;
+/// Batches that may wait for the engine; then the reader waits. Few, so that the same memory is filled again while
+/// it is still in the cache.
+const WAITING_BATCHES: usize = 4;
 /// Shortest time between two snapshots.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// States that depend on time alone are looked at this often.
