@@ -984,6 +984,13 @@ mod tests {
             ];
             assert_eq!(rows(&content.concat()), expected, "{end:?}");
         }
+        // Behind a cell that is not used.
+        let content = "step,loss,note\n1,1.5,a\r2,0.5,b\n3,0.25,c\n";
+        let told: Vec<u64> = rows(content).iter().map(|(step, ..)| *step).collect();
+        assert_eq!(told, [1, 2, 3]);
+        // Not even among those of one row.
+        let torn = rows("step,note,loss\n1,a\r2.5\n2,c,1.5\n");
+        assert_eq!(torn, [(2, Some(1.5), None)]);
     }
 
     #[test]

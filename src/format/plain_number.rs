@@ -231,6 +231,26 @@ mod tests {
     }
 
     #[test]
+    fn digits_are_counted_and_joined() {
+        assert_eq!(
+            (
+                digits(b"42/9000000"),
+                digits(b"12345678"),
+                digits(b"42"),
+                digits(b"")
+            ),
+            (2, 8, 2, 0)
+        );
+        assert_eq!(short_count(b"42/9000000"), Some((42, 2)));
+        assert_eq!(short_count(b"1234567:"), Some((1_234_567, 7)));
+        for text in ["12345678:", "/9000000", "42", ""] {
+            assert_eq!(short_count(text.as_bytes()), None, "{text}");
+        }
+        // A byte beyond ASCII behind the digits is none.
+        assert_eq!(leading_number("2.5\u{b5}s later".as_bytes()), Some((2.5, 3)));
+    }
+
+    #[test]
     fn the_usual_numbers_are_plain() {
         for text in [
             "0",
@@ -240,6 +260,11 @@ mod tests {
             "2.5",
             "0.000301",
             "2.5123456789012345",
+            "8.436871",
+            "8.4368715",
+            "123456.7",
+            "1234567.8",
+            "0.5e-3",
             "1e-5",
             "3.0E+05",
         ] {
