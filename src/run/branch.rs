@@ -297,7 +297,8 @@ impl Leading {
         self.leads(row) && self.last().is_some_and(|last| row.step() < last)
     }
 
-    fn pass(&mut self, row: &Row) {
+    /// Takes in that a record has been kept.
+    pub(super) fn pass(&mut self, row: &Row) {
         if row.has(Quantity::TrainLoss) {
             (self.has_train_loss, self.last_train) = (true, Some(row.step()));
         }

@@ -485,7 +485,15 @@ impl Run {
                 end = start + 1;
             }
             if let Some(mut doubt) = self.doubt.take() {
-                let leads = |index: &usize| leading.leads(&records.row(*index));
+                // A first train loss leads from the next one on.
+                let mut leading = leading;
+                leading.pass(&first);
+                let leads = |index: &usize| {
+                    let row = records.row(*index);
+                    let leads = leading.leads(&row);
+                    leading.pass(&row);
+                    leads
+                };
                 end = (start + 1..end).find(leads).unwrap_or(end);
                 let few = (followers..end).all(|index| doubt.remembers(&records.row(index)));
                 self.doubt = few.then_some(doubt);
@@ -1042,6 +1050,27 @@ mod tests {
         assert_eq!(alerts(&["episode", "return", "loss", "value_loss"]), 0);
         assert!(alerts(&["critic_loss"]) > 0);
         assert!(alerts(&["loss", "D loss", "G loss"]) > 0);
+    }
+
+    #[test]
+    fn a_step_that_stands_alone_is_one_however_the_log_is_cut() {
+        let rows = [
+            (3, Quantity::EvalLoss),
+            (0, Quantity::EvalLoss),
+            (2, Quantity::TrainLoss),
+            (4, Quantity::TrainLoss),
+        ];
+        let resumed = |piece: usize| {
+            let mut run = run();
+            for rows in rows.chunks(piece) {
+                let mut decoded = Decoded::default();
+                rows.iter()
+                    .for_each(|(step, loss)| decoded.records.push(*step, &[(*loss, 3.0)]));
+                run.apply(&decoded);
+            }
+            run.branch.resumed_at.clone()
+        };
+        assert_eq!(resumed(1), resumed(rows.len()));
     }
 
     #[test]
