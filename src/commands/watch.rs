@@ -25,6 +25,8 @@ use crate::source::reader::now;
 
 /// A forecast of a run is told again after so many seconds at the earliest.
 const FORECAST_EVERY: f64 = 10.0;
+/// Without a new step it is told again when it has moved by this share of its standard deviation.
+const NOTABLE: f64 = 0.2;
 /// How often it is looked whether a delivery has failed.
 const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -32,7 +34,8 @@ const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1)
 #[derive(Default)]
 struct Told {
     state: Option<State>,
-    forecast: Option<(u64, f64)>,
+    /// Step, time and loss of the forecast.
+    forecast: Option<(u64, f64, f64)>,
     alerts: HashMap<(&'static str, u64), (Severity, bool)>,
 }
 
@@ -123,14 +126,19 @@ impl Told {
                 tell("cleared", alert);
             }
         }
-        let Some(loss) = run.primary().filter(|loss| loss.forecast.is_some()) else {
+        let Some((loss, forecast)) = run
+            .primary()
+            .and_then(|loss| Some((loss, loss.forecast.as_ref()?)))
+        else {
             return;
         };
-        let due = self
-            .forecast
-            .is_none_or(|(step, at)| step != run.step && (now - at >= FORECAST_EVERY));
+        let due = self.forecast.is_none_or(|(step, at, told)| {
+            // Siblings may change it though the run stands still.
+            let moved = (forecast.final_loss - told).abs() > NOTABLE * forecast.sd;
+            now - at >= FORECAST_EVERY && (step != run.step || moved)
+        });
         if due {
-            self.forecast = Some((run.step, now));
+            self.forecast = Some((run.step, now, forecast.final_loss));
             lines.push(json!({
                 "event": "forecast", "at": now, "run": run.id, "path": run.path, "step": run.step,
                 "total_steps": run.total_steps, "loss": loss_json(loss),

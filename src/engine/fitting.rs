@@ -304,8 +304,19 @@ pub(super) struct LossFit {
     pub at: f64,
     profile: Option<Profile>,
     heard: Vec<(FileKey, u64)>,
-    /// The statements that were looked through, and whether they held news for this run.
-    looked_through: Option<(u64, bool)>,
+    /// The statements that were looked through, and what they held for this run.
+    looked_through: Option<(u64, News)>,
+}
+
+/// What siblings have to say that was not heard yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// Nothing.
+    Nothing,
+    /// What they have said before, from more of their points.
+    Newer,
+    /// There are other siblings than before: a forecast may change a lot.
+    Others,
 }
 
 impl LossFit {
@@ -344,10 +355,13 @@ impl LossFit {
         let own_news = points != seen.points || other;
         let waited = now - self.at;
         let grown = points as f64 >= seen.points as f64 * (1.0 + GROWTH) || other;
-        if waited < pace.rest || !(waited > pace.patience || own_news && grown) {
+        if waited < pace.rest {
             return false;
         }
-        own_news || self.siblings_have_news(key, statements)
+        if waited > pace.patience || own_news && grown {
+            return own_news || self.siblings_news(key, statements) != News::Nothing;
+        }
+        self.siblings_news(key, statements) == News::Others
     }
 
     /// The fit that is due.
@@ -375,14 +389,22 @@ impl LossFit {
         self.outcome.is_none() || done.basis != self.basis
     }
 
-    fn siblings_have_news(&mut self, key: FileKey, statements: &Statements) -> bool {
+    fn siblings_news(&mut self, key: FileKey, statements: &Statements) -> News {
         // Every loss is asked each time that a job is looked for, and all it can hear is much.
         let revision = statements.revision();
         match self.looked_through {
             Some((known, news)) if known == revision => news,
             _ => {
                 let others = statements.others(key, self.quantity);
-                let news = heard(self.profile.as_ref(), &others) != self.heard;
+                let now = heard(self.profile.as_ref(), &others);
+                let who = |heard: &[(FileKey, u64)]| heard.iter().map(|(who, _)| *who).collect::<Vec<_>>();
+                let news = if now == self.heard {
+                    News::Nothing
+                } else if who(&now) == who(&self.heard) {
+                    News::Newer
+                } else {
+                    News::Others
+                };
                 self.looked_through = Some((revision, news));
                 news
             }
