@@ -4,6 +4,7 @@
 use super::bare_counts::Count;
 use super::held_out::Data;
 use crate::format::counters::{EpochCounter, Place};
+use std::collections::BTreeSet;
 
 /// Batches that a log tells one by one without counting them: `Epoch 1 - Batch loss: 12.1`.
 #[derive(Clone, Debug, Default)]
@@ -246,16 +247,24 @@ impl Nested {
     }
 }
 
-/// Epochs that nobody announces: the counter of their batches starts again once it is full, or once
-/// a line has told that the epoch is over.
-#[derive(Clone, Copy, Debug, Default)]
+/// Epochs that the lines about their batches do not name: the counter of the batches starts again once it
+/// is full, or once a line has told that the epoch is over.
+#[derive(Clone, Debug, Default)]
 pub struct Rounds {
     last: u64,
     /// The rounds before, by number.
     round: u64,
     counter: EpochCounter,
-    /// The first epoch that was told to be over, and the last one.
+    /// The first epoch that was told of, and the last one.
     told: Option<(u64, u64)>,
+    /// How many times an epoch was told to be over...
+    ends: u64,
+    /// ...and those times, by number, behind which another training has begun.
+    ends_of_trainings: BTreeSet<u64>,
+    /// The round that comes next is the first one of another training.
+    begins_anew: bool,
+    /// What was handed out would not have been, had this been known before.
+    revises: bool,
     /// The next count is the first one of a round.
     is_over: bool,
     /// The counter has gone on behind a line that told so: it is that of the run.
@@ -264,9 +273,10 @@ pub struct Rounds {
 
 impl Rounds {
     /// What was learnt of a log, at the start of that log.
-    pub fn again(self) -> Self {
+    pub fn again(&self) -> Self {
         Rounds {
             runs_on: self.runs_on,
+            ends_of_trainings: self.ends_of_trainings.clone(),
             ..Rounds::default()
         }
     }
@@ -280,7 +290,8 @@ impl Rounds {
         if count.value < self.last || is_over && is_known && count.value == self.last {
             let is_within = within || self.length().is_some();
             let was_full = is_within && is_known && count.of == Some(self.last);
-            let goes_on = was_full || is_over && (is_known || !self.runs_on);
+            let begins_anew = std::mem::take(&mut self.begins_anew);
+            let goes_on = !begins_anew && (was_full || is_over && (is_known || !self.runs_on));
             self.round = if goes_on { self.round.saturating_add(1) } else { 0 };
         }
         self.last = count.value;
@@ -297,15 +308,29 @@ impl Rounds {
         self.last = value;
     }
 
-    /// A line tells that an epoch is over. The first one, when others were told since, is of
-    /// another training.
+    /// A line tells that an epoch is over. The first one, when others were told or another round was counted
+    /// since, is of another training, which has begun behind the line before it.
     pub fn end(&mut self, epoch: u64) {
         let (first, last) = self.told.unwrap_or((epoch, epoch));
-        if epoch <= first && epoch < last {
+        if epoch <= first && (epoch < last || self.round > 0) {
+            self.revises |= self.round > 0 && self.ends_of_trainings.insert(self.ends);
             self.round = 0;
         }
+        self.ends += 1;
+        self.begins_anew = self.ends_of_trainings.contains(&self.ends);
         self.told = Some((first, epoch));
         self.close();
+    }
+
+    /// A line announces an epoch. The first one, when it was announced before, is of another training.
+    pub fn begin(&mut self, epoch: u64) {
+        self.begins_anew = self.told.is_some_and(|(first, _)| epoch <= first);
+        self.told = Some((self.told.map_or(epoch, |(first, _)| first), epoch));
+    }
+
+    /// True when the file is to be read again with what was learnt.
+    pub fn revises(&mut self) -> bool {
+        std::mem::take(&mut self.revises)
     }
 
     /// The next count is of another round, even where it is the same.

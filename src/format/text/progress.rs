@@ -208,6 +208,8 @@ pub struct Progress {
     /// A pass over test data was followed by more training, so that such passes are evaluations. Behind the
     /// training one is about the finished model only, and tells nothing of its course.
     tests_between_epochs: bool,
+    /// Lines that begin with an epoch stand above its bars: the first one did.
+    headings: Option<bool>,
     /// A line has named an epoch since the last bar that was whole.
     names_epoch: bool,
     /// The last evaluation, which is carried along until the next one.
@@ -313,6 +315,7 @@ impl Grammar for Progress {
         let Some(bar) = bar(line) else {
             self.names_epoch |= holds_one_of(line, &["poch", "POCH"]);
             self.epochs = self.planned_epochs(line).or(self.epochs);
+            self.take_heading(line);
             return match self.checkpoint(line, fields) {
                 Match::No => {
                     self.take_evaluation(line, fields);
@@ -501,6 +504,19 @@ impl Progress {
             }
         });
         planned
+    }
+
+    /// Takes the epoch that a line of its own announces above the bars, which do not name it.
+    fn take_heading(&mut self, line: &str) {
+        let heading = line.trim_start_matches(['-', '=', '*', '#', '[', ' ']);
+        let heading = heading.to_ascii_lowercase();
+        let Some((epoch, _)) = epoch(&heading).filter(|_| heading.starts_with("epoch") && !looks_back(line))
+        else {
+            return;
+        };
+        if *self.headings.get_or_insert(self.drawn.is_none()) {
+            self.rounds.begin(epoch);
+        }
     }
 
     /// Takes a drawing of a bar of held-out data.
@@ -713,6 +729,17 @@ mod tests {
             of(Quantity::EvalLoss),
             [(100, 0.1), (200, 0.2), (300, 0.3), (400, 0.4)]
         );
+    }
+
+    #[test]
+    fn another_training_begins_below_the_heading_of_its_first_epoch() {
+        for epochs in [1, 2] {
+            let epoch = |epoch: u64| format!("Epoch {epoch}/{epochs}\n{}", training("Train", epoch));
+            let training: String = (1..=epochs).map(epoch).collect();
+            let read = read_all(training.repeat(3).as_bytes(), &Names::default()).unwrap();
+            let steps: Vec<u64> = (1..=3 * epochs).map(|step| 10 * step).collect();
+            assert_eq!(read.decoded.records.steps(), steps.repeat(3), "{epochs}");
+        }
     }
 
     type Points = Vec<(u64, f64)>;

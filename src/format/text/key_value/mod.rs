@@ -185,6 +185,10 @@ impl Grammar for KeyValue {
         Some(Box::new(self.at_the_start()))
     }
 
+    fn learnt(&self) -> Option<Box<dyn Grammar>> {
+        self.again()
+    }
+
     fn epoch_length(&self) -> Option<u64> {
         self.counter.epoch_length().or(self.rounds.length())
     }

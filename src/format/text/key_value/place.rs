@@ -119,6 +119,7 @@ impl KeyValue {
     /// The batches before this line are those of an epoch.
     fn end_of_epoch(&mut self, epoch: Count, fields: &mut Fields) {
         self.rounds.end(epoch.value);
+        fields.revises |= self.rounds.revises();
         self.epochs = epoch.of.or(self.epochs);
         fields.relearn = true;
     }

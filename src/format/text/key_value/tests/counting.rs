@@ -581,13 +581,13 @@ fn batches_count_on_over_epochs_that_are_told_behind_them() {
     let end = "Epoch EE: loss=3.7238, acc=0.1231, lr=0.10000\n  Best so far: epoch 1, acc 37.68%";
     assert_eq!(read(4, &[100], "  step", end), (vec![100, 250, 400, 550], None));
     // Layouts have read all but the first batch.
-    let round = |batches: &[u64]| -> String {
+    let round = |epoch: u64, batches: &[u64]| -> String {
         let lines = batches
             .iter()
             .map(|batch| format!("step {batch}/100 loss: 3.{batch}\n"));
-        lines.collect::<String>() + "Epoch 1 completed in 32.1s\n"
+        lines.collect::<String>() + &format!("Epoch {epoch} completed in 32.1s\n")
     };
-    let (_, train, _) = points(&(round(&[1, 50, 100]) + &round(&[50, 100])));
+    let (_, train, _) = points(&(round(1, &[1, 50, 100]) + &round(2, &[50, 100])));
     let steps: Vec<u64> = train.iter().map(|(step, _)| *step).collect();
     assert_eq!(steps, [1, 50, 100, 150, 200]);
     // A batch is none of the run, though nothing tells yet of an epoch.
@@ -602,6 +602,24 @@ fn batches_count_on_over_epochs_that_are_told_behind_them() {
         .decoded;
     assert_eq!((decoded.total_steps, decoded.records.len()), (Some(50), 8));
     assert!(decoded.records.steps().iter().copied().eq(1..9));
+}
+
+#[test]
+fn another_training_begins_behind_the_last_epoch_of_the_one_before() {
+    for line in ["step NN loss 2.NN", "iter NN/30, loss: 2.NN"] {
+        let epoch = |epoch: u64| -> String {
+            let batches = [10, 20, 30].map(|batch| line.replace("NN", &batch.to_string()) + "\n");
+            batches.concat() + &format!("Epoch {epoch} val loss 2.{epoch}\n")
+        };
+        // Those of a cross-validation stop early.
+        let trainings = [3, 1, 1, 2, 3];
+        let content = trainings.map(|epochs| (1..=epochs).map(epoch).collect::<String>());
+        let (_, train, eval) = points(&content.concat());
+        let steps = trainings.map(|epochs| (1..=3 * epochs).map(|step| 10 * step).collect::<Vec<u64>>());
+        let read: Vec<u64> = train.iter().map(|(step, _)| *step).collect();
+        assert_eq!(read, steps.concat(), "{line}");
+        assert_eq!(eval.iter().map(|(step, _)| *step).max(), Some(90));
+    }
 }
 
 #[test]
