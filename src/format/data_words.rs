@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::records::Decoded;
-use super::text::held_out::data_of;
+use super::text::held_out::{self, data_of};
 use crate::metric::TRAINING_WORDS;
 
 /// Names of a column that says which data a row is about.
@@ -11,6 +11,16 @@ pub(super) fn is_split(name: &str) -> bool {
     ["mode", "split", "phase", "stage", "partition", "subset", "type"]
         .iter()
         .any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// The data that a word in a text is for, as the tables of metrics are called: `train`, `val` or `test`.
+pub(super) fn table_of(text: &str) -> Option<&'static str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    Some(match (data(text)?, data_of(words)) {
+        (Data::Training, _) => "train",
+        (Data::HeldOut, Some(held_out::Data::Test)) => "test",
+        (Data::HeldOut, _) => "val",
+    })
 }
 
 /// Scikit-learn's interface of boosted trees counts the sets that it evaluates on: the first of several is the

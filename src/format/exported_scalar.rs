@@ -1,13 +1,44 @@
-//! One scalar of TensorBoard, as its page exports it: a table `Wall time,Step,Value` whose
-//! only name for the value is in that of the file, `run-exp1_train-tag-train_loss.csv`.
+//! One scalar of TensorBoard, as its page exports it: a table `Wall time,Step,Value`, or the same as
+//! JSON without these names. The only name for the value is in that of the file,
+//! `run-exp1_train-tag-train_loss.csv`.
 
 use std::borrow::Cow;
 use std::path::Path;
 
+use serde_json::Value;
+
+use super::number;
+use super::roles::whole;
 use crate::metric::{Names, SPLIT_FOLDERS};
 
 /// What the first bytes of such a table are, but for the case and the quotes.
 const HEADER: &str = "wall time,step,value";
+/// The name of the value.
+pub(super) const VALUE: &str = "Value";
+/// No time before this, in seconds, is that of a training: in 2001 there was no such page.
+const EARLIEST: f64 = 1e9;
+
+/// The steps and values of what is exported as JSON: `[[1654943296.2, 0, 5.5], [1654943313.7, 10, 5.25]]`.
+pub(super) fn points(rows: &[Value]) -> Option<Vec<(u64, f64)>> {
+    let point = |row: &Value| match row.as_array()?.as_slice() {
+        [time, step, value] if time.as_f64()? >= EARLIEST => {
+            Some((whole(step.as_f64()?)?, number::of_json(value)?))
+        }
+        _ => None,
+    };
+    rows.first().and_then(point)?;
+    rows.iter().map(point).collect()
+}
+
+/// True for the beginning of such a list.
+fn begins_as_json(head: &[u8]) -> bool {
+    let mut numbers = head
+        .strip_prefix(b"[[")
+        .unwrap_or_default()
+        .splitn(3, |byte| *byte == b',');
+    let mut next = || number::parse(std::str::from_utf8(numbers.next()?).ok()?);
+    next().is_some_and(|time| time >= EARLIEST) && next().and_then(whole).is_some()
+}
 
 /// What the file name states. Keras and others write what they train on and what is held out to folders
 /// of their own, `exp1/train` and `exp1/validation`: the last word of the run may be such a folder.
@@ -48,12 +79,13 @@ pub fn exported(path: &Path) -> Exported<'_> {
 
 /// `names`, and for such a table what its value is.
 pub fn with_value<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names> {
+    let is_json = begins_as_json(head);
     let head = String::from_utf8_lossy(head.get(..HEADER.len() + 8).unwrap_or_default());
     let head = head
         .trim_start_matches('\u{feff}')
         .replace('"', "")
         .to_lowercase();
-    if !head.starts_with(HEADER) {
+    if !head.starts_with(HEADER) && !is_json {
         return Cow::Borrowed(names);
     }
     let Exported { split, tag, .. } = exported(path);
@@ -69,7 +101,7 @@ pub fn with_value<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Nam
     match of_split.or_else(of_tag) {
         Some(fit) => {
             let mut names = names.clone();
-            names.declare("Value", fit.role);
+            names.declare(VALUE, fit.role);
             Cow::Owned(names)
         }
         None => Cow::Borrowed(names),
@@ -79,8 +111,8 @@ pub fn with_value<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Nam
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Sample, detect};
-    use crate::metric::Role;
+    use crate::format::{Sample, detect, read_all};
+    use crate::metric::{Quantity, Role};
 
     #[test]
     fn the_name_of_the_file_says_what_the_value_is() {
@@ -107,6 +139,11 @@ mod tests {
             Some("eval_loss")
         );
         assert_eq!(role("run-train-tag-epoch_loss.csv").1, Some("train_loss"));
+        let json = b"[[1654943296.2150984, 0, 5.5], [1654943313.7791796, 10, 5.25]]";
+        let names = with_value(&Names::default(), json, Path::new("exp1_train_loss.json")).into_owned();
+        let read = read_all(json, &names).unwrap();
+        let points: Vec<(u64, f64)> = read.decoded.records.points(Quantity::TrainLoss).collect();
+        assert_eq!(points, [(0, 5.5), (10, 5.25)]);
         for (path, run) in [
             ("a/run-exp1-tag-x_loss.csv", Some("exp1")),
             ("run-exp1_train-tag-loss.csv", Some("exp1")),

@@ -14,8 +14,9 @@ use super::json_lines::{quote_bare_words, singular, visit};
 use super::records::Decoded;
 use super::roles::{Draft, Roles, whole};
 use super::shared_table::is_of_runs;
+use super::stand_in::are_nearly_all;
 use super::{Claim, Column, Decoder, DocumentDecoder, Format, Sample};
-use super::{number, python_literal};
+use super::{exported_scalar, long_form, number, python_literal};
 use crate::metric::{Names, Quantity, Role, SPLIT_FOLDERS};
 
 /// The format.
@@ -131,6 +132,8 @@ impl JsonDocumentDecoder {
             return;
         }
         match value {
+            Value::Array(rows) if self.long_form(rows, points, out) => {}
+            Value::Array(rows) if self.exported_scalar(rows, points, out) => {}
             Value::Array(rows) if results(rows, self.roles.names()).is_some() => {}
             Value::Array(rows) => self.rows(path, rows.iter().map(|row| (None, row)), points, out),
             Value::Object(fields) => {
@@ -146,6 +149,10 @@ impl JsonDocumentDecoder {
                     return;
                 }
                 if let Some(rows) = rows_by_number(fields) {
+                    return self.rows(path, rows, points, out);
+                }
+                if let Some(rows) = rows_of_table(fields) {
+                    let rows = rows.iter().map(|row| (None, row));
                     return self.rows(path, rows, points, out);
                 }
                 let clock = fields.values().filter_map(recorded_at).max_by_key(Vec::len);
@@ -170,6 +177,34 @@ impl JsonDocumentDecoder {
             }
             _ => {}
         }
+    }
+
+    /// `[{"key": "train_loss", "value": 2.5, "step": 10}]`: one value a row.
+    fn long_form(&mut self, rows: &[Value], points: &mut Points, out: &mut Decoded) -> bool {
+        let row = |row: &Value| long_form::row_of(row.as_object()?, self.roles.names());
+        if rows.first().and_then(row).is_none() {
+            return false;
+        }
+        let found: Vec<long_form::Row> = rows.iter().filter_map(row).collect();
+        if found.len() < SHORTEST_SERIES || !are_nearly_all(found.len(), rows.len()) {
+            return false;
+        }
+        for row in found {
+            let role = self.roles.take(&row.name, out);
+            if let Some(role) = role.filter(|role| *role != Role::Step) {
+                points.entry(row.step).or_default().set(role, row.value, out);
+            }
+        }
+        true
+    }
+
+    /// `[[1654943296.2, 0, 5.5], [1654943313.7, 10, 5.25]]`: one scalar of TensorBoard, which the name of the
+    /// file tells.
+    fn exported_scalar(&mut self, rows: &[Value], points: &mut Points, out: &mut Decoded) -> bool {
+        let Some(found) = exported_scalar::points(rows) else {
+            return false;
+        };
+        self.take_series(&[], exported_scalar::VALUE, found, points, out)
     }
 
     /// Rows, in their order, with their numbers where they have some.
@@ -441,6 +476,25 @@ fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Valu
     let mut rows: Vec<(Option<u64>, &Value)> = fields.iter().map(row).collect::<Option<_>>()?;
     rows.sort_by_key(|(number, _)| *number);
     (rows.len() >= SHORTEST_SERIES && rows.iter().all(|(_, value)| value.is_object())).then_some(rows)
+}
+
+/// The rows of `{"columns": ["epoch", "loss"], "data": [[1, 2.5], [2, 2.4]]}`, as pandas writes a table, and W&B.
+fn rows_of_table(fields: &Map<String, Value>) -> Option<Vec<Value>> {
+    let list = |name: &str| fields.get(name)?.as_array();
+    let names: Vec<&str> = list("columns")?
+        .iter()
+        .map(Value::as_str)
+        .collect::<Option<_>>()?;
+    let row = |row: &Value| {
+        let cells = row.as_array().filter(|cells| cells.len() == names.len())?;
+        let cells = names.iter().zip(cells);
+        Some(
+            cells
+                .map(|(name, cell)| ((*name).to_owned(), cell.clone()))
+                .collect(),
+        )
+    };
+    list("data")?.iter().map(row).collect()
 }
 
 /// The name under which each of these rows says of which run it is the result: several runs, and no
@@ -826,6 +880,29 @@ mod tests {
         }
         for (epochs, evaluations) in [(48, 8), (20, 5), (20, 3), (20, 19)] {
             assert!(steps(epochs, evaluations).is_empty(), "{evaluations} of {epochs}");
+        }
+    }
+
+    #[test]
+    fn rows_may_hold_one_value_each_or_cells_without_names() {
+        for document in [
+            r#"[{"key": "train_loss", "value": 2.5, "step": 1}, {"key": "train_loss", "value": 2.25, "step": 2}, {"key": "val_loss", "value": 2.75, "step": 2}]"#,
+            r#"{"metrics": [{"metric": "loss", "variant": "train", "iter": 1, "value": 2.5}, {"metric": "loss", "variant": "train", "iter": 2, "value": 2.25}, {"metric": "loss", "variant": "val", "iter": 2, "value": 2.75}]}"#,
+            r#"{"columns": ["epoch", "train_loss", "val_loss"], "index": [0, 1], "data": [[1, 2.5, null], [2, 2.25, 2.75]]}"#,
+        ] {
+            assert_eq!(
+                points(document, Quantity::TrainLoss),
+                [(1, 2.5), (2, 2.25)],
+                "{document}"
+            );
+            assert_eq!(points(document, Quantity::EvalLoss), [(2, 2.75)], "{document}");
+        }
+        for other in [
+            r#"[{"name": "price", "value": 2.5, "step": 1}, {"name": "rooms", "value": 2.25, "step": 2}]"#,
+            r#"{"columns": ["prompt", "score"], "data": [["loss", 2.5], ["gain", 2.25]]}"#,
+            r#"{"columns": ["loss"], "data": [[2.5, 1], [2.25, 2]]}"#,
+        ] {
+            assert!(read_all(other.as_bytes(), &Names::default()).is_err(), "{other}");
         }
     }
 

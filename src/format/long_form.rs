@@ -1,11 +1,13 @@
 //! Tables in long form, one value a row: `{"name": "train/loss", "value": 2.5, "step": 10}`
 //! or `step,tag,value` and rows below it. Exports of databases of metrics, and loggers that
-//! write whatever they are given.
+//! write whatever they are given. Where the data is told beside the name, the two are one name:
+//! `metric,variant` of ClearML, `phase,metric`, or Aim's `metric,context`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::data_words::{is_split, table_of};
 use super::delimited::Cells;
 use super::number;
 use super::records::Decoded;
@@ -19,6 +21,11 @@ pub struct LongForm;
 /// Columns that say what a value is, and that hold it.
 const NAME_COLUMNS: [&str; 6] = ["name", "metric", "tag", "key", "metric_name", "variable"];
 const VALUE_COLUMNS: [&str; 3] = ["value", "metric_value", "val"];
+/// Columns that say which data a value is about, or which of several of one name it is, beside those that
+/// tables of other kinds have.
+const VARIANT_COLUMNS: [&str; 4] = ["variant", "series", "context", "dataset"];
+/// What counts the rows, the best first.
+const COUNTERS: [Role; 2] = [Role::Step, Role::of(Quantity::Epoch)];
 /// Rows by which it is recognised.
 const ENOUGH: usize = 2;
 
@@ -81,11 +88,29 @@ fn metric_by_metric(sample: &Sample, names: &Names) -> bool {
     falls || of_tail.any(|row| !of_head.contains(&row.name) && row.step < last)
 }
 
+/// True for the name of a column that says more of what a value is.
+fn is_variant(name: &str) -> bool {
+    is_split(name) || VARIANT_COLUMNS.contains(&name)
+}
+
+/// The whole name of what is called so and is of this variant: `loss` of `train` is `train/loss`, and so is
+/// `train` of `loss`.
+fn full_name(name: &str, variant: Option<&str>) -> String {
+    let Some(variant) = variant else {
+        return name.to_owned();
+    };
+    match (table_of(name), table_of(variant)) {
+        (None, Some(table)) => format!("{table}/{name}"),
+        (Some(table), None) => format!("{table}/{variant}"),
+        _ => name.to_owned(),
+    }
+}
+
 /// One value.
-struct Row {
-    name: String,
-    step: u64,
-    value: f64,
+pub(super) struct Row {
+    pub name: String,
+    pub step: u64,
+    pub value: f64,
     time: Option<f64>,
 }
 
@@ -97,6 +122,7 @@ enum Rows {
         columns: usize,
         name: usize,
         value: usize,
+        variant: Option<usize>,
         step: usize,
         time: Option<usize>,
     },
@@ -126,7 +152,8 @@ impl Rows {
                 columns: header.len(),
                 name: find(&NAME_COLUMNS)?,
                 value: find(&VALUE_COLUMNS)?,
-                step: with_role(Role::Step)?,
+                variant: header.iter().position(|cell| is_variant(cell)),
+                step: COUNTERS.into_iter().find_map(with_role)?,
                 time: with_role(Role::of(Quantity::WallTime)),
                 cells,
             })
@@ -141,13 +168,16 @@ impl Rows {
                 columns,
                 name,
                 value,
+                variant,
                 step,
                 time,
             } => {
                 let cells = cells.split(line.trim_ascii())?;
                 let number = |column: usize| number::parse(cells.get(column)?);
+                let variant = variant.and_then(|variant| cells.get(variant));
+                let name = cells.get(*name).filter(|_| cells.len() == *columns)?;
                 Some(Row {
-                    name: cells.get(*name).filter(|_| cells.len() == *columns)?.clone(),
+                    name: full_name(name, variant.map(String::as_str)),
                     step: number(*step).and_then(whole)?,
                     value: number(*value)?,
                     time: time.and_then(|time| number::parse_timestamp(cells.get(time)?).or(number(time))),
@@ -158,9 +188,11 @@ impl Rows {
 }
 
 fn json_row(line: &[u8], names: &Names) -> Option<Row> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(line) else {
-        return None;
-    };
+    row_of(serde_json::from_slice::<Value>(line).ok()?.as_object()?, names)
+}
+
+/// The value that an object tells of.
+pub(super) fn row_of(fields: &Map<String, Value>, names: &Names) -> Option<Row> {
     let find = |known: &[&str]| known.iter().find_map(|name| fields.get(*name));
     let with_role = |wanted: Role| {
         fields
@@ -168,10 +200,18 @@ fn json_row(line: &[u8], names: &Names) -> Option<Row> {
             .filter(|(name, _)| names.role_of(name).map(|fit| fit.role) == Some(wanted))
             .find_map(|(_, value)| value.as_f64())
     };
+    let variant = || {
+        let (_, variant) = fields.iter().find(|(name, _)| is_variant(name))?;
+        match variant {
+            // Aim's: `"context": {"subset": "train"}`.
+            Value::Object(inner) => inner.values().find_map(Value::as_str),
+            variant => variant.as_str(),
+        }
+    };
     Some(Row {
-        name: find(&NAME_COLUMNS)?.as_str()?.to_owned(),
+        name: full_name(find(&NAME_COLUMNS)?.as_str()?, variant()),
         value: find(&VALUE_COLUMNS)?.as_f64()?,
-        step: with_role(Role::Step).and_then(whole)?,
+        step: COUNTERS.into_iter().find_map(with_role).and_then(whole)?,
         time: with_role(Role::of(Quantity::WallTime)),
     })
 }
@@ -270,6 +310,49 @@ mod tests {
         let table = read("step,tag,value\n10,loss,2.5\n10,val_loss,2.75\n20,loss,2.25\n");
         assert_eq!(points(&table, Quantity::TrainLoss), [(10, 2.5), (20, 2.25)]);
         assert_eq!(points(&table, Quantity::EvalLoss), [(10, 2.75)]);
+    }
+
+    #[test]
+    fn the_data_may_stand_beside_the_name() {
+        for (line, order) in [
+            ("metric,variant,iteration,value\n", "loss,DATA,STEP,VALUE\n"),
+            ("metric,variant,iteration,value\n", "DATA,loss,STEP,VALUE\n"),
+            (
+                "timestamp,step,phase,metric,value\n",
+                "1700000000,STEP,DATA,loss,VALUE\n",
+            ),
+            (
+                "metric,context,step,value\n",
+                "loss,\"{\"\"subset\"\": \"\"DATA\"\"}\",STEP,VALUE\n",
+            ),
+            ("epoch,split,metric,value\n", "STEP,DATA,loss,VALUE\n"),
+            (
+                "",
+                "{\"metric\": \"loss\", \"split\": \"DATA\", \"step\": STEP, \"value\": VALUE}\n",
+            ),
+            (
+                "",
+                "{\"name\": \"loss\", \"context\": {\"subset\": \"DATA\"}, \"step\": STEP, \"value\": VALUE}\n",
+            ),
+        ] {
+            let row = |(data, step, value): (&str, &str, &str)| {
+                let row = order.replace("DATA", data).replace("STEP", step);
+                row.replace("VALUE", value)
+            };
+            let rows = [
+                ("train", "1", "2.5"),
+                ("val", "1", "2.75"),
+                ("train", "2", "2.25"),
+            ]
+            .map(row);
+            let table = read(&(line.to_owned() + &rows.concat()));
+            assert_eq!(
+                points(&table, Quantity::TrainLoss),
+                [(1, 2.5), (2, 2.25)],
+                "{order}"
+            );
+            assert_eq!(points(&table, Quantity::EvalLoss), [(1, 2.75)], "{order}");
+        }
     }
 
     #[test]
