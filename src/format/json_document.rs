@@ -100,7 +100,7 @@ const DEPTH: usize = 5;
 /// An array shorter than this is a setting (`betas: [0.9, 0.95]`).
 const SHORTEST_SERIES: usize = 2;
 /// The same of a series that does not come with its steps.
-const SHORTEST_UNCOUNTED: usize = 3;
+pub(super) const SHORTEST_UNCOUNTED: usize = 3;
 /// The epochs from one evaluation to the next that scripts choose. Not all numbers that would fit: one more
 /// epoch would make the same evaluations those of another interval, or of none.
 const USUAL_INTERVALS: [usize; 6] = [2, 5, 10, 20, 50, 100];
@@ -254,7 +254,7 @@ impl JsonDocumentDecoder {
 
     /// An object of equally long arrays, one of them the step or the epoch, or without one
     /// when there is a loss: histories of Keras and of scripts of one's own. A shorter one of a loss that
-    /// comes after every so many of the others, `val_losses` of every fifth epoch, begins with the fifth.
+    /// comes after every so many of the others is `val_losses` of every fifth epoch, see [`every_so_many`].
     fn columns_of(
         &mut self,
         path: &[&str],
@@ -296,16 +296,18 @@ impl JsonDocumentDecoder {
         for (name, values) in arrays {
             let name = qualified(path, name);
             let may_be_rare = values.len() >= SHORTEST_UNCOUNTED && is_loss(self.roles.names(), &name);
-            let apart = match values.len() {
-                length if length == steps.len() => Some(1),
-                length => USUAL_INTERVALS
-                    .into_iter()
-                    .find(|apart| may_be_rare && steps.len() / apart == length),
+            let place = match values.len() {
+                length if length == steps.len() => Some((0, 1)),
+                length if may_be_rare => {
+                    let from_zero = counter.is_some() && steps.first() == Some(&Some(0));
+                    every_so_many(steps.len(), length, from_zero)
+                }
+                _ => None,
             };
-            let Some(apart) = apart else {
+            let Some((first, apart)) = place else {
                 continue; // It counts otherwise.
             };
-            let counted = steps.iter().skip(apart - 1).step_by(apart).zip(values);
+            let counted = steps.iter().skip(first).step_by(apart).zip(values);
             let found = counted.filter_map(|(step, value)| Some(((*step)?, number::of_json(value)?)));
             self.take_series(path, &name, found.collect(), points, out);
         }
@@ -444,6 +446,22 @@ impl JsonDocumentDecoder {
 }
 
 type Points = BTreeMap<u64, Draft>;
+
+/// The first epoch with an evaluation, and how many there are from one to the next, where so many `epochs` had
+/// so many `evaluations`: they begin with the fifth of every five, or with the first where only that explains
+/// their number, or where epochs are told to count `from_zero`, so that `epoch % 5 == 0` holds of it.
+fn every_so_many(epochs: usize, evaluations: usize, from_zero: bool) -> Option<(usize, usize)> {
+    USUAL_INTERVALS.into_iter().find_map(|apart| {
+        let begins_with_the_first = epochs.div_ceil(apart) == evaluations;
+        let begins_with_the_last = epochs / apart == evaluations;
+        let first = if begins_with_the_first && (from_zero || !begins_with_the_last) {
+            0
+        } else {
+            apart - 1
+        };
+        (begins_with_the_first || begins_with_the_last).then_some((first, apart))
+    })
+}
 
 /// True for what `AllenNLP` writes at the end of an epoch into a file of its own, `metrics_epoch_7.json`, and
 /// at the end of all into `metrics.json`.
@@ -877,6 +895,18 @@ mod tests {
         };
         for epochs in 15..20 {
             assert_eq!(steps(epochs, 3), [4, 9, 14], "{epochs}");
+        }
+        // Where there is one more they begin with the first.
+        for epochs in 11..15 {
+            assert_eq!(steps(epochs, 3), [0, 5, 10], "{epochs}");
+        }
+        for (first, evaluated) in [(0, [0, 5, 10]), (1, [5, 10, 15])] {
+            let epochs: Vec<u64> = (first..first + 15).collect();
+            let losses = vec![2.5; 15];
+            let history =
+                format!(r#"{{"epoch": {epochs:?}, "train_loss": {losses:?}, "val_loss": [2.5, 2.25, 2.0]}}"#);
+            let found = points(&history, Quantity::EvalLoss).into_iter();
+            assert!(found.map(|(step, _)| step).eq(evaluated), "{first}");
         }
         for (epochs, evaluations) in [(48, 8), (20, 5), (20, 3), (20, 19)] {
             assert!(steps(epochs, evaluations).is_empty(), "{evaluations} of {epochs}");
