@@ -24,6 +24,7 @@ pub mod mlflow;
 pub mod mllog;
 pub mod number;
 mod plain_number;
+mod printed_history;
 mod python_literal;
 pub mod records;
 mod repeats;
@@ -472,6 +473,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::last_resort("uncounted", &["oss"], |sample| {
         Box::new(text::uncounted::Uncounted::new(sample))
     }),
+    &printed_history::PrintedHistory,
 ];
 
 /// Records after which a specific format need not fear the fallback.

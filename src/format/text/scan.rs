@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Fields;
 use super::slashes::slashed;
-use crate::format::number;
+use crate::format::{number, printed_history};
 use crate::metric::{Fit, Names, Quantity, Role, is_part_of_the_loss, power_of_ten};
 
 /// A number in a line and the words before it.
@@ -180,6 +180,11 @@ impl NameFinder {
             }
         };
         (words.get(found.start..).unwrap_or(words), found.fit)
+    }
+
+    /// True for a line that holds the losses of many epochs: none is that of the line.
+    pub fn finds_history(&self, line: &str) -> bool {
+        printed_history::holds_one(line, &self.names)
     }
 
     fn judge(&self, words: &str) -> Found {

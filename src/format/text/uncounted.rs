@@ -108,7 +108,10 @@ impl Uncounted {
 
     /// Finds the numbers of a line and the first loss among them, unless the line counts.
     fn collect<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Option<(Loss, f64)> {
-        if memchr::memmem::find(line.as_bytes(), b"oss").is_none() || progress::is_bar(line) {
+        if memchr::memmem::find(line.as_bytes(), b"oss").is_none()
+            || progress::is_bar(line)
+            || self.names.finds_history(line)
+        {
             return None;
         }
         let rank = wrapper::rank(line.as_bytes());

@@ -230,7 +230,9 @@ impl Grammar for KeyValue {
         let mut found = self.collect(line, stated, fields);
         let epoch = found.epoch.map(|count| count.value);
         self.last_epoch = epoch.or(self.last_epoch);
-        if over.is_some_and(|over| epoch == Some(over.count)) {
+        let is_counted = stated || found.epoch.is_some() || found.step.is_some();
+        if over.is_some_and(|over| epoch == Some(over.count)) || !is_counted && self.names.finds_history(line)
+        {
             return Match::No;
         }
         if loss_within {
