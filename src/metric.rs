@@ -918,7 +918,7 @@ fn is_whole_loss(canonical: &str) -> bool {
 }
 
 /// True for a word that says on which data something was measured.
-fn is_data(word: &str) -> bool {
+pub fn is_data(word: &str) -> bool {
     [TRAINING_WORDS, VALIDATION_WORDS, TEST_WORDS]
         .iter()
         .any(|words| words.contains(&word))

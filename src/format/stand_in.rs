@@ -7,7 +7,7 @@ use super::delimited::Delimited;
 use super::json_document::JsonDocument;
 use super::json_lines::JsonLines;
 use super::{Claim, Column, Decoded, Format, Sample, best_of, columns, decode, detect};
-use crate::metric::{COST, Names, Quantity, Role, STAND_INS, TOTAL, is_total_of, tells_of_data};
+use crate::metric::{COST, Names, Quantity, Role, STAND_INS, TOTAL, is_data, is_total_of, tells_of_data};
 
 /// Formats that know a loss by its name alone. Those of text lines look at more.
 const OF_NAMES: &[&'static dyn Format] = &[&JsonLines, &JsonDocument, &Delimited];
@@ -40,6 +40,10 @@ pub fn recognise(sample: &Sample, names: &mut Cow<Names>) -> Option<(&'static dy
         .flatten();
     let beside = || plain.and_then(|plain| Reading::of(plain, sample, names));
     let mut found = total.filter(|reading| reading.is_counted(sample) && reading.is_of_totals(beside));
+    // `Training` and `Validation` beside an epoch, of which the second is known as the name of a loss by itself.
+    if found.is_none() && beside().is_some_and(|reading| reading.tells_of_data_alone()) {
+        found = Reading::calling("", sample, names).filter(|reading| reading.tells_of_both(sample));
+    }
     if found.is_none() && plain.is_none() && !speaks_of_rewards(&told) {
         let mut stand_ins = STAND_INS.iter().filter(|word| has(word));
         found = stand_ins
@@ -162,6 +166,11 @@ impl Reading {
         let may_stand = |role: Role| role.is_loss() || role.counts() || is_beside(role);
         self.losses().any(|loss| tells_of_data(&loss.name))
             || (self.columns.iter()).all(|column| column.role.is_some_and(may_stand))
+    }
+
+    /// True where no loss is called one: each is named for its data.
+    fn tells_of_data_alone(&self) -> bool {
+        self.losses().all(|loss| is_data(&loss.name.to_ascii_lowercase()))
     }
 
     /// True where what is named for training and what is named for held-out data fall both, as no accuracies do.
@@ -302,6 +311,23 @@ mod tests {
         }
         let beside = "epoch,loss,total,kl\n1,2.5,5,1\n2,1.5,4,1\n";
         assert_eq!(losses(beside), Some((Some(1.5), None)));
+    }
+
+    #[test]
+    fn columns_may_be_named_for_their_data_alone() {
+        for header in [
+            "Epoch,Training,Validation",
+            "epoch,train,validation",
+            "epoch,training,val",
+        ] {
+            let falling = format!("{header}\n1,2.5,3.5\n2,2.0,3.0\n3,1.5,2.5\n");
+            assert_eq!(losses(&falling), Some((Some(1.5), Some(2.5))), "{header}");
+            let rising = format!("{header}\n1,71.5,70.5\n2,82.5,80.5\n3,91.25,88.5\n");
+            assert!(
+                losses(&rising).is_none_or(|(train, _)| train.is_none()),
+                "{header}"
+            );
+        }
     }
 
     #[test]
