@@ -23,7 +23,7 @@ const NAME_COLUMNS: [&str; 6] = ["name", "metric", "tag", "key", "metric_name", 
 const VALUE_COLUMNS: [&str; 3] = ["value", "metric_value", "val"];
 /// Columns that say which data a value is about, or which of several of one name it is, beside those that
 /// tables of other kinds have.
-const VARIANT_COLUMNS: [&str; 4] = ["variant", "series", "context", "dataset"];
+const VARIANT_COLUMNS: [&str; 5] = ["variant", "series", "context", "dataset", "data"];
 /// What counts the rows, the best first.
 const COUNTERS: [Role; 2] = [Role::Step, Role::of(Quantity::Epoch)];
 /// Rows by which it is recognised.
@@ -326,6 +326,8 @@ mod tests {
                 "loss,\"{\"\"subset\"\": \"\"DATA\"\"}\",STEP,VALUE\n",
             ),
             ("epoch,split,metric,value\n", "STEP,DATA,loss,VALUE\n"),
+            // Keras of R.
+            ("epoch,value,metric,data\n", "STEP,VALUE,loss,DATA\n"),
             (
                 "",
                 "{\"metric\": \"loss\", \"split\": \"DATA\", \"step\": STEP, \"value\": VALUE}\n",
