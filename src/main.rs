@@ -143,10 +143,20 @@ fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
     let read = read(reading)?;
     let mut out = io::stdout().lock();
     match format {
-        Output::Table => report::table(&read.snapshot, &mut out)?,
+        Output::Table => report::table(&read.snapshot, terminal_width(), &mut out)?,
         Output::Json => report::json(&read.snapshot, &mut out)?,
     }
     Ok(read.verdict())
+}
+
+/// Columns of the terminal that standard output is; `None` where it is none.
+fn terminal_width() -> Option<usize> {
+    let size = || crossterm::terminal::size().ok();
+    io::stdout()
+        .is_terminal()
+        .then(size)
+        .flatten()
+        .map(|(columns, _)| usize::from(columns))
 }
 
 fn print_check(reading: &Reading, fail_on: &[Trouble], format: Output) -> Result<ExitCode> {

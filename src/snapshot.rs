@@ -310,7 +310,7 @@ pub struct Prospect {
 pub struct Contest {
     /// Probability that it ends lowest.
     pub chance: f64,
-    /// Probability that it ends lowest, or within the tolerance of it.
+    /// Probability that it ends as low as its best rival, or within the tolerance of it.
     pub chance_as_good: f64,
     /// The runs that compete, itself among them.
     pub runs: usize,

@@ -8,7 +8,7 @@ use super::foreseen::{Change, Foreseen, Foresight};
 use super::history::{History, Key};
 use super::rules::{Pace, Rules};
 use super::{ADVICE, Alert, CROSSOVER, Severity};
-use crate::snapshot::{RunView, Snapshot, State};
+use crate::snapshot::{AdviceKind, RunView, Snapshot, State};
 use crate::text;
 
 /// What is told about an alert.
@@ -124,7 +124,11 @@ impl Notifier {
             }
             Foreseen::Advice(run, advice) => {
                 let message = format!("{}: {}", advice.kind.name(), advice.message);
-                let remedy = "Only if the best of these runs is all that is wanted.";
+                let remedy = match advice.kind {
+                    AdviceKind::StopOutclassed => "Only if the best of these runs is all that is wanted.",
+                    AdviceKind::StopNoGain => "Unless the plan can still be changed.",
+                    AdviceKind::DecayNow => "Keep the checkpoint from before the decay.",
+                };
                 (run, ADVICE, message, remedy)
             }
         };

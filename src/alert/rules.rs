@@ -69,7 +69,12 @@ impl Default for Rules {
 impl Rules {
     /// True when an alert of this kind and level may disturb.
     pub fn allow(&self, run: &str, kind: &str, severity: Severity) -> bool {
-        severity >= self.least && !self.mutes.iter().any(|mute| mute.holds(run, kind))
+        severity >= self.least && !self.mute(run, kind)
+    }
+
+    /// True when this kind is muted for this run.
+    pub fn mute(&self, run: &str, kind: &str) -> bool {
+        self.mutes.iter().any(|mute| mute.holds(run, kind))
     }
 }
 

@@ -1,12 +1,12 @@
 //! How good the advice to stop is: runs that were started together, judged at each cut by their
 //! forecasts, and what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use super::Case;
 use crate::fit::Tabulated;
-use crate::fit::tabulated::chance_of_lowest;
-use crate::forecast::contest::{Entrant, Folders};
+use crate::forecast::contest::{Entrant, Folders, rank};
 use crate::metric::Quantity;
 
 /// What came of the advice at one cut.
@@ -63,14 +63,15 @@ struct Judged {
 /// Judges cases of runs that have come equally far: a run whose chance of ending within `tolerance` (a share
 /// of the loss) of the lowest is below `stop_below` is stopped, wrongly if it does.
 pub fn score(cases: &[Case], stop_below: f64, tolerance: f64) -> AdviceScore {
+    // By the loss that stands for a run: that on held-out data where there is one.
+    let with_eval: HashSet<&Path> = cases
+        .iter()
+        .filter(|case| case.quantity == Quantity::EvalLoss)
+        .map(|case| case.path.as_path())
+        .collect();
     let mut cuts: BTreeMap<u64, Vec<&Case>> = BTreeMap::new();
     for case in cases {
-        let has_eval = || {
-            cases
-                .iter()
-                .any(|other| other.path == case.path && other.quantity == Quantity::EvalLoss)
-        };
-        if case.quantity == Quantity::EvalLoss || !has_eval() {
+        if case.quantity == Quantity::EvalLoss || !with_eval.contains(case.path.as_path()) {
             cuts.entry(case.at.to_bits()).or_default().push(case);
         }
     }
@@ -84,14 +85,15 @@ pub fn score(cases: &[Case], stop_below: f64, tolerance: f64) -> AdviceScore {
             .filter(|run| at.is_none_or(|at| run.at == at))
             .collect();
         let stopped = || runs.iter().filter(|run| run.chance_as_good < stop_below);
-        let saved: f64 = stopped().map(|run| 1.0 - run.at).sum();
+        // A sum of nothing is a negative zero.
+        let sum = |of: fn(&Judged) -> f64| stopped().map(|run| of(run)).sum::<f64>() + 0.0;
         StopScore {
             at,
             runs: runs.len(),
             stopped: stopped().count(),
             wrongly: stopped().filter(|run| run.is_as_good).count(),
-            expected: stopped().map(|run| run.chance_as_good).sum(),
-            saved: saved / runs.len().max(1) as f64,
+            expected: sum(|run| run.chance_as_good),
+            saved: sum(|run| 1.0 - run.at) / runs.len().max(1) as f64,
         }
     });
     let chances = BOUNDS.windows(2).map(|bounds| {
@@ -117,47 +119,49 @@ pub fn score(cases: &[Case], stop_below: f64, tolerance: f64) -> AdviceScore {
 /// The runs of one cut that have rivals.
 fn judge(cases: &[&Case], tolerance: f64) -> Vec<Judged> {
     let folders = Folders::of(cases.iter().map(|case| case.run.as_str()));
-    let entered: Vec<(Entrant, &Case, Tabulated)> = cases
+    let ends: Vec<Option<(f64, Tabulated)>> = cases
         .iter()
-        .filter_map(|case| {
+        .map(|case| {
             let forecast = case.forecast.as_ref().ok()?;
-            let entrant = Entrant {
-                id: &case.run,
-                cohort: None,
-                first_loss: case.first,
-                loss: case.baselines.last?,
-                end: case.final_step,
-            };
-            Some((entrant, *case, Tabulated::new(forecast)))
+            Some((forecast.mean(), Tabulated::new(forecast)))
         })
         .collect();
-    let judged = entered
+    let entrants: Vec<Option<Entrant>> = cases
         .iter()
-        .enumerate()
-        .filter_map(|(index, (entrant, case, own))| {
-            let rivals: Vec<&(Entrant, &Case, Tabulated)> = entered
-                .iter()
-                .enumerate()
-                .filter(|(other, (rival, other_case, _))| {
-                    *other != index && other_case.quantity == case.quantity && folders.compete(entrant, rival)
-                })
-                .map(|(_, entered)| entered)
-                .collect();
-            let lowest = rivals
-                .iter()
-                .map(|(_, rival, _)| rival.actual)
-                .min_by(f64::total_cmp)?;
-            let margin = tolerance * lowest.abs();
-            let ends: Vec<&Tabulated> = rivals.iter().map(|(_, _, end)| end).collect();
-            Some(Judged {
-                at: case.at,
-                chance: chance_of_lowest(own, &ends, 0.0),
-                chance_as_good: chance_of_lowest(own, &ends, margin),
-                is_lowest: case.actual <= lowest,
-                is_as_good: case.actual <= lowest + margin,
-            })
+        .zip(&ends)
+        .map(|(case, end)| entrant(case, end.as_ref()))
+        .collect();
+    let judged = cases.iter().enumerate().filter_map(|(place, case)| {
+        let rank = rank(&entrants, place, &folders, tolerance)?;
+        let own = entrants.get(place)?.as_ref()?;
+        let rivals = entrants.iter().zip(cases).filter(|(rival, other)| {
+            other.run != case.run && rival.is_some_and(|rival| folders.compete(own, &rival))
         });
+        let lowest = rivals.map(|(_, rival)| rival.actual).min_by(f64::total_cmp)?;
+        Some(Judged {
+            at: case.at,
+            chance: rank.chance,
+            chance_as_good: rank.chance_as_good,
+            is_lowest: case.actual <= lowest,
+            is_as_good: case.actual <= lowest + tolerance * lowest.abs(),
+        })
+    });
     judged.collect()
+}
+
+/// A case as a run that competes.
+fn entrant<'a>(case: &'a Case, end: Option<&'a (f64, Tabulated)>) -> Option<Entrant<'a>> {
+    let (final_loss, distribution) = end?;
+    Some(Entrant {
+        id: &case.run,
+        cohort: None,
+        quantity: case.quantity,
+        first_loss: case.first,
+        loss: case.baselines.last?,
+        end: case.final_step,
+        final_loss: *final_loss,
+        distribution,
+    })
 }
 
 #[cfg(test)]

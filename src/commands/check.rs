@@ -7,10 +7,13 @@ use serde_json::json;
 
 use super::report::{SCHEMA_VERSION, advice_json, warning_json};
 use crate::alert::rules::Rules;
-use crate::alert::{Alert, Severity};
+use crate::alert::{ADVICE, Alert, Severity};
 use crate::cli::Trouble;
 use crate::snapshot::{Advice, Snapshot, State};
 use crate::text::printable;
+
+/// What a run that is over has left open is news for so many seconds.
+const NEWS_SECONDS: f64 = 24.0 * 3600.0;
 
 /// Something that needs somebody.
 enum Finding<'a> {
@@ -35,18 +38,26 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Looks for `wanted` troubles: open alerts that the rules let through and advice, of runs that are not over. A
-    /// run that was lost is not over: somebody must know.
+    /// Looks for `wanted` troubles: open alerts that the rules let through, and advice. Of runs that are over only
+    /// what is critical counts, for a day: who has to know will by then.
     pub fn new(snapshot: &'a Snapshot, rules: &Rules, wanted: &[Trouble]) -> Check<'a> {
         let mut findings: Vec<(&str, Finding)> = Vec::new();
-        for run in snapshot.runs.iter().filter(|run| run.state != State::Finished) {
+        for run in &snapshot.runs {
+            let is_over = run.state == State::Finished;
+            let is_old = is_over && snapshot.taken_at - run.last_data_at > NEWS_SECONDS;
+            let least = if is_over {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            };
             let told = |alert: &&Alert| {
-                alert.severity > Severity::Info && rules.allow(&run.id, alert.kind, alert.severity)
+                !is_old && alert.severity >= least && rules.allow(&run.id, alert.kind, alert.severity)
             };
             let alerts = run.open_alerts().filter(told).map(Finding::Alert);
             let advice = snapshot
                 .prospect(&run.id)
-                .and_then(|prospect| prospect.advice.as_ref());
+                .and_then(|prospect| prospect.advice.as_ref())
+                .filter(|_| !rules.mute(&run.id, ADVICE));
             let found = alerts.chain(advice.map(Finding::Advice));
             findings.extend(
                 found
@@ -84,7 +95,7 @@ impl<'a> Check<'a> {
         };
         writeln!(
             out,
-            "{} runs: {} critical, {} advised to stop or decay, {} warnings",
+            "runs {}, critical {}, advice {}, warnings {}",
             self.runs,
             count(Trouble::Critical),
             count(Trouble::Advice),

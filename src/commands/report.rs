@@ -150,6 +150,7 @@ pub(super) fn loss_json(loss: &LossView) -> Value {
         "decay_now": loss.decay_now.as_ref().map(|decay| json!({
             "at_step": decay.at_step,
             "planned_step": decay.planned_step,
+            "is_planned": decay.is_planned,
             "final_loss": finite(decay.final_loss),
             "low": finite(decay.low),
             "high": finite(decay.high),
@@ -186,15 +187,21 @@ pub(super) fn warning_json(alert: &Alert) -> Value {
     })
 }
 
-/// Writes the report as a table, followed by crossovers, open warnings and problems.
+/// Writes the report as a table, followed by crossovers, open warnings and problems. Of a terminal of so many
+/// `columns` no row takes more, as far as that is possible.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn table(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+pub fn table(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Write) -> io::Result<()> {
     if snapshot.runs.is_empty() {
         writeln!(out, "No runs found.")?;
     } else {
-        write_rows(out, &rows(snapshot))?;
+        let rows = rows(snapshot);
+        let rows = match columns {
+            Some(columns) => narrowed(rows, columns),
+            None => rows,
+        };
+        write_rows(out, &rows)?;
     }
     write_section(out, "Crossovers", crossover_lines(snapshot))?;
     write_section(out, "Advice", advice_lines(snapshot))?;
@@ -316,24 +323,60 @@ fn open_count(run: &RunView) -> String {
     parts.join(", ")
 }
 
-fn write_rows(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+/// Blanks between two columns.
+const GAP: usize = 2;
+
+/// The widths of the columns.
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| width(cell))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
+    (0..columns)
+        .map(|column| cells(column).map(|cell| width(cell)).max().unwrap_or(0))
+        .collect()
+}
+
+/// Rows that fit: without what is least needed, and with shorter names of runs.
+fn narrowed(mut rows: Vec<Vec<String>>, columns: usize) -> Vec<Vec<String>> {
+    const LEAST_NEEDED: [&str; 5] = ["METRIC", "ETA", "STEP", "P(LOWEST)", "DONE"];
+    /// A shorter name tells nothing.
+    const SHORTEST_NAME: usize = 16;
+    let beyond = |rows: &[Vec<String>]| {
+        let widths = widths(rows);
+        let all = widths.iter().map(|width| width + GAP).sum::<usize>();
+        (
+            all.saturating_sub(columns + GAP),
+            widths.first().copied().unwrap_or(0),
+        )
+    };
+    for title in LEAST_NEEDED {
+        let (excess, name) = beyond(&rows);
+        if excess <= name.saturating_sub(SHORTEST_NAME.max(name / 2)) {
+            break;
+        }
+        let place = |row: &Vec<String>| row.iter().position(|cell| cell == title);
+        if let Some(place) = rows.first().and_then(place) {
+            for row in &mut rows {
+                row.remove(place);
+            }
+        }
+    }
+    let (excess, name) = beyond(&rows);
+    let room = name.saturating_sub(excess).max(SHORTEST_NAME);
+    for cell in rows.iter_mut().filter_map(|row| row.first_mut()) {
+        *cell = shorten(cell, room);
+    }
+    rows
+}
+
+fn write_rows(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let widths = widths(rows);
     for row in rows {
         let cells: Vec<String> = row
             .iter()
             .zip(&widths)
             .map(|(cell, wide)| format!("{cell}{}", " ".repeat(wide.saturating_sub(width(cell)))))
             .collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
+        writeln!(out, "{}", cells.join(&" ".repeat(GAP)).trim_end())?;
     }
     Ok(())
 }
@@ -448,4 +491,38 @@ fn write_section(out: &mut impl Write, title: &str, lines: Vec<String>) -> io::R
     }
     writeln!(out, "\n{title}")?;
     lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_loses_what_is_least_needed_first() {
+        let rows = vec![
+            ["RUN", "STEP", "METRIC", "LOSS", "PROJECTED FINAL"]
+                .map(str::to_owned)
+                .to_vec(),
+            [
+                "sweep/lr1e-3_seed1337",
+                "15000",
+                "train_loss",
+                "3.2417",
+                "3.1379 ±0.0160 (80%)",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        ];
+        let titles = |columns: usize| narrowed(rows.clone(), columns)[0].join(" ");
+        let width_of = |columns: usize| {
+            let widths = widths(&narrowed(rows.clone(), columns));
+            widths.iter().sum::<usize>() + GAP * (widths.len() - 1)
+        };
+        assert_eq!(titles(120), "RUN STEP METRIC LOSS PROJECTED FINAL");
+        assert_eq!(titles(60), "RUN STEP LOSS PROJECTED FINAL");
+        assert_eq!(titles(50), "RUN LOSS PROJECTED FINAL");
+        for columns in [50, 60, 70, 120] {
+            assert!(width_of(columns) <= columns, "{columns}");
+        }
+    }
 }

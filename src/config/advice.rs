@@ -6,8 +6,8 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdviceSection {
-    /// A run is to be stopped when the probability that it ends lowest, or within the tolerance of
-    /// that, is below this; 0 never.
+    /// A run is to be stopped when the probability that it ends as low as its best rival, or within the
+    /// tolerance of that, is below this; 0 never.
     #[serde(deserialize_with = "share")]
     pub stop_below: f64,
     /// Differences below this share of the loss are none.

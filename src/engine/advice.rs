@@ -1,17 +1,12 @@
 //! What to do with each run: stop it, begin its decay, or let it run.
 //!
 //! Advice is conditional: a run that others will pass is of no use to who wants the best one, and of
-//! much use to who compares. So it says what it rests on, and how sure it is. The ends of the runs count as
-//! independent: what the law misses moves siblings alike, so the chances are nearer to equal here
-//! than they really are, and fewer runs are given up.
+//! much use to who compares. So it says what it rests on, and how sure it is.
 
 use std::sync::Arc;
 
 use super::Options;
-use super::crossover::is_over;
-use crate::fit::tabulated::chance_of_lowest;
-use crate::forecast::Forecast;
-use crate::forecast::contest::{Entrant, Folders};
+use crate::forecast::contest::{Entrant, Folders, rank};
 use crate::snapshot::{Advice, AdviceKind, Contest, LossView, Prospect, RunView, ScheduleSource, State};
 use crate::text::{self, count, duration};
 
@@ -23,22 +18,25 @@ const LEAST_LEFT: f64 = 0.05;
 const SURE: f64 = 0.9;
 
 /// The prospects of runs, which are in the order of their ids.
-pub fn prospects(runs: &[Arc<RunView>], options: &Options, now: f64) -> Vec<Prospect> {
+pub fn prospects(runs: &[Arc<RunView>], options: &Options) -> Vec<Prospect> {
     let folders = Folders::of(runs.iter().map(|run| run.id.as_str()));
-    let cohorts: Vec<Option<String>> = runs
-        .iter()
-        .map(|run| options.config.of_run(&run.id, |section| section.cohort.clone()))
-        .collect();
-    let prospect = |(index, run): (usize, &Arc<RunView>)| {
-        let goes_on = !is_over(run, now);
-        let contest = run
-            .primary()
-            .filter(|_| goes_on)
-            .and_then(|loss| contest(runs, index, loss, &folders, &cohorts, options, now));
-        let advice = run
-            .primary()
-            .filter(|_| goes_on)
-            .and_then(|loss| advice(run, loss, contest.as_ref(), options));
+    let entrants: Vec<Option<Entrant>> = runs.iter().map(|run| entrant(run, options)).collect();
+    let prospect = |(place, run): (usize, &Arc<RunView>)| {
+        let goes_on = run.state == State::Training;
+        let rank = goes_on
+            .then(|| rank(&entrants, place, &folders, options.config.advice.tolerance))
+            .flatten();
+        let contest = rank.and_then(|rank| {
+            Some(Contest {
+                chance: rank.chance,
+                chance_as_good: rank.chance_as_good,
+                runs: rank.rivals + 1,
+                best_rival: runs.get(rank.best)?.id.clone(),
+                behind: rank.behind,
+            })
+        });
+        let loss = run.primary().filter(|_| goes_on);
+        let advice = loss.and_then(|loss| advice(run, loss, contest.as_ref(), options));
         Prospect {
             run: run.id.clone(),
             contest,
@@ -48,63 +46,32 @@ pub fn prospects(runs: &[Arc<RunView>], options: &Options, now: f64) -> Vec<Pros
     runs.iter().enumerate().map(prospect).collect()
 }
 
-/// False while a run holds its rate and nothing says when it will decay: a decay that nobody knows of would
-/// take it lower than it is projected to end.
-fn knows_its_end(run: &RunView, loss: &LossView) -> bool {
-    let may_decay = run.schedule_source == ScheduleSource::AssumedConstant && !loss.scenarios.is_empty();
-    !(run.knows_rates() && may_decay)
+/// A run as one that competes; `None` where nobody can say where it will end. A run that has stalled
+/// will not get there.
+fn entrant<'a>(run: &'a RunView, options: &'a Options) -> Option<Entrant<'a>> {
+    let loss = run.primary().filter(|loss| knows_its_end(run, loss))?;
+    let forecast = loss.forecast.as_ref()?;
+    (forecast.final_loss.is_finite() && matches!(run.state, State::Training | State::Finished))
+        .then_some(())?;
+    Some(Entrant {
+        id: &run.id,
+        cohort: options
+            .config
+            .of_run(&run.id, |section| section.cohort.as_deref()),
+        quantity: loss.quantity,
+        first_loss: loss.curve.points.first()?.max,
+        loss: loss.smoothed,
+        end: forecast.at_step,
+        final_loss: forecast.final_loss,
+        distribution: &forecast.distribution,
+    })
 }
 
-/// How a run stands among its rivals, by this loss.
-fn contest(
-    runs: &[Arc<RunView>],
-    index: usize,
-    loss: &LossView,
-    folders: &Folders,
-    cohorts: &[Option<String>],
-    options: &Options,
-    now: f64,
-) -> Option<Contest> {
-    let of = |index: usize| -> Option<(Entrant, &Forecast)> {
-        let run = runs.get(index)?;
-        let loss = run.loss(loss.quantity).filter(|loss| knows_its_end(run, loss))?;
-        let forecast = loss
-            .forecast
-            .as_ref()
-            .filter(|forecast| forecast.final_loss.is_finite())?;
-        let entrant = Entrant {
-            id: &run.id,
-            cohort: cohorts.get(index)?.as_deref(),
-            first_loss: loss.curve.points.first()?.max,
-            loss: loss.smoothed,
-            end: forecast.at_step,
-        };
-        Some((entrant, forecast))
-    };
-    // A run that died on its way will not reach its end.
-    let arrives = |run: &RunView| run.state == State::Finished || !is_over(run, now);
-    let (own, end) = of(index)?;
-    let rivals: Vec<(&str, &Forecast)> = (0..runs.len())
-        .filter(|other| *other != index && runs.get(*other).is_some_and(|run| arrives(run)))
-        .filter_map(of)
-        .filter(|(rival, _)| folders.compete(&own, rival))
-        .map(|(rival, forecast)| (rival.id, forecast))
-        .collect();
-    let (best_rival, best) = rivals
-        .iter()
-        .min_by(|(_, one), (_, other)| one.final_loss.total_cmp(&other.final_loss))?;
-    let margin = options.config.advice.tolerance * best.final_loss.abs();
-    let ends: Vec<_> = rivals
-        .iter()
-        .map(|(_, rival)| rival.distribution.as_ref())
-        .collect();
-    Some(Contest {
-        chance: chance_of_lowest(&end.distribution, &ends, 0.0),
-        chance_as_good: chance_of_lowest(&end.distribution, &ends, margin),
-        runs: rivals.len() + 1,
-        best_rival: (*best_rival).to_owned(),
-        behind: end.final_loss - best.final_loss,
-    })
+/// False while nothing says when the rate of a run will decay: a decay that nobody knows of would take it lower
+/// than it is projected to end. So it is where no rates are logged.
+fn knows_its_end(run: &RunView, loss: &LossView) -> bool {
+    let may_decay = run.schedule_source == ScheduleSource::AssumedConstant && !loss.scenarios.is_empty();
+    run.state == State::Finished || run.knows_rates() && !may_decay
 }
 
 /// What to do with a run that goes on.
@@ -117,7 +84,7 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
     }
     let (stop_below, tolerance) = (options.config.advice.stop_below, options.config.advice.tolerance);
     let seconds = |steps: u64| run.seconds_per_step.map(|pace| pace * steps as f64);
-    let saves = |steps: u64| match seconds(steps) {
+    let steps = |steps: u64| match seconds(steps) {
         Some(seconds) => format!("{} steps ({})", count(steps), duration(seconds)),
         None => format!("{} steps", count(steps)),
     };
@@ -130,41 +97,42 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
     };
     if let Some(contest) = contest.filter(|contest| contest.chance_as_good < stop_below) {
         let message = format!(
-            "ends lowest of {}, or nearly so, with P {}; stopping saves {}; {} is projected to end {} lower",
-            contest.runs,
+            "P to end as low as the best {}; saves {}; {} behind {}",
             probability(contest.chance_as_good),
-            saves(left),
-            contest.best_rival,
-            text::loss(contest.behind),
+            steps(left),
+            format_args!("{:.4}", contest.behind),
+            contest.best_rival
         );
-        return Some(advice(
-            AdviceKind::StopOutclassed,
-            1.0 - contest.chance_as_good,
-            left,
-            message,
-        ));
+        let sure = 1.0 - contest.chance_as_good;
+        return Some(advice(AdviceKind::StopOutclassed, sure, left, message));
     }
     let least = tolerance * loss.smoothed.abs();
     let in_vain = 1.0 - forecast.distribution.below(loss.smoothed - least);
-    if in_vain >= SURE && knows_its_end(run, loss) {
+    if in_vain >= SURE && stop_below > 0.0 && knows_its_end(run, loss) {
         let message = format!(
-            "stopping saves {}, which gain no more than {:.2}% of the loss with P {}",
-            saves(left),
+            "what is left gains less than {:.2}%, P {}; saves {}",
             100.0 * tolerance,
-            probability(in_vain)
+            probability(in_vain),
+            steps(left)
         );
         return Some(advice(AdviceKind::StopNoGain, in_vain, left, message));
     }
     let decay = loss.decay_now.as_ref()?;
     let in_vain = decay.chance_of_no_more_than(least);
     (in_vain >= SURE).then(|| {
+        let planned = if decay.is_planned {
+            "the planned one"
+        } else {
+            "one at the end, as usual,"
+        };
         let message = format!(
-            "a decay that begins now ends at {:.4} by step {}; waiting for the planned one gains {:.4} ±{:.4} and takes {} more",
-            decay.final_loss,
+            "ends at {} by step {}; waiting for {planned} gains {} ±{}, P {} that it is nothing; saves {}",
+            text::loss(decay.final_loss),
             count(decay.at_step),
-            decay.gain_of_waiting,
-            decay.gain_sd,
-            saves(decay.saved_steps())
+            format_args!("{:.4}", decay.gain_of_waiting),
+            format_args!("{:.4}", decay.gain_sd),
+            probability(in_vain),
+            steps(decay.saved_steps())
         );
         advice(AdviceKind::DecayNow, in_vain, decay.saved_steps(), message)
     })

@@ -108,8 +108,7 @@ impl Pair<'_> {
     }
 }
 
-/// True for a run that does not go on.
-pub(super) fn is_over(run: &RunView, now: f64) -> bool {
+fn is_over(run: &RunView, now: f64) -> bool {
     match run.state {
         State::Training => false,
         State::Stalled => now - run.last_data_at > OVER_SECONDS,

@@ -28,8 +28,10 @@ use crate::snapshot::{Crossover, Loading, LogView, Problem, Prospect, RunView, S
 use crate::source::{FileKey, SourceEvent};
 use fitting::{LossFit, Pace, Subject};
 
-/// Seconds between two comparisons of all runs with each other.
+/// Seconds between two comparisons of all runs with each other, and how many more for each run: every pair
+/// is compared.
 const COMPARED_EVERY: f64 = 1.0;
+const COMPARED_EVERY_PER_RUN: f64 = 0.02;
 
 /// What the user said about all runs.
 #[derive(Clone, Debug)]
@@ -339,8 +341,9 @@ impl Engine {
         }
         // Every pair is compared: often enough for a reader, seldom enough for hundreds of runs.
         let (revision, time) = self.compared;
-        if revision != self.revision && (now - time).abs() >= COMPARED_EVERY {
-            let found = (crossovers(&runs, now), prospects(&runs, options, now));
+        let rest = COMPARED_EVERY.max(COMPARED_EVERY_PER_RUN * runs.len() as f64);
+        if revision != self.revision && (now - time).abs() >= rest {
+            let found = (crossovers(&runs, now), prospects(&runs, options));
             self.revision += u64::from(found.0 != self.crossovers || found.1 != self.prospects);
             (self.crossovers, self.prospects) = found;
             self.compared = (self.revision, now);

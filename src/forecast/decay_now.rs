@@ -33,6 +33,8 @@ pub struct DecayNow {
     pub at_step: u64,
     /// The last step that is planned.
     pub planned_step: u64,
+    /// False where nobody has planned the decay: it would begin as decays usually do.
+    pub is_planned: bool,
     /// Mean of the projected loss at `at_step`.
     pub final_loss: f64,
     /// Lower end of its interval.
@@ -73,10 +75,15 @@ impl Task {
             (self.plan.source == ScheduleSource::AssumedConstant && start > now)
                 .then(|| decayed(&self.plan.curve, start, end))
         };
-        let planned = if self.plan.curve.rate(end) > DECAYED * self.plan.curve.rate(now) {
-            usual()?
-        } else {
+        // A rate that was another before is not held for good: restarts, steps, treads of a cosine.
+        if !self.plan.curve.was_held_until(now, HELD) {
+            return None;
+        }
+        let is_planned = self.plan.curve.rate(end) <= DECAYED * self.plan.curve.rate(now);
+        let planned = if is_planned {
             self.plan.curve.clone()
+        } else {
+            usual()?
         };
         let start = stable_until(&planned, now, end)?;
         let (at, earlier) = (now + end - start, planned.spliced(now, start, end));
@@ -89,6 +96,7 @@ impl Task {
         Some(DecayNow {
             at_step: at.round() as u64,
             planned_step: end as u64,
+            is_planned,
             final_loss: lands.mean(),
             low,
             high,
@@ -187,5 +195,8 @@ mod tests {
         assert_eq!(found(&task(790, decay)), None);
         assert_eq!(found(&task(900, decay)), None);
         assert_eq!(found(&task(500, |_| 1.0)), None);
+        // A staircase that has come down a tread.
+        let stairs = |step: u64| [1.0, 0.8, 0.3, 0.0][(step / 300) as usize];
+        assert_eq!(found(&task(400, stairs)), None);
     }
 }

@@ -127,6 +127,8 @@ const DOUBT_OF_A_LEVEL: f64 = 6.0;
 /// loss down in its turn. Of 83 forecasts from 200 to 500 steps the 90% interval held 63, and all 20
 /// that it missed were too high.
 const EARLY: f64 = 800.0;
+/// The doubt of the beginning is not more than this: logs that count epochs have few steps at any time.
+const MOST_EARLY_DOUBT: f64 = 6.0;
 
 /// A peak of exactly this is no learning rate but the unit of one of which the shape alone is known:
 /// schedules without a peak have it, and the multipliers that some schedulers log.
@@ -218,7 +220,7 @@ impl Prior {
 
     /// The same for a run that has made so many steps.
     pub fn after(self, steps: f64) -> Prior {
-        let early = (EARLY / steps.max(1.0)).powi(2);
+        let early = (EARLY / steps.max(1.0)).powi(2).min(MOST_EARLY_DOUBT);
         Prior {
             doubt: self.doubt.max(early),
             ..self

@@ -94,6 +94,13 @@ impl LearningRateCurve {
         later.into_iter().find(left).map(|tread| tread.start - 1.0)
     }
 
+    /// True when the rate was within `share` of that at `step` all the time before.
+    pub fn was_held_until(&self, step: f64, share: f64) -> bool {
+        let rate = self.rate(step);
+        let mut before = self.treads.iter().filter(|tread| tread.start <= step);
+        before.all(|tread| (tread.rate - rate).abs() <= share * rate.abs())
+    }
+
     /// The same curve up to `step`, and from there on what it has from `from` on until `to`.
     pub fn spliced(&self, step: f64, from: f64, to: f64) -> LearningRateCurve {
         let mut spliced = self.until(step);
@@ -184,6 +191,7 @@ mod tests {
         let curve = LearningRateCurve::from_steps(1000, rate);
         let held = curve.held_until(500.0, 1e-3);
         assert_eq!(held, Some(800.0));
+        assert!(curve.was_held_until(800.0, 1e-3) && !curve.was_held_until(900.0, 1e-3));
         let earlier = curve.spliced(500.0, 800.0, 1000.0);
         for step in [1.0, 400.0, 500.0] {
             assert_eq!(earlier.rate(step), 1e-3);

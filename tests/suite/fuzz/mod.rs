@@ -122,7 +122,7 @@ fn present(engine: &mut Engine) {
     let snapshot = engine.snapshot(1.7e9 + 3.0);
     let (mut json, mut table) = (Vec::new(), Vec::new());
     losscast::commands::report::json(&snapshot, &mut json).unwrap();
-    losscast::commands::report::table(&snapshot, &mut table).unwrap();
+    losscast::commands::report::table(&snapshot, Some(80), &mut table).unwrap();
     serde_json::from_slice::<serde_json::Value>(&json).unwrap();
     for text in [json, table] {
         let text = String::from_utf8(text).unwrap();

@@ -106,6 +106,10 @@ const SMALL: &[(&str, &str)] = &[
         "12297\n      0/ 200000: 3.3239\n  10000/ 200000: 2.0322\n  20000/ 200000: 2.5675\n  30000/ 200000: 2.5\n",
     ),
     (
+        "history.log",
+        "Training...\n{'loss': [2.5, 2.25, 2.0], 'val_loss': [3.5, 3.25, 3.0]}\ntrain losses: [2.5, 2.25, 2.0]\n",
+    ),
+    (
         "trainer_state.json",
         "{\"epoch\": 1.0, \"global_step\": 20, \"max_steps\": 100, \"log_history\": [{\"epoch\": 0.1, \"loss\": 3.5, \"learning_rate\": 1e-4, \"step\": 10}, {\"eval_loss\": 3.4, \"step\": 20}, {\"loss\": 3.3, \"step\": 20}]}\n",
     ),
