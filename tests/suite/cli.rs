@@ -682,6 +682,8 @@ fn a_run_that_others_will_pass_is_to_be_stopped_but_never_one_whose_decay_nobody
     let (code, printed) = check(&[]);
     assert!((code, printed.lines().count()) == (0, 1), "{printed}");
     cut_samples(folder.path(), &names, 22_000);
+    let settings = |text: &str| std::fs::write(folder.path().join("losscast.toml"), text).unwrap();
+    settings("[advice]\nstop_below = 0.05\n");
     let (code, printed) = check(&[]);
     assert_eq!(code, 5, "{printed}");
     assert!(
@@ -694,12 +696,13 @@ fn a_run_that_others_will_pass_is_to_be_stopped_but_never_one_whose_decay_nobody
     assert_eq!((code, &document["verdict"]), (5, &Value::from("advice")));
     assert_eq!(document["findings"][0]["advice"]["kind"], "stop-outclassed");
     // Runs that are named as other cohorts do not compete; and who wants no advice says so.
-    for settings in [
-        "[[run]]\nmatch = \"cosine*\"\ncohort = \"alone\"\n",
+    for text in [
+        "[advice]\nstop_below = 0.05\n[[run]]\nmatch = \"cosine*\"\ncohort = \"alone\"\n",
+        "[advice]\nstop_below = 0.05\n[[alerts.mute]]\nkind = \"advice\"\n",
         "[advice]\nstop_below = 0\n",
     ] {
-        std::fs::write(folder.path().join("losscast.toml"), settings).unwrap();
-        assert_eq!(check(&[]).0, 0, "{settings}");
+        settings(text);
+        assert_eq!(check(&[]).0, 0, "{text}");
     }
 }
 
