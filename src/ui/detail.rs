@@ -1,18 +1,22 @@
 //! One run: its curve, its forecast, its learning rate, its law and its troubles.
 
+use std::cmp::Reverse;
+
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
+use ratatui::widgets::{Clear, Paragraph, Widget, Wrap};
 
 use super::app::App;
 use super::plot::{Layer, Plot};
 use super::{chart, format};
+use crate::alert::{Alert, Severity};
 use crate::forecast::ProjectionPoint;
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
-use crate::snapshot::{DecayNow, LossView, RunView, ScheduleSource, Snapshot};
+use crate::snapshot::{DecayNow, LossView, RunView, ScheduleSource, Snapshot, State};
 use crate::text::{clip, printable, shorten, width, wrap};
 
 /// Draws the detail view of the selected run.
@@ -22,8 +26,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     };
     let side = if area.width >= 130 { 46 } else { 0 };
     let facts = if side == 0 {
-        // On a very low screen the chart comes first.
-        let rows = usize::from(area.height / 4).min(4);
+        // On a low screen the chart comes first.
+        let rows = usize::from((area.height / 4).min((area.height / 5).max(4)));
         foot_lines(app, snapshot, run, usize::from(area.width), rows)
     } else {
         Vec::new()
@@ -46,12 +50,51 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             width: panel.width.saturating_sub(2),
             ..panel
         };
-        frame.render_widget(
-            Paragraph::new(panel_lines(app, snapshot, run)).wrap(Wrap { trim: false }),
-            panel,
-        );
+        draw_panel(app, panel_lines(app, snapshot, run), frame, panel);
     } else {
         frame.render_widget(Paragraph::new(facts), foot);
+    }
+}
+
+/// Draws the facts, and shows where there are more of them than rows.
+fn draw_panel(app: &App, lines: Vec<Line<'static>>, frame: &mut Frame, area: Rect) {
+    let below = Rect {
+        height: area.height.saturating_mul(2),
+        ..area
+    };
+    let mut all = Buffer::empty(below);
+    Paragraph::new(lines)
+        .wrap(Wrap { trim: false })
+        .render(below, &mut all);
+    let cells = usize::from(area.width) * usize::from(area.height);
+    let hidden = all.content.split_off(cells.min(all.content.len()));
+    all.area = area;
+    frame.buffer_mut().merge(&all);
+    if hidden.iter().any(|cell| cell.symbol() != " ")
+        && let Some(last) = area.rows().last()
+    {
+        let more = Paragraph::new("…").style(app.theme.dimmed());
+        frame.render_widget(Clear, last);
+        frame.render_widget(more, last);
+    }
+}
+
+/// The open alerts that the user has not seen yet, the gravest first, the newest first of these.
+fn unseen_alerts<'a>(app: &App, run: &'a RunView) -> Vec<&'a Alert> {
+    let mut alerts: Vec<&Alert> = run
+        .open_alerts()
+        .filter(|alert| !app.is_acknowledged(run, alert))
+        .collect();
+    alerts.sort_by_key(|alert| Reverse((alert.severity, alert.raised_at_step)));
+    alerts
+}
+
+/// What stands before the message of an alert.
+const fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "!! ",
+        Severity::Warning => "!  ",
+        Severity::Info => "·  ",
     }
 }
 
@@ -124,6 +167,12 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
         }
         None => {
             let used: usize = second.iter().map(|span| width(&span.content)).sum();
+            if run.state == State::Diverged {
+                let text = format!("  {}", printable(&run.state_reason));
+                let text = clip(&text, columns.saturating_sub(used));
+                second.push(Span::styled(text, theme.state(run.state)));
+                return vec![first, Line::from(second)];
+            }
             let full = format!("  no forecast: {}", printable(&loss.forecast_reason));
             // The whole reason stands below the chart where it does not fit here.
             let text = if used + width(&full) <= columns {
@@ -484,15 +533,19 @@ fn foot_lines(
     if let Some(cursor) = cursor_line(app, run) {
         lines.push(Line::styled(cut(cursor), Style::new().fg(theme.accent)));
     }
-    for alert in run
-        .open_alerts()
-        .filter(|alert| !app.is_acknowledged(run, alert))
-        .take(2)
-    {
-        lines.push(Line::styled(
-            cut(format!("! {}", alert.message)),
-            theme.severity(alert.severity),
-        ));
+    let alerts = unseen_alerts(app, run);
+    let shown = alerts.len().min(rows.div_ceil(2));
+    for (index, alert) in alerts.iter().take(shown).enumerate() {
+        let more = match alerts.len() - shown {
+            hidden if hidden > 0 && index + 1 == shown => format!("  +{hidden} more: a"),
+            _ => String::new(),
+        };
+        let message = format!("{}{}", mark(alert.severity), printable(&alert.message));
+        let message = clip(&message, columns.saturating_sub(width(&more)));
+        lines.push(Line::from(vec![
+            Span::styled(message, theme.severity(alert.severity)),
+            Span::styled(more, theme.dimmed()),
+        ]));
     }
     let prospect = snapshot.prospect(&run.id);
     if let Some(advice) = prospect.and_then(|prospect| prospect.advice.as_ref()) {
@@ -569,16 +622,14 @@ fn panel_lines(app: &App, snapshot: &Snapshot, run: &RunView) -> Vec<Line<'stati
         section("Law", law.map(|(name, value)| fact(name, value)).collect());
     }
     let mut alerts = Vec::new();
-    for alert in run.open_alerts().filter(|alert| !app.is_acknowledged(run, alert)) {
+    for alert in unseen_alerts(app, run) {
         alerts.push(Line::styled(
-            printable(&alert.message),
+            format!("{}{}", mark(alert.severity), printable(&alert.message)),
             theme.severity(alert.severity),
         ));
         alerts.push(Line::styled(alert.remedy.to_owned(), theme.dimmed()));
     }
     section("Alerts", alerts);
-    let early = super::alerts::early_signals(run).into_iter();
-    section("Early signals", early.map(Line::raw).collect());
     section(
         "Run",
         vec![
@@ -602,6 +653,8 @@ fn panel_lines(app: &App, snapshot: &Snapshot, run: &RunView) -> Vec<Line<'stati
             fact("skipped", format!("{} lines", run.skipped_lines)),
         ],
     );
+    let early = super::alerts::early_signals(run).into_iter();
+    section("Early signals", early.map(Line::raw).collect());
     lines
 }
 
