@@ -42,7 +42,7 @@ fn kind_about(quantity: Quantity) -> Option<&'static str> {
 }
 
 /// The signal that an alert is about; `None` when it is about the loss, or about none.
-fn signal_of(kind: &str) -> Option<Quantity> {
+pub fn signal_of(kind: &str) -> Option<Quantity> {
     let mut all = SIGNALS.iter();
     all.find(|(known, ..)| *known == kind)
         .map(|(_, quantity, _)| *quantity)

@@ -132,7 +132,7 @@ pub struct App {
     pub forecast: bool,
     /// Index into the levels of the forecast's interval.
     pub level: usize,
-    /// The loss wanted, where a run has it.
+    /// The loss wanted, or in the detail view any curve, where a run has it.
     pub metric: Option<Quantity>,
     /// The display stands still.
     pub frozen: Option<Arc<Snapshot>>,
@@ -399,14 +399,7 @@ impl App {
             }
             Action::Acknowledge => self.acknowledge(snapshot),
             Action::Mute => self.mute(snapshot),
-            Action::Metric => {
-                let next = match self.metric {
-                    Some(Quantity::EvalLoss) => Quantity::TrainLoss,
-                    _ => Quantity::EvalLoss,
-                };
-                self.metric = Some(next);
-                self.notice = format!("showing {next} where it is logged");
-            }
+            Action::Metric => self.turn_metric(snapshot),
             Action::Symbols => self.symbols = self.symbols.next(),
             Action::Theme => self.theme = self.theme.next(),
             chart => self.update_chart(chart, snapshot),
@@ -450,6 +443,29 @@ impl App {
             Action::Event(by) => self.seek_event(by, snapshot),
             _ => {}
         }
+    }
+
+    /// The other loss; in the detail view the next of all curves that the run has.
+    fn turn_metric(&mut self, snapshot: &Snapshot) {
+        let run = self.selected_run(snapshot).filter(|_| self.view == View::Detail);
+        let Some(run) = run else {
+            let next = match self.metric {
+                Some(Quantity::EvalLoss) => Quantity::TrainLoss,
+                _ => Quantity::EvalLoss,
+            };
+            self.metric = Some(next);
+            self.notice = format!("showing {next} where it is logged");
+            return;
+        };
+        let curves = super::detail::curves(run);
+        let shown = super::detail::curve_shown(self, run);
+        let at = curves.iter().position(|curve| Some(*curve) == shown);
+        let next = at.map_or(0, |at| (at + 1) % curves.len().max(1));
+        self.notice = match curves.get(next) {
+            Some(curve) if Some(*curve) != shown => format!("showing {curve}"),
+            _ => "the log has no other curve".to_owned(),
+        };
+        self.metric = curves.get(next).copied().or(self.metric);
     }
 
     /// The next of what the horizontal axis can show for the runs on the screen.

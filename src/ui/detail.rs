@@ -16,7 +16,7 @@ use crate::alert::{Alert, Severity};
 use crate::forecast::ProjectionPoint;
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
-use crate::snapshot::{DecayNow, LossView, RunView, ScheduleSource, Snapshot, State};
+use crate::snapshot::{CurvePoint, DecayNow, LossView, RunView, ScheduleSource, Snapshot, State};
 use crate::text::{clip, printable, shorten, width, wrap};
 
 /// Draws the detail view of the selected run.
@@ -186,9 +186,57 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
     vec![first, Line::from(second)]
 }
 
-/// The loss above, the learning rate below, and the other signals where there is room.
+/// Everything that a run has a curve of, in the order in which the key goes through it: its losses,
+/// the signals that an open alert is about, the other signals.
+pub fn curves(run: &RunView) -> Vec<Quantity> {
+    let (mut alarming, calm): (Vec<_>, Vec<_>) = run
+        .signals
+        .others
+        .iter()
+        .map(|(quantity, _)| *quantity)
+        .partition(|quantity| {
+            let mut alerts = run.open_alerts();
+            alerts.any(|alert| super::alerts::signal_of(alert.kind) == Some(*quantity))
+        });
+    alarming.extend(calm);
+    let losses = run.losses.iter().map(|loss| loss.quantity);
+    losses.chain(alarming).collect()
+}
+
+/// The curve in the main chart: the one that the user wants, where this run has it.
+pub fn curve_shown(app: &App, run: &RunView) -> Option<Quantity> {
+    let wanted = app.metric.filter(|wanted| curves(run).contains(wanted));
+    wanted.or_else(|| app.loss(run).map(|loss| loss.quantity))
+}
+
+/// A signal and its points.
+type Signal<'a> = (Quantity, &'a [CurvePoint]);
+
+/// The signal of this quantity, where the run logs it.
+fn signal(run: &RunView, wanted: Quantity) -> Option<Signal<'_>> {
+    let mut others = run.signals.others.iter();
+    let found = others.find(|(quantity, _)| *quantity == wanted);
+    found.map(|(quantity, points)| (*quantity, points.as_slice()))
+}
+
+/// The points of a signal that can be drawn: step and value.
+fn finite(points: &[CurvePoint]) -> Vec<(f64, f64)> {
+    points
+        .iter()
+        .filter(|point| point.mean.is_finite())
+        .map(|point| (point.step, point.mean))
+        .collect()
+}
+
+/// The chosen curve above, the learning rate below, and the other signals where there is room.
 fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
-    let signals: Vec<&(Quantity, Vec<crate::snapshot::CurvePoint>)> = run.signals.others.iter().collect();
+    let all = curves(run);
+    let main = curve_shown(app, run);
+    let signals: Vec<Signal> = all
+        .iter()
+        .filter(|quantity| Some(**quantity) != main)
+        .filter_map(|quantity| signal(run, *quantity))
+        .collect();
     let has_rates = !run.signals.learning_rate.is_empty() || !run.signals.planned_learning_rate.is_empty();
     let rate_height = if has_rates && area.height >= 14 {
         (area.height / 5).clamp(5, 9)
@@ -205,12 +253,18 @@ fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
     constraints.extend((0..shown).map(|_| Constraint::Length(signal_height)));
     constraints.push(Constraint::Length(rate_height));
     let areas = Layout::vertical(constraints).split(area);
-    let loss_has_labels = rate_height == 0;
     if let Some(area) = areas.first() {
-        draw_loss(app, run, frame, *area, loss_has_labels);
+        let place = all.iter().position(|quantity| Some(*quantity) == main);
+        let place = place.filter(|_| all.len() > 1);
+        let place = place.map_or_else(String::new, |at| format!(" ({}/{})", at + 1, all.len()));
+        let x_labels = rate_height == 0;
+        match main.and_then(|quantity| signal(run, quantity)) {
+            Some(signal) => draw_signal(app, run, signal, &place, x_labels, frame, *area),
+            None => draw_loss(app, run, &place, x_labels, frame, *area),
+        }
     }
-    for (area, (quantity, points)) in areas.iter().skip(1).zip(signals).take(usize::from(shown)) {
-        draw_signal(app, run, *quantity, points, false, frame, *area);
+    for (area, signal) in areas.iter().skip(1).zip(signals).take(usize::from(shown)) {
+        draw_signal(app, run, signal, "", false, frame, *area);
     }
     if rate_height > 0
         && let Some(area) = areas.last()
@@ -221,18 +275,14 @@ fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
 
 /// The loss chart alone, as the overview shows it.
 pub fn draw_chart(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
-    draw_loss(app, run, frame, area, true);
+    draw_loss(app, run, "", true, frame, area);
 }
 
 /// The chart of one signal of a run, or of its loss.
-pub fn draw_curve(app: &App, run: &RunView, signal: Option<Quantity>, frame: &mut Frame, area: Rect) {
-    let logged = signal.and_then(|wanted| {
-        let mut others = run.signals.others.iter();
-        others.find(|(quantity, _)| *quantity == wanted)
-    });
-    match logged {
-        Some((quantity, points)) => draw_signal(app, run, *quantity, points, true, frame, area),
-        None => draw_loss(app, run, frame, area, true),
+pub fn draw_curve(app: &App, run: &RunView, wanted: Option<Quantity>, frame: &mut Frame, area: Rect) {
+    match wanted.and_then(|quantity| signal(run, quantity)) {
+        Some(signal) => draw_signal(app, run, signal, "", true, frame, area),
+        None => draw_loss(app, run, "", true, frame, area),
     }
 }
 
@@ -241,7 +291,8 @@ fn range(app: &App, run: &RunView) -> (f64, f64, &'static str) {
     (scale, chart::last_step(run, app.loss(run)) * scale, unit)
 }
 
-fn draw_loss(app: &App, run: &RunView, frame: &mut Frame, area: Rect, x_labels: bool) {
+/// The chart of the loss; `place`, where it stands among the curves of the run, follows its name.
+fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut Frame, area: Rect) {
     let theme = app.theme;
     let Some(loss) = app.loss(run) else {
         return;
@@ -272,7 +323,8 @@ fn draw_loss(app: &App, run: &RunView, frame: &mut Frame, area: Rect, x_labels: 
         );
         labels.push((forecast.final_loss, text, theme.forecast));
     }
-    let title = format!("{}{}", loss.quantity, if app.log_y { " (log)" } else { "" });
+    let log = if app.log_y { " (log)" } else { "" };
+    let title = format!("{}{log}{place}", loss.quantity);
     Plot {
         x: chart::x_window(app, 0.0, last),
         y: robust_range(app, loss, scale, last),
@@ -348,27 +400,24 @@ const WORTH_A_THRESHOLD: f64 = 0.003;
 fn draw_signal(
     app: &App,
     run: &RunView,
-    quantity: Quantity,
-    points: &[crate::snapshot::CurvePoint],
+    (quantity, points): Signal,
+    place: &str,
     x_labels: bool,
     frame: &mut Frame,
     area: Rect,
 ) {
     let theme = app.theme;
     let (scale, last, unit) = range(app, run);
-    let means: Vec<(f64, f64)> = points
-        .iter()
-        .filter(|point| point.mean.is_finite())
-        .map(|point| (point.step, point.mean))
-        .collect();
+    let means = finite(points);
     let layers = [
         chart::raw(points, scale, theme.raw),
         chart::line(&means, scale, theme.fitted, false),
     ];
-    let mut title = points.last().map_or_else(
-        || quantity.to_string(),
-        |point| format!("{quantity} {}", format::short(point.mean)),
-    );
+    let mut title = quantity.to_string();
+    if let Some((_, value)) = means.last() {
+        title.push_str(&format!(" {}", format::short(*value)));
+    }
+    title.push_str(place);
     // Growth towards a threshold is exponential: it is shown on a log axis, with the
     // threshold and the way there.
     let threshold = super::alerts::threshold(run, quantity).filter(|threshold| {
@@ -455,6 +504,11 @@ fn cursor_line(app: &App, run: &RunView) -> Option<String> {
     let loss = app.loss(run)?;
     let last = chart::last_step(run, Some(loss));
     let step = chart::cursor_at(app, 0.0, last)?;
+    if let Some((quantity, points)) = curve_shown(app, run).and_then(|shown| signal(run, shown)) {
+        let (at, value) = chart::nearest(&finite(points), step)?;
+        let at = format::count(at as u64);
+        return Some(format!("cursor {at}: {quantity} {}", format::short(value)));
+    }
     if step > run.step as f64 {
         let forecast = loss.forecast.as_ref()?;
         let distance = |point: &&ProjectionPoint| (point.step - step).abs();

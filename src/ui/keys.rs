@@ -193,7 +193,7 @@ pub const GROUPS: &[Group] = &[
             keys!("b", "baseline", Char('b') => Action::Baseline),
             keys!("A", "acknowledge alert", Char('A') => Action::Acknowledge),
             keys!("K", "mute this kind of alert in its run", Char('K') => Action::Mute),
-            keys!("v", "train or eval loss", Char('v') => Action::Metric),
+            keys!("v", "train, eval loss; detail: every curve", Char('v') => Action::Metric),
         ],
     },
     Group {
