@@ -134,6 +134,13 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
         Span::styled(format!("  last {}", format::loss(loss.last)), theme.dimmed()),
     ];
     match &loss.forecast {
+        Some(forecast) if run.state == State::Finished => {
+            second.push(Span::styled("  final ", theme.dimmed()));
+            second.push(Span::styled(
+                format::loss(forecast.final_loss),
+                Style::new().add_modifier(Modifier::BOLD),
+            ));
+        }
         Some(forecast) => {
             let half = chart::half_width(app, forecast);
             second.push(Span::styled("  projected ", theme.dimmed()));
@@ -416,6 +423,9 @@ fn draw_signal(
     let mut title = quantity.to_string();
     if let Some((_, value)) = means.last() {
         title.push_str(&format!(" {}", format::short(*value)));
+    }
+    if points.last().is_some_and(|point| !point.mean.is_finite()) {
+        title.push_str(", last NaN");
     }
     title.push_str(place);
     // Growth towards a threshold is exponential: it is shown on a log axis, with the
@@ -727,6 +737,12 @@ fn forecast_facts(
             .chain(scenarios)
             .collect();
     };
+    if run.state == State::Finished {
+        return vec![
+            fact("final", format::loss(forecast.final_loss)),
+            fact("at step", format::count(forecast.at_step)),
+        ];
+    }
     let half = chart::half_width(app, forecast);
     let mut lines = vec![
         fact(
