@@ -222,8 +222,6 @@ pub struct LossView {
     pub smoothed: f64,
     /// Values logged, in all segments that count.
     pub points: u64,
-    /// The recent part for a sparkline, oldest first.
-    pub sparkline: Vec<f64>,
     /// Where it will end.
     pub forecast: Option<Forecast>,
     /// Why there is no forecast, when there is none.

@@ -7,7 +7,7 @@ use super::fitting::LossFit;
 use crate::alert::{Alert, FAILURE, SCHEDULE, STALL, Severity};
 use crate::forecast::Outcome;
 use crate::metric::{Quantity, Role};
-use crate::run::series::{Bucket, Series};
+use crate::run::series::Bucket;
 use crate::run::{Run, SIGNALS};
 use crate::schedule::Plan;
 use crate::snapshot::{Curve, LogView, LossView, Problem, RunView, ScheduleSource, Signals, State};
@@ -32,8 +32,6 @@ const INFERRED_SLACK: f64 = 0.005;
 
 /// A run that is done before this share of its planned steps has ended early.
 const EARLY: f64 = 0.9;
-
-const SPARKLINE_POINTS: usize = 64;
 
 /// Planned number of steps and where it comes from.
 fn total_steps(run: &Run, plan: Option<&Plan>, options: &Options) -> (Option<u64>, &'static str) {
@@ -324,7 +322,6 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], end: End) -> Optio
         last: series.last_value(),
         smoothed: series.recent_mean(),
         points: series.points(),
-        sparkline: sparkline(series),
         forecast: forecast.clone(),
         forecast_reason,
         scenarios: if end == End::Ahead {
@@ -345,29 +342,6 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], end: End) -> Optio
             },
         }),
     })
-}
-
-/// Means over equal stretches of the last quarter of the run.
-fn sparkline(series: &Series) -> Vec<f64> {
-    let last = series.last_step().unwrap_or_default();
-    let from = last - last / 4;
-    let recent: Vec<&Bucket> = series
-        .buckets()
-        .iter()
-        .filter(|bucket| bucket.last_step >= from && bucket.finite > 0)
-        .collect();
-    let per_point = recent.len().div_ceil(SPARKLINE_POINTS).max(1);
-    recent
-        .chunks(per_point)
-        .map(|chunk| {
-            let weight: f64 = chunk.iter().map(|bucket| f64::from(bucket.finite)).sum();
-            chunk
-                .iter()
-                .map(|bucket| bucket.mean() * f64::from(bucket.finite))
-                .sum::<f64>()
-                / weight
-        })
-        .collect()
 }
 
 fn signals(run: &Run, plan: Option<&Plan>) -> Signals {

@@ -8,7 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::files::{File, files};
 use super::filter::Filter;
 use super::keys::{Action, VIEWS, View};
-use super::plot::smooth::WIDTHS;
+use super::plot::smooth::{AUTOMATIC, WIDTHS};
 use super::theme::{Symbols, Theme};
 use crate::alert::Alert;
 use crate::forecast::LEVELS;
@@ -171,7 +171,7 @@ impl App {
             log_y: false,
             log_x: false,
             x_axis: XAxis::Step,
-            smoothing: 4,
+            smoothing: AUTOMATIC,
             raw: true,
             window: (0.0, 1.0),
             cursor: None,
@@ -202,8 +202,8 @@ impl App {
         format!("{:.0}%", level * 100.0)
     }
 
-    /// Width of the smoothing as a share of the run.
-    pub fn smoothing_width(&self) -> f64 {
+    /// Width of the smoothing as a share of a run with many points.
+    pub fn smoothing_share(&self) -> f64 {
         WIDTHS.get(self.smoothing).copied().unwrap_or(0.0)
     }
 
@@ -415,7 +415,14 @@ impl App {
             Action::Smooth(by) => {
                 let wanted = self.smoothing as i64 + i64::from(by);
                 self.smoothing = wanted.clamp(0, WIDTHS.len() as i64 - 1) as usize;
-                self.notice = format!("smoothing over {}% of the run", self.smoothing_width() * 100.0);
+                self.notice = match self.smoothing {
+                    0 => "smoothing: none".to_owned(),
+                    AUTOMATIC => "smoothing: auto".to_owned(),
+                    _ => {
+                        let of_auto = WIDTHS.get(AUTOMATIC).copied().unwrap_or(1.0);
+                        format!("smoothing: auto x {}", self.smoothing_share() / of_auto)
+                    }
+                };
             }
             Action::Raw => self.raw = !self.raw,
             Action::Outliers => self.full_range = !self.full_range,

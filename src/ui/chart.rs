@@ -4,7 +4,7 @@ use ratatui::style::{Color, Style};
 
 use super::app::{App, XAxis};
 use super::plot::axis::Axis;
-use super::plot::smooth::smooth;
+use super::plot::smooth::{smooth, width};
 use super::plot::{Layer, Mark};
 use super::theme::Theme;
 use crate::forecast::Forecast;
@@ -49,11 +49,7 @@ pub fn cursor_at(app: &App, from: f64, to: f64) -> Option<f64> {
 /// The smoothed curve of a loss, in steps.
 pub fn smoothed(app: &App, loss: &LossView) -> Vec<(f64, f64)> {
     let points = &loss.curve.points;
-    let span = points
-        .last()
-        .zip(points.first())
-        .map_or(0.0, |(last, first)| last.step - first.step);
-    smooth(points, app.smoothing_width() * span)
+    smooth(points, width(points, app.smoothing_share()))
 }
 
 /// The raw points as columns from their smallest to their largest value.

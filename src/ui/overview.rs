@@ -464,8 +464,12 @@ fn progress(app: &App, run: &RunView, columns: usize) -> String {
     format!("{line}{:>4.0}%", (progress * 100.0).floor())
 }
 
+/// The smoothed curve over the last quarter of the run.
 fn trend(app: &App, loss: &LossView, columns: usize) -> String {
-    let values = &loss.sparkline;
+    let smoothed = chart::smoothed(app, loss);
+    let from = smoothed.last().map_or(0.0, |(step, _)| 0.75 * step);
+    let first = smoothed.partition_point(|(step, _)| *step < from);
+    let values: Vec<f64> = smoothed.iter().skip(first).map(|(_, value)| *value).collect();
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = (
         finite().fold(f64::INFINITY, f64::min),

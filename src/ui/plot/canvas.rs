@@ -2,16 +2,25 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Color;
+use ratatui::style::{Color, Modifier, Style};
 
 use crate::ui::theme::Symbols;
 
-/// Dots, each cell with one colour: that of what was drawn last.
+/// What dots are of, the weaker first: where both are in a cell only the stronger shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ink {
+    /// Raw points and bands, behind the lines.
+    Shade,
+    /// Lines.
+    Line,
+}
+
+/// Dots, each cell with one colour: that of what was drawn last with its ink.
 pub struct Canvas {
     symbols: Symbols,
     columns: usize,
     rows: usize,
-    cells: Vec<(u8, Color)>,
+    cells: Vec<(u8, Color, Ink)>,
 }
 
 impl Canvas {
@@ -22,7 +31,7 @@ impl Canvas {
             symbols,
             columns,
             rows,
-            cells: vec![(0, Color::Reset); columns * rows],
+            cells: vec![(0, Color::Reset, Ink::Shade); columns * rows],
         }
     }
 
@@ -44,7 +53,7 @@ impl Canvas {
     }
 
     /// Sets the dot `x` from the left and `y` from the top.
-    pub fn dot(&mut self, x: usize, y: usize, color: Color) {
+    pub fn dot(&mut self, x: usize, y: usize, color: Color, ink: Ink) {
         let (across, down) = self.dots_per_cell();
         let (column, row) = (x / across, y / down);
         if column >= self.columns || row >= self.rows {
@@ -57,14 +66,16 @@ impl Canvas {
             (Symbols::Braille, _, line) => 8 << line,
             (_, _, line) => 1 << line,
         };
-        if let Some(cell) = self.cells.get_mut(row * self.columns + column) {
-            cell.0 |= bit;
-            cell.1 = color;
+        if let Some(cell) = self.cells.get_mut(row * self.columns + column)
+            && ink >= cell.2
+        {
+            let kept = if ink == cell.2 { cell.0 } else { 0 };
+            *cell = (kept | bit, color, ink);
         }
     }
 
     /// Draws a straight line between two dots; what lies outside is left out.
-    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), color: Color) {
+    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), color: Color, ink: Ink) {
         let steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).ceil();
         // A segment far outside the canvas must not cost a long walk.
         let limit = 4.0 * (self.width() + self.height()) as f64;
@@ -73,18 +84,30 @@ impl Canvas {
             let share = index as f64 / steps as f64;
             let (x, y) = (from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1));
             if x >= -0.5 && y >= -0.5 {
-                self.dot(x.round().max(0.0) as usize, y.round().max(0.0) as usize, color);
+                self.dot(
+                    x.round().max(0.0) as usize,
+                    y.round().max(0.0) as usize,
+                    color,
+                    ink,
+                );
             }
         }
     }
 
     /// Writes the dots into the buffer; empty cells stay as they are.
     pub fn render(&self, area: Rect, buffer: &mut Buffer) {
-        for (index, (dots, color)) in self.cells.iter().enumerate().filter(|(_, (dots, _))| *dots != 0) {
+        let drawn = self.cells.iter().enumerate();
+        for (index, (dots, color, ink)) in drawn.filter(|(_, (dots, ..))| *dots != 0) {
             let x = area.x.saturating_add((index % self.columns.max(1)) as u16);
             let y = area.y.saturating_add((index / self.columns.max(1)) as u16);
             if let Some(cell) = buffer.cell_mut((x, y)) {
-                cell.set_char(self.character(*dots)).set_fg(*color);
+                // Without colours brightness tells the line from what lies behind it.
+                let style = if *ink == Ink::Shade && *color == Color::Reset {
+                    Style::new().add_modifier(Modifier::DIM)
+                } else {
+                    Style::new().fg(*color)
+                };
+                cell.set_char(self.character(*dots)).set_style(style);
             }
         }
     }
@@ -103,5 +126,32 @@ impl Canvas {
                 _ => ':',
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_not_thickened_by_what_lies_behind_it() {
+        let area = Rect::new(0, 0, 1, 1);
+        let drawn = |dots: &[(usize, Ink)]| {
+            let mut canvas = Canvas::new(area, Symbols::Braille);
+            for (row, ink) in dots {
+                canvas.dot(0, *row, Color::Reset, *ink);
+            }
+            let mut buffer = Buffer::empty(area);
+            canvas.render(area, &mut buffer);
+            buffer
+                .content
+                .iter()
+                .map(|cell| cell.symbol())
+                .collect::<String>()
+        };
+        let (shade, line) = (Ink::Shade, Ink::Line);
+        assert_eq!(drawn(&[(0, shade), (1, line), (2, shade)]), "⠂");
+        assert_eq!(drawn(&[(0, line), (1, line)]), "⠃");
+        assert_eq!(drawn(&[(0, shade), (1, shade)]), "⠃");
     }
 }

@@ -10,7 +10,7 @@ use ratatui::style::{Color, Style};
 
 use super::theme::{Symbols, Theme};
 use axis::Axis;
-use canvas::Canvas;
+use canvas::{Canvas, Ink};
 
 /// Something drawn in a plot, in the order given: later layers cover earlier ones.
 #[derive(Clone, Debug)]
@@ -327,7 +327,7 @@ fn draw_layer(canvas: &mut Canvas, layer: &Layer, x: Axis, y: Axis) {
                     if *dotted {
                         dotted_line(canvas, *from, *to, *color);
                     } else {
-                        canvas.line(*from, *to, *color);
+                        canvas.line(*from, *to, *color, Ink::Line);
                     }
                 }
             }
@@ -335,7 +335,7 @@ fn draw_layer(canvas: &mut Canvas, layer: &Layer, x: Axis, y: Axis) {
                 && only.0.is_finite()
                 && only.1.is_finite()
             {
-                canvas.line(*only, *only, *color);
+                canvas.line(*only, *only, *color, Ink::Line);
             }
         }
         Layer::Steps { points, color } => {
@@ -344,8 +344,8 @@ fn draw_layer(canvas: &mut Canvas, layer: &Layer, x: Axis, y: Axis) {
                     let corner = (across(to.0), down(from.1));
                     let start = (across(from.0).max(0.0), down(from.1));
                     if corner.0 >= 0.0 && start.0 <= width && corner.1.is_finite() {
-                        canvas.line(start, (corner.0.min(width), corner.1), *color);
-                        canvas.line(corner, (corner.0, down(to.1)), *color);
+                        canvas.line(start, (corner.0.min(width), corner.1), *color, Ink::Line);
+                        canvas.line(corner, (corner.0, down(to.1)), *color, Ink::Line);
                     }
                 }
             }
@@ -355,7 +355,7 @@ fn draw_layer(canvas: &mut Canvas, layer: &Layer, x: Axis, y: Axis) {
                 let column = across(*px);
                 let (top, bottom) = (down(*high).max(0.0), down(*low).min(height));
                 if (0.0..=width).contains(&column) && top.is_finite() && bottom.is_finite() {
-                    canvas.line((column, top), (column, bottom), *color);
+                    canvas.line((column, top), (column, bottom), *color, Ink::Shade);
                 }
             }
         }
@@ -373,7 +373,7 @@ fn dotted_line(canvas: &mut Canvas, from: (f64, f64), to: (f64, f64), color: Col
         };
         if column as usize % 3 != 2 {
             let at = (column, from.1 + share * (to.1 - from.1));
-            canvas.line(at, at, color);
+            canvas.line(at, at, color, Ink::Line);
         }
         column += 1.0;
     }
@@ -408,7 +408,7 @@ fn band(
                 let rows = top.max(0.0).round() as usize..=bottom.max(0.0).round() as usize;
                 for row in rows.take(canvas.height()) {
                     if (row + column as usize).is_multiple_of(2) {
-                        canvas.dot(column as usize, row, color);
+                        canvas.dot(column as usize, row, color, Ink::Shade);
                     }
                 }
             }

@@ -4,6 +4,24 @@ use crate::snapshot::CurvePoint;
 
 /// Widths of the kernel as a share of the run, narrowest first.
 pub const WIDTHS: [f64; 8] = [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16];
+/// The width in which the program starts: index into [`WIDTHS`].
+pub const AUTOMATIC: usize = 4;
+
+/// Points from which on the widths are shares of the curve: 2% of these are 15 points. Of fewer points
+/// the shares are larger, for as many to be averaged.
+const FULL: f64 = 750.0;
+/// By how much larger at most: the few points of an eval loss have little noise.
+const MOST: f64 = 4.0;
+
+/// Width of the kernel in steps for a share of a curve.
+pub fn width(points: &[CurvePoint], share: f64) -> f64 {
+    let span = points
+        .last()
+        .zip(points.first())
+        .map_or(0.0, |(last, first)| last.step - first.step);
+    let factor = (FULL / points.len().max(1) as f64).clamp(1.0, MOST);
+    share * factor * span
+}
 
 /// The curve smoothed over `width` steps: two passes of a centred moving mean, each
 /// weighted by the number of points. Points without a finite value are left out.
@@ -87,6 +105,17 @@ mod tests {
             let lag = if *step < 180.0 { 1e-9 } else { 0.01 * 10.0 };
             assert!((smoothed - point.mean).abs() < lag, "step {step}");
         }
+    }
+
+    #[test]
+    fn few_points_are_smoothed_over_a_larger_share() {
+        let reach = |count: usize| {
+            let line = points((0..count).map(|_| 3.0));
+            width(&line, 0.02) / count as f64
+        };
+        assert!((reach(3000) - 0.02).abs() < 1e-3);
+        assert!((reach(300) * 300.0 - 15.0).abs() < 0.1);
+        assert!(reach(20) * 20.0 < 2.0);
     }
 
     #[test]
