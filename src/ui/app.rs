@@ -488,8 +488,8 @@ impl App {
         };
         let possible = |axis: &XAxis| match axis {
             XAxis::Step => true,
-            XAxis::Tokens => runs.iter().any(|run| run.tokens_per_step.is_some()),
-            XAxis::Time => runs.iter().any(|run| run.seconds_per_step.is_some()),
+            XAxis::Tokens => runs.iter().all(|run| run.tokens_per_step.is_some()),
+            XAxis::Time => runs.iter().all(|run| run.seconds_per_step.is_some()),
         };
         let after = match self.x_axis {
             XAxis::Step => [XAxis::Tokens, XAxis::Time, XAxis::Step],

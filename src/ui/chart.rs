@@ -21,18 +21,59 @@ pub fn last_step(run: &RunView, loss: Option<&LossView>) -> f64 {
         .max(if projected > 0.0 { planned } else { 0.0 })
 }
 
-/// Factor from steps to what the horizontal axis shows, and its unit. Falls back to
-/// steps where a run cannot say.
-pub fn x_scale(app: &App, run: &RunView) -> (f64, &'static str) {
-    match app.x_axis {
-        XAxis::Tokens => run
-            .tokens_per_step
-            .map_or((1.0, "step"), |tokens| (tokens, "tokens")),
-        XAxis::Time => run
-            .seconds_per_step
-            .map_or((1.0, "step"), |seconds| (seconds / 3600.0, "hours")),
-        XAxis::Step => (1.0, "step"),
-    }
+/// How a run's steps stand on the horizontal axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// What one step is on the axis.
+    pub per_step: f64,
+    /// The unit of the axis.
+    pub unit: &'static str,
+}
+
+/// How the steps of a run stand on an axis of its own.
+pub fn x_scale(app: &App, run: &RunView) -> Scale {
+    let scale = x_scales(app, &[run]).into_iter().next();
+    scale.unwrap_or(STEPS)
+}
+
+const STEPS: Scale = Scale {
+    per_step: 1.0,
+    unit: "step",
+};
+
+/// How the steps of some runs stand on one axis, in the order of the runs. The axis shows steps
+/// where one of them cannot say more.
+pub fn x_scales(app: &App, runs: &[&RunView]) -> Vec<Scale> {
+    let per_step = |run: &&RunView| match app.x_axis {
+        XAxis::Tokens => run.tokens_per_step,
+        XAxis::Time => run.seconds_per_step,
+        XAxis::Step => Some(STEPS.per_step),
+    };
+    let Some(per_step) = runs.iter().map(per_step).collect::<Option<Vec<f64>>>() else {
+        return vec![STEPS; runs.len()];
+    };
+    let (divisor, unit) = match app.x_axis {
+        XAxis::Tokens => (1.0, "tokens"),
+        XAxis::Step => (1.0, STEPS.unit),
+        XAxis::Time => {
+            let ends = runs.iter().zip(&per_step);
+            let ends = ends.map(|(run, seconds)| last_step(run, app.loss(run)) * seconds);
+            time_unit(ends.fold(0.0, f64::max))
+        }
+    };
+    let scale = |per_step: f64| Scale {
+        per_step: per_step / divisor,
+        unit,
+    };
+    per_step.into_iter().map(scale).collect()
+}
+
+/// The unit in which this many seconds are a number with few digits: its seconds and its name.
+fn time_unit(seconds: f64) -> (f64, &'static str) {
+    const UNITS: [(f64, &str); 3] = [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")];
+    let mut fitting = UNITS.into_iter();
+    let found = fitting.find(|(unit, _)| seconds >= 3.0 * unit);
+    found.unwrap_or((1.0, "s"))
 }
 
 /// The part of the horizontal axis that is visible.
@@ -155,4 +196,15 @@ pub fn reach(app: &App, forecast: &Forecast) -> f64 {
 /// A style with this foreground.
 pub fn colored(color: Color) -> Style {
     Style::new().fg(color)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_of_time_follows_the_length() {
+        let units = [40.0, 400.0, 40_000.0, 400_000.0].map(|seconds| time_unit(seconds).1);
+        assert_eq!(units, ["s", "min", "h", "d"]);
+    }
 }

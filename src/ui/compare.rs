@@ -23,17 +23,20 @@ struct Compared<'a> {
 
 /// Draws the comparison.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
-    let runs: Vec<Compared> = app
-        .compared(snapshot)
+    let chosen = app.compared(snapshot).into_iter();
+    let chosen: Vec<(&RunView, &LossView)> = chosen
+        .filter_map(|run| Some((run.as_ref(), app.loss(run)?)))
+        .collect();
+    let scales = chart::x_scales(app, &chosen.iter().map(|(run, _)| *run).collect::<Vec<_>>());
+    let unit = scales.first().map_or("step", |scale| scale.unit);
+    let runs: Vec<Compared> = chosen
         .into_iter()
-        .filter_map(|run| {
-            let loss = app.loss(run)?;
-            Some(Compared {
-                run,
-                loss,
-                smoothed: chart::smoothed(app, loss),
-                scale: chart::x_scale(app, run).0,
-            })
+        .zip(scales)
+        .map(|((run, loss), scale)| Compared {
+            run,
+            loss,
+            smoothed: chart::smoothed(app, loss),
+            scale: scale.per_step,
         })
         .collect();
     if runs.is_empty() {
@@ -51,17 +54,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         Constraint::Length(crossing_rows),
     ])
     .areas(area);
-    draw_plot(app, snapshot, &runs, frame, plot);
+    draw_plot(app, snapshot, &runs, unit, frame, plot);
     frame.render_widget(Paragraph::new(table_lines(app, snapshot, &runs, columns)), table);
     frame.render_widget(Paragraph::new(crossings), below);
 }
 
-fn draw_plot(app: &App, snapshot: &Snapshot, runs: &[Compared], frame: &mut Frame, area: Rect) {
+fn draw_plot(app: &App, snapshot: &Snapshot, runs: &[Compared], unit: &str, frame: &mut Frame, area: Rect) {
     let last = runs
         .iter()
         .map(|one| chart::last_step(one.run, Some(one.loss)) * one.scale)
         .fold(1.0, f64::max);
-    let unit = runs.first().map_or("step", |one| chart::x_scale(app, one.run).1);
     let mut layers = Vec::new();
     let mut labels = Vec::new();
     for (index, one) in runs.iter().enumerate() {

@@ -294,8 +294,9 @@ pub fn draw_curve(app: &App, run: &RunView, wanted: Option<Quantity>, frame: &mu
 }
 
 fn range(app: &App, run: &RunView) -> (f64, f64, &'static str) {
-    let (scale, unit) = chart::x_scale(app, run);
-    (scale, chart::last_step(run, app.loss(run)) * scale, unit)
+    let scale = chart::x_scale(app, run);
+    let last = chart::last_step(run, app.loss(run)) * scale.per_step;
+    (scale.per_step, last, scale.unit)
 }
 
 /// The chart of the loss; `place`, where it stands among the curves of the run, follows its name.
