@@ -498,6 +498,9 @@ impl App {
         };
         let next = after.into_iter().find(possible).unwrap_or(XAxis::Step);
         self.notice = match next {
+            XAxis::Step if self.x_axis == XAxis::Step && runs.len() > 1 => {
+                "these logs share neither tokens nor times"
+            }
             XAxis::Step if self.x_axis == XAxis::Step => "the log has neither tokens nor times",
             XAxis::Step => "x axis: steps",
             XAxis::Tokens => "x axis: tokens",

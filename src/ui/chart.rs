@@ -7,7 +7,7 @@ use super::plot::axis::Axis;
 use super::plot::smooth::{smooth, width};
 use super::plot::{Layer, Mark};
 use super::theme::Theme;
-use crate::forecast::Forecast;
+use crate::forecast::{Forecast, ProjectionPoint};
 use crate::snapshot::{CurvePoint, LossView, RunView};
 
 /// The last step that a chart of this run must show.
@@ -91,6 +91,21 @@ pub fn cursor_at(app: &App, from: f64, to: f64) -> Option<f64> {
 pub fn smoothed(app: &App, loss: &LossView) -> Vec<(f64, f64)> {
     let points = &loss.curve.points;
     smooth(points, width(points, app.smoothing_share()))
+}
+
+/// The projection nearest to a step: its step, value and standard deviation.
+pub fn projected_at(loss: &LossView, step: f64) -> Option<(u64, f64, f64)> {
+    let forecast = loss.forecast.as_ref()?;
+    let distance = |point: &&ProjectionPoint| (point.step - step).abs();
+    let projection = loss.curve.projection.iter();
+    let point = projection.min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
+    let at = point.step as u64;
+    // The end is the forecast itself: it knows more than the curve that leads there.
+    Some(if at >= forecast.at_step {
+        (at, forecast.final_loss, forecast.sd)
+    } else {
+        (at, point.mean, point.sd)
+    })
 }
 
 /// The raw points as columns from their smallest to their largest value.

@@ -8,11 +8,63 @@ use ratatui::widgets::Paragraph;
 
 use super::app::App;
 use super::overview::Names;
-use super::plot::Plot;
+
 use super::plot::axis::Axis;
+use super::plot::{Label, Plot};
 use super::{chart, format};
-use crate::snapshot::{LossView, RunView, Snapshot};
+use crate::snapshot::{LossView, RunView, Snapshot, State};
 use crate::text::{clip, width};
+
+/// Where on the horizontal axis the losses are compared.
+struct Place {
+    /// The end of the axis.
+    last: f64,
+    /// The unit of the axis.
+    unit: &'static str,
+    /// Where the cursor stands on the axis.
+    cursor: Option<f64>,
+    /// The last step that all runs have made: the place where there is no cursor.
+    common: u64,
+    /// The run that has made no more, where there is no cursor and others have made more.
+    limited_by: Option<usize>,
+}
+
+impl Place {
+    fn of(app: &App, runs: &[Compared], unit: &'static str, last: f64) -> Place {
+        let steps = || runs.iter().map(|one| one.run.step);
+        let common = steps().min().unwrap_or(0);
+        let cursor = chart::cursor_at(app, 0.0, last);
+        let differ = cursor.is_none() && steps().any(|step| step > common);
+        Place {
+            last,
+            unit,
+            cursor,
+            common,
+            limited_by: steps().position(|step| step == common).filter(|_| differ),
+        }
+    }
+
+    fn title(&self) -> String {
+        match self.cursor {
+            Some(at) if self.unit != "step" => format!("AT {}", format::short(at)),
+            Some(at) if at < 1e6 => format!("AT {}", format::count(at as u64)),
+            Some(at) => format!("AT {}", format::short(at)),
+            None => format!("AT {}", format::short(self.common as f64)),
+        }
+    }
+
+    /// The loss of a run there: what it was, or what it is projected to be.
+    fn level(&self, one: &Compared) -> Option<f64> {
+        let step = self.cursor.map_or(self.common as f64, |at| at / one.scale);
+        if step <= one.run.step as f64 {
+            return one.loss.smoothed_at(step as u64);
+        }
+        let forecast = one.loss.forecast.as_ref()?;
+        let within = step < forecast.at_step as f64 + 1.0;
+        let (_, value, _) = chart::projected_at(one.loss, step).filter(|_| within)?;
+        Some(value)
+    }
+}
 
 struct Compared<'a> {
     run: &'a RunView,
@@ -44,6 +96,11 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         let text = super::all_hidden(app, snapshot).unwrap_or_else(nothing);
         return super::draw_sentence(app, &text, frame, area);
     }
+    let last = runs
+        .iter()
+        .map(|one| chart::last_step(one.run, Some(one.loss)) * one.scale)
+        .fold(1.0, f64::max);
+    let place = Place::of(app, &runs, unit, last);
     let columns = usize::from(area.width);
     let crossings = crossing_lines(app, snapshot, &runs, columns);
     let rows = (runs.len() as u16 + 1).min(area.height / 2);
@@ -54,28 +111,36 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         Constraint::Length(crossing_rows),
     ])
     .areas(area);
-    draw_plot(app, snapshot, &runs, unit, frame, plot);
-    frame.render_widget(Paragraph::new(table_lines(app, snapshot, &runs, columns)), table);
+    draw_plot(app, snapshot, &runs, &place, frame, plot);
+    let lines = table_lines(app, snapshot, &runs, &place, columns);
+    frame.render_widget(Paragraph::new(lines), table);
     frame.render_widget(Paragraph::new(crossings), below);
 }
 
-fn draw_plot(app: &App, snapshot: &Snapshot, runs: &[Compared], unit: &str, frame: &mut Frame, area: Rect) {
-    let last = runs
-        .iter()
-        .map(|one| chart::last_step(one.run, Some(one.loss)) * one.scale)
-        .fold(1.0, f64::max);
+fn draw_plot(
+    app: &App,
+    snapshot: &Snapshot,
+    runs: &[Compared],
+    place: &Place,
+    frame: &mut Frame,
+    area: Rect,
+) {
+    let last = place.last;
     let mut layers = Vec::new();
     let mut labels = Vec::new();
     for (index, one) in runs.iter().enumerate() {
         let color = app.theme.series(index);
         layers.push(chart::line(&one.smoothed, one.scale, color, false));
         layers.extend(chart::forecast(app, one.loss, one.scale, color, app.theme, false));
-        let end = one
-            .loss
-            .forecast
-            .as_ref()
-            .map_or(one.loss.smoothed, |forecast| forecast.final_loss);
-        labels.push((end, marker(index).to_string(), color));
+        let projected = one.loss.curve.projection.last().filter(|_| app.forecast);
+        let projected = projected.map(|point| (point.step, point.mean));
+        if let Some((step, value)) = projected.or_else(|| one.smoothed.last().copied()) {
+            labels.push(Label {
+                at: (step * one.scale, value),
+                text: marker(index).to_string(),
+                color,
+            });
+        }
     }
     let now = runs
         .iter()
@@ -84,10 +149,13 @@ fn draw_plot(app: &App, snapshot: &Snapshot, runs: &[Compared], unit: &str, fram
     let quantity = runs
         .first()
         .map_or_else(String::new, |one| one.loss.quantity.to_string());
-    let title = match app.compared_of_marked(snapshot) {
+    let mut title = match app.compared_of_marked(snapshot) {
         (shown, marked) if shown < marked => format!("{quantity}, {shown} of {marked} marked runs"),
         _ => quantity,
     };
+    if let Some(index) = place.limited_by {
+        title.push_str(&format!(", compared where {} stands", marker(index)));
+    }
     Plot {
         x: chart::x_window(app, 0.0, last),
         y: range(app, runs, last),
@@ -100,7 +168,7 @@ fn draw_plot(app: &App, snapshot: &Snapshot, runs: &[Compared], unit: &str, fram
         labels: &labels,
         title: &title,
         x_labels: true,
-        x_unit: unit,
+        x_unit: place.unit,
     }
     .render(area, frame.buffer_mut(), app.theme, app.symbols);
 }
@@ -155,21 +223,44 @@ fn marker(index: usize) -> char {
 /// Columns of the table beside the name of the run.
 const FIXED_COLUMNS: usize = 59;
 
-fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize) -> Vec<Line<'static>> {
-    let name_width = columns.saturating_sub(FIXED_COLUMNS).clamp(12, 46);
+/// The projected end of a run.
+fn end(one: &Compared) -> Option<f64> {
+    one.loss.forecast.as_ref().map(|forecast| forecast.final_loss)
+}
+
+/// The run that the others are compared with: the chosen one, else the one that is projected to end
+/// lowest, or where none is, that is lowest now.
+fn base<'a, 'b>(app: &App, runs: &'a [Compared<'b>]) -> Option<&'a Compared<'b>> {
+    let mut chosen = runs.iter();
+    let chosen = chosen.find(|one| app.baseline.as_deref() == Some(one.run.id.as_str()));
+    let lowest = |level: &dyn Fn(&Compared) -> Option<f64>| {
+        let levels = runs.iter().filter_map(|one| Some((one, level(one)?)));
+        let lowest = levels.min_by(|(_, one), (_, other)| one.total_cmp(other));
+        lowest.map(|(one, _)| one)
+    };
+    chosen
+        .or_else(|| lowest(&end))
+        .or_else(|| lowest(&|one| Some(one.loss.smoothed)))
+}
+
+fn table_lines(
+    app: &App,
+    snapshot: &Snapshot,
+    runs: &[Compared],
+    place: &Place,
+    columns: usize,
+) -> Vec<Line<'static>> {
     let names = Names::of(snapshot);
-    let base = runs
-        .iter()
-        .find(|one| app.baseline.as_deref() == Some(one.run.id.as_str()))
-        .or(runs.first());
-    let common = runs.iter().map(|one| one.run.step).min().unwrap_or(0);
-    let at = |one: &Compared| one.loss.smoothed_at(common);
-    let end = |one: &Compared| one.loss.forecast.as_ref().map(|forecast| forecast.final_loss);
+    let longest = runs.iter().map(|one| width(&names.short(&one.run.id, columns)));
+    let longest = longest.max().unwrap_or(0);
+    let name_width = longest.min(columns.saturating_sub(FIXED_COLUMNS)).max(12);
+    let base = base(app, runs);
+    let at = |one: &Compared| place.level(one);
     let title = format!(
         "  {:<name_width$} {:>8} {:>10} {:>10} {:>14} {:>10}",
         "RUN",
         "PEAK LR",
-        format!("AT {}", format::short(common as f64)),
+        place.title(),
         "DIFF",
         format!("PROJECTED {}", app.level_in_words()),
         "DIFF"
@@ -186,7 +277,7 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize
         let is_base = base.is_some_and(|base| base.run.id == one.run.id);
         let delta = |own, base| {
             if is_base {
-                ".".to_owned()
+                "base".to_owned()
             } else {
                 difference(own, base)
             }
@@ -195,11 +286,11 @@ fn table_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: usize
         let projected = one.loss.forecast.as_ref().map_or_else(
             || "-".to_owned(),
             |forecast| {
-                format!(
-                    "{} {}",
-                    format::loss(forecast.final_loss),
-                    format::half_width(chart::half_width(app, forecast))
-                )
+                let certainty = match one.run.state {
+                    State::Finished => "final".to_owned(),
+                    _ => format::half_width(chart::half_width(app, forecast)),
+                };
+                format!("{} {certainty}", format::loss(forecast.final_loss))
             },
         );
         let text = format!(
@@ -239,6 +330,7 @@ fn crossing_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: us
     snapshot
         .crossovers
         .iter()
+        .filter(|crossover| crossover.is_likely())
         .filter_map(|crossover| {
             let (ahead, behind) = (
                 compared(&crossover.ahead_at_end)?,

@@ -10,10 +10,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Widget, Wrap};
 
 use super::app::App;
-use super::plot::{Layer, Plot};
+use super::plot::{Label, Layer, Plot};
 use super::{chart, format};
 use crate::alert::{Alert, Severity};
-use crate::forecast::ProjectionPoint;
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
 use crate::snapshot::{CurvePoint, DecayNow, LossView, RunView, ScheduleSource, Snapshot, State};
@@ -318,10 +317,11 @@ fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut 
         layers.push(chart::line(&loss.curve.fitted, scale, theme.fitted, true));
     }
     let mut labels = Vec::new();
-    if let Some(forecast) = loss
+    if let Some((forecast, end)) = loss
         .forecast
         .as_ref()
-        .filter(|_| app.forecast && !loss.curve.projection.is_empty())
+        .zip(loss.curve.projection.last())
+        .filter(|_| app.forecast)
     {
         let half = chart::half_width(app, forecast);
         let text = format!(
@@ -329,7 +329,11 @@ fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut 
             format::loss(forecast.final_loss),
             format::half_width(half)
         );
-        labels.push((forecast.final_loss, text, theme.forecast));
+        labels.push(Label {
+            at: (end.step * scale, forecast.final_loss),
+            text,
+            color: theme.forecast,
+        });
     }
     let log = if app.log_y { " (log)" } else { "" };
     let title = format!("{}{log}{place}", loss.quantity);
@@ -522,16 +526,7 @@ fn cursor_line(app: &App, run: &RunView) -> Option<String> {
     }
     if step > run.step as f64 {
         let forecast = loss.forecast.as_ref()?;
-        let distance = |point: &&ProjectionPoint| (point.step - step).abs();
-        let projection = loss.curve.projection.iter();
-        let point = projection.min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
-        let at = point.step as u64;
-        // The end is the forecast itself: it knows more than the curve that leads there.
-        let (value, sd) = if at >= forecast.at_step {
-            (forecast.final_loss, forecast.sd)
-        } else {
-            (point.mean, point.sd)
-        };
+        let (at, value, sd) = chart::projected_at(loss, step)?;
         return Some(format!(
             "cursor {}: projected {} {} ({})",
             format::count(at),

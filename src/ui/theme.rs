@@ -32,8 +32,8 @@ pub struct Theme {
     pub warning: Color,
     /// Being lost.
     pub critical: Color,
-    /// Series of different runs.
-    pub series: [Color; 8],
+    /// Series of different runs, as many as are compared.
+    pub series: [Color; 12],
 }
 
 /// For terminals with a dark background.
@@ -59,6 +59,10 @@ pub const DARK: Theme = Theme {
         Color::Indexed(221),
         Color::Indexed(210),
         Color::Indexed(147),
+        Color::Indexed(250),
+        Color::Indexed(137),
+        Color::Indexed(71),
+        Color::Indexed(33),
     ],
 };
 
@@ -85,6 +89,10 @@ pub const LIGHT: Theme = Theme {
         Color::Indexed(136),
         Color::Indexed(125),
         Color::Indexed(61),
+        Color::Indexed(240),
+        Color::Indexed(94),
+        Color::Indexed(64),
+        Color::Indexed(33),
     ],
 };
 
@@ -102,7 +110,7 @@ pub const MONO: Theme = Theme {
     good: Color::Reset,
     warning: Color::Reset,
     critical: Color::Reset,
-    series: [Color::Reset; 8],
+    series: [Color::Reset; 12],
 };
 
 /// All themes, in the order in which the key goes through them.

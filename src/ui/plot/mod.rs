@@ -86,6 +86,17 @@ pub struct Mark {
     pub style: Style,
 }
 
+/// A text at the end of a line.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// The end of the line.
+    pub at: (f64, f64),
+    /// The text.
+    pub text: String,
+    /// Colour.
+    pub color: Color,
+}
+
 /// A plot, ready to be drawn.
 pub struct Plot<'a> {
     /// The horizontal axis.
@@ -104,8 +115,8 @@ pub struct Plot<'a> {
     pub cursor: Option<f64>,
     /// Events.
     pub marks: &'a [Mark],
-    /// Labels at the right ends of lines: value, text, colour.
-    pub labels: &'a [(f64, String, Color)],
+    /// Labels at the right ends of lines.
+    pub labels: &'a [Label],
     /// What the vertical axis shows, at the top left.
     pub title: &'a str,
     /// Labels under the horizontal axis.
@@ -268,9 +279,9 @@ impl Plot<'_> {
 
     fn draw_labels(&self, inner: Rect, y: Axis, buffer: &mut Buffer) {
         let mut taken: Vec<u16> = Vec::new();
-        for (value, text, color) in self.labels {
-            let position = y.position(*value);
-            if !position.is_finite() {
+        for Label { at, text, color } in self.labels {
+            let (across, position) = (self.x.position(at.0), y.position(at.1));
+            if !position.is_finite() || !across.is_finite() || across < 0.0 {
                 continue;
             }
             let height = f64::from(inner.height.saturating_sub(1));
@@ -280,7 +291,9 @@ impl Plot<'_> {
             };
             taken.push(row);
             let text: String = text.chars().take(usize::from(inner.width) / 2).collect();
-            let start = inner.right().saturating_sub(crate::text::width(&text) as u16);
+            let end = (across.min(1.0) * f64::from(inner.width.saturating_sub(1))).round() as u16;
+            let rightmost = inner.right().saturating_sub(crate::text::width(&text) as u16);
+            let start = (inner.x + end + 1).min(rightmost);
             buffer.set_string(start, row, &text, Style::new().fg(*color));
         }
     }
