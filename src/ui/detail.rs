@@ -621,11 +621,9 @@ fn foot_lines(
                 .iter()
                 .map(|scenario| Line::raw(cut(scenario_text(scenario)))),
         );
-        lines.extend(
-            loss.decay_now
-                .as_ref()
-                .map(|decay| Line::raw(cut(decay_text(run, decay)))),
-        );
+        let decay = loss.decay_now.iter();
+        let decay = decay.flat_map(|decay| wrap(&decay_text(run, decay), columns));
+        lines.extend(decay.map(Line::raw));
         let law = law_facts(run, loss);
         if !law.is_empty() {
             let law: String = law
