@@ -279,7 +279,10 @@ impl Plot<'_> {
 
     fn draw_labels(&self, inner: Rect, y: Axis, buffer: &mut Buffer) {
         let mut taken: Vec<u16> = Vec::new();
-        for Label { at, text, color } in self.labels {
+        // From the top down: labels that make way for each other keep their order.
+        let mut labels: Vec<&Label> = self.labels.iter().collect();
+        labels.sort_by(|one, other| other.at.1.total_cmp(&one.at.1));
+        for Label { at, text, color } in labels {
             let (across, position) = (self.x.position(at.0), y.position(at.1));
             if !position.is_finite() || !across.is_finite() || across < 0.0 {
                 continue;
