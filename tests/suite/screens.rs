@@ -437,3 +437,138 @@ fn a_law_that_is_not_determined_shows_no_parameters() {
         );
     }
 }
+
+/// The detail view of one of the samples, and the screen that it draws.
+fn detail_of(id: &str, snapshot: &Arc<Snapshot>, width: u16, height: u16) -> (App, String) {
+    let mut app = app();
+    app.selected = Some(id.to_owned());
+    app.update(Action::View(View::Detail), snapshot);
+    let screen = words(&draw(&app, snapshot, width, height));
+    (app, screen)
+}
+
+#[test]
+fn the_gravest_alert_of_a_run_comes_first_and_the_rest_is_counted() {
+    let snapshot = samples();
+    let (_, screen) = detail_of("tiny-lm/fp16-lr0.1.megatron.log", &snapshot, 80, 24);
+    let alerts: Vec<&str> = screen
+        .lines()
+        .filter(|line| line.starts_with(['!', '·']))
+        .collect();
+    assert!(
+        alerts.first().is_some_and(|line| line.starts_with("!! ")),
+        "{screen}"
+    );
+    assert!(
+        alerts.last().is_some_and(|line| line.ends_with("+1 more: a")),
+        "{screen}"
+    );
+    let (_, screen) = detail_of("llm.c-gpt2-124m-nan/train.log", &snapshot, 80, 24);
+    let head = screen.lines().nth(2).unwrap_or_default();
+    assert!(head.contains("NaN") && !head.contains("no forecast"), "{screen}");
+    let (_, screen) = detail_of("tiny-lm/fp16-lr0.1.megatron.log", &snapshot, 140, 16);
+    assert!(screen.lines().any(|line| line.ends_with('…')), "{screen}");
+}
+
+#[test]
+fn a_key_goes_through_every_curve_of_a_run_the_alarming_ones_first() {
+    let snapshot = samples();
+    let (mut app, screen) = detail_of("tiny-lm/fp16-lr0.1.megatron.log", &snapshot, 80, 24);
+    assert!(screen.contains("train_loss (1/"), "{screen}");
+    app.update(Action::Metric, &snapshot);
+    app.update(Action::Metric, &snapshot);
+    let screen = words(&draw(&app, &snapshot, 80, 24));
+    assert!(
+        screen.contains("loss_scale ") && screen.contains(" (3/"),
+        "{screen}"
+    );
+    app.cursor = Some(0.5);
+    let screen = words(&draw(&app, &snapshot, 80, 24));
+    assert!(
+        screen
+            .lines()
+            .any(|line| line.starts_with("cursor ") && line.contains("loss_scale")),
+        "{screen}"
+    );
+    app.update(Action::View(View::Overview), &snapshot);
+    app.update(Action::Metric, &snapshot);
+    assert!(app.notice.contains("eval_loss"), "{}", app.notice);
+}
+
+#[test]
+fn what_has_ended_is_final_and_a_signal_keeps_its_last_value() {
+    let (_, screen) = detail_of("llm.c-gpt2-124m/main.log", &samples(), 80, 24);
+    let head = screen.lines().nth(2).unwrap_or_default();
+    assert!(
+        head.contains("  final ") && !head.contains("projected"),
+        "{screen}"
+    );
+    let log: String = (0..40)
+        .map(|step| {
+            let norm = if step < 38 { "0.25" } else { "nan" };
+            format!("{step},{},{norm}\n", 3.0 - 0.01 * f64::from(step))
+        })
+        .collect();
+    let snapshot = snapshot(&[("a.csv", format!("step,loss,grad_norm\n{log}").into_bytes())]);
+    let (mut app, _) = detail_of("a.csv", &snapshot, 80, 24);
+    app.update(Action::Metric, &snapshot);
+    let screen = words(&draw(&app, &snapshot, 80, 24));
+    assert!(screen.contains("grad_norm 0.25, last NaN"), "{screen}");
+}
+
+#[test]
+fn what_a_decay_now_would_bring_is_never_cut() {
+    let log: String = (1..=500)
+        .map(|step| {
+            let loss = 2.0 + 4.0 / f64::from(step).sqrt();
+            format!("{step},{loss},0.001,1000\n")
+        })
+        .collect();
+    let log = format!("step,loss,lr,total_steps\n{log}");
+    let snapshot = snapshot(&[("a.csv", log.into_bytes())]);
+    let (_, screen) = detail_of("a.csv", &snapshot, 80, 40);
+    let mut lines = screen.lines();
+    let first = lines.find(|line| line.contains("if the decay begins now"));
+    assert!(first.is_some_and(|line| !line.contains('…')), "{screen}");
+    assert!(
+        lines.next().is_some_and(|line| line.ends_with("steps")),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_comparison_follows_the_cursor_and_says_where_it_is_made() {
+    let snapshot = samples();
+    let mut app = app();
+    for run in &snapshot.runs {
+        if run.id.starts_with("slimpajama") || run.id.starts_with("llm.c-gpt2-124m/") {
+            app.marked.insert(run.id.clone());
+        }
+    }
+    app.update(Action::View(View::Compare), &snapshot);
+    let screen = words(&draw(&app, &snapshot, 120, 30));
+    assert!(screen.contains("compared where "), "{screen}");
+    let based = screen.lines().filter(|line| line.ends_with(" base")).count();
+    assert_eq!(based, 1, "{screen}");
+    assert!(screen.contains(" final "), "{screen}");
+    app.cursor = Some(1.0);
+    let screen = words(&draw(&app, &snapshot, 120, 30));
+    let last = snapshot.runs.iter().filter(|run| app.marked.contains(&run.id));
+    let last = last.filter_map(|run| run.total_steps).max().unwrap();
+    assert!(!screen.contains("compared where "), "{screen}");
+    assert!(
+        screen.contains(&format!("AT {}", losscast::text::count(last))),
+        "{screen}"
+    );
+    // At the end of its plan a run is where it is projected to be.
+    app.marked.retain(|id| id == "slimpajama-124m/wsd-lr1e-3.csv");
+    let run = snapshot
+        .runs
+        .iter()
+        .find(|run| app.marked.contains(&run.id))
+        .unwrap();
+    let end = run.primary().unwrap().forecast.as_ref().unwrap().final_loss;
+    let screen = words(&draw(&app, &snapshot, 120, 30));
+    let row = screen.lines().find(|line| line.starts_with("A ")).unwrap();
+    assert_eq!(row.matches(&format!("{end:.4}")).count(), 2, "{screen}");
+}
