@@ -70,7 +70,7 @@ fn draw_panel(app: &App, lines: Vec<Line<'static>>, frame: &mut Frame, area: Rec
     all.area = area;
     frame.buffer_mut().merge(&all);
     if hidden.iter().any(|cell| cell.symbol() != " ")
-        && let Some(last) = area.rows().last()
+        && let Some(last) = area.rows().next_back()
     {
         let more = Paragraph::new("…").style(app.theme.dimmed());
         frame.render_widget(Clear, last);
