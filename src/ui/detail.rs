@@ -16,7 +16,7 @@ use crate::alert::{Alert, Severity};
 use crate::forecast::scenario::Scenario;
 use crate::metric::Quantity;
 use crate::snapshot::{CurvePoint, DecayNow, LossView, RunView, ScheduleSource, Snapshot, State};
-use crate::text::{clip, printable, shorten, width, wrap};
+use crate::text::{clip, printable, width, wrap};
 
 /// Draws the detail view of the selected run.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -38,7 +38,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     ])
     .areas(area);
     frame.render_widget(
-        Paragraph::new(head_lines(app, run, usize::from(head.width))),
+        Paragraph::new(head_lines(app, snapshot, run, usize::from(head.width))),
         head,
     );
     let [main, panel] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]).areas(body);
@@ -98,7 +98,7 @@ const fn mark(severity: Severity) -> &'static str {
 }
 
 /// Where the run is and where it will end.
-fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
+fn head_lines(app: &App, snapshot: &Snapshot, run: &RunView, columns: usize) -> Vec<Line<'static>> {
     let theme = app.theme;
     let loss = app.loss(run);
     let total = run
@@ -111,10 +111,8 @@ fn head_lines(app: &App, run: &RunView, columns: usize) -> Vec<Line<'static>> {
         format!("  eta {}", format::brief_duration(eta))
     });
     let position = format!("  step {}{total}{done}{eta}", format::count(run.step));
-    let name = shorten(
-        &printable(&run.id),
-        columns.saturating_sub(position.len() + 14).max(12),
-    );
+    let room = columns.saturating_sub(position.len() + 14).max(12);
+    let name = super::names::Names::of(snapshot).title(&run.id, room);
     let first = Line::from(vec![
         Span::styled(name, theme.title()),
         Span::raw("  "),

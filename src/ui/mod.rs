@@ -14,6 +14,7 @@ pub mod filter;
 pub mod format;
 pub mod help;
 pub mod keys;
+pub mod names;
 pub mod overview;
 pub mod plot;
 pub mod theme;

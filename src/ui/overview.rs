@@ -7,11 +7,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, SortBy};
+pub use super::names::Names;
 use super::{chart, detail, format};
 use crate::alert::{Alert, STALL, Severity};
 use crate::metric::Quantity;
 use crate::snapshot::{Advice, LossView, RunView, Snapshot, State};
-use crate::text::{clip, printable, shorten, shorten_path, width};
+use crate::text::{clip, printable, shorten, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
 struct Column {
@@ -29,12 +30,16 @@ enum Kind {
     Progress,
     Eta,
     Loss,
+    /// A loss that says itself when it is one of evaluation.
+    MarkedLoss,
     Quantity,
     Trend,
     Projected,
     Chance,
     Baseline,
     Alerts,
+    PeakRate,
+    Schedule,
 }
 
 /// Lines that the chart under the table needs to be worth its place.
@@ -81,14 +86,14 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         && let Some(run) = app.selected_run(snapshot)
     {
         let [rule, chart] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(chart_area);
-        draw_rule(app, run, frame, rule);
+        draw_rule(app, snapshot, run, frame, rule);
         detail::draw_chart(app, run, frame, chart);
     }
 }
 
-fn draw_rule(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
+fn draw_rule(app: &App, snapshot: &Snapshot, run: &RunView, frame: &mut Frame, area: Rect) {
     let (horizontal, ..) = app.symbols.rules();
-    let name = shorten(&printable(&run.id), usize::from(area.width) / 2);
+    let name = Names::of(snapshot).title(&run.id, usize::from(area.width) / 2);
     let basis = app
         .loss(run)
         .and_then(|loss| loss.forecast.as_ref())
@@ -242,7 +247,28 @@ pub fn notice_name_width(columns: usize) -> usize {
     (columns / 4).clamp(24, 46)
 }
 
-fn columns(app: &App, total: usize, mixed: bool, compete: bool) -> Vec<Column> {
+/// What the runs of a table have in common, and so which columns it needs.
+struct Needs {
+    /// Columns of the longest name.
+    name: usize,
+    /// Columns of the longest schedule.
+    schedule: usize,
+    /// Eval losses stand beside train losses.
+    mixed: bool,
+    /// Runs compete.
+    compete: bool,
+}
+
+/// Columns for the name that other columns give way to; fewer where all names are short.
+const NAME: usize = 26;
+/// Columns of the sparkline, and where there is room.
+const TREND: usize = 14;
+const WIDE_TREND: usize = 24;
+/// Columns for the schedule of a run.
+const SCHEDULE: std::ops::RangeInclusive<usize> = 16..=40;
+
+/// The columns that there is room for.
+fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
     let column = |title: &str, width, right, kind| Column {
         title: title.to_owned(),
         width,
@@ -258,7 +284,7 @@ fn columns(app: &App, total: usize, mixed: bool, compete: bool) -> Vec<Column> {
         column("ETA", 6, true, Kind::Eta),
         column("LOSS", 7, true, Kind::Loss),
         column("OF", 5, false, Kind::Quantity),
-        column("TREND", 14, false, Kind::Trend),
+        column("TREND", TREND, false, Kind::Trend),
         column(&projected, 17, false, Kind::Projected),
         column("P LOW", 5, true, Kind::Chance),
         column("VS BASE", 8, true, Kind::Baseline),
@@ -267,33 +293,60 @@ fn columns(app: &App, total: usize, mixed: bool, compete: bool) -> Vec<Column> {
     if app.baseline.is_none() {
         columns.retain(|column| column.kind != Kind::Baseline);
     }
-    if !mixed {
+    if !needs.mixed {
         columns.retain(|column| column.kind != Kind::Quantity);
     }
-    if !compete {
+    if !needs.compete {
         columns.retain(|column| column.kind != Kind::Chance);
     }
+    let rest = |columns: &[Column]| {
+        let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
+        total.saturating_sub(fixed)
+    };
     // What goes first when there is no room; run, loss, projection and alerts stay.
     for kind in [
-        Kind::Baseline,
-        Kind::Chance,
         Kind::Trend,
-        Kind::Eta,
         Kind::Quantity,
+        Kind::Baseline,
+        Kind::Eta,
+        Kind::Chance,
         Kind::Progress,
     ] {
-        let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
-        if total.saturating_sub(fixed) >= 26 {
+        if rest(&columns) >= needs.name.min(NAME) {
             break;
         }
         columns.retain(|column| column.kind != kind);
+        if kind == Kind::Quantity && needs.mixed {
+            // Without the column that tells them apart the losses do so themselves.
+            for column in &mut columns {
+                if column.kind == Kind::Loss {
+                    (column.kind, column.width) = (Kind::MarkedLoss, column.width + 1);
+                }
+            }
+        }
     }
-    let fixed: usize = columns.iter().map(|column| column.width + 1).sum();
+    // What comes in where names leave room.
+    let spare = |columns: &[Column]| rest(columns).saturating_sub(needs.name);
+    if spare(&columns) >= WIDE_TREND - TREND
+        && let Some(trend) = columns.iter_mut().find(|column| column.kind == Kind::Trend)
+    {
+        trend.width = WIDE_TREND;
+    }
+    let rate = column("PEAK LR", 7, true, Kind::PeakRate);
+    if spare(&columns) > rate.width {
+        columns.push(rate);
+    }
+    let room = spare(&columns)
+        .saturating_sub(1)
+        .min(needs.schedule)
+        .min(*SCHEDULE.end());
+    if room >= *SCHEDULE.start() {
+        columns.push(column("SCHEDULE", room, false, Kind::Schedule));
+    }
+    let name = rest(&columns).min(needs.name).max(6);
     for column in &mut columns {
-        match column.kind {
-            Kind::Name => column.width = total.saturating_sub(fixed).clamp(6, 46),
-            Kind::Trend if total > 140 => column.width = 24,
-            _ => {}
+        if column.kind == Kind::Name {
+            column.width = name;
         }
     }
     columns
@@ -312,10 +365,19 @@ fn draw_table(
         .prospects
         .iter()
         .any(|prospect| prospect.contest.is_some());
-    let columns = columns(app, usize::from(area.width), mixed, compete);
     let names = Names::of(snapshot);
     let selected = app.selected_index(shown);
     let rows = usize::from(area.height.saturating_sub(1));
+    let title = super::with_position("RUN▲", selected, shown.len(), rows);
+    let needs = Needs {
+        name: names
+            .longest(shown.iter().map(|run| run.id.as_str()))
+            .max(width(&title)),
+        schedule: shown.iter().map(|run| width(&run.schedule)).max().unwrap_or(0),
+        mixed,
+        compete,
+    };
+    let columns = columns(app, usize::from(area.width), &needs);
     let first = (selected + 1)
         .saturating_sub(rows)
         .max(selected.saturating_sub(rows / 2))
@@ -365,7 +427,7 @@ fn sorts(kind: Kind) -> Option<SortBy> {
     match kind {
         Kind::Name => Some(SortBy::Name),
         Kind::Progress => Some(SortBy::Progress),
-        Kind::Loss => Some(SortBy::Loss),
+        Kind::Loss | Kind::MarkedLoss => Some(SortBy::Loss),
         Kind::Projected => Some(SortBy::Projected),
         Kind::Alerts => Some(SortBy::Alerts),
         _ => None,
@@ -412,8 +474,15 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
                 .map_or_else(|| "-".to_owned(), format::brief_duration),
             theme.dimmed(),
         ),
-        Kind::Loss => (
-            loss.map_or_else(String::new, |loss| format::loss(loss.smoothed)),
+        Kind::Loss | Kind::MarkedLoss => (
+            loss.map_or_else(String::new, |loss| {
+                let mark = match (column.kind, loss.quantity) {
+                    (Kind::MarkedLoss, Quantity::EvalLoss) => "e",
+                    (Kind::MarkedLoss, _) => " ",
+                    _ => "",
+                };
+                format::loss(loss.smoothed) + mark
+            }),
             plain.add_modifier(Modifier::BOLD),
         ),
         Kind::Quantity => (
@@ -439,6 +508,12 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
         }
         Kind::Baseline => (versus_baseline(app, snapshot, run, loss), plain),
         Kind::Alerts => alerts(app, run),
+        Kind::PeakRate => (
+            run.peak_learning_rate
+                .map_or_else(|| "-".to_owned(), format::short),
+            theme.dimmed(),
+        ),
+        Kind::Schedule => (clip(&printable(&run.schedule), column.width), theme.dimmed()),
     }
 }
 
@@ -554,76 +629,5 @@ fn alerts(app: &App, run: &RunView) -> (String, Style) {
     match open.iter().max() {
         Some(worst) => (format!("!{}", open.len()), app.theme.severity(*worst)),
         None => (String::new(), Style::new()),
-    }
-}
-
-/// Shortens ids by what all of them have in common.
-pub struct Names {
-    prefix: usize,
-    suffix: usize,
-}
-
-impl Names {
-    /// Finds what the ids of all runs share, up to a separator.
-    pub fn of(snapshot: &Snapshot) -> Names {
-        let mut ids = snapshot.runs.iter().map(|run| run.id.as_str());
-        let none = Names { prefix: 0, suffix: 0 };
-        let Some(first) = ids.next() else {
-            return none;
-        };
-        let (mut prefix, mut suffix) = (first.len(), first.len());
-        let mut others = 0;
-        for id in ids {
-            others += 1;
-            prefix = prefix.min(
-                first
-                    .bytes()
-                    .zip(id.bytes())
-                    .take_while(|(one, other)| one == other)
-                    .count(),
-            );
-            suffix = suffix.min(
-                first
-                    .bytes()
-                    .rev()
-                    .zip(id.bytes().rev())
-                    .take_while(|(one, other)| one == other)
-                    .count(),
-            );
-        }
-        if others == 0 {
-            return none;
-        }
-        // Cut at a separator only: half a word helps nobody.
-        let head = first
-            .get(..prefix)
-            .and_then(|head| head.rfind(['/', '_', '-']))
-            .map_or(0, |at| at + 1);
-        let tail = first
-            .get(first.len() - suffix..)
-            .and_then(|tail| tail.find(['/', '.']))
-            .map_or(0, |at| suffix - at);
-        let shortest = snapshot.runs.iter().map(|run| run.id.len()).min().unwrap_or(0);
-        if head + tail < shortest {
-            Names {
-                prefix: head,
-                suffix: tail,
-            }
-        } else {
-            none
-        }
-    }
-
-    /// The part of an id that tells it apart, at most `columns` wide.
-    pub fn short(&self, id: &str, columns: usize) -> String {
-        let end = id.len().saturating_sub(self.suffix);
-        shorten_path(
-            &printable(
-                id.get(self.prefix..end)
-                    .filter(|rest| !rest.is_empty())
-                    .unwrap_or(id),
-            ),
-            columns,
-        )
     }
 }
