@@ -56,6 +56,15 @@ pub fn decimal(value: f64, decimals: usize) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A probability with the digits that tell.
+pub fn probability(value: f64) -> String {
+    if value < 0.001 {
+        "<0.001".to_owned()
+    } else {
+        format!("{value:.3}")
+    }
+}
+
 /// A whole number with separators: `31,240`.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -93,7 +102,7 @@ pub fn width(text: &str) -> usize {
     text.chars().filter_map(UnicodeWidthChar::width).sum()
 }
 
-/// Shortens `text` to `columns`, cutting the middle, where names differ least.
+/// Shortens `text` to `columns`, cutting the middle.
 pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();

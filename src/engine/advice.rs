@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Options;
 use crate::forecast::contest::{Entrant, Folders, rank};
 use crate::snapshot::{Advice, AdviceKind, Contest, LossView, Prospect, RunView, ScheduleSource, State};
-use crate::text::{self, count, duration};
+use crate::text::{self, count, duration, probability};
 
 /// Before this share of a run its forecast moves too much to give it up.
 const EARLIEST: f64 = 0.2;
@@ -136,13 +136,4 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
         );
         advice(AdviceKind::DecayNow, in_vain, decay.saved_steps(), message)
     })
-}
-
-/// A probability with the digits that tell.
-fn probability(value: f64) -> String {
-    if value < 0.001 {
-        "<0.001".to_owned()
-    } else {
-        format!("{value:.3}")
-    }
 }

@@ -1,22 +1,23 @@
-//! Everything that was noticed, in all runs: what, where, since when, what to do.
+//! Everything that was noticed or is foreseen, in all runs: what, where, since when, what to do.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::app::App;
-use super::format;
-use super::overview::Names;
-use crate::alert::{Alert, Projection};
+use super::names::Names;
+use super::noticed::{self, Noticed, noticed};
+use super::{format, overview};
+use crate::alert::{Alert, Projection, Severity};
 use crate::detect::{
     activations, frozen_metric, gradient_surge, logits, loss_scale, non_finite, skipped_steps, update_ratio,
     vanishing_gradient,
 };
 use crate::metric::Quantity;
-use crate::snapshot::{RunView, Snapshot};
-use crate::text::{clip, printable, width};
+use crate::snapshot::{RunView, Snapshot, State};
+use crate::text::{clip, printable, shorten_path, width};
 
 /// Alerts about other signals than the loss: kind, signal, and whether the signal grows
 /// towards a threshold.
@@ -63,7 +64,7 @@ pub fn threshold(run: &RunView, quantity: Quantity) -> Option<f64> {
 pub fn projection(run: &RunView, quantity: Quantity) -> Option<Projection> {
     let kind = kind_about(quantity)?;
     run.open_alerts()
-        .filter(|alert| alert.kind == kind)
+        .filter(|alert| alert.kind == kind && alert.crossed_at_step.is_none())
         .find_map(|alert| alert.projected)
         .filter(|projected| projected.latest.is_none_or(|latest| latest >= run.step))
 }
@@ -106,12 +107,33 @@ pub fn early_signals(run: &RunView) -> Vec<String> {
     lines
 }
 
-/// The message without the step, where it begins with the one that stands beside it.
+/// The message without the step that stands beside it.
 fn without_step(alert: &Alert) -> String {
     let step = alert.raised_at_step;
-    let rest = alert.message.strip_prefix(&format!("At step {step}"));
-    let rest = rest.filter(|rest| rest.starts_with([':', ' ']));
-    printable(rest.map_or(alert.message.as_str(), |rest| rest.trim_start_matches([':', ' '])))
+    let message = alert.message.as_str();
+    let said = [format!(" at step {step}"), format!("At step {step}")];
+    let cut = said.iter().find_map(|said| {
+        let (before, after) = message.split_once(said.as_str())?;
+        let whole_number = !after.starts_with(|next: char| next.is_ascii_digit());
+        let sentence_goes_on = !before.is_empty() || after.starts_with([':', ' ']);
+        (whole_number && sentence_goes_on).then(|| {
+            format!("{before}{after}")
+                .trim_start_matches([':', ' '])
+                .to_owned()
+        })
+    });
+    printable(&cut.unwrap_or_else(|| message.to_owned()))
+}
+
+/// Alerts of one kind that are all over, in one sentence.
+fn folded(alerts: &[&Alert]) -> String {
+    let first = alerts.last().map_or(0, |alert| alert.raised_at_step);
+    let kind = alerts.first().map_or("", |alert| alert.kind).replace('_', " ");
+    format!(
+        "{kind}: {} times since step {}, all over",
+        alerts.len(),
+        format::count(first)
+    )
 }
 
 /// Height of the view from which the curve of the selected alert is shown, and its least height.
@@ -120,8 +142,8 @@ const CHART: u16 = 12;
 
 /// Draws the list and the selected alert in full.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
-    let alerts = app.alerts(snapshot);
-    if alerts.is_empty() {
+    let noticed = noticed(app, snapshot);
+    if noticed.is_empty() {
         let nothing = || {
             let filter = printable(app.filter.text());
             let runs = if app.filter.is_empty() {
@@ -138,10 +160,10 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         return super::draw_sentence(app, &text, frame, area);
     }
     let names = Names::of(snapshot);
-    // Where there is room, the selected alert is shown on its curve.
+    // Where there is room, the run of the selected line is shown with its curve.
     let chart_height = if area.height >= WITH_CHART {
         area.height
-            .saturating_sub(alerts.len() as u16 + 8)
+            .saturating_sub(noticed.len().min(usize::from(area.height)) as u16 + 8)
             .clamp(CHART, 2 * CHART)
     } else {
         0
@@ -149,103 +171,213 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let [list, chart, below] = Layout::vertical([
         Constraint::Fill(1),
         Constraint::Length(chart_height),
-        Constraint::Length(7),
+        Constraint::Length(BELOW),
     ])
     .areas(area);
     let rows = usize::from(list.height).saturating_sub(1);
-    let selected = app.line.min(alerts.len() - 1);
+    let selected = app.line.min(noticed.len() - 1);
     let first = (selected + 1).saturating_sub(rows);
     let columns = usize::from(list.width);
-    let name_width = super::overview::notice_name_width(columns);
-    let title = format!(
-        "{:<9}{:<name_width$} {:>9} {:>6}  WHAT",
-        "LEVEL",
-        super::with_position("RUN", selected, alerts.len(), rows),
-        "STEP",
-        "AGO"
-    );
-    let age = |at: Option<f64>| {
-        at.map_or_else(String::new, |at| {
-            format::brief_duration((snapshot.taken_at - at).max(0.0))
-        })
-    };
+    let title = super::with_position("RUN", selected, noticed.len(), rows);
+    let name_width = names
+        .longest(noticed.iter().map(|noticed| noticed.run().id.as_str()))
+        .min(overview::notice_name_width(columns))
+        .max(width(&title));
+    let title = format!("LEVEL {title:<name_width$} {:>7} {:>6}  WHAT", "STEP", "AGO");
     let title = Line::styled(title, app.theme.dimmed().add_modifier(Modifier::BOLD));
-    let lines = alerts
-        .iter()
-        .enumerate()
-        .skip(first)
-        .take(rows)
-        .map(|(index, (run, alert))| {
-            let closed = alert.cleared_at_step.is_some();
-            let acknowledged = app.is_acknowledged(run, alert);
-            let style = if closed || acknowledged {
-                app.theme.dimmed()
-            } else {
-                app.theme.severity(alert.severity)
-            };
-            let mark = match (closed, acknowledged) {
-                _ if app.is_muted(run, alert) => "muted   ",
-                (true, _) => "over    ",
-                (false, true) => "seen    ",
-                (false, false) => alert.severity.name(),
-            };
-            let name = names.short(&run.id, name_width);
-            let head = format!(
-                "{mark:<9}{}{} {:>9} {:>6}  ",
-                name,
-                " ".repeat(name_width.saturating_sub(width(&name))),
-                format::count(alert.raised_at_step),
-                age(run.time_of(alert.raised_at_step))
-            );
-            let room = columns.saturating_sub(width(&head));
-            let line = Line::from(vec![
-                Span::styled(head, style),
-                Span::styled(clip(&without_step(alert), room), style),
-            ]);
-            if index == selected {
-                line.style(app.theme.selected)
-            } else {
-                line
-            }
-        });
+    let lines = noticed.iter().enumerate().skip(first).take(rows);
+    let lines = lines.map(|(index, noticed)| {
+        let line = list_line(app, snapshot, noticed, &names, name_width, columns);
+        if index == selected {
+            line.style(app.theme.selected)
+        } else {
+            line
+        }
+    });
     let lines: Vec<Line> = std::iter::once(title).chain(lines).collect();
     frame.render_widget(Paragraph::new(lines), list);
-    if let Some((run, alert)) = alerts.get(selected) {
+    if let Some(noticed) = noticed.get(selected) {
         if chart_height > 0 {
-            super::detail::draw_curve(app, run, signal_of(alert.kind), frame, chart);
+            let signal = match noticed {
+                Noticed::Alerts(_, alerts) => alerts.first().and_then(|alert| signal_of(alert.kind)),
+                _ => None,
+            };
+            super::detail::draw_curve(app, noticed.run(), signal, frame, chart);
         }
-        let cleared = alert.cleared_at_step.map_or_else(
-            || "still open".to_owned(),
-            |step| format!("over at step {}", format::count(step)),
-        );
-        let lines = vec![
-            Line::raw(""),
-            Line::styled(printable(&run.id), app.theme.title()),
-            Line::styled(
-                format!(
-                    "{}: first sign at step {}, raised at {}, {cleared}",
-                    alert.kind,
-                    format::count(alert.first_sign_step),
-                    format::count(alert.raised_at_step)
-                ),
-                app.theme.dimmed(),
-            ),
-            Line::styled(
-                printable(&alert.message),
-                app.theme.severity(alert.severity).add_modifier(Modifier::BOLD),
-            ),
-            Line::raw(alert.remedy),
-            Line::styled(
-                alert.projected.map_or_else(String::new, |projected| {
-                    format!(
-                        "Foreseen at step {}{}",
-                        format::count(projected.made_at_step),
-                        projection_text(&projected)
-                    )
-                }),
-                app.theme.dimmed(),
-            ),
-        ];
+        let lines = in_full(app, noticed, usize::from(below.width));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), below);
+    }
+}
+
+/// Lines for the selected piece of news in full.
+const BELOW: u16 = 7;
+
+/// One piece of news: its mark, its run, when, and what.
+fn list_line(
+    app: &App,
+    snapshot: &Snapshot,
+    noticed: &Noticed,
+    names: &Names,
+    name_width: usize,
+    columns: usize,
+) -> Line<'static> {
+    let run = noticed.run();
+    let (mark, style, ago) = match noticed {
+        Noticed::Alerts(_, alerts) => {
+            let alert = alerts.first();
+            let severity = alert.map_or(Severity::Info, |alert| alert.severity);
+            let over = alert.is_some_and(|alert| alert.cleared_at_step.is_some());
+            let muted = alert.is_some_and(|alert| app.is_muted(run, alert));
+            let seen = alert.is_some_and(|alert| app.is_acknowledged(run, alert));
+            let mark = match (over, seen) {
+                _ if muted => "muted",
+                (true, _) => "over",
+                (false, true) => "seen",
+                (false, false) => overview::mark(severity),
+            };
+            let style = if over || seen || run.state == State::Finished {
+                app.theme.dimmed()
+            } else {
+                app.theme.severity(severity)
+            };
+            let at = alert.and_then(|alert| run.time_of(alert.raised_at_step));
+            let ago = at.map(|at| format::brief_duration((snapshot.taken_at - at).max(0.0)));
+            (mark, style, ago)
+        }
+        Noticed::Advice(..) => (overview::ADVICE_MARK, Style::new().fg(app.theme.forecast), None),
+        Noticed::Passes(..) => (
+            overview::CROSSOVER_MARK,
+            Style::new().fg(app.theme.forecast),
+            None,
+        ),
+    };
+    let name = names.short(&run.id, name_width);
+    let pad = " ".repeat(name_width.saturating_sub(width(&name)));
+    let step = noticed.step().map_or_else(String::new, format::count);
+    let ago = ago.unwrap_or_default();
+    let head = format!("{mark:<5} {name}{pad} {step:>7} {ago:>6}  ");
+    let room = columns.saturating_sub(width(&head));
+    let what = match noticed {
+        Noticed::Alerts(_, alerts) => match alerts.as_slice() {
+            [alert] => without_step(alert),
+            alerts => folded(alerts),
+        },
+        Noticed::Advice(_, prospect, advice) => noticed::advice_text(run, prospect, advice, names),
+        Noticed::Passes(_, passed) => noticed::passes_text(passed, names, room),
+    };
+    Line::from(vec![
+        Span::styled(head, style),
+        Span::styled(clip(&what, room), style),
+    ])
+}
+
+/// One piece of news with all that is known about it.
+fn in_full(app: &App, noticed: &Noticed, columns: usize) -> Vec<Line<'static>> {
+    let dimmed = app.theme.dimmed();
+    let foreseen = Style::new().fg(app.theme.forecast).add_modifier(Modifier::BOLD);
+    let mut lines = vec![
+        Line::raw(""),
+        Line::styled(printable(&noticed.run().id), app.theme.title()),
+    ];
+    match noticed {
+        Noticed::Alerts(_, alerts) => lines.extend(
+            alerts
+                .first()
+                .map(|alert| alert_in_full(app, alert))
+                .into_iter()
+                .flatten(),
+        ),
+        Noticed::Advice(_, _, advice) => {
+            let text = format!("{}: {}", advice.kind.name(), advice.message);
+            lines.push(Line::styled(printable(&text), foreseen));
+        }
+        Noticed::Passes(_, passed) => {
+            let room = usize::from(BELOW) - lines.len();
+            let shown = if passed.len() > room { room - 1 } else { room };
+            lines.extend(passed.iter().take(shown).map(|crossover| {
+                let step = crossover
+                    .at_step
+                    .map_or_else(String::new, |step| format!(" near step {}", format::count(step)));
+                let tail = format!(
+                    "{step}, ends {:.4} lower, P {:.2}",
+                    crossover.gap, crossover.probability
+                );
+                let room = columns.saturating_sub(width(&tail) + "passes ".len());
+                let name = shorten_path(&printable(&crossover.ahead_now), room);
+                Line::from(vec![
+                    Span::styled(format!("passes {name}"), foreseen),
+                    Span::raw(tail),
+                ])
+            }));
+            if passed.len() > shown {
+                let more = format!("and {} more", passed.len() - shown);
+                lines.push(Line::styled(more, dimmed));
+            }
+        }
+    }
+    lines
+}
+
+/// An alert in full: its steps, its message, what to do, and what was foreseen.
+fn alert_in_full(app: &App, alert: &Alert) -> Vec<Line<'static>> {
+    let cleared = alert.cleared_at_step.map_or_else(
+        || "still open".to_owned(),
+        |step| format!("over at step {}", format::count(step)),
+    );
+    let foreseen = alert.projected.map_or_else(String::new, |projected| {
+        let crossed = alert.crossed_at_step.map_or_else(
+            || projection_text(&projected),
+            |step| {
+                format!(
+                    " that it passes {}: it has at step {}",
+                    format::count(projected.threshold as u64),
+                    format::count(step)
+                )
+            },
+        );
+        let made_at = format::count(projected.made_at_step);
+        format!("Foreseen at step {made_at}{crossed}")
+    });
+    vec![
+        Line::styled(
+            format!(
+                "{}: first sign at step {}, raised at {}, {cleared}",
+                alert.kind,
+                format::count(alert.first_sign_step),
+                format::count(alert.raised_at_step)
+            ),
+            app.theme.dimmed(),
+        ),
+        Line::styled(
+            printable(&alert.message),
+            app.theme.severity(alert.severity).add_modifier(Modifier::BOLD),
+        ),
+        Line::raw(alert.remedy),
+        Line::styled(foreseen, app.theme.dimmed()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_stands_once_and_only_where_it_is_the_same() {
+        let said = |message: &str| {
+            without_step(&Alert::at(308, "kind", Severity::Info).says(message.to_owned(), ""))
+        };
+        assert_eq!(
+            said("Loss spike at step 308: recovered within 5 steps"),
+            "Loss spike: recovered within 5 steps"
+        );
+        assert_eq!(said("At step 308: it failed"), "it failed");
+        assert_eq!(said("Loss spike at step 3086"), "Loss spike at step 3086");
+    }
+
+    #[test]
+    fn what_came_again_and_again_is_one_line() {
+        let alerts = [3086, 2000, 1204].map(|step| Alert::at(step, "loss_spike", Severity::Warning));
+        let alerts: Vec<&Alert> = alerts.iter().collect();
+        assert_eq!(folded(&alerts), "loss spike: 3 times since step 1,204, all over");
     }
 }

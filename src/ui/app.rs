@@ -8,12 +8,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::files::{File, files};
 use super::filter::Filter;
 use super::keys::{Action, VIEWS, View};
+use super::names::Names;
+use super::noticed::{Noticed, noticed};
 use super::plot::smooth::{AUTOMATIC, WIDTHS};
 use super::theme::{Symbols, Theme};
 use crate::alert::Alert;
 use crate::forecast::LEVELS;
 use crate::metric::Quantity;
-use crate::snapshot::{LossView, RunView, Snapshot};
+use crate::snapshot::{LossView, RunView, Snapshot, State};
 
 /// What the horizontal axis shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,9 @@ const SORTS: [SortBy; 5] = [
     SortBy::Progress,
     SortBy::Alerts,
 ];
+
+/// Columns for the name of a run in the word about the last action.
+const NOTICE_NAME: usize = 30;
 
 /// Runs that are compared at most.
 const MOST_COMPARED: usize = 12;
@@ -300,23 +305,37 @@ impl App {
             .collect();
         // What is acknowledged keeps its place: the next key is then for the same alert.
         alerts.sort_by(|(run, alert), (other_run, other)| {
-            let rank = |alert: &Alert| (alert.cleared_at_step.is_some(), std::cmp::Reverse(alert.severity));
+            let rank = |run: &RunView, alert: &Alert| {
+                let over = alert.cleared_at_step.is_some();
+                // Nothing can be done any more for a run that has finished.
+                let finished = run.state == State::Finished;
+                (over, finished, std::cmp::Reverse(alert.severity))
+            };
             let time = |run: &RunView, alert: &Alert| {
                 let at = run.time_of(alert.raised_at_step);
                 at.unwrap_or(run.last_data_at)
             };
-            rank(alert)
-                .cmp(&rank(other))
+            rank(run, alert)
+                .cmp(&rank(other_run, other))
                 .then(time(other_run, other).total_cmp(&time(run, alert)))
                 .then(other.raised_at_step.cmp(&alert.raised_at_step))
         });
         alerts
     }
 
-    /// The alert on the selected line of the alerts.
-    pub fn selected_alert<'a>(&self, snapshot: &'a Snapshot) -> Option<(&'a Arc<RunView>, &'a Alert)> {
-        let alerts = self.alerts(snapshot);
-        alerts.get(self.line.min(alerts.len().saturating_sub(1))).copied()
+    /// What the selected line of the alerts view is about.
+    pub fn selected_noticed<'a>(&self, snapshot: &'a Snapshot) -> Option<Noticed<'a>> {
+        let mut lines = noticed(self, snapshot);
+        let last = lines.len().checked_sub(1)?;
+        Some(lines.swap_remove(self.line.min(last)))
+    }
+
+    /// The alerts on the selected line of the alerts view; none where it is about something else.
+    fn selected_alerts<'a>(&self, snapshot: &'a Snapshot) -> Vec<(&'a Arc<RunView>, &'a Alert)> {
+        match self.selected_noticed(snapshot) {
+            Some(Noticed::Alerts(run, alerts)) => alerts.into_iter().map(|alert| (run, alert)).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// True when the user wants to hear no more of this kind from this run.
@@ -330,15 +349,19 @@ impl App {
             self.notice = "choose an alert in the alerts view to mute its kind".to_owned();
             return;
         }
-        let chosen = self.selected_alert(snapshot);
-        if let Some((id, kind)) = chosen.map(|(run, alert)| (run.id.clone(), alert.kind)) {
-            let name = crate::text::printable(&id);
-            if self.muted.remove(&(id.clone(), kind)) {
-                self.notice = format!("{kind} of {name} is heard again");
-            } else {
-                self.muted.insert((id, kind));
-                self.notice = format!("{kind} of {name} muted; K again to hear it");
-            }
+        let chosen = self.selected_alerts(snapshot);
+        let Some((run, alert)) = chosen.first() else {
+            self.notice = "no alert here to mute".to_owned();
+            return;
+        };
+        let name = Names::of(snapshot).short(&run.id, NOTICE_NAME);
+        let what = format!("{} in {name}", alert.kind);
+        let key = (run.id.clone(), alert.kind);
+        if self.muted.remove(&key) {
+            self.notice = format!("heard again: {what}");
+        } else {
+            self.muted.insert(key);
+            self.notice = format!("muted {what}; K again hears it");
         }
     }
 
@@ -480,8 +503,8 @@ impl App {
         let runs: Vec<_> = match self.view {
             View::Compare => self.compared(snapshot),
             View::Alerts => self
-                .selected_alert(snapshot)
-                .map(|(run, _)| run)
+                .selected_noticed(snapshot)
+                .map(|noticed| noticed.run())
                 .into_iter()
                 .collect(),
             _ => self.selected_run(snapshot).into_iter().collect(),
@@ -590,11 +613,12 @@ impl App {
         match self.view {
             View::Overview | View::Compare => self.go(View::Detail),
             View::Alerts => {
-                if let Some((run, alert)) = self.selected_alert(snapshot) {
+                if let Some(noticed) = self.selected_noticed(snapshot) {
+                    let run = noticed.run();
                     let last = super::chart::last_step(run, self.loss(run)).max(1.0);
-                    let at = alert.raised_at_step as f64 / last;
+                    let at = noticed.step().map(|step| step as f64 / last);
                     self.selected = Some(run.id.clone());
-                    self.cursor = Some(at.clamp(0.0, 1.0));
+                    self.cursor = at.map(|at| at.clamp(0.0, 1.0));
                     self.go(View::Detail);
                 }
             }
@@ -624,7 +648,7 @@ impl App {
             (at as isize).saturating_add(by).clamp(0, last as isize) as usize
         };
         match self.view {
-            View::Alerts => self.line = step(self.line, self.alerts(snapshot).len()),
+            View::Alerts => self.line = step(self.line, noticed(self, snapshot).len()),
             View::Files => self.line = step(self.line, files(snapshot).len()),
             View::Overview | View::Detail | View::Compare => {
                 let shown = self.shown(snapshot);
@@ -655,7 +679,7 @@ impl App {
     /// takes it back.
     fn acknowledge(&mut self, snapshot: &Snapshot) {
         let chosen: Vec<(&Arc<RunView>, &Alert)> = match self.view {
-            View::Alerts => self.selected_alert(snapshot).into_iter().collect(),
+            View::Alerts => self.selected_alerts(snapshot),
             _ if !self.shows_selection() => Vec::new(),
             _ => {
                 let run = self.selected_run(snapshot).into_iter();
@@ -675,7 +699,8 @@ impl App {
             1 => first.kind.to_owned(),
             _ => format!("{count} alerts"),
         };
-        let what = format!("{what} of {}", crate::text::printable(&run.id));
+        let name = Names::of(snapshot).short(&run.id, NOTICE_NAME);
+        let what = format!("{what} of {name}");
         let all_seen = heard.iter().all(|(run, alert)| self.is_acknowledged(run, alert));
         let keys = heard
             .iter()

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::app::App;
-use super::overview::Names;
+use super::names::Names;
 
 use super::plot::axis::Axis;
 use super::plot::{Label, Plot};

@@ -15,6 +15,7 @@ pub mod format;
 pub mod help;
 pub mod keys;
 pub mod names;
+pub mod noticed;
 pub mod overview;
 pub mod plot;
 pub mod theme;
@@ -147,6 +148,11 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
             Span::styled(clip(&printable(hint), room), style),
         ]);
     }
+    // What the last key has done is worth the whole line until the next one.
+    if !app.notice.is_empty() {
+        let text = clip(&app.notice, usize::from(area.width).saturating_sub(2));
+        return Line::styled(format!(" {text}"), Style::new().fg(theme.accent));
+    }
     let mut spans = Vec::new();
     for (index, (view, name)) in VIEWS.iter().enumerate() {
         let style = if *view == app.view {
@@ -159,9 +165,7 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
     }
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(used + 3);
-    let hints = if !app.notice.is_empty() {
-        clip(&app.notice, room)
-    } else if !app.filter.is_empty() {
+    let hints = if !app.filter.is_empty() {
         let clears = if app.view == View::Overview {
             "  (Esc clears)"
         } else {

@@ -1,5 +1,7 @@
 //! The home screen: every run in a line, and the selected one as a chart.
 
+use std::sync::Arc;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -7,11 +9,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, SortBy};
-pub use super::names::Names;
+use super::names::Names;
+use super::noticed::{self, Noticed};
 use super::{chart, detail, format};
 use crate::alert::{Alert, STALL, Severity};
 use crate::metric::Quantity;
-use crate::snapshot::{Advice, LossView, RunView, Snapshot, State};
+use crate::snapshot::{LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
@@ -59,7 +62,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     // It stands where there is most room for it.
     let shortest = notices.iter_mut().min_by_key(|line| line.width());
     if let Some(line) = shortest.filter(|_| hidden > 0) {
-        let more = format!("  +{hidden} more");
+        let more = format!("  +{hidden} more: a");
         let message = line.spans.pop().unwrap_or_default();
         let used = line.width() + width(&more);
         let text = clip(&message.content, usize::from(area.width).saturating_sub(used));
@@ -134,12 +137,11 @@ fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     super::draw_sentence(app, &text, frame, area);
 }
 
-/// Alerts, advice and crossovers, a line each, the most important first.
+/// Alerts, advice and crossovers, a line for each run, the most important first.
 fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
-    let prefixes = Names::of(snapshot);
+    let names = Names::of(snapshot);
     let name_width = notice_name_width(columns);
-    let mut lines = Vec::new();
-    let open = |(run, alert): &(&std::sync::Arc<RunView>, &Alert)| {
+    let open = |(run, alert): &(&Arc<RunView>, &Alert)| {
         alert.cleared_at_step.is_none()
             && alert.severity >= Severity::Warning
             && !app.is_acknowledged(run, alert)
@@ -149,97 +151,103 @@ fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>>
         .into_iter()
         .filter(open)
         .partition(|(_, alert)| alert.kind == STALL);
-    let mut notice = |severity, name: &str, message: &str| {
-        let style = app.theme.severity(severity);
-        let mark = if severity == Severity::Critical {
-            "!! "
-        } else {
-            "!  "
-        };
-        lines.push(Line::from(vec![
-            Span::styled(mark, style),
+    let notice = |mark: &str, style: Style, name: &str, message: &str| {
+        let room = columns.saturating_sub(width(name) + 5);
+        Line::from(vec![
+            Span::styled(format!("{mark:<2} "), style),
             Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
-            Span::styled(
-                clip(&printable(message), columns.saturating_sub(width(name) + 5)),
-                style,
-            ),
-        ]));
+            Span::styled(clip(&printable(message), room), style),
+        ])
     };
+    // The gravest of a run stands for all that it has.
+    let mut by_run: Vec<(&RunView, &Alert, usize)> = Vec::new();
     for (run, alert) in &others {
-        notice(
-            alert.severity,
-            &prefixes.short(&run.id, name_width),
-            &alert.message,
-        );
-    }
-    // What stops together, a whole cluster perhaps, is one piece of news.
-    match silent.as_slice() {
-        [] => {}
-        [(run, alert)] => notice(
-            alert.severity,
-            &prefixes.short(&run.id, name_width),
-            &alert.message,
-        ),
-        many => {
-            let names: Vec<String> = many
-                .iter()
-                .map(|(run, _)| prefixes.short(&run.id, name_width))
-                .collect();
-            notice(
-                Severity::Warning,
-                &format!("{} runs are silent:", many.len()),
-                &names.join(", "),
-            );
+        match by_run.iter_mut().find(|(known, ..)| known.id == run.id) {
+            Some((.., more)) => *more += 1,
+            None => by_run.push((run, alert, 0)),
         }
     }
-    let crossovers = snapshot
-        .crossovers
-        .iter()
-        .filter(|crossover| crossover.is_likely())
-        .map(|crossover| {
-            let step = crossover
-                .at_step
-                .map_or_else(String::new, |step| format!(" near step {}", format::count(step)));
-            let tail = format!(
-                "{step}, ends {:.3} lower, P {:.2}",
-                crossover.gap, crossover.probability
-            );
-            // The step and the probability are the news: names give way to them.
-            let each = columns.saturating_sub(width(&tail) + "x   passes ".len()) / 2;
-            let each = each.clamp(12, name_width);
-            let winner = prefixes.short(&crossover.ahead_at_end, each);
-            let rest = format!(" passes {}{tail}", prefixes.short(&crossover.ahead_now, each));
-            let rest = clip(&rest, columns.saturating_sub(width(&winner) + 3));
-            Line::from(vec![
-                Span::styled("x  ", Style::new().fg(app.theme.forecast)),
-                Span::styled(winner, Style::new().add_modifier(Modifier::BOLD)),
-                Span::raw(rest),
-            ])
-        });
-    let mut advice: Vec<(&str, &Advice)> = snapshot
-        .prospects
-        .iter()
-        .filter_map(|prospect| Some((prospect.run.as_str(), prospect.advice.as_ref()?)))
-        .collect();
-    // The surest first.
-    advice.sort_by(|(_, one), (_, other)| other.probability.total_cmp(&one.probability));
-    let advice = advice.into_iter().map(|(run, advice)| {
-        let name = prefixes.short(run, name_width);
-        let text = format!(" {}: {}", advice.kind.name(), printable(&advice.message));
-        let text = clip(&text, columns.saturating_sub(width(&name) + 3));
-        Line::from(vec![
-            Span::styled(">  ", Style::new().fg(app.theme.forecast)),
-            Span::styled(name, Style::new().add_modifier(Modifier::BOLD)),
-            Span::raw(text),
-        ])
-    });
+    let (mut alerts, mut of_finished) = (Vec::new(), Vec::new());
+    for (run, alert, more) in by_run {
+        let name = names.short(&run.id, name_width);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" (+{more})"),
+        };
+        let room = columns.saturating_sub(width(&name) + 5 + more.len());
+        let message = clip(&alert.message, room) + &more;
+        let mark = mark(alert.severity);
+        if run.state == State::Finished {
+            let line = notice(mark, app.theme.dimmed(), &name, &message);
+            of_finished.push(line.patch_style(app.theme.dimmed()));
+        } else {
+            alerts.push(notice(mark, app.theme.severity(alert.severity), &name, &message));
+        }
+    }
+    // What stops together, a whole cluster perhaps, is one piece of news.
+    let style = app.theme.severity(Severity::Warning);
+    match silent.as_slice() {
+        [] => {}
+        [(run, alert)] => {
+            let name = names.short(&run.id, name_width);
+            alerts.push(notice(mark(alert.severity), style, &name, &alert.message));
+        }
+        many => {
+            let runs = format!("{} runs are silent:", many.len());
+            let many = many.iter().map(|(run, _)| names.short(&run.id, name_width));
+            let many: Vec<String> = many.collect();
+            alerts.push(notice(mark(Severity::Warning), style, &runs, &many.join(", ")));
+        }
+    }
+    let (mut advice, mut crossovers) = (Vec::new(), Vec::new());
+    for noticed in noticed::foreseen(app, snapshot) {
+        let name = names.short(&noticed.run().id, name_width);
+        let room = columns.saturating_sub(width(&name) + 4);
+        let (mark, text, lines) = match &noticed {
+            Noticed::Alerts(..) => continue,
+            Noticed::Advice(run, prospect, given) => (
+                ADVICE_MARK,
+                noticed::advice_text(run, prospect, given, &names),
+                &mut advice,
+            ),
+            Noticed::Passes(_, passed) => (
+                CROSSOVER_MARK,
+                noticed::passes_text(passed, &names, room),
+                &mut crossovers,
+            ),
+        };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{mark:<2} "), Style::new().fg(app.theme.forecast)),
+            Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
+            Span::raw(clip(&text, room)),
+        ]));
+    }
     // Crossovers and advice are what only this screen knows: they are shown beside any number of alerts.
-    let mut foreseen: Vec<Line> = advice.collect();
+    let mut foreseen = advice;
     let place = foreseen.len().min(1);
-    foreseen.splice(place..place, crossovers.take(3));
-    let alerts_shown = lines.len().min(if foreseen.is_empty() { 2 } else { 1 });
-    let rest = lines.split_off(alerts_shown);
-    lines.into_iter().chain(foreseen).chain(rest).collect()
+    foreseen.splice(place..place, crossovers);
+    let alerts_shown = alerts.len().min(if foreseen.is_empty() { 2 } else { 1 });
+    let rest = alerts.split_off(alerts_shown);
+    alerts
+        .into_iter()
+        .chain(foreseen)
+        .chain(rest)
+        .chain(of_finished)
+        .collect()
+}
+
+/// The mark of a line with advice.
+pub const ADVICE_MARK: &str = ">";
+/// The mark of a line about runs that will be passed.
+pub const CROSSOVER_MARK: &str = "x";
+
+/// The mark of a line about an alert.
+pub fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => ".",
+        Severity::Warning => "!",
+        Severity::Critical => "!!",
+    }
 }
 
 /// Columns for the name of a run before a message: more where the screen is wide.
@@ -261,11 +269,14 @@ struct Needs {
 
 /// Columns for the name that other columns give way to; fewer where all names are short.
 const NAME: usize = 26;
+/// Columns of the progress, and where there is little room.
+const PROGRESS: usize = 14;
+const BRIEF_PROGRESS: usize = 10;
 /// Columns of the sparkline, and where there is room.
 const TREND: usize = 14;
 const WIDE_TREND: usize = 24;
 /// Columns for the schedule of a run.
-const SCHEDULE: std::ops::RangeInclusive<usize> = 16..=40;
+const SCHEDULE: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The columns that there is room for.
 fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
@@ -280,7 +291,7 @@ fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
         column("", 2, false, Kind::Mark),
         column("RUN", 0, false, Kind::Name),
         column("S", 1, false, Kind::State),
-        column("PROGRESS", 14, false, Kind::Progress),
+        column("PROGRESS", PROGRESS, false, Kind::Progress),
         column("ETA", 6, true, Kind::Eta),
         column("LOSS", 7, true, Kind::Loss),
         column("OF", 5, false, Kind::Quantity),
@@ -312,7 +323,14 @@ fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
         Kind::Chance,
         Kind::Progress,
     ] {
-        if rest(&columns) >= needs.name.min(NAME) {
+        let enough = |columns: &[Column]| rest(columns) >= needs.name.min(NAME);
+        if !enough(&columns) && kind == Kind::Chance {
+            let progress = columns.iter_mut().find(|column| column.kind == Kind::Progress);
+            progress
+                .into_iter()
+                .for_each(|column| column.width = BRIEF_PROGRESS);
+        }
+        if enough(&columns) {
             break;
         }
         columns.retain(|column| column.kind != kind);
@@ -352,13 +370,7 @@ fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
     columns
 }
 
-fn draw_table(
-    app: &App,
-    snapshot: &Snapshot,
-    shown: &[&std::sync::Arc<RunView>],
-    frame: &mut Frame,
-    area: Rect,
-) {
+fn draw_table(app: &App, snapshot: &Snapshot, shown: &[&Arc<RunView>], frame: &mut Frame, area: Rect) {
     let quantities = || shown.iter().filter_map(|run| Some(app.loss(run)?.quantity));
     let mixed = quantities().any(|quantity| Some(quantity) != quantities().next());
     let compete = snapshot

@@ -235,13 +235,121 @@ fn a_list_that_does_not_fit_says_where_it_stands() {
     let screen = text(&draw(&app, &snapshot, 80, 24));
     assert!(screen.contains("RUN▲ 30 of 30"), "{screen}");
     let notices = text(&draw(&app, &samples(), 80, 24));
-    assert!(notices.contains("+5 more"), "{notices}");
+    assert!(notices.contains("+2 more: a"), "{notices}");
 }
 
 #[test]
 fn a_screen_that_is_too_small_says_what_it_needs() {
     let screen = text(&draw(&app(), &samples(), 80, 4));
     assert!(screen.contains("20x5"), "{screen}");
+}
+
+/// Three runs that compete, under short names.
+fn rivals() -> Arc<Snapshot> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_logs/slimpajama-124m");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    snapshot(&[
+        ("lr1_cos.csv", read("cosine-lr1e-3.csv")),
+        ("lr1_long.csv", read("wsd-long-decay-lr1e-3.csv")),
+        ("lr1_wsd.csv", read("wsd-lr1e-3.csv")),
+    ])
+}
+
+#[test]
+fn short_names_leave_the_room_to_the_columns() {
+    let title = |width: u16| {
+        let screen = words(&draw(&app(), &rivals(), width, 24));
+        let title = screen.lines().find(|line| line.contains("RUN▲"));
+        title.unwrap_or_default().to_owned()
+    };
+    let narrow = title(80);
+    assert!(narrow.contains(" ETA ") && narrow.contains("P LOW"), "{narrow}");
+    assert!(!narrow.contains("SCHEDULE"), "{narrow}");
+    let wide = title(200);
+    assert!(wide.contains("PEAK LR SCHEDULE"), "{wide}");
+}
+
+#[test]
+fn losses_of_evaluation_are_marked_where_their_column_is_dropped() {
+    let snapshot = snapshot(&[
+        ("one.csv", b"step,loss\n1,3\n2,2\n3,1\n".to_vec()),
+        ("two.csv", b"step,val_loss\n1,3\n2,2\n3,1\n".to_vec()),
+    ]);
+    let screen = |width: u16| words(&draw(&app(), &snapshot, width, 24));
+    assert!(screen(120).contains(" OF "), "{}", screen(120));
+    let screen = screen(50);
+    assert!(!screen.contains(" OF "), "{screen}");
+    let marked = |name: &str| {
+        let line = screen
+            .lines()
+            .find(|line| line.contains(name))
+            .unwrap_or_default();
+        let mut words = line.split_whitespace();
+        words.any(|word| word.ends_with('e') && word.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    assert!(marked("two") && !marked("one"), "{screen}");
+}
+
+#[test]
+fn a_run_takes_one_line_of_the_notices_and_a_finished_one_the_last() {
+    let mut snapshot = Snapshot::clone(&samples());
+    let notices = |snapshot: &Snapshot| -> Vec<String> {
+        let screen = words(&draw(&app(), snapshot, 120, 40));
+        let lines = screen.lines().skip(1);
+        lines
+            .take_while(|line| !line.contains("RUN▲"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let before = notices(&snapshot);
+    let of = |lines: &[String], name: &str| lines.iter().position(|line| line.contains(name));
+    let fp16 = before.iter().filter(|line| line.contains("fp16"));
+    assert_eq!(fp16.count(), 1, "{before:?}");
+    assert!(
+        before[0].contains("nan/") && before[0].ends_with("(+2)"),
+        "{before:?}"
+    );
+    for run in &mut snapshot.runs {
+        if run.id.contains("nan") {
+            Arc::make_mut(run).state = losscast::snapshot::State::Finished;
+        }
+    }
+    let after = notices(&snapshot);
+    assert_eq!(of(&after, "nan/"), Some(after.len() - 1), "{after:?}");
+}
+
+#[test]
+fn what_is_foreseen_stands_below_the_alerts_and_leads_to_its_run() {
+    let snapshot = samples();
+    let mut app = app();
+    app.update(Action::View(View::Alerts), &snapshot);
+    app.update(Action::Last, &snapshot);
+    let screen = words(&draw(&app, &snapshot, 100, 30));
+    let lines = screen.lines().filter(|line| line.starts_with("x  "));
+    assert_eq!(lines.count(), 2, "{screen}");
+    app.update(Action::Mute, &snapshot);
+    assert_eq!(app.notice, "no alert here to mute");
+    app.update(Action::Open, &snapshot);
+    assert_eq!(app.view, View::Detail);
+    assert_eq!(app.selected.as_deref(), Some("slimpajama-124m/wsd-lr1e-3.csv"));
+    app.filter = "cosine".parse().unwrap();
+    app.view = View::Overview;
+    let screen = words(&draw(&app, &snapshot, 100, 30));
+    assert!(!screen.contains(" passes "), "{screen}");
+}
+
+#[test]
+fn what_a_key_did_is_told_over_the_whole_foot_line() {
+    let snapshot = samples();
+    let mut app = app();
+    app.update(Action::View(View::Alerts), &snapshot);
+    app.update(Action::Mute, &snapshot);
+    let screen = words(&draw(&app, &snapshot, 80, 24));
+    let foot = screen.lines().last().unwrap();
+    assert!(
+        foot.starts_with(" muted failure in ") && foot.ends_with("K again hears it"),
+        "{foot}"
+    );
 }
 
 /// Every view at every size, also those nobody can use, and with every key pressed.

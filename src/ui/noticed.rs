@@ -1,0 +1,166 @@
+//! What was noticed and what is foreseen, as lines to choose from: alerts, advice and crossovers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::app::App;
+use super::format;
+use super::names::Names;
+use crate::alert::Alert;
+use crate::snapshot::{Advice, AdviceKind, Crossover, Prospect, RunView, Snapshot};
+use crate::text;
+
+/// One piece of news about a run.
+pub enum Noticed<'a> {
+    /// An alert, or several of one kind that are all over, the newest first.
+    Alerts(&'a Arc<RunView>, Vec<&'a Alert>),
+    /// What to do with the run.
+    Advice(&'a Arc<RunView>, &'a Prospect, &'a Advice),
+    /// The runs that this one will pass, the surest first.
+    Passes(&'a Arc<RunView>, Vec<&'a Crossover>),
+}
+
+impl<'a> Noticed<'a> {
+    /// The run that it is about.
+    pub fn run(&self) -> &'a Arc<RunView> {
+        match self {
+            Noticed::Alerts(run, _) | Noticed::Advice(run, ..) | Noticed::Passes(run, _) => run,
+        }
+    }
+
+    /// The step to look at, where there is one.
+    pub fn step(&self) -> Option<u64> {
+        match self {
+            Noticed::Alerts(_, alerts) => alerts.first().map(|alert| alert.raised_at_step),
+            Noticed::Advice(..) => None,
+            Noticed::Passes(_, passed) => passed.iter().filter_map(|crossover| crossover.at_step).min(),
+        }
+    }
+}
+
+/// Everything about the runs that pass the filter: alerts, those that need attention first, then
+/// advice, the surest first, then crossovers, those of leaders first.
+pub fn noticed<'a>(app: &App, snapshot: &'a Snapshot) -> Vec<Noticed<'a>> {
+    let mut lines: Vec<Noticed> = Vec::new();
+    // What is over and came again and again would bury the rest.
+    let mut folds: HashMap<(&str, &str), usize> = HashMap::new();
+    for (run, alert) in app.alerts(snapshot) {
+        let over = alert.cleared_at_step.is_some();
+        let fold = folds.get(&(run.id.as_str(), alert.kind)).filter(|_| over);
+        match fold.and_then(|index| lines.get_mut(*index)) {
+            Some(Noticed::Alerts(_, alerts)) => alerts.push(alert),
+            _ => {
+                if over {
+                    folds.insert((&run.id, alert.kind), lines.len());
+                }
+                lines.push(Noticed::Alerts(run, vec![alert]));
+            }
+        }
+    }
+    lines.extend(foreseen(app, snapshot));
+    lines
+}
+
+/// The advice and the crossovers among them.
+pub fn foreseen<'a>(app: &App, snapshot: &'a Snapshot) -> Vec<Noticed<'a>> {
+    let shown: HashMap<&str, &Arc<RunView>> = app
+        .shown(snapshot)
+        .into_iter()
+        .map(|run| (run.id.as_str(), run))
+        .collect();
+    let mut advice: Vec<(&Arc<RunView>, &Prospect, &Advice)> = snapshot
+        .prospects
+        .iter()
+        .filter_map(|prospect| {
+            let run = shown.get(prospect.run.as_str())?;
+            Some((*run, prospect, prospect.advice.as_ref()?))
+        })
+        .collect();
+    advice.sort_by(|(_, _, one), (_, _, other)| other.probability.total_cmp(&one.probability));
+    let mut passes: Vec<(&Arc<RunView>, Vec<&Crossover>)> = Vec::new();
+    for crossover in snapshot
+        .crossovers
+        .iter()
+        .filter(|crossover| crossover.is_likely())
+    {
+        let Some(winner) = shown.get(crossover.ahead_at_end.as_str()) else {
+            continue;
+        };
+        if !shown.contains_key(crossover.ahead_now.as_str()) {
+            continue;
+        }
+        match passes.iter_mut().find(|(run, _)| run.id == winner.id) {
+            Some((_, passed)) => passed.push(crossover),
+            None => passes.push((winner, vec![crossover])),
+        }
+    }
+    let advice = advice
+        .into_iter()
+        .map(|(run, prospect, advice)| Noticed::Advice(run, prospect, advice));
+    let passes = passes
+        .into_iter()
+        .map(|(run, passed)| Noticed::Passes(run, passed));
+    advice.chain(passes).collect()
+}
+
+/// Columns for the name of another run in a sentence.
+const RIVAL: usize = 30;
+
+/// Advice in brief: the numbers first, since it is the end that a narrow screen cuts.
+pub fn advice_text(run: &RunView, prospect: &Prospect, advice: &Advice, names: &Names) -> String {
+    let saves = match advice.saved_seconds {
+        Some(seconds) => format!(
+            "saves {} steps ({})",
+            format::count(advice.saved_steps),
+            text::duration(seconds)
+        ),
+        None => format!("saves {} steps", format::count(advice.saved_steps)),
+    };
+    let decay = run.primary().and_then(|loss| loss.decay_now.as_ref());
+    let why = match (advice.kind, &prospect.contest, decay) {
+        (AdviceKind::StopOutclassed, Some(contest), _) => format!(
+            "P(lowest) {}, {saves}; {:.3} behind {}",
+            text::probability(contest.chance_as_good),
+            contest.behind,
+            names.short(&contest.best_rival, RIVAL)
+        ),
+        (AdviceKind::DecayNow, _, Some(decay)) => format!(
+            "{saves}; waiting gains {:.4} ±{:.4}, P(in vain) {}",
+            decay.gain_of_waiting,
+            decay.gain_sd,
+            text::probability(advice.probability)
+        ),
+        _ => format!("{saves}; P(in vain) {}", text::probability(advice.probability)),
+    };
+    format!("{}: {why}", advice.kind.name())
+}
+
+/// What a run passes, and when: one run by its name, many by their number.
+pub fn passes_text(passed: &[&Crossover], names: &Names, columns: usize) -> String {
+    let steps = || passed.iter().filter_map(|crossover| crossover.at_step);
+    let step = match (steps().min(), steps().max()) {
+        (Some(first), Some(last)) if first < last => {
+            format!(" near {}-{}", format::count(first), format::count(last))
+        }
+        (Some(step), _) => format!(" near step {}", format::count(step)),
+        _ => String::new(),
+    };
+    if let [only] = passed {
+        let probability = format!(", P {:.2}", only.probability);
+        let room = |tail: &str| columns.saturating_sub(text::width(tail) + "passes ".len());
+        // The step and the probability are the news: the rest gives way to them.
+        let mut tail = format!("{step}, ends {:.3} lower{probability}", only.gap);
+        if room(&tail) < RIVAL {
+            tail = step + &probability;
+        }
+        // In coarse widths: for each one all names are fitted.
+        let room = room(&tail).clamp(12, 48) / 4 * 4;
+        let name = names.short(&only.ahead_now, room);
+        return format!("passes {name}{tail}");
+    }
+    let least = passed
+        .iter()
+        .map(|crossover| crossover.probability)
+        .fold(1.0, f64::min);
+    format!("passes {} runs{step}, P {least:.2} and more", passed.len())
+}
