@@ -97,11 +97,11 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
     };
     if let Some(contest) = contest.filter(|contest| contest.chance_as_good < stop_below) {
         let message = format!(
-            "P to end as low as the best {}; saves {}; {} behind {}",
+            "P {} to match {}, which ends {:.4} lower; saves {}",
             probability(contest.chance_as_good),
-            steps(left),
-            format_args!("{:.4}", contest.behind),
-            contest.best_rival
+            contest.best_rival,
+            contest.behind,
+            steps(left)
         );
         let sure = 1.0 - contest.chance_as_good;
         return Some(advice(AdviceKind::StopOutclassed, sure, left, message));
@@ -126,11 +126,11 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
             "one at the end, as usual,"
         };
         let message = format!(
-            "ends at {} by step {}; waiting for {planned} gains {} ±{}, P {} that it is nothing; saves {}",
+            "ends at {} by step {}; waiting for {planned} gains {:.4} ±{:.4}, P {} that it is nothing; saves {}",
             text::loss(decay.final_loss),
             count(decay.at_step),
-            format_args!("{:.4}", decay.gain_of_waiting),
-            format_args!("{:.4}", decay.gain_sd),
+            decay.gain_of_waiting,
+            decay.gain_sd,
             probability(in_vain),
             steps(decay.saved_steps())
         );

@@ -119,10 +119,10 @@ pub fn advice_text(run: &RunView, prospect: &Prospect, advice: &Advice, names: &
     let decay = run.primary().and_then(|loss| loss.decay_now.as_ref());
     let why = match (advice.kind, &prospect.contest, decay) {
         (AdviceKind::StopOutclassed, Some(contest), _) => format!(
-            "P(lowest) {}, {saves}; {:.3} behind {}",
+            "P {} to match {}, {:.3} behind; {saves}",
             text::probability(contest.chance_as_good),
-            contest.behind,
-            names.short(&contest.best_rival, RIVAL)
+            names.short(&contest.best_rival, RIVAL),
+            contest.behind
         ),
         (AdviceKind::DecayNow, _, Some(decay)) => format!(
             "{saves}; waiting gains {:.4} ±{:.4}, P(in vain) {}",

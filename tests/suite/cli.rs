@@ -687,7 +687,7 @@ fn a_run_that_others_will_pass_is_to_be_stopped_but_never_one_whose_decay_nobody
     let (code, printed) = check(&[]);
     assert_eq!(code, 5, "{printed}");
     assert!(
-        printed.starts_with("stop      cosine-lr1e-3.csv: P to end as low as the best 0.0"),
+        printed.starts_with("stop      cosine-lr1e-3.csv: P 0.0"),
         "{printed}"
     );
     assert_eq!(check(&["--fail-on", "critical,warning"]).0, 0);
