@@ -125,12 +125,15 @@ pub fn advice_text(run: &RunView, prospect: &Prospect, advice: &Advice, names: &
             contest.behind
         ),
         (AdviceKind::DecayNow, _, Some(decay)) => format!(
-            "{saves}; waiting gains {:.4} ±{:.4}, P(in vain) {}",
+            "waiting gains {:.4} ±{:.4}, nothing with P {}; {saves}",
             decay.gain_of_waiting,
             decay.gain_sd,
             text::probability(advice.probability)
         ),
-        _ => format!("{saves}; P(in vain) {}", text::probability(advice.probability)),
+        _ => format!(
+            "the rest gains nothing with P {}; {saves}",
+            text::probability(advice.probability)
+        ),
     };
     format!("{}: {why}", advice.kind.name())
 }
