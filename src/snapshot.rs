@@ -47,6 +47,16 @@ impl Snapshot {
             .binary_search_by(|prospect| prospect.run.as_str().cmp(run));
         found.ok().and_then(|index| self.prospects.get(index))
     }
+
+    /// How a run stands among its rivals.
+    pub fn contest(&self, run: &str) -> Option<&Contest> {
+        self.prospect(run)?.contest.as_ref()
+    }
+
+    /// What to do with a run.
+    pub fn advice(&self, run: &str) -> Option<&Advice> {
+        self.prospect(run)?.advice.as_ref()
+    }
 }
 
 /// Progress of the first reading.

@@ -42,6 +42,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Steps, with the seconds that they take where these are known: `8,760 steps (2h 04m)`.
+pub fn steps(steps: u64, seconds: Option<f64>) -> String {
+    let time = seconds.map_or_else(String::new, |seconds| format!(" ({})", duration(seconds)));
+    format!("{} steps{time}", count(steps))
+}
+
 /// A loss in a sentence.
 pub fn loss(value: f64) -> String {
     decimal(value, 4)

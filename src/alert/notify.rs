@@ -75,19 +75,11 @@ impl Notifier {
                 // What came and went between two looks is told as long as the run goes on: a log
                 // may be written in large pieces.
                 let is_past = alert.cleared_at_step.is_some() && run.state != State::Training;
-                if is_old
-                    || is_past
-                    || !self.rules.allow(&run.id, alert.kind, alert.severity)
-                    || self.history.knows(&key, alert.severity)
-                {
+                if is_old || is_past {
                     continue;
                 }
-                self.history.remember(key, alert.severity, false);
-                let pace = self.paces.entry(run.id.clone()).or_default();
-                if pace.admit(snapshot.taken_at, alert.severity) {
+                if self.admits(run, alert.kind, alert.severity, key, snapshot.taken_at) {
                     notices.push(notice(run, alert));
-                } else {
-                    self.suppressed += 1;
                 }
             }
         }
@@ -98,6 +90,17 @@ impl Notifier {
             notices.extend(self.foreseen(snapshot, &foreseen));
         }
         notices
+    }
+
+    /// True for what may disturb at `now` (seconds), was not told before and comes not too soon; it is remembered.
+    fn admits(&mut self, run: &RunView, kind: &str, severity: Severity, key: Key, now: f64) -> bool {
+        if !self.rules.allow(&run.id, kind, severity) || self.history.knows(&key, severity) {
+            return false;
+        }
+        self.history.remember(key, severity, false);
+        let admitted = self.paces.entry(run.id.clone()).or_default().admit(now, severity);
+        self.suppressed += u64::from(!admitted);
+        admitted
     }
 
     /// The notice of what is foreseen, where it may disturb and was not told before.
@@ -139,16 +142,8 @@ impl Notifier {
             Foreseen::Advice(_, advice) => format!("{kind} {}", advice.kind.name()),
         };
         let key = key(run, &about, 0);
-        if !self.rules.allow(id, kind, LEVEL) || self.history.knows(&key, LEVEL) {
-            return None;
-        }
-        self.history.remember(key, LEVEL, false);
-        let pace = self.paces.entry(id.clone()).or_default();
-        if !pace.admit(snapshot.taken_at, LEVEL) {
-            self.suppressed += 1;
-            return None;
-        }
-        Some(Notice {
+        let admitted = self.admits(run, kind, LEVEL, key, snapshot.taken_at);
+        admitted.then(|| Notice {
             run: run.id.clone(),
             path: run.path.clone(),
             step: run.step,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Case;
 use crate::fit::Tabulated;
-use crate::forecast::contest::{Entrant, Folders, rank};
+use crate::forecast::contest::{Entrant, Folders, rank, rivals};
 use crate::metric::Quantity;
 
 /// What came of the advice at one cut.
@@ -133,11 +133,10 @@ fn judge(cases: &[&Case], tolerance: f64) -> Vec<Judged> {
         .collect();
     let judged = cases.iter().enumerate().filter_map(|(place, case)| {
         let rank = rank(&entrants, place, &folders, tolerance)?;
-        let own = entrants.get(place)?.as_ref()?;
-        let rivals = entrants.iter().zip(cases).filter(|(rival, other)| {
-            other.run != case.run && rival.is_some_and(|rival| folders.compete(own, &rival))
-        });
-        let lowest = rivals.map(|(_, rival)| rival.actual).min_by(f64::total_cmp)?;
+        let actual = |(rival, _): (usize, &Entrant)| Some(cases.get(rival)?.actual);
+        let lowest = rivals(&entrants, place, &folders)
+            .filter_map(actual)
+            .min_by(f64::total_cmp)?;
         Some(Judged {
             at: case.at,
             chance: rank.chance,

@@ -54,10 +54,7 @@ impl<'a> Check<'a> {
                 !is_old && alert.severity >= least && rules.allow(&run.id, alert.kind, alert.severity)
             };
             let alerts = run.open_alerts().filter(told).map(Finding::Alert);
-            let advice = snapshot
-                .prospect(&run.id)
-                .and_then(|prospect| prospect.advice.as_ref())
-                .filter(|_| !rules.mute(&run.id, ADVICE));
+            let advice = snapshot.advice(&run.id).filter(|_| !rules.mute(&run.id, ADVICE));
             let found = alerts.chain(advice.map(Finding::Advice));
             findings.extend(
                 found

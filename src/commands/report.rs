@@ -148,12 +148,12 @@ pub(super) fn loss_json(loss: &LossView) -> Value {
             "high": finite(scenario.high),
         })).collect::<Vec<_>>(),
         "decay_now": loss.decay_now.as_ref().map(|decay| json!({
-            "at_step": decay.at_step,
+            "at_step": decay.ends.at_step,
             "planned_step": decay.planned_step,
             "is_planned": decay.is_planned,
-            "final_loss": finite(decay.final_loss),
-            "low": finite(decay.low),
-            "high": finite(decay.high),
+            "final_loss": finite(decay.ends.final_loss),
+            "low": finite(decay.ends.low),
+            "high": finite(decay.ends.high),
             "gain_of_waiting": finite(decay.gain_of_waiting),
             "gain_sd": finite(decay.gain_sd),
         })),
@@ -285,9 +285,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
 const CHANCES: usize = 8;
 
 fn chance_of_lowest(snapshot: &Snapshot, run: &RunView) -> String {
-    let contest = snapshot
-        .prospect(&run.id)
-        .and_then(|prospect| prospect.contest.as_ref());
+    let contest = snapshot.contest(&run.id);
     contest.map_or_else(|| "-".to_owned(), |contest| format!("{:.2}", contest.chance))
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Every line is one object with `event`: `alert` (raised, raised to a higher level, or
 //! cleared), `forecast`, `crossover` (raised or cleared: a run that leads will be passed, or one
-//! that will lead passes), `advice` (raised or cleared: stop a run, or begin its decay), `state`, `problem`, `delivery_failed`, and `ready` once everything that
-//! existed has been read. It runs until it is told to stop, as a systemd unit is. When standard
+//! that will lead passes), `advice` (raised or cleared: stop a run, or begin its decay), `state`,
+//! `problem`, `delivery_failed`, and `ready` once everything that existed has been read. It runs until it is told to stop, as a systemd unit is. When standard
 //! output is closed it ends, unless a command or a webhook is still to hear of alerts.
 
 use std::collections::{BTreeMap, HashMap};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Options;
 use crate::forecast::contest::{Entrant, Folders, rank};
 use crate::snapshot::{Advice, AdviceKind, Contest, LossView, Prospect, RunView, ScheduleSource, State};
-use crate::text::{self, count, duration, probability};
+use crate::text::{self, count, probability};
 
 /// Before this share of a run its forecast moves too much to give it up.
 const EARLIEST: f64 = 0.2;
@@ -84,10 +84,7 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
     }
     let (stop_below, tolerance) = (options.config.advice.stop_below, options.config.advice.tolerance);
     let seconds = |steps: u64| run.seconds_per_step.map(|pace| pace * steps as f64);
-    let steps = |steps: u64| match seconds(steps) {
-        Some(seconds) => format!("{} steps ({})", count(steps), duration(seconds)),
-        None => format!("{} steps", count(steps)),
-    };
+    let steps = |steps: u64| text::steps(steps, seconds(steps));
     let advice = |kind, probability, saved_steps: u64, message| Advice {
         kind,
         probability,
@@ -127,8 +124,8 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
         };
         let message = format!(
             "ends at {} by step {}; waiting for {planned} gains {:.4} ±{:.4}, P {} that it is nothing; saves {}",
-            text::loss(decay.final_loss),
-            count(decay.at_step),
+            text::loss(decay.ends.final_loss),
+            count(decay.ends.at_step),
             decay.gain_of_waiting,
             decay.gain_sd,
             probability(in_vain),

@@ -59,15 +59,23 @@ pub struct Rank {
     pub behind: f64,
 }
 
+/// The rivals of the entrant at this place, with theirs.
+pub fn rivals<'a, 'b>(
+    entrants: &'a [Option<Entrant<'b>>],
+    place: usize,
+    folders: &'a Folders,
+) -> impl Iterator<Item = (usize, &'a Entrant<'b>)> {
+    let own = entrants.get(place).and_then(Option::as_ref);
+    let all = entrants.iter().enumerate();
+    let others = all.filter_map(|(other, entrant)| Some((other, entrant.as_ref()?)));
+    others.filter(move |(other, rival)| *other != place && own.is_some_and(|own| folders.compete(own, rival)))
+}
+
 /// The rank of the entrant at this place; `None` without a rival. Differences of `tolerance`, a share of
 /// the loss, are none.
 pub fn rank(entrants: &[Option<Entrant>], place: usize, folders: &Folders, tolerance: f64) -> Option<Rank> {
     let own = entrants.get(place)?.as_ref()?;
-    let rivals = || {
-        let all = entrants.iter().enumerate();
-        let others = all.filter_map(|(other, entrant)| Some((other, entrant.as_ref()?)));
-        others.filter(|(other, rival)| *other != place && folders.compete(own, rival))
-    };
+    let rivals = || rivals(entrants, place, folders);
     let (best, best_rival) =
         rivals().min_by(|(_, one), (_, other)| one.final_loss.total_cmp(&other.final_loss))?;
     let margin = tolerance * best_rival.final_loss.abs();
@@ -106,8 +114,8 @@ impl<'a> Folders<'a> {
     /// True when of two runs only the better one is wanted.
     pub fn compete(&self, one: &Entrant, other: &Entrant) -> bool {
         // Whose folders lie in different ones is of another project.
-        let (folders, above) = ([one.id, other.id].map(folder), |path| folder(path));
-        let near = folders[0] == folders[1] || above(folders[0]) == above(folders[1]);
+        let (own, others) = (folder(one.id), folder(other.id));
+        let near = own == others || folder(own) == folder(others);
         let related = match (one.cohort, other.cohort) {
             (None, None) => near && self.relate(one.id, other.id),
             (one, other) => one == other,

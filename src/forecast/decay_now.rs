@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Task;
-use super::scenario::{USUAL_DECAY, decayed};
+use super::scenario::{Scenario, USUAL_DECAY, decayed};
 use super::view::View;
 use crate::fit::Tabulated;
 use crate::law::relaxation::{Standing, standings};
@@ -29,18 +29,12 @@ const MISFIT: f64 = 0.1;
 /// A run whose decay begins now, beside the same run as it is planned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecayNow {
-    /// Its last step.
-    pub at_step: u64,
+    /// Where it would end.
+    pub ends: Scenario,
     /// The last step that is planned.
     pub planned_step: u64,
     /// False where nobody has planned the decay: it would begin as decays usually do.
     pub is_planned: bool,
-    /// Mean of the projected loss at `at_step`.
-    pub final_loss: f64,
-    /// Lower end of its interval.
-    pub low: f64,
-    /// Upper end of its interval.
-    pub high: f64,
     /// How much lower (nats) the run ends when the decay begins as planned: mean.
     pub gain_of_waiting: f64,
     /// Standard deviation of `gain_of_waiting`.
@@ -52,7 +46,7 @@ pub struct DecayNow {
 impl DecayNow {
     /// Steps that are saved.
     pub fn saved_steps(&self) -> u64 {
-        self.planned_step.saturating_sub(self.at_step)
+        self.planned_step.saturating_sub(self.ends.at_step)
     }
 
     /// The probability that waiting gains no more than `least` (nats).
@@ -90,16 +84,17 @@ impl Task {
         let (here, early) = two(&earlier, now, at)?;
         let (_, late) = two(&planned, now, end)?;
         let lands = view.seen_from(&here, &early).blurred(unforeseen);
-        let (low, high) = lands.interval(self.level);
         let gain = view.difference(&early, &late);
         let gain = gain.blurred((MISFIT * gain.mean()).powi(2));
         Some(DecayNow {
-            at_step: at.round() as u64,
+            ends: Scenario::new(
+                "the decay begins now".to_owned(),
+                at.round() as u64,
+                &lands,
+                self.level,
+            ),
             planned_step: end as u64,
             is_planned,
-            final_loss: lands.mean(),
-            low,
-            high,
             gain_of_waiting: gain.mean(),
             gain_sd: gain.sd(),
             gain: Arc::new(Tabulated::new(&gain)),
@@ -110,7 +105,7 @@ impl Task {
 /// The step at which the stable phase that a run is in at `now` ends and its decay begins.
 fn stable_until(curve: &LearningRateCurve, now: f64, end: f64) -> Option<f64> {
     let start = curve.held_until(now, HELD)?;
-    let falls = curve.rate(start + 1.0) < curve.rate(now) && curve.rate(end) <= DECAYED * curve.rate(now);
+    let falls = curve.rate(start + 1.0) < curve.rate(now);
     (falls && start - now >= LEAST_WAIT * end).then_some(start)
 }
 
@@ -172,8 +167,9 @@ mod tests {
             }
         };
         let decay_now = found(&task(500, decay)).expect("a stable phase");
-        assert_eq!((decay_now.at_step, decay_now.saved_steps()), (700, 300));
-        assert!(decay_now.low < decay_now.final_loss && decay_now.final_loss < decay_now.high);
+        assert_eq!((decay_now.ends.at_step, decay_now.saved_steps()), (700, 300));
+        let ends = &decay_now.ends;
+        assert!(ends.low < ends.final_loss && ends.final_loss < ends.high);
         // Of the power law alone: 4 / sqrt(700) - 4 / sqrt(1000) = .025.
         assert!((0.01..0.05).contains(&decay_now.gain_of_waiting), "{decay_now:?}");
         assert!(decay_now.gain_sd < decay_now.gain_of_waiting);

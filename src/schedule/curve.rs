@@ -89,9 +89,9 @@ impl LearningRateCurve {
     /// to the end.
     pub fn held_until(&self, step: f64, share: f64) -> Option<f64> {
         let rate = self.rate(step);
-        let later = self.treads.iter().filter(|tread| tread.start > step);
+        let mut later = self.treads.iter().filter(|tread| tread.start > step);
         let left = |tread: &&Tread| (tread.rate - rate).abs() > share * rate.abs();
-        later.into_iter().find(left).map(|tread| tread.start - 1.0)
+        later.find(left).map(|tread| tread.start - 1.0)
     }
 
     /// True when the rate was within `share` of that at `step` all the time before.

@@ -605,8 +605,7 @@ fn foot_lines(
             Span::styled(more, theme.dimmed()),
         ]));
     }
-    let prospect = snapshot.prospect(&run.id);
-    if let Some(advice) = prospect.and_then(|prospect| prospect.advice.as_ref()) {
+    if let Some(advice) = snapshot.advice(&run.id) {
         let text = format!("> {}: {}", advice.kind.name(), advice.message);
         let lines_of_it = wrap(&printable(&text), columns).into_iter();
         let style = Style::new().fg(theme.forecast);
@@ -765,16 +764,15 @@ fn advice_facts(
     loss: &LossView,
     fact: &dyn Fn(&str, String) -> Line<'static>,
 ) -> Vec<Line<'static>> {
-    let prospect = snapshot.prospect(&run.id);
     let mut lines = Vec::new();
-    if let Some(advice) = prospect.and_then(|prospect| prospect.advice.as_ref()) {
+    if let Some(advice) = snapshot.advice(&run.id) {
         let text = format!("{}: {}", advice.kind.name(), advice.message);
         lines.push(Line::styled(
             printable(&text),
             Style::new().fg(app.theme.forecast),
         ));
     }
-    if let Some(contest) = prospect.and_then(|prospect| prospect.contest.as_ref()) {
+    if let Some(contest) = snapshot.contest(&run.id) {
         lines.push(fact(
             "ends lowest",
             format!("P {:.2}, of {} runs", contest.chance, contest.runs),
@@ -797,11 +795,8 @@ fn decay_text(run: &RunView, decay: &DecayNow) -> String {
         format!(" ({})", format::brief_duration(pace * decay.saved_steps() as f64))
     });
     format!(
-        "{} [{}, {}] at {} if the decay begins now; waiting gains {} {} for {} steps{time}",
-        format::loss(decay.final_loss),
-        format::loss(decay.low),
-        format::loss(decay.high),
-        format::count(decay.at_step),
+        "{}; waiting gains {} {} for {} steps{time}",
+        scenario_text(&decay.ends),
         format::loss(decay.gain_of_waiting),
         format::half_width(decay.gain_sd),
         format::count(decay.saved_steps()),

@@ -108,14 +108,7 @@ const RIVAL: usize = 30;
 
 /// Advice in brief: the numbers first, since it is the end that a narrow screen cuts.
 pub fn advice_text(run: &RunView, prospect: &Prospect, advice: &Advice, names: &Names) -> String {
-    let saves = match advice.saved_seconds {
-        Some(seconds) => format!(
-            "saves {} steps ({})",
-            format::count(advice.saved_steps),
-            text::duration(seconds)
-        ),
-        None => format!("saves {} steps", format::count(advice.saved_steps)),
-    };
+    let saves = format!("saves {}", text::steps(advice.saved_steps, advice.saved_seconds));
     let decay = run.primary().and_then(|loss| loss.decay_now.as_ref());
     let why = match (advice.kind, &prospect.contest, decay) {
         (AdviceKind::StopOutclassed, Some(contest), _) => format!(

@@ -510,9 +510,7 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
         ),
         Kind::Projected => projected(app, run, loss),
         Kind::Chance => {
-            let contest = snapshot
-                .prospect(&run.id)
-                .and_then(|prospect| prospect.contest.as_ref());
+            let contest = snapshot.contest(&run.id);
             (
                 contest.map_or_else(String::new, |contest| format!("{:.2}", contest.chance)),
                 plain,
