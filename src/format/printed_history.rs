@@ -92,10 +92,11 @@ fn lists<'a>(text: &'a str, names: &'a Names) -> impl Iterator<Item = List> + 'a
 
 /// The name that stands before a list, of one where it is that of several, and its role.
 fn name_before(before: &str, names: &Names) -> Option<(String, Role)> {
-    let line = before.rsplit(['\n', '\r']).next()?;
-    let letters = line.char_indices().rev().take(LONGEST_NAME);
+    // No further back than a name may reach: a line of brackets alone would take time in the square of its length.
+    let letters = before.char_indices().rev().take(LONGEST_NAME);
     let from = letters.last().map_or(0, |(at, _)| at);
-    let words = line.get(from..)?.trim_end_matches([' ', '\t', ':', '=']);
+    let line = before.get(from..)?.rsplit(['\n', '\r']).next()?;
+    let words = line.trim_end_matches([' ', '\t', ':', '=']);
     let words = match words.strip_suffix(['\'', '"']) {
         Some(quoted) => quoted.rsplit(['\'', '"']).next()?,
         None => words
@@ -207,6 +208,9 @@ mod tests {
         ] {
             assert!(read_all(lists.as_bytes(), &Names::default()).is_err(), "{lists}");
         }
+        // In time that is linear in their number.
+        let brackets = "loss ".to_owned() + &"[".repeat(1 << 18);
+        assert!(read_all(brackets.as_bytes(), &Names::default()).is_err());
     }
 
     #[test]
