@@ -97,6 +97,10 @@ fn name_before(before: &str, names: &Names) -> Option<(String, Role)> {
     let from = letters.last().map_or(0, |(at, _)| at);
     let line = before.get(from..)?.rsplit(['\n', '\r']).next()?;
     let words = line.trim_end_matches([' ', '\t', ':', '=']);
+    // The list within a list has no name of its own.
+    if words.ends_with('[') {
+        return None;
+    }
     let words = match words.strip_suffix(['\'', '"']) {
         Some(quoted) => quoted.rsplit(['\'', '"']).next()?,
         None => words
