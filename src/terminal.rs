@@ -2,6 +2,7 @@
 //! keys, snapshots and signals.
 
 use std::io::{self, Stdout, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use crossterm::{cursor, execute, terminal};
 use futures_util::StreamExt;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +36,7 @@ pub struct Options {
 
 /// New data is drawn at most this often; keys are answered at once.
 const FRAME: Duration = Duration::from_millis(100);
-/// Ages on the screen are brought up to date this often.
+/// Ages on the screen are brought up to date, and the terminal is looked for, this often.
 const CLOCK: Duration = Duration::from_secs(5);
 
 /// Shows snapshots until the user quits.
@@ -119,6 +121,9 @@ pub async fn run(
                 }
             }
             _ = clock.tick() => {
+                if is_gone() {
+                    return Ok(());
+                }
                 // Ages are part of the picture only while something is training.
                 let live = snapshot.runs.iter().any(|run| run.state == crate::snapshot::State::Training);
                 if live && app.frozen.is_none() {
@@ -128,6 +133,17 @@ pub async fn run(
             }
         }
     }
+}
+
+/// Whether the terminal has hung up: a connection that broke or a window that closed. Not every such program gets the
+/// signal (a child of `su` or `setsid` does not), and the thread that waits for keys takes the end of its input for a
+/// key still to come, again and again.
+fn is_gone() -> bool {
+    let output = io::stdout();
+    let mut outputs = [PollFd::new(output.as_fd(), PollFlags::empty())];
+    let looked = poll(&mut outputs, PollTimeout::ZERO);
+    let is_closed = |output: &PollFd<'_>| output.any().unwrap_or(false);
+    looked.is_ok() && outputs.iter().any(is_closed)
 }
 
 /// What the user has acknowledged is not told again, after a restart either, unless that

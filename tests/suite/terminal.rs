@@ -2,21 +2,30 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::live::append;
 
 struct Session {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     screen: Arc<Mutex<vt100::Parser>>,
+    closed: Arc<AtomicBool>,
     started: Instant,
 }
 
 impl Session {
     fn start(folder: &Path, rows: u16, columns: u16) -> Session {
+        Session::start_in(folder, rows, columns, true)
+    }
+
+    /// Without `controlling` no signal tells the program that its terminal is gone.
+    fn start_in(folder: &Path, rows: u16, columns: u16, controlling: bool) -> Session {
         let size = PtySize {
             rows,
             cols: columns,
@@ -29,16 +38,22 @@ impl Session {
         command.args(["--poll", "0.2"]);
         command.env("TERM", "xterm-256color");
         command.cwd(env!("CARGO_MANIFEST_DIR"));
+        command.set_controlling_tty(controlling);
         let started = Instant::now();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let mut output = pair.master.try_clone_reader().unwrap();
         let shown = Arc::clone(&screen);
+        let closed = Arc::new(AtomicBool::new(false));
+        let is_closed = Arc::clone(&closed);
         std::thread::spawn(move || {
             let mut bytes = [0; 65536];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 shown.lock().unwrap().process(&bytes[..count]);
+                if is_closed.load(Ordering::Relaxed) {
+                    return;
+                }
             }
         });
         let keys = pair.master.take_writer().unwrap();
@@ -47,6 +62,7 @@ impl Session {
             keys,
             child,
             screen,
+            closed,
             started,
         }
     }
@@ -161,6 +177,33 @@ fn signals_give_the_terminal_back() {
             .status();
         assert!(kill.unwrap().success());
         session.ended();
+    }
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_the_program_without_a_signal_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.log"), log(0..200)).unwrap();
+    let session = Session::start_in(folder.path(), 24, 80, false);
+    session.wait("shows the run", |screen| screen.contains("step 199"));
+    let Session {
+        master,
+        keys,
+        mut child,
+        closed,
+        ..
+    } = session;
+    drop((master, keys));
+    // What is drawn last ends the thread that reads, and closes the terminal.
+    closed.store(true, Ordering::Relaxed);
+    append(&folder.path().join("a.log"), &log(200..250));
+    let from = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if from.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+            panic!("does not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
