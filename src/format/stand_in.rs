@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 
+use super::decoder::{columns, decode};
 use super::delimited::Delimited;
 use super::json_document::JsonDocument;
 use super::json_lines::JsonLines;
-use super::{Claim, Column, Decoded, Format, Sample, best_of, columns, decode, detect};
+use super::recognition::best_of;
+use super::{Claim, Column, Decoded, Format, Sample, detect};
 use crate::metric::{COST, Names, Quantity, Role, STAND_INS, TOTAL, is_data, is_total_of, tells_of_data};
 
 /// Formats that know a loss by its name alone. Those of text lines look at more.
