@@ -1,6 +1,7 @@
 //! How well a shape explains logged learning rates.
 
-use super::{LARGEST_OTHER_RATIO, TRIFLE};
+use super::TRIFLE;
+use super::fit::LARGEST_OTHER_RATIO;
 use crate::schedule::shape::{Decay, Schedule, Shape};
 
 /// How far a shape of a given length lies from the logged rates, whatever its ratio at the end.

@@ -6,8 +6,9 @@
 
 use std::f64::consts::PI;
 
+use super::fit::{LARGEST_OTHER_RATIO, round_ratio};
+use super::logged::{ENDS, LONGEST, thin};
 use super::search::least;
-use super::{ENDS, LARGEST_OTHER_RATIO, LONGEST, thin};
 use crate::schedule::shape::{Decay, Schedule, Shape};
 
 /// Root mean square deviation, as a share of the peak, that single precision may leave.
@@ -39,7 +40,7 @@ pub(super) fn cosine(rates: &[(f64, f64)], warm_up: f64) -> Option<Schedule> {
         decay_end: (end != total).then_some(end),
         ..Schedule::of(Shape::Fall {
             decay: Decay::Cosine,
-            min_ratio: super::round_ratio(best.ratio.max(0.0)),
+            min_ratio: round_ratio(best.ratio.max(0.0)),
         })
     })
 }
