@@ -26,40 +26,10 @@ fn remember(known: &mut BTreeMap<String, String>, said: &[(String, String)]) {
 impl Run {
     /// Takes the next piece of the log.
     pub fn apply(&mut self, decoded: &Decoded) {
-        if decoded.records.is_empty() {
-            if let Some(restarted) = &mut self.restarted
-                && restarted.preamble.len() < Restarted::MOST_PIECES
-            {
-                restarted.preamble.push(decoded.clone());
-            }
-        } else if let Some(restarted) = self.restarted.take()
-            && self.is_another(&decoded.records, restarted.moved_aside)
-        {
-            let columns = std::mem::take(&mut self.columns);
-            self.forget();
-            self.learn(columns);
-            restarted.preamble.iter().for_each(|piece| self.apply(piece));
-        }
-        self.lines.lines += decoded.lines;
-        self.lines.ignored += decoded.ignored;
-        self.lines.skipped += decoded.skipped;
-        decoded
-            .bad_lines
-            .iter()
-            .for_each(|bad| self.lines.show(bad.clone()));
-        self.hints.merge(&decoded.hints);
-        for (name, value) in &decoded.settings {
-            crate::format::sidecar::setting(name, value, &mut self.hints);
-        }
-        self.note_what_counts(&decoded.records);
-        if decoded.total_steps.is_some() {
-            self.logged_total_steps = decoded.total_steps;
-        }
-        self.total_is_a_hint &= decoded.total_steps.is_none();
+        self.take_restart(decoded);
+        self.take_account(decoded);
         let last = decoded.records.steps().last().copied().unwrap_or_default();
-        self.take_total_from_hints(last);
-        remember(&mut self.settings, &decoded.settings);
-        remember(&mut self.summary, &decoded.summary);
+        self.take_statements(decoded, last);
         let mut endings = decoded.endings.iter().peekable();
         let mut restated = decoded.restated.iter().peekable();
         let mut trainings = decoded.trainings.iter().copied().peekable();
@@ -93,42 +63,19 @@ impl Run {
                 self.doubt = self.doubt(first.step());
                 self.branch.rewind(&first);
                 if another {
-                    // Another program, with a plan of its own; how the log counts is its own too.
-                    let length = self.hints.epoch_length();
-                    self.hints = std::mem::take(&mut self.restated);
-                    if let Some(steps) = length {
-                        self.hints.put_epoch_length(steps);
-                    }
-                    self.steps_of_epoch = None;
-                    if decoded.total_after.is_none_or(|after| after < start) {
-                        self.logged_total_steps = None;
-                    }
-                    self.take_total_from_hints(last);
+                    let total_is_told = decoded.total_after.is_some_and(|after| after >= start);
+                    self.adopt_the_plan_of_another(total_is_told, last);
                 }
                 followers += 1;
             }
             self.first_step.get_or_insert(first.step());
-            let leading = self.branch.leading();
-            let mut end = leading.unbroken_from(records, start);
+            let mut end = self.branch.leading().unbroken_from(records, start);
             end = trainings.peek().map_or(end, |at| end.min(*at));
             end = endings.peek().map_or(end, |ending| end.min(ending.after));
             if self.branch.fails_at_once(&first) {
                 end = start + 1;
             }
-            if let Some(mut doubt) = self.doubt.take() {
-                // A first train loss leads from the next one on.
-                let mut leading = leading;
-                leading.pass(&first);
-                let leads = |index: &usize| {
-                    let row = records.row(*index);
-                    let leads = leading.leads(&row);
-                    leading.pass(&row);
-                    leads
-                };
-                end = (start + 1..end).find(leads).unwrap_or(end);
-                let few = (followers..end).all(|index| doubt.remembers(&records.row(index)));
-                self.doubt = few.then_some(doubt);
-            }
+            end = self.weigh_doubt(records, start..end, followers);
             self.since_doubt = self.since_doubt.saturating_add((end - start) as u64);
             self.branch.keep(records, start..end);
             self.branch.watch(records, start..end, &self.context);
@@ -142,6 +89,86 @@ impl Run {
         }
         self.may_begin_anew |= trainings.next().is_some();
         endings.for_each(|ending| self.end(ending));
+    }
+
+    /// Takes what comes behind a restart of the file: whether the run goes on shows with the first record.
+    fn take_restart(&mut self, decoded: &Decoded) {
+        if decoded.records.is_empty() {
+            if let Some(restarted) = &mut self.restarted
+                && restarted.preamble.len() < Restarted::MOST_PIECES
+            {
+                restarted.preamble.push(decoded.clone());
+            }
+        } else if let Some(restarted) = self.restarted.take()
+            && self.is_another(&decoded.records, restarted.moved_aside)
+        {
+            let columns = std::mem::take(&mut self.columns);
+            self.forget();
+            self.learn(columns);
+            restarted.preamble.iter().for_each(|piece| self.apply(piece));
+        }
+    }
+
+    /// Takes the account of the lines of a piece.
+    fn take_account(&mut self, decoded: &Decoded) {
+        self.lines.lines += decoded.lines;
+        self.lines.ignored += decoded.ignored;
+        self.lines.skipped += decoded.skipped;
+        decoded
+            .bad_lines
+            .iter()
+            .for_each(|bad| self.lines.show(bad.clone()));
+    }
+
+    /// Takes what a piece states about the run. `last` is the last step that is known by now.
+    fn take_statements(&mut self, decoded: &Decoded, last: u64) {
+        self.hints.merge(&decoded.hints);
+        for (name, value) in &decoded.settings {
+            crate::format::sidecar::setting(name, value, &mut self.hints);
+        }
+        self.note_what_counts(&decoded.records);
+        if decoded.total_steps.is_some() {
+            self.logged_total_steps = decoded.total_steps;
+        }
+        self.total_is_a_hint &= decoded.total_steps.is_none();
+        self.take_total_from_hints(last);
+        remember(&mut self.settings, &decoded.settings);
+        remember(&mut self.summary, &decoded.summary);
+    }
+
+    /// Another program has a plan of its own; how the log counts is its own too.
+    fn adopt_the_plan_of_another(&mut self, total_is_told: bool, last: u64) {
+        let length = self.hints.epoch_length();
+        self.hints = std::mem::take(&mut self.restated);
+        if let Some(steps) = length {
+            self.hints.put_epoch_length(steps);
+        }
+        self.steps_of_epoch = None;
+        if !total_is_told {
+            self.logged_total_steps = None;
+        }
+        self.take_total_from_hints(last);
+    }
+
+    /// Where these rows end that may be taken at once: in doubt before the next that leads. The doubt stays
+    /// while there are few `followers`.
+    fn weigh_doubt(&mut self, records: &Records, rows: Range<usize>, followers: usize) -> usize {
+        let Some(mut doubt) = self.doubt.take() else {
+            return rows.end;
+        };
+        // A first train loss leads from the next one on.
+        let mut leading = self.branch.leading();
+        leading.pass(&records.row(rows.start));
+        let leads = |index: &usize| {
+            let row = records.row(*index);
+            let leads = leading.leads(&row);
+            leading.pass(&row);
+            leads
+        };
+        let end = (rows.start + 1..rows.end).find(leads).unwrap_or(rows.end);
+        let few = (followers..end).all(|index| doubt.remembers(&records.row(index)));
+        self.doubt = few.then_some(doubt);
+        end
     }
 
     /// More is stated of the plan, behind records and before those of `rows`.
