@@ -25,6 +25,59 @@ pub(super) struct Drawn {
 }
 
 impl Progress {
+    /// Takes a drawing of a step, and hands out the one that was drawn before, or what this drawing adds to what
+    /// was handed out.
+    pub(super) fn draw(&mut self, step: u64, mut values: Values, full: bool, fields: &mut Fields) -> Match {
+        match &mut self.drawn {
+            Some(drawn) if drawn.step == step => {
+                let again = !drawn.taken && full;
+                // An evaluation may be added to what was handed out.
+                let holds = |quantity: Quantity| {
+                    let [before, now] = [&drawn.values, &values].map(|values| values[quantity.index()]);
+                    before.map(f64::to_bits) == now.map(f64::to_bits)
+                        || before.is_none() && quantity == Quantity::EvalLoss
+                };
+                fields.revises = drawn.rested && !Quantity::ALL.into_iter().all(holds);
+                drawn.rested = false;
+                if drawn.taken {
+                    // Only an evaluation can still come.
+                    values[Quantity::TrainLoss.index()] = None;
+                }
+                drawn.values = values;
+                drawn.taken |= again;
+                let drawn = *drawn;
+                if again || drawn.taken {
+                    return self.hand_out(drawn, fields);
+                }
+                Match::Notice
+            }
+            before => {
+                let grown = before.is_some_and(|before| !before.full);
+                let before = before.replace(Drawn {
+                    step,
+                    values,
+                    full,
+                    grown,
+                    taken: false,
+                    rested: false,
+                    followed: false,
+                });
+                let Some(before) = before else {
+                    return Match::Notice;
+                };
+                let told = if before.taken {
+                    Match::Notice
+                } else {
+                    self.hand_out(before, fields)
+                };
+                match self.hand_out_the_pass(false, fields) {
+                    Match::No => told,
+                    evaluated => evaluated,
+                }
+            }
+        }
+    }
+
     /// The last step of a bar, which something else follows.
     pub(super) fn behind_the_last(&mut self, line: &str, fields: &mut Fields) -> Match {
         if line.trim().is_empty() {

@@ -75,16 +75,7 @@ impl Grammar for Progress {
 
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some(bar) = bar(line) else {
-            self.names_epoch |= holds_one_of(line, &["poch", "POCH"]);
-            self.epochs = self.planned_epochs(line).or(self.epochs);
-            self.take_heading(line);
-            return match self.checkpoint(line, fields) {
-                Match::No => {
-                    self.take_evaluation(line, fields);
-                    self.behind_the_last(line, fields)
-                }
-                told => told,
-            };
+            return self.beside_the_bars(line, fields);
         };
         let description = bar.description.to_ascii_lowercase();
         // What stands behind a loss is measured as that is: `loss: 2.1 test_accuracy: 0.3`.
@@ -150,53 +141,22 @@ impl Grammar for Progress {
             // Lightning draws the full bar of an epoch once more under the name of the next.
             return Match::No;
         }
-        match &mut self.drawn {
-            Some(drawn) if drawn.step == step => {
-                let again = !drawn.taken && full;
-                // An evaluation may be added to what was handed out.
-                let holds = |quantity: Quantity| {
-                    let [before, now] = [&drawn.values, &values].map(|values| values[quantity.index()]);
-                    before.map(f64::to_bits) == now.map(f64::to_bits)
-                        || before.is_none() && quantity == Quantity::EvalLoss
-                };
-                fields.revises = drawn.rested && !Quantity::ALL.into_iter().all(holds);
-                drawn.rested = false;
-                if drawn.taken {
-                    // Only an evaluation can still come.
-                    values[Quantity::TrainLoss.index()] = None;
-                }
-                drawn.values = values;
-                drawn.taken |= again;
-                let drawn = *drawn;
-                if again || drawn.taken {
-                    return self.hand_out(drawn, fields);
-                }
-                Match::Notice
+        self.draw(step, values, full, fields)
+    }
+}
+
+impl Progress {
+    /// A line between bars: the heading of an epoch, a checkpoint, an evaluation, or something else.
+    fn beside_the_bars<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        self.names_epoch |= holds_one_of(line, &["poch", "POCH"]);
+        self.epochs = self.planned_epochs(line).or(self.epochs);
+        self.take_heading(line);
+        match self.checkpoint(line, fields) {
+            Match::No => {
+                self.take_evaluation(line, fields);
+                self.behind_the_last(line, fields)
             }
-            before => {
-                let grown = before.is_some_and(|before| !before.full);
-                let before = before.replace(Drawn {
-                    step,
-                    values,
-                    full,
-                    grown,
-                    taken: false,
-                    rested: false,
-                    followed: false,
-                });
-                let Some(before) = before else {
-                    return Match::Notice;
-                };
-                let told = if before.taken {
-                    Match::Notice
-                } else {
-                    self.hand_out(before, fields)
-                };
-                match self.hand_out_the_pass(false, fields) {
-                    Match::No => told,
-                    evaluated => evaluated,
-                }
-            }
+            told => told,
         }
     }
 }
