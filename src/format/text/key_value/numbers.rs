@@ -9,9 +9,9 @@ use super::sentences::{LossAt, loss_on};
 use super::stand_ins::{is_remark, loss_called, loss_instead};
 use crate::format::text::bare_counts::{self, Bare, Count};
 use crate::format::text::held_out::{Data, data_before, evaluated_loss, is_of_training, push_loss};
-use crate::format::text::scan::named_numbers;
+use crate::format::text::scan::{Named, named_numbers};
 use crate::format::text::{Fields, progress};
-use crate::metric::{Quantity, Role, counts_the_run};
+use crate::metric::{Fit, Quantity, Role, counts_the_run};
 
 /// What the numbers of a line are.
 #[derive(Debug, Default)]
@@ -42,6 +42,26 @@ pub(super) struct Counters {
     pub(super) bare_until: usize,
     /// There is something in the line that is worth a record.
     pub(super) useful: bool,
+}
+
+impl Counters {
+    /// Takes a counter of steps. Of several the best one's total holds.
+    fn take_step<'a>(&mut self, named: &Named<'a>, name: &'a str, fit: Fit, fields: &mut Fields<'a>) {
+        // Behind `step: 100` a `last ckpt step: 50` is another.
+        if self.step.is_some() && is_no_place(named.words) {
+            return;
+        }
+        if self.step.is_none_or(|(best, _)| fit.rank < best) {
+            let iterations = self.step_count.filter(|count| count.of.is_none());
+            self.outer = iterations.map(|count| count.value);
+            self.is_batch = name.eq_ignore_ascii_case("batch");
+            self.step = Some((fit.rank, counts_the_run(fit)));
+            self.step_count = Count::of(named);
+            self.step_total = named.of;
+            fields.rounded_to = named.rounded_to;
+        }
+        fields.values.push((name, named.value));
+    }
 }
 
 impl KeyValue {
@@ -78,21 +98,7 @@ impl KeyValue {
                 Some(Role::Step) if TIMES.contains(&named.unit) || named.value.fract() != 0.0 => {}
                 Some(Role::Step) => {
                     let Some(fit) = fit else { return };
-                    // Behind `step: 100` a `last ckpt step: 50` is another.
-                    if found.step.is_some() && is_no_place(named.words) {
-                        return;
-                    }
-                    // Of several counters the best one's total holds.
-                    if found.step.is_none_or(|(best, _)| fit.rank < best) {
-                        let iterations = found.step_count.filter(|count| count.of.is_none());
-                        found.outer = iterations.map(|count| count.value);
-                        found.is_batch = name.eq_ignore_ascii_case("batch");
-                        found.step = Some((fit.rank, counts_the_run(fit)));
-                        found.step_count = Count::of(&named);
-                        found.step_total = named.of;
-                        fields.rounded_to = named.rounded_to;
-                    }
-                    fields.values.push((name, named.value));
+                    found.take_step(&named, name, fit, fields);
                 }
                 // `Elapsed: 0:00:10` is no number of seconds.
                 Some(Role::Value {
@@ -171,6 +177,14 @@ impl KeyValue {
             (found.step, found.step_count, found.step_total) = (None, None, None);
             fields.rounded_to = 0.0;
         }
+        self.complete_losses(line, &mut found, fields);
+        self.complete_counters(line, &mut found, fields);
+        found
+    }
+
+    /// Finds the losses that the names of a line leave open: a sum of parts, and what is named for its data alone;
+    /// and the learning rate that a bar has told.
+    fn complete_losses(&mut self, line: &str, found: &mut Counters, fields: &mut Fields) {
         if !found.has_loss
             && let Some(loss) = sum_of_parts(fields)
         {
@@ -187,14 +201,19 @@ impl KeyValue {
         {
             fields.values.push(("lr", rate));
         }
-        name_short_pair(&mut found, fields);
+        name_short_pair(found, fields);
         if found.has_loss && !found.evaluated && self.bare_evaluations && !found.bare_with_unit {
-            name_evaluation(&mut found, fields);
+            name_evaluation(found, fields);
         }
         let is_counted = found.epoch.is_some() || found.step.is_some();
         if !found.has_loss && (is_counted || self.counts_bare && self.bare_count(line).is_some()) {
-            self.name_bare_losses(line, &mut found, fields);
+            self.name_bare_losses(line, found, fields);
         }
+    }
+
+    /// Finds the counters of a loss that the names of a line leave open: those without a name, and the episode of
+    /// an agent that tells nothing else.
+    fn complete_counters(&mut self, line: &str, found: &mut Counters, fields: &mut Fields) {
         // `1/22300 (epoch 0), train_loss = 7.8`
         if found.has_loss
             && found.epoch.is_some_and(|epoch| epoch.of.is_none())
@@ -240,7 +259,6 @@ impl KeyValue {
                 fields.step = Some(episode.value);
             }
         }
-        found
     }
 
     /// Takes what a bar of progress of an epoch tells of its training.
