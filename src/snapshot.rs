@@ -48,9 +48,17 @@ impl Snapshot {
         found.ok().and_then(|index| self.prospects.get(index))
     }
 
-    /// How a run stands among its rivals.
+    /// How a run stands among its rivals, by the loss that stands for it.
     pub fn contest(&self, run: &str) -> Option<&Contest> {
         self.prospect(run)?.contest.as_ref()
+    }
+
+    /// The same by this loss.
+    pub fn contest_for(&self, run: &str, quantity: Quantity) -> Option<&Contest> {
+        let prospect = self.prospect(run)?;
+        let contests = [&prospect.contest, &prospect.other_contest];
+        let mut contests = contests.into_iter().flatten();
+        contests.find(|contest| contest.quantity == quantity)
     }
 
     /// What to do with a run.
@@ -307,8 +315,10 @@ pub struct Signals {
 pub struct Prospect {
     /// Id of the run.
     pub run: String,
-    /// How it stands among the runs that compete with it; `None` where there are none.
+    /// How it stands among the runs that compete with it, by the loss that stands for it; `None` where there are none.
     pub contest: Option<Contest>,
+    /// The same by its other loss.
+    pub other_contest: Option<Contest>,
     /// What to do with it; `None`: let it run.
     pub advice: Option<Advice>,
 }
@@ -316,6 +326,8 @@ pub struct Prospect {
 /// A run among those that compete with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contest {
+    /// The loss that is to be the lowest.
+    pub quantity: Quantity,
     /// Probability that it ends lowest.
     pub chance: f64,
     /// Probability that it ends as low as its best rival, or within the tolerance of it.

@@ -1,12 +1,12 @@
 //! What the forecasts say and no record does: crossovers of a leader, and advice. It is news once it
-//! has lasted, because a forecast moves, and again when it is gone.
+//! has lasted, because a forecast moves, and again when it has been gone for as long.
 
 use std::collections::BTreeMap;
 
 use crate::snapshot::{Advice, AdviceKind, Crossover, Snapshot};
 
 /// A crossover is told once it has been foreseen for so many seconds, this surely; it is
-/// cleared when it is less sure than not.
+/// cleared when it has been no surer than this for as long.
 const CROSSOVER_AFTER: f64 = 30.0;
 const CROSSOVER_SURE: f64 = 0.8;
 const CROSSOVER_DOUBTFUL: f64 = 0.6;
@@ -48,6 +48,7 @@ impl Foreseen {
         }
     }
 
+    /// Seconds for which it has to be foreseen to be told, and to be gone to be cleared.
     fn after(&self) -> f64 {
         match self {
             Foreseen::Crossover(_) => CROSSOVER_AFTER,
@@ -80,6 +81,8 @@ struct Known {
     /// Seconds since the Unix epoch.
     since: f64,
     raised: bool,
+    /// Since when it is foreseen no more, seconds since the Unix epoch.
+    gone_since: Option<f64>,
 }
 
 /// What was foreseen in the last snapshot, and since when.
@@ -102,30 +105,46 @@ impl Foresight {
         });
         let mut news = Vec::new();
         let mut before = std::mem::take(&mut self.known);
+        let now = snapshot.taken_at;
         for foreseen in crossovers.chain(advice) {
             let key = foreseen.key();
             if !foreseen.holds(before.contains_key(&key)) {
                 continue;
             }
             let known = before.remove(&key).map(|known| (known.since, known.raised));
-            let (since, raised) = known.unwrap_or((snapshot.taken_at, false));
-            let lasts = snapshot.taken_at - since >= foreseen.after();
+            let (since, raised) = known.unwrap_or((now, false));
+            let lasts = now - since >= foreseen.after();
             if lasts && !raised {
                 news.push((Change::Raised, foreseen.clone()));
             }
-            let raised = raised || lasts;
-            self.known.insert(
-                key,
-                Known {
-                    foreseen,
-                    since,
-                    raised,
-                },
-            );
+            let known = Known {
+                foreseen,
+                since,
+                raised: raised || lasts,
+                gone_since: None,
+            };
+            self.known.insert(key, known);
         }
-        let gone = before.into_values().filter(|gone| gone.raised);
-        news.extend(gone.map(|gone| (Change::Cleared, gone.foreseen)));
+        for (key, gone) in before.into_iter().filter(|(_, gone)| gone.raised) {
+            let gone_since = gone.gone_since.unwrap_or(now);
+            // Other advice for the run has taken its place.
+            let is_replaced = matches!(&key, Key::Advice(run, _) if self.advises(run));
+            if is_replaced || now - gone_since >= gone.foreseen.after() {
+                news.push((Change::Cleared, gone.foreseen));
+            } else {
+                let gone_since = Some(gone_since);
+                self.known.insert(key, Known { gone_since, ..gone });
+            }
+        }
         news
+    }
+
+    /// True when something is to be done with this run now.
+    fn advises(&self, run: &str) -> bool {
+        let mut known = self.known.iter();
+        known.any(|(key, known)| {
+            known.gone_since.is_none() && matches!(key, Key::Advice(advised, _) if advised == run)
+        })
     }
 }
 
@@ -164,12 +183,17 @@ mod tests {
         assert_eq!(told(&snapshot(31.0, Some(0.85), true)), [Change::Raised]);
         // Less sure, but surer than not: nothing new.
         assert!(told(&snapshot(60.0, Some(0.7), true)).is_empty());
-        assert_eq!(told(&snapshot(90.0, Some(0.55), true)), [Change::Cleared]);
+        // Gone for a moment only, then for as long as it takes to be raised.
+        assert!(told(&snapshot(90.0, Some(0.55), true)).is_empty());
+        assert!(told(&snapshot(100.0, Some(0.65), true)).is_empty());
+        assert!(told(&snapshot(110.0, Some(0.55), true)).is_empty());
+        assert!(told(&snapshot(130.0, None, true)).is_empty());
+        assert_eq!(told(&snapshot(140.0, None, true)), [Change::Cleared]);
         // It must last again; and among those who do not lead nobody cares.
-        assert!(told(&snapshot(100.0, Some(0.9), true)).is_empty());
-        assert!(told(&snapshot(120.0, None, true)).is_empty());
-        assert!(told(&snapshot(130.0, Some(0.9), false)).is_empty());
-        assert!(told(&snapshot(190.0, Some(0.9), false)).is_empty());
+        assert!(told(&snapshot(150.0, Some(0.9), true)).is_empty());
+        assert!(told(&snapshot(170.0, None, true)).is_empty());
+        assert!(told(&snapshot(180.0, Some(0.9), false)).is_empty());
+        assert!(told(&snapshot(240.0, Some(0.9), false)).is_empty());
     }
 
     #[test]
@@ -179,6 +203,7 @@ mod tests {
             prospects: vec![Prospect {
                 run: "cosine".to_owned(),
                 contest: None,
+                other_contest: None,
                 advice: kind.map(|kind| Advice {
                     kind,
                     probability: 0.99,
@@ -195,7 +220,12 @@ mod tests {
         assert!(told(&snapshot(0.0, Some(stop))).is_empty());
         assert_eq!(told(&snapshot(61.0, Some(stop))), [Change::Raised]);
         assert!(told(&snapshot(70.0, Some(stop))).is_empty());
+        // A snapshot without it says nothing yet.
+        assert!(told(&snapshot(75.0, None)).is_empty());
+        assert!(told(&snapshot(78.0, Some(stop))).is_empty());
         assert_eq!(told(&snapshot(80.0, Some(decay))), [Change::Cleared]);
-        assert!(told(&snapshot(90.0, None)).is_empty());
+        assert_eq!(told(&snapshot(141.0, Some(decay))), [Change::Raised]);
+        assert!(told(&snapshot(150.0, None)).is_empty());
+        assert_eq!(told(&snapshot(211.0, None)), [Change::Cleared]);
     }
 }

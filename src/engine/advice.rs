@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::Options;
-use crate::forecast::contest::{Entrant, Folders, rank};
+use super::entrants::{Entrants, LOSSES};
+use crate::forecast::contest::{Entrant, rank, rivals};
+use crate::metric::Quantity;
 use crate::snapshot::{Advice, AdviceKind, Contest, LossView, Prospect, RunView, ScheduleSource, State};
 use crate::text::{self, count, probability};
 
@@ -18,53 +20,66 @@ const LEAST_LEFT: f64 = 0.05;
 const SURE: f64 = 0.9;
 
 /// The prospects of runs, which are in the order of their ids.
-pub fn prospects(runs: &[Arc<RunView>], options: &Options) -> Vec<Prospect> {
-    let folders = Folders::of(runs.iter().map(|run| run.id.as_str()));
-    let entrants: Vec<Option<Entrant>> = runs.iter().map(|run| entrant(run, options)).collect();
+pub fn prospects(runs: &[Arc<RunView>], entrants: &Entrants, options: &Options) -> Vec<Prospect> {
+    let contests = LOSSES.map(|quantity| contests(runs, entrants, quantity, options));
     let prospect = |(place, run): (usize, &Arc<RunView>)| {
-        let goes_on = run.state == State::Training;
-        let rank = goes_on
-            .then(|| rank(&entrants, place, &folders, options.config.advice.tolerance))
-            .flatten();
-        let contest = rank.and_then(|rank| {
-            Some(Contest {
-                chance: rank.chance,
-                chance_as_good: rank.chance_as_good,
-                runs: rank.rivals + 1,
-                best_rival: runs.get(rank.best)?.id.clone(),
-                behind: rank.behind,
-            })
-        });
-        let loss = run.primary().filter(|_| goes_on);
+        let primary = run.primary().map(|loss| loss.quantity);
+        let found = contests
+            .iter()
+            .filter_map(|contests| contests.get(place)?.clone());
+        let (mut own, mut other): (Vec<Contest>, Vec<Contest>) =
+            found.partition(|contest| Some(contest.quantity) == primary);
+        let contest = own.pop();
+        let loss = run.primary().filter(|_| run.state == State::Training);
         let advice = loss.and_then(|loss| advice(run, loss, contest.as_ref(), options));
         Prospect {
             run: run.id.clone(),
             contest,
+            other_contest: other.pop(),
             advice,
         }
     };
     runs.iter().enumerate().map(prospect).collect()
 }
 
-/// A run as one that competes; `None` where nobody can say where it will end. A run that has stalled
-/// will not get there.
-fn entrant<'a>(run: &'a RunView, options: &'a Options) -> Option<Entrant<'a>> {
-    let loss = run.primary().filter(|loss| knows_its_end(run, loss))?;
-    let forecast = loss.forecast.as_ref()?;
-    (forecast.final_loss.is_finite() && matches!(run.state, State::Training | State::Finished))
-        .then_some(())?;
-    Some(Entrant {
-        id: &run.id,
-        cohort: options
-            .config
-            .of_run(&run.id, |section| section.cohort.as_deref()),
-        quantity: loss.quantity,
-        first_loss: loss.curve.points.first()?.max,
-        loss: loss.smoothed,
-        end: forecast.at_step,
-        final_loss: forecast.final_loss,
-        distribution: &forecast.distribution,
-    })
+/// How each of the runs stands for this loss. A run that has stalled will not get to its end, and where all
+/// runs have got there nothing is open any more.
+fn contests(
+    runs: &[Arc<RunView>],
+    entrants: &Entrants,
+    quantity: Quantity,
+    options: &Options,
+) -> Vec<Option<Contest>> {
+    let can_say = |run: &RunView| {
+        let gets_there = matches!(run.state, State::Training | State::Finished);
+        gets_there && run.loss(quantity).is_some_and(|loss| knows_its_end(run, loss))
+    };
+    let entrants_of = runs.iter().zip(entrants.for_loss(quantity));
+    let competing: Vec<Option<Entrant>> = entrants_of
+        .map(|(run, entrant)| entrant.filter(|_| can_say(run)))
+        .collect();
+    let goes_on = |place: usize| runs.get(place).is_some_and(|run| run.state == State::Training);
+    let contest = |place: usize| {
+        let mut all = rivals(&competing, place, &entrants.folders);
+        if !goes_on(place) && !all.any(|(rival, _)| goes_on(rival)) {
+            return None;
+        }
+        let rank = rank(
+            &competing,
+            place,
+            &entrants.folders,
+            options.config.advice.tolerance,
+        )?;
+        Some(Contest {
+            quantity,
+            chance: rank.chance,
+            chance_as_good: rank.chance_as_good,
+            runs: rank.rivals + 1,
+            best_rival: runs.get(rank.best)?.id.clone(),
+            behind: rank.behind,
+        })
+    };
+    (0..runs.len()).map(contest).collect()
 }
 
 /// False while nothing says when the rate of a run will decay: a decay that nobody knows of would take it lower

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::entrants::Entrants;
 use super::view::OVER_SECONDS;
 use crate::fit::normal::distribution;
-use crate::forecast::contest::{Folders, comparable};
+use crate::metric::Quantity;
 use crate::snapshot::{Crossover, LossView, RunView, State};
 
 /// Differences below this share of the loss are a tie: no seed reproduces closer.
@@ -13,15 +14,17 @@ const TIE_SHARE: f64 = 5e-4;
 
 /// All crossovers among the runs: first those of the leaders, the surest first. Runs are
 /// compared on the loss that both log, preferring the one that stands for both.
-pub fn crossovers(runs: &[Arc<RunView>], now: f64) -> Vec<Crossover> {
-    let folders = Folders::of(runs.iter().map(|run| run.id.as_str()));
+pub fn crossovers(runs: &[Arc<RunView>], entrants: &Entrants, now: f64) -> Vec<Crossover> {
     // How many runs are ahead of each, now and at the end.
     let (mut behind_now, mut behind_at_end) = (vec![0u32; runs.len()], vec![0u32; runs.len()]);
     let mut found = Vec::new();
     for (index, one) in runs.iter().enumerate() {
         for (other_index, other) in runs.iter().enumerate().skip(index + 1) {
-            let related = folders.relate(&one.id, &other.id);
-            let Some(pair) = related.then(|| Pair::new(one, other, now)).flatten() else {
+            let Some(quantity) = compared_on(one, other) else {
+                continue;
+            };
+            let compete = entrants.compete(quantity, index, other_index);
+            let Some(pair) = compete.then(|| Pair::new(one, other, quantity, now)).flatten() else {
                 continue;
             };
             behind_now[if pair.now > 0.0 { index } else { other_index }] += 1;
@@ -55,6 +58,14 @@ pub fn crossovers(runs: &[Arc<RunView>], now: f64) -> Vec<Crossover> {
     crossovers
 }
 
+/// The loss that both runs log, if possible one that stands for a run.
+fn compared_on(one: &RunView, other: &RunView) -> Option<Quantity> {
+    let stands_for = |run: &RunView| run.primary().map(|loss| loss.quantity);
+    let is_logged = |quantity: &Quantity| one.loss(*quantity).is_some() && other.loss(*quantity).is_some();
+    let of_either = [stands_for(one), stands_for(other)].into_iter().flatten();
+    of_either.into_iter().find(is_logged)
+}
+
 /// Two runs that compete.
 struct Pair<'a> {
     one: &'a LossView,
@@ -70,20 +81,9 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn new<'a>(one: &'a RunView, other: &'a RunView, now: f64) -> Option<Pair<'a>> {
-        let primary = one.primary()?;
-        let (one_loss, other_loss) = match other.loss(primary.quantity) {
-            Some(loss) => (primary, loss),
-            None => {
-                let primary = other.primary()?;
-                (one.loss(primary.quantity)?, primary)
-            }
-        };
+    fn new<'a>(one: &'a RunView, other: &'a RunView, quantity: Quantity, now: f64) -> Option<Pair<'a>> {
+        let (one_loss, other_loss) = (one.loss(quantity)?, other.loss(quantity)?);
         let (one_end, other_end) = (one_loss.forecast.as_ref()?, other_loss.forecast.as_ref()?);
-        // Runs of unlike scales (different data, different units) do not compete.
-        if !comparable(one_loss.smoothed, other_loss.smoothed) {
-            return None;
-        }
         let step = one.step.min(other.step) as f64;
         Some(Pair {
             one: one_loss,

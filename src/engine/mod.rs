@@ -4,6 +4,7 @@
 mod advice;
 pub mod cohort;
 mod crossover;
+mod entrants;
 mod fitting;
 mod identity;
 mod stated;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use advice::prospects;
 use cohort::Statements;
 use crossover::crossovers;
+use entrants::Entrants;
 pub use fitting::{FitDone, FitJob};
 pub use view::silent_end;
 
@@ -244,7 +246,9 @@ impl Engine {
         {
             let fresh = done.basis.generation == entry.generation;
             if fresh && self.groups.leads(done.key) && fit.differs(&done) {
-                self.statements.put(done.key, done.quantity, done.member.clone());
+                // What it does since it diverged, others do not.
+                let member = done.member.clone().filter(|_| !entry.run.has_diverged());
+                self.statements.put(done.key, done.quantity, member);
             }
             fit.finish(done, fresh, now);
             entry.changed = true;
@@ -343,7 +347,11 @@ impl Engine {
         let (revision, time) = self.compared;
         let rest = COMPARED_EVERY.max(COMPARED_EVERY_PER_RUN * runs.len() as f64);
         if revision != self.revision && (now - time).abs() >= rest {
-            let found = (crossovers(&runs, now), prospects(&runs, options));
+            let entrants = Entrants::of(&runs, options);
+            let found = (
+                crossovers(&runs, &entrants, now),
+                prospects(&runs, &entrants, options),
+            );
             self.revision += u64::from(found.0 != self.crossovers || found.1 != self.prospects);
             (self.crossovers, self.prospects) = found;
             self.compared = (self.revision, now);

@@ -85,7 +85,7 @@ impl Testimony {
 
 /// How much more loosely siblings are bound than usual.
 fn looseness(prior: &Prior) -> f64 {
-    if prior.known { 1.0 } else { LOOSE }
+    LOOSE.powf(1.0 - prior.known)
 }
 
 /// The wander that a run by itself makes most likely.

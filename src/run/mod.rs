@@ -245,6 +245,12 @@ impl Run {
         open.find(|alert| alert.cleared_at_step.is_none() && is_lost(alert))
     }
 
+    /// True when the loss has left its course, rather than its numbers.
+    pub fn has_diverged(&self) -> bool {
+        self.divergence()
+            .is_some_and(|alert| alert.kind == divergence::KIND)
+    }
+
     /// Tokens per step, where the log counts tokens.
     pub fn tokens_per_step(&self) -> Option<f64> {
         let tokens = self.series(Quantity::Tokens)?;

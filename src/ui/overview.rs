@@ -510,7 +510,7 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
         ),
         Kind::Projected => projected(app, run, loss),
         Kind::Chance => {
-            let contest = snapshot.contest(&run.id);
+            let contest = loss.and_then(|loss| snapshot.contest_for(&run.id, loss.quantity));
             (
                 contest.map_or_else(String::new, |contest| format!("{:.2}", contest.chance)),
                 plain,

@@ -15,6 +15,7 @@ use losscast::law::relaxation::standings;
 use losscast::metric::Quantity;
 use losscast::run::Identity;
 use losscast::schedule::{LearningRateCurve, Plan, RecordedRates, Schedule};
+use losscast::snapshot::{Snapshot, State};
 use losscast::source::{FileKey, SourceEvent};
 use serde_json::Value;
 
@@ -360,6 +361,71 @@ fn the_same_records_give_the_same_numbers_however_they_arrive() {
         snapshot.runs[0].primary().unwrap().forecast.clone().unwrap()
     };
     assert_eq!(forecast(1), forecast(1000));
+}
+
+#[test]
+fn a_sibling_that_has_diverged_teaches_nothing() {
+    let run = made("cosine:min=0.1", 2.7, 1.2);
+    // Both are half way; the other one has left its course a while ago.
+    let halfway: Vec<(f64, f64)> = run
+        .losses
+        .iter()
+        .copied()
+        .filter(|(step, _)| *step <= 10_000.0)
+        .collect();
+    let lost = |(step, loss): &(f64, f64)| (*step, loss + 6.0 * ((step - 7000.0) / 3000.0).clamp(0.0, 1.0));
+    let lost: Vec<(f64, f64)> = halfway.iter().map(lost).collect();
+    let forecast = |logs: &[&[(f64, f64)]]| {
+        let options = Options {
+            total_steps: Some(STEPS),
+            ..Options::default()
+        };
+        let mut engine = Engine::new(options);
+        for (place, log) in (0..).zip(logs) {
+            let key = FileKey(place);
+            let identity = Identity {
+                id: format!("run{place}"),
+                path: format!("run{place}").into(),
+                format: "jsonl",
+            };
+            engine.apply(SourceEvent::Found { key, identity }, 0.0);
+            let mut decoded = Decoded::default();
+            for (step, loss) in *log {
+                let rate = run.curve.rate(*step);
+                let values = [
+                    (Quantity::EvalLoss, *loss),
+                    (Quantity::TrainLoss, *loss),
+                    (Quantity::LearningRate, rate),
+                ];
+                decoded.records.push(*step as u64, &values);
+            }
+            let decoded = Box::new(decoded);
+            engine.apply(
+                SourceEvent::Records {
+                    key,
+                    decoded,
+                    modified: 0.0,
+                },
+                0.0,
+            );
+        }
+        engine.apply(SourceEvent::CaughtUp, 0.0);
+        for now in [0.0, 100.0, 200.0] {
+            while let Some(job) = engine.next_job(now) {
+                engine.finish(job.run(), now);
+            }
+        }
+        engine.snapshot(300.0)
+    };
+    let with_lost = forecast(&[&halfway, &lost]);
+    assert_eq!(
+        with_lost.runs[1].state,
+        State::Diverged,
+        "{}",
+        with_lost.runs[1].state_reason
+    );
+    let projected = |snapshot: &Snapshot| snapshot.runs[0].primary().unwrap().forecast.clone().unwrap();
+    assert_eq!(projected(&with_lost), projected(&forecast(&[&halfway])));
 }
 
 /// The promise of the README on data that anyone with the shared folder can check.

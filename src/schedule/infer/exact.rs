@@ -2,7 +2,8 @@
 //!
 //! Where rates were logged with all their digits, shapes that come close are wrong, and only the
 //! right one leaves nothing unexplained. It may begin a step beside the warm-up's end: a trainer
-//! that logs after its scheduler's step never logs the peak, and one may count from 1.
+//! that logs after its scheduler's step never logs the peak, and one may count from 1. And where not every
+//! step is logged the warm-up may end between two records.
 
 use std::f64::consts::PI;
 
@@ -17,7 +18,7 @@ const EXACT: f64 = 2e-7;
 /// A cosine through logged rates.
 struct Cosine {
     start: f64,
-    /// Whole steps from the peak to the end.
+    /// Steps from the peak to the end.
     length: f64,
     deviation: f64,
     peak: f64,
@@ -26,10 +27,20 @@ struct Cosine {
 
 /// The cosine, over a whole number of steps, that the logged rates follow exactly.
 pub(super) fn cosine(rates: &[(f64, f64)], warm_up: f64) -> Option<Schedule> {
+    let gap = rates.get(1)?.0 - rates.first()?.0;
     let rates: Vec<(f64, f64)> = thin(rates).collect();
-    let fits = [warm_up, warm_up - 1.0, warm_up + 1.0].map(|start| Cosine::of(&rates, start));
-    let fits = fits.into_iter().flatten();
-    let best = fits.min_by(|one, other| one.deviation.total_cmp(&other.deviation))?;
+    let closest = |starts: [f64; 3]| {
+        let fits = starts.into_iter().filter_map(|start| Cosine::of(&rates, start));
+        fits.min_by(|one, other| one.deviation.total_cmp(&other.deviation))
+    };
+    let beside = |start: f64| [start, start - 1.0, start + 1.0];
+    let (best, warm_up) = match closest(beside(warm_up)) {
+        Some(best) => (best, warm_up),
+        None => {
+            let start = between_records(&rates, (warm_up - gap).max(0.0), warm_up)?.round();
+            (closest(beside(start))?, start)
+        }
+    };
     let end = (best.start + best.length).round() as u64;
     // As many steps as the rate takes to fall, whatever the first of them is called.
     let total = (warm_up + best.length).round() as u64;
@@ -45,10 +56,36 @@ pub(super) fn cosine(rates: &[(f64, f64)], warm_up: f64) -> Option<Schedule> {
     })
 }
 
+/// The start between two records from which a cosine comes closest to the rates; `None` where every step is
+/// logged, where digits were rounded away and where no cosine is near.
+fn between_records(rates: &[(f64, f64)], before: f64, after: f64) -> Option<f64> {
+    const NEAR: f64 = 3e-3;
+    const STARTS: usize = 6;
+    if after - before <= 2.0 || rates.iter().all(|(_, rate)| is_rounded(*rate)) {
+        return None;
+    }
+    let closest = |start: f64| Cosine::closest(rates, start).map_or(f64::INFINITY, |cosine| cosine.deviation);
+    (closest(after) < NEAR).then(|| least(before, after, STARTS, closest))
+}
+
+/// True for a number of few digits.
+fn is_rounded(number: f64) -> bool {
+    let few_digits = format!("{number:.5e}");
+    few_digits.parse() == Ok(number)
+}
+
 impl Cosine {
     fn of(rates: &[(f64, f64)], start: f64) -> Option<Cosine> {
         /// Other lengths, as shares of the best, do not fit.
         const ANOTHER: [f64; 2] = [0.99, 1.01];
+        let cosine = Cosine::over(rates, start, Cosine::closest(rates, start)?.length.round());
+        let off = |length: f64| Cosine::over(rates, start, length).deviation;
+        let exact = cosine.deviation < EXACT && (-EXACT..LARGEST_OTHER_RATIO).contains(&cosine.ratio);
+        (exact && ANOTHER.iter().all(|share| off(share * cosine.length) > EXACT)).then_some(cosine)
+    }
+
+    /// The one from this start that comes closest, over steps that need not be whole.
+    fn closest(rates: &[(f64, f64)], start: f64) -> Option<Cosine> {
         /// Around the best of the first search it is searched again.
         const CLOSE: f64 = 1e-3;
         let seen = rates.last()?.0 - start;
@@ -59,10 +96,7 @@ impl Cosine {
         let by_logarithm = |logarithm: f64| off(logarithm.exp());
         let near = least(seen.ln(), (LONGEST * seen).ln(), ENDS, by_logarithm);
         let near = least(near - CLOSE, near + CLOSE, 1, by_logarithm);
-        let length = near.exp().round();
-        let cosine = Cosine::over(rates, start, length);
-        let exact = cosine.deviation < EXACT && (-EXACT..LARGEST_OTHER_RATIO).contains(&cosine.ratio);
-        (exact && ANOTHER.iter().all(|share| off(share * length) > EXACT)).then_some(cosine)
+        Some(Cosine::over(rates, start, near.exp()))
     }
 
     /// That of a given length which comes closest: it is linear in the peak and in the end.

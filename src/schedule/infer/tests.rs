@@ -38,6 +38,29 @@ fn known_shapes_are_recognised_from_a_part() {
 }
 
 #[test]
+fn a_warm_up_that_ends_between_two_records_hides_no_exact_cosine() {
+    for (warm_up, min_ratio) in [(150.0, 0.4), (137.0, 0.27), (101.0, 0.0)] {
+        let share = |step: f64| 0.5 * (1.0 + (PI * (step - warm_up) / (10_000.0 - warm_up)).cos());
+        let rate = |step: f64| 3e-4 * (min_ratio + (1.0 - min_ratio) * share(step));
+        let logged = (2..=50).map(|index| 100.0 * f64::from(index));
+        let rates: Vec<(f64, f64)> = logged.map(|step| (step, rate(step))).collect();
+        let peak = rates[0].1;
+        let inferred = infer(&rates, peak, 200.0, None).unwrap();
+        assert!(inferred.others.is_empty());
+        let schedule = inferred.schedule;
+        assert_eq!(
+            (schedule.total_steps, schedule.warm_up),
+            (Some(10_000), Some(warm_up as u64)),
+            "{schedule}"
+        );
+        assert!(
+            (schedule.share(7000.0, warm_up, 10_000.0) - rate(7000.0) / 3e-4).abs() < 1e-4,
+            "{schedule}"
+        );
+    }
+}
+
+#[test]
 fn a_resumed_run_has_peaked_before_its_log_begins() {
     let whole = logged("cosine:min=0.1", 2000.0, 100_000.0, 58_000.0);
     let rounded = |rate: f64| (rate * 1e6).round() / 1e6;
