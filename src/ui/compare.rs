@@ -315,11 +315,7 @@ fn table_lines(
             ),
             Span::raw(text),
         ]);
-        lines.push(if selected {
-            line.style(app.theme.selected)
-        } else {
-            line
-        });
+        lines.push(if selected { app.theme.select(line) } else { line });
     }
     lines
 }

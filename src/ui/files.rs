@@ -117,7 +117,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
             }
         };
         if index == selected {
-            line.style(app.theme.selected)
+            app.theme.select(line)
         } else {
             line
         }

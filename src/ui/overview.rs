@@ -426,7 +426,7 @@ fn draw_table(app: &App, snapshot: &Snapshot, shown: &[&Arc<RunView>], frame: &m
         }
         let line = Line::from(spans);
         lines.push(if index == selected {
-            line.style(app.theme.selected)
+            app.theme.select(line)
         } else {
             line
         });

@@ -1,6 +1,7 @@
 //! Colours by role, and the symbols that charts are drawn with.
 
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Line;
 
 use crate::alert::Severity;
 use crate::snapshot::State;
@@ -42,7 +43,10 @@ pub const DARK: Theme = Theme {
     text: Color::Reset,
     dim: Color::Indexed(243),
     accent: Color::Indexed(75),
-    selected: Style::new().bg(Color::Indexed(237)).add_modifier(Modifier::BOLD),
+    selected: Style::new()
+        .fg(Color::Indexed(255))
+        .bg(Color::Indexed(237))
+        .add_modifier(Modifier::BOLD),
     raw: Color::Indexed(239),
     forecast: Color::Indexed(215),
     band: Color::Indexed(94),
@@ -72,7 +76,10 @@ pub const LIGHT: Theme = Theme {
     text: Color::Reset,
     dim: Color::Indexed(245),
     accent: Color::Indexed(25),
-    selected: Style::new().bg(Color::Indexed(254)).add_modifier(Modifier::BOLD),
+    selected: Style::new()
+        .fg(Color::Indexed(232))
+        .bg(Color::Indexed(254))
+        .add_modifier(Modifier::BOLD),
     raw: Color::Indexed(250),
     forecast: Color::Indexed(166),
     band: Color::Indexed(223),
@@ -129,6 +136,16 @@ impl Theme {
             .position(|theme| theme.name == self.name)
             .unwrap_or(0);
         THEMES.get((at + 1) % THEMES.len()).copied().unwrap_or(&DARK)
+    }
+
+    /// A line that is selected: what has no colour of its own takes that which goes with the background.
+    pub fn select<'a>(&self, mut line: Line<'a>) -> Line<'a> {
+        for span in &mut line.spans {
+            if span.style.fg == Some(Color::Reset) {
+                span.style.fg = None;
+            }
+        }
+        line.style(self.selected)
     }
 
     /// Less important text.
