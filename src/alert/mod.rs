@@ -24,6 +24,18 @@ pub const CROSSOVER: &str = "crossover";
 /// See [`CROSSOVER`].
 pub const ADVICE: &str = "advice";
 
+/// What a kind is called in a sentence: its identifier is for programs and for `[[alerts.mute]]`.
+pub fn in_words(kind: &str) -> String {
+    match kind {
+        "non_finite" => "loss not finite".to_owned(),
+        "non_finite_eval" => "eval loss not finite".to_owned(),
+        "non_finite_gradient" => "gradient not finite".to_owned(),
+        SCHEDULE => "schedule contradicted".to_owned(),
+        FAILURE => "job failed".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
 /// How much an alert should disturb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

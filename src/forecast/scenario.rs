@@ -78,7 +78,7 @@ pub fn scenarios(
         ],
         None => vec![
             (
-                "decay now: linear to zero over the last 20%".to_owned(),
+                "the decay begins now, linear to zero over the last 20%".to_owned(),
                 soonest,
                 Some(now),
             ),

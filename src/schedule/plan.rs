@@ -30,7 +30,7 @@ impl ScheduleSource {
             ScheduleSource::Logged => "logged",
             ScheduleSource::Declared => "declared",
             ScheduleSource::Inferred => "inferred",
-            ScheduleSource::AssumedConstant => "assumed-constant",
+            ScheduleSource::AssumedConstant => "assumed constant",
         }
     }
 }
