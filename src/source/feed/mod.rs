@@ -89,6 +89,9 @@ impl Feed {
     }
 }
 
+/// What is told of a feed before it is known whether anything comes.
+pub const CONNECTING: &str = "connecting…";
+
 /// Why a feed cannot be set up.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -97,7 +100,7 @@ pub enum FeedError {
     #[error("{0}")]
     Address(String),
     /// There is no room for its mirror.
-    #[error("cannot mirror it in {folder}: {source}")]
+    #[error("cannot mirror it in {folder}")]
     Mirror {
         /// The folder for temporary files.
         folder: PathBuf,

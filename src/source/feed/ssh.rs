@@ -17,7 +17,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Feed, FeedError, FeedOptions, make_room};
+use super::{CONNECTING, Feed, FeedError, FeedOptions, make_room};
 use crate::format::encoding::Utf16;
 use crate::format::{refuse, sidecar};
 use crate::source::discover::is_passed_over;
@@ -106,6 +106,7 @@ t() { tail -c "+$2" "$1" 2>/dev/null | head -c "$3" | base64; echo .; }
 /// Starts to mirror what is at an address into `folder`.
 pub fn start(address: Address, name: String, folder: &Path, options: &FeedOptions) -> io::Result<Arc<Feed>> {
     let feed = Feed::new(name, folder.to_owned());
+    feed.set_problem(Some(CONNECTING.to_owned()));
     let mirror = Mirror {
         address,
         feed: Arc::clone(&feed),
