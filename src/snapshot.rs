@@ -394,6 +394,8 @@ pub struct Crossover {
     pub gap: f64,
     /// The run that is ahead now leads all it competes with, or the other one will.
     pub of_a_leader: bool,
+    /// The run that is ahead now leads all it competes with.
+    pub passes_a_leader: bool,
 }
 
 impl Crossover {

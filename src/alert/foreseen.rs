@@ -172,6 +172,7 @@ mod tests {
                     probability,
                     gap: 0.02,
                     of_a_leader,
+                    passes_a_leader: of_a_leader,
                 })
                 .into_iter()
                 .collect(),

@@ -2,6 +2,7 @@
 
 pub mod deliver;
 pub mod foreseen;
+pub mod gravity;
 pub mod history;
 pub mod notify;
 pub mod rules;

@@ -65,7 +65,10 @@ impl Notifier {
         let first = self.old.is_none();
         let mut notices = Vec::new();
         for run in &snapshot.runs {
-            for alert in &run.alerts {
+            // Few of a run are told at once: they are to be those that say most.
+            let mut alerts: Vec<&Alert> = run.alerts.iter().collect();
+            alerts.sort_by_key(|alert| alert.gravity());
+            for alert in alerts {
                 let key = key_of(run, alert);
                 if first && (alert.cleared_at_step.is_some() || run.state == State::Finished) {
                     self.old.get_or_insert_default().insert(key);

@@ -55,6 +55,7 @@ pub(super) fn crossover_json(crossover: &Crossover) -> Value {
         "probability": finite(crossover.probability),
         "gap": finite(crossover.gap),
         "of_a_leader": crossover.of_a_leader,
+        "passes_a_leader": crossover.passes_a_leader,
     })
 }
 

@@ -49,6 +49,7 @@ pub fn crossovers(runs: &[Arc<RunView>], entrants: &Entrants, now: f64) -> Vec<C
             probability,
             gap: pair.end.abs(),
             of_a_leader: behind_now[now] == 0 || behind_at_end[end] == 0,
+            passes_a_leader: behind_now[now] == 0,
         })
         .collect();
     crossovers.sort_by(|one, other| {

@@ -1,5 +1,7 @@
 //! Everything that was noticed or is foreseen, in all runs: what, where, since when, what to do.
 
+use std::ops::Range;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -9,15 +11,15 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::names::Names;
 use super::noticed::{self, Noticed, noticed};
-use super::{format, overview};
-use crate::alert::{Alert, Projection, Severity};
+use super::{banner, format};
+use crate::alert::{Alert, Projection, Severity, in_words};
 use crate::detect::{
     activations, frozen_metric, gradient_surge, logits, loss_scale, non_finite, skipped_steps, update_ratio,
     vanishing_gradient,
 };
 use crate::metric::Quantity;
 use crate::snapshot::{RunView, Snapshot, State};
-use crate::text::{clip, printable, shorten_path, width};
+use crate::text::{clip, printable, shorten_path, width, wrap};
 
 /// Alerts about other signals than the loss: kind, signal, and whether the signal grows
 /// towards a threshold.
@@ -128,7 +130,7 @@ fn without_step(alert: &Alert) -> String {
 /// Alerts of one kind that are all over, in one sentence.
 fn folded(alerts: &[&Alert]) -> String {
     let first = alerts.last().map_or(0, |alert| alert.raised_at_step);
-    let kind = alerts.first().map_or("", |alert| alert.kind).replace('_', " ");
+    let kind = in_words(alerts.first().map_or("", |alert| alert.kind));
     format!(
         "{kind}: {} times since step {}, all over",
         alerts.len(),
@@ -160,42 +162,44 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         return super::draw_sentence(app, &text, frame, area);
     }
     let names = Names::of(snapshot);
+    let selected = app.line.min(noticed.len() - 1);
+    let columns = usize::from(area.width);
+    let longest = names.longest(noticed.iter().map(|noticed| noticed.run().id.as_str()));
+    let list = List {
+        app,
+        snapshot,
+        names: &names,
+        name_width: longest
+            .min(banner::name_width(columns))
+            .max(width(&super::with_position("RUN", selected, noticed.len(), 0))),
+        columns,
+    };
+    let most = usize::from(area.height.saturating_sub(BELOW + 1));
+    let (lines, place) = list.lines(&noticed, selected, most);
     // Where there is room, the run of the selected line is shown with its curve.
     let chart_height = if area.height >= WITH_CHART {
         area.height
-            .saturating_sub(noticed.len().min(usize::from(area.height)) as u16 + 8)
+            .saturating_sub(lines.len().min(usize::from(area.height)) as u16 + 1 + BELOW)
             .clamp(CHART, 2 * CHART)
     } else {
         0
     };
-    let [list, chart, below] = Layout::vertical([
+    let [above, chart, below] = Layout::vertical([
         Constraint::Fill(1),
         Constraint::Length(chart_height),
         Constraint::Length(BELOW),
     ])
     .areas(area);
-    let rows = usize::from(list.height).saturating_sub(1);
-    let selected = app.line.min(noticed.len() - 1);
-    let first = (selected + 1).saturating_sub(rows);
-    let columns = usize::from(list.width);
+    let rows = usize::from(above.height).saturating_sub(1);
     let title = super::with_position("RUN", selected, noticed.len(), rows);
-    let name_width = names
-        .longest(noticed.iter().map(|noticed| noticed.run().id.as_str()))
-        .min(overview::notice_name_width(columns))
-        .max(width(&title));
+    let name_width = list.name_width;
     let title = format!("LEVEL {title:<name_width$} {:>7} {:>6}  WHAT", "STEP", "AGO");
     let title = Line::styled(title, app.theme.dimmed().add_modifier(Modifier::BOLD));
-    let lines = noticed.iter().enumerate().skip(first).take(rows);
-    let lines = lines.map(|(index, noticed)| {
-        let line = list_line(app, snapshot, noticed, &names, name_width, columns);
-        if index == selected {
-            line.style(app.theme.selected)
-        } else {
-            line
-        }
-    });
-    let lines: Vec<Line> = std::iter::once(title).chain(lines).collect();
-    frame.render_widget(Paragraph::new(lines), list);
+    // All of the selected one is in sight.
+    let first = place.end.saturating_sub(rows).min(place.start);
+    let shown = lines.into_iter().skip(first).take(rows);
+    let lines: Vec<Line> = std::iter::once(title).chain(shown).collect();
+    frame.render_widget(Paragraph::new(lines), above);
     if let Some(noticed) = noticed.get(selected) {
         if chart_height > 0 {
             let signal = match noticed {
@@ -212,63 +216,112 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
 /// Lines for the selected piece of news in full.
 const BELOW: u16 = 7;
 
-/// One piece of news: its mark, its run, when, and what.
-fn list_line(
-    app: &App,
-    snapshot: &Snapshot,
-    noticed: &Noticed,
-    names: &Names,
+/// How the list is written.
+struct List<'a> {
+    app: &'a App,
+    snapshot: &'a Snapshot,
+    names: &'a Names,
     name_width: usize,
     columns: usize,
-) -> Line<'static> {
-    let run = noticed.run();
-    let (mark, style, ago) = match noticed {
-        Noticed::Alerts(_, alerts) => {
-            let alert = alerts.first();
-            let severity = alert.map_or(Severity::Info, |alert| alert.severity);
-            let over = alert.is_some_and(|alert| alert.cleared_at_step.is_some());
-            let muted = alert.is_some_and(|alert| app.is_muted(run, alert));
-            let seen = alert.is_some_and(|alert| app.is_acknowledged(run, alert));
-            let mark = match (over, seen) {
-                _ if muted => "muted",
-                (true, _) => "over",
-                (false, true) => "seen",
-                (false, false) => overview::mark(severity),
-            };
-            let style = if over || seen || run.state == State::Finished {
-                app.theme.dimmed()
+}
+
+impl List<'_> {
+    /// The lines of the list, and which of them are those of the selected piece of news: it is told in full, and so
+    /// are all where `rows` suffice for that.
+    fn lines(&self, noticed: &[Noticed], selected: usize, rows: usize) -> (Vec<Line<'static>>, Range<usize>) {
+        /// No more lines are taken by one that is selected.
+        const MOST: usize = 4;
+        let in_full = (noticed.len() <= rows).then(|| {
+            let all = noticed.iter().map(|noticed| self.entry(noticed, usize::MAX));
+            all.collect::<Vec<_>>()
+        });
+        let in_full = in_full.filter(|all| all.iter().map(Vec::len).sum::<usize>() <= rows);
+        let entries = in_full.unwrap_or_else(|| {
+            let entry = |(index, noticed)| self.entry(noticed, if index == selected { MOST } else { 1 });
+            noticed.iter().enumerate().map(entry).collect()
+        });
+        let (mut lines, mut place) = (Vec::new(), 0..0);
+        for (index, entry) in entries.into_iter().enumerate() {
+            let start = lines.len();
+            if index == selected {
+                place = start..start + entry.len();
+                lines.extend(entry.into_iter().map(|line| self.app.theme.select(line)));
             } else {
-                app.theme.severity(severity)
-            };
-            let at = alert.and_then(|alert| run.time_of(alert.raised_at_step));
-            let ago = at.map(|at| format::brief_duration((snapshot.taken_at - at).max(0.0)));
-            (mark, style, ago)
+                lines.extend(entry);
+            }
         }
-        Noticed::Advice(..) => (overview::ADVICE_MARK, Style::new().fg(app.theme.forecast), None),
-        Noticed::Passes(..) => (
-            overview::CROSSOVER_MARK,
-            Style::new().fg(app.theme.forecast),
-            None,
-        ),
-    };
-    let name = names.short(&run.id, name_width);
-    let pad = " ".repeat(name_width.saturating_sub(width(&name)));
-    let step = noticed.step().map_or_else(String::new, format::count);
-    let ago = ago.unwrap_or_default();
-    let head = format!("{mark:<5} {name}{pad} {step:>7} {ago:>6}  ");
-    let room = columns.saturating_sub(width(&head));
-    let what = match noticed {
-        Noticed::Alerts(_, alerts) => match alerts.as_slice() {
-            [alert] => without_step(alert),
-            alerts => folded(alerts),
-        },
-        Noticed::Advice(_, prospect, advice) => noticed::advice_text(run, prospect, advice, names),
-        Noticed::Passes(_, passed) => noticed::passes_text(passed, names, room),
-    };
-    Line::from(vec![
-        Span::styled(head, style),
-        Span::styled(clip(&what, room), style),
-    ])
+        (lines, place)
+    }
+
+    /// One piece of news in at most so many lines: its mark, its run, when, and what.
+    fn entry(&self, noticed: &Noticed, most: usize) -> Vec<Line<'static>> {
+        let run = noticed.run();
+        let (mark, style, ago) = match noticed {
+            Noticed::Alerts(_, alerts) => {
+                let alert = alerts.first();
+                let severity = alert.map_or(Severity::Info, |alert| alert.severity);
+                let over = alert.is_some_and(|alert| alert.cleared_at_step.is_some());
+                let muted = alert.is_some_and(|alert| self.app.is_muted(run, alert));
+                let seen = alert.is_some_and(|alert| self.app.is_acknowledged(run, alert));
+                let mark = match (over, seen) {
+                    _ if muted => "muted",
+                    (true, _) => "over",
+                    (false, true) => "seen",
+                    (false, false) => noticed::mark(severity),
+                };
+                let style = if over || seen || run.state == State::Finished {
+                    self.app.theme.dimmed()
+                } else {
+                    self.app.theme.severity(severity)
+                };
+                let at = alert.and_then(|alert| run.time_of(alert.raised_at_step));
+                let ago = at.map(|at| format::brief_duration((self.snapshot.taken_at - at).max(0.0)));
+                (mark, style, ago)
+            }
+            Noticed::Advice(..) => (
+                self.app.symbols.advice(),
+                Style::new().fg(self.app.theme.forecast),
+                None,
+            ),
+            Noticed::Passes(..) => (
+                self.app.symbols.crossing(),
+                Style::new().fg(self.app.theme.forecast),
+                None,
+            ),
+        };
+        let name = self.names.short(&run.id, self.name_width);
+        let pad = " ".repeat(self.name_width.saturating_sub(width(&name)));
+        let step = noticed.step().map_or_else(String::new, format::count);
+        let ago = ago.unwrap_or_default();
+        let head = format!("{mark:<5} {name}{pad} {step:>7} {ago:>6}  ");
+        let indent = width(&head);
+        let room = self.columns.saturating_sub(indent);
+        let what = match noticed {
+            Noticed::Alerts(_, alerts) => match alerts.as_slice() {
+                [alert] => without_step(alert),
+                alerts => folded(alerts),
+            },
+            Noticed::Advice(_, prospect, advice) => {
+                printable(&noticed::advice_text(run, prospect, advice, self.names))
+            }
+            Noticed::Passes(_, passed) => {
+                noticed::passes_text(passed, self.names, room.saturating_mul(most.min(2)))
+            }
+        };
+        let mut parts = wrap(&what, room.max(8));
+        if parts.len() > most {
+            let rest = parts.split_off(most - 1).join(" ");
+            parts.push(clip(&rest, room));
+        }
+        let mut head = Some(head);
+        parts
+            .into_iter()
+            .map(|part| {
+                let head = head.take().unwrap_or_else(|| " ".repeat(indent));
+                Line::from(vec![Span::styled(head, style), Span::styled(part, style)])
+            })
+            .collect()
+    }
 }
 
 /// One piece of news with all that is known about it.
@@ -338,18 +391,20 @@ fn alert_in_full(app: &App, alert: &Alert) -> Vec<Line<'static>> {
         let made_at = format::count(projected.made_at_step);
         format!("Foreseen at step {made_at}{crossed}")
     });
+    let raised = format::count(alert.raised_at_step);
+    let signs = if alert.first_sign_step == alert.raised_at_step {
+        format!("raised at step {raised}")
+    } else {
+        let first = format::count(alert.first_sign_step);
+        format!("first sign at step {first}, raised at {raised}")
+    };
     vec![
         Line::styled(
-            format!(
-                "{}: first sign at step {}, raised at {}, {cleared}",
-                alert.kind,
-                format::count(alert.first_sign_step),
-                format::count(alert.raised_at_step)
-            ),
+            format!("{}: {signs}, {cleared}", in_words(alert.kind)),
             app.theme.dimmed(),
         ),
         Line::styled(
-            printable(&alert.message),
+            without_step(alert),
             app.theme.severity(alert.severity).add_modifier(Modifier::BOLD),
         ),
         Line::raw(alert.remedy),

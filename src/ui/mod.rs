@@ -6,9 +6,11 @@
 
 pub mod alerts;
 pub mod app;
+pub mod banner;
 pub mod chart;
 pub mod compare;
 pub mod detail;
+mod empty;
 pub mod files;
 pub mod filter;
 pub mod format;

@@ -1,13 +1,13 @@
 //! What was noticed and what is foreseen, as lines to choose from: alerts, advice and crossovers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::app::App;
 use super::format;
 use super::names::Names;
-use crate::alert::Alert;
-use crate::snapshot::{Advice, AdviceKind, Crossover, Prospect, RunView, Snapshot};
+use crate::alert::{Alert, Severity};
+use crate::snapshot::{Advice, AdviceKind, Contest, Crossover, Prospect, RunView, Snapshot};
 use crate::text;
 
 /// One piece of news about a run.
@@ -57,50 +57,121 @@ pub fn noticed<'a>(app: &App, snapshot: &'a Snapshot) -> Vec<Noticed<'a>> {
             }
         }
     }
-    lines.extend(foreseen(app, snapshot));
-    lines
-}
-
-/// The advice and the crossovers among them.
-pub fn foreseen<'a>(app: &App, snapshot: &'a Snapshot) -> Vec<Noticed<'a>> {
-    let shown: HashMap<&str, &Arc<RunView>> = app
-        .shown(snapshot)
-        .into_iter()
-        .map(|run| (run.id.as_str(), run))
-        .collect();
-    let mut advice: Vec<(&Arc<RunView>, &Prospect, &Advice)> = snapshot
-        .prospects
-        .iter()
-        .filter_map(|prospect| {
-            let run = shown.get(prospect.run.as_str())?;
-            Some((*run, prospect, prospect.advice.as_ref()?))
-        })
-        .collect();
-    advice.sort_by(|(_, _, one), (_, _, other)| other.probability.total_cmp(&one.probability));
-    let mut passes: Vec<(&Arc<RunView>, Vec<&Crossover>)> = Vec::new();
-    for crossover in snapshot
-        .crossovers
-        .iter()
-        .filter(|crossover| crossover.is_likely())
-    {
-        let Some(winner) = shown.get(crossover.ahead_at_end.as_str()) else {
-            continue;
-        };
-        if !shown.contains_key(crossover.ahead_now.as_str()) {
-            continue;
-        }
-        match passes.iter_mut().find(|(run, _)| run.id == winner.id) {
-            Some((_, passed)) => passed.push(crossover),
-            None => passes.push((winner, vec![crossover])),
-        }
-    }
+    let Foreseen { advice, passes, .. } = Foreseen::of(app, snapshot);
     let advice = advice
         .into_iter()
         .map(|(run, prospect, advice)| Noticed::Advice(run, prospect, advice));
     let passes = passes
         .into_iter()
         .map(|(run, passed)| Noticed::Passes(run, passed));
-    advice.chain(passes).collect()
+    lines.extend(advice.chain(passes));
+    lines
+}
+
+/// What the forecasts say of the runs that pass the filter.
+pub struct Foreseen<'a> {
+    /// What to do with which run, the surest first.
+    pub advice: Vec<(&'a Arc<RunView>, &'a Prospect, &'a Advice)>,
+    /// Who passes whom, those of leaders first.
+    pub passes: Vec<(&'a Arc<RunView>, Vec<&'a Crossover>)>,
+    shown: HashMap<&'a str, &'a Arc<RunView>>,
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> Foreseen<'a> {
+    /// Looks for it.
+    pub fn of(app: &App, snapshot: &'a Snapshot) -> Foreseen<'a> {
+        let shown: HashMap<&str, &Arc<RunView>> = app
+            .shown(snapshot)
+            .into_iter()
+            .map(|run| (run.id.as_str(), run))
+            .collect();
+        let mut advice: Vec<(&Arc<RunView>, &Prospect, &Advice)> = snapshot
+            .prospects
+            .iter()
+            .filter_map(|prospect| {
+                let run = shown.get(prospect.run.as_str())?;
+                Some((*run, prospect, prospect.advice.as_ref()?))
+            })
+            .collect();
+        advice.sort_by(|(_, _, one), (_, _, other)| other.probability.total_cmp(&one.probability));
+        let mut passes: Vec<(&Arc<RunView>, Vec<&Crossover>)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for crossover in &snapshot.crossovers {
+            let winner = shown.get(crossover.ahead_at_end.as_str());
+            let Some(winner) = winner.filter(|_| crossover.is_likely()) else {
+                continue;
+            };
+            if !shown.contains_key(crossover.ahead_now.as_str()) {
+                continue;
+            }
+            let place = *places.entry(&winner.id).or_insert(passes.len());
+            match passes.get_mut(place) {
+                Some((_, passed)) => passed.push(crossover),
+                None => passes.push((winner, vec![crossover])),
+            }
+        }
+        Foreseen {
+            advice,
+            passes,
+            shown,
+            snapshot,
+        }
+    }
+
+    /// The runs that lead now and will be passed: of those that pass one the likeliest to end lowest, its crossover,
+    /// and how many more there are.
+    pub fn leaders_passed(&self) -> Vec<(&'a Arc<RunView>, &'a Crossover, usize)> {
+        let chance = |id: &str| self.snapshot.contest(id).map_or(0.0, |contest| contest.chance);
+        let mut leaders: Vec<(&Arc<RunView>, &Crossover, usize)> = Vec::new();
+        for (run, passed) in &self.passes {
+            for crossover in passed.iter().filter(|crossover| crossover.passes_a_leader) {
+                let mut known = leaders.iter_mut();
+                match known.find(|(_, known, _)| known.ahead_now == crossover.ahead_now) {
+                    Some((best, known, more)) => {
+                        *more += 1;
+                        if chance(&run.id) > chance(&best.id) {
+                            (*best, *known) = (run, crossover);
+                        }
+                    }
+                    None => leaders.push((run, crossover, 0)),
+                }
+            }
+        }
+        leaders
+    }
+
+    /// Where at least so many runs compete, the one that is likeliest to end lowest.
+    pub fn winners(&self, least: usize) -> Vec<(&'a Arc<RunView>, &'a Contest)> {
+        let mut winners: BTreeMap<[&str; 2], (&str, &Contest)> = BTreeMap::new();
+        for prospect in &self.snapshot.prospects {
+            let contest = prospect.contest.as_ref().filter(|contest| contest.runs >= least);
+            let Some(contest) = contest else { continue };
+            // All that compete have the lowest as their best rival, and the lowest has the next: these two stand for
+            // the contest.
+            let rival = contest.best_rival.as_str();
+            let next = self.snapshot.contest(rival);
+            let mut both = [rival, next.map_or(rival, |next| next.best_rival.as_str())];
+            both.sort_unstable();
+            let known = winners.entry(both).or_insert((&prospect.run, contest));
+            if contest.chance > known.1.chance {
+                *known = (&prospect.run, contest);
+            }
+        }
+        let winners = winners.into_values();
+        winners
+            .filter_map(|(run, contest)| Some((*self.shown.get(run)?, contest)))
+            .collect()
+    }
+}
+
+/// The mark of a line about an alert.
+pub fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => ".",
+        Severity::Warning => "!",
+        Severity::Critical => "!!",
+    }
 }
 
 /// Columns for the name of another run in a sentence.

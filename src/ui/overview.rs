@@ -10,9 +10,8 @@ use ratatui::widgets::Paragraph;
 
 use super::app::{App, SortBy};
 use super::names::Names;
-use super::noticed::{self, Noticed};
-use super::{chart, detail, format};
-use crate::alert::{Alert, STALL, Severity};
+use super::{banner, chart, detail, empty, format};
+use crate::alert::Severity;
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
@@ -52,23 +51,11 @@ const LEAST_CHART: u16 = 8;
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let shown = app.shown(snapshot);
     if shown.is_empty() {
-        return draw_empty(app, snapshot, frame, area);
+        return empty::draw(app, snapshot, frame, area);
     }
     let table = (shown.len() as u16).saturating_add(1);
-    let mut notices = notices(app, snapshot, usize::from(area.width));
-    let notice_lines = (notices.len() as u16).min(if area.height > 30 { 6 } else { 2 });
-    let hidden = notices.len() - usize::from(notice_lines);
-    notices.truncate(usize::from(notice_lines));
-    // It stands where there is most room for it.
-    let shortest = notices.iter_mut().min_by_key(|line| line.width());
-    if let Some(line) = shortest.filter(|_| hidden > 0) {
-        let more = format!("  +{hidden} more: a");
-        let message = line.spans.pop().unwrap_or_default();
-        let used = line.width() + width(&more);
-        let text = clip(&message.content, usize::from(area.width).saturating_sub(used));
-        line.push_span(Span::styled(text, message.style));
-        line.push_span(Span::styled(more, app.theme.dimmed()));
-    }
+    let notices = banner::lines(app, snapshot, area);
+    let notice_lines = notices.len() as u16;
     let room = area.height.saturating_sub(notice_lines);
     let with_chart = room >= LEAST_CHART + 6;
     let table = if with_chart {
@@ -116,143 +103,6 @@ fn draw_rule(app: &App, snapshot: &Snapshot, run: &RunView, frame: &mut Frame, a
         Span::styled(horizontal.to_string().repeat(2), app.theme.dimmed()),
     ]);
     frame.render_widget(Paragraph::new(line), area);
-}
-
-fn draw_empty(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
-    let text = if let Some(hidden) = super::all_hidden(app, snapshot) {
-        hidden
-    } else if snapshot.loading.is_some() {
-        "Reading...".to_owned()
-    } else {
-        format!(
-            "No logs with a loss found in {} yet; watching.{}",
-            printable(&app.title),
-            if snapshot.problems.is_empty() {
-                ""
-            } else {
-                " Press 5 to see what was not understood."
-            }
-        )
-    };
-    super::draw_sentence(app, &text, frame, area);
-}
-
-/// Alerts, advice and crossovers, a line for each run, the most important first.
-fn notices(app: &App, snapshot: &Snapshot, columns: usize) -> Vec<Line<'static>> {
-    let names = Names::of(snapshot);
-    let name_width = notice_name_width(columns);
-    let open = |(run, alert): &(&Arc<RunView>, &Alert)| {
-        alert.cleared_at_step.is_none()
-            && alert.severity >= Severity::Warning
-            && !app.is_acknowledged(run, alert)
-    };
-    let (silent, others): (Vec<_>, Vec<_>) = app
-        .alerts(snapshot)
-        .into_iter()
-        .filter(open)
-        .partition(|(_, alert)| alert.kind == STALL);
-    let notice = |mark: &str, style: Style, name: &str, message: &str| {
-        let room = columns.saturating_sub(width(name) + 5);
-        Line::from(vec![
-            Span::styled(format!("{mark:<2} "), style),
-            Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
-            Span::styled(clip(&printable(message), room), style),
-        ])
-    };
-    // The gravest of a run stands for all that it has.
-    let mut by_run: Vec<(&RunView, &Alert, usize)> = Vec::new();
-    for (run, alert) in &others {
-        match by_run.iter_mut().find(|(known, ..)| known.id == run.id) {
-            Some((.., more)) => *more += 1,
-            None => by_run.push((run, alert, 0)),
-        }
-    }
-    let (mut alerts, mut of_finished) = (Vec::new(), Vec::new());
-    for (run, alert, more) in by_run {
-        let name = names.short(&run.id, name_width);
-        let more = match more {
-            0 => String::new(),
-            more => format!(" (+{more})"),
-        };
-        let room = columns.saturating_sub(width(&name) + 5 + more.len());
-        let message = clip(&alert.message, room) + &more;
-        let mark = mark(alert.severity);
-        if run.state == State::Finished {
-            let line = notice(mark, app.theme.dimmed(), &name, &message);
-            of_finished.push(line.patch_style(app.theme.dimmed()));
-        } else {
-            alerts.push(notice(mark, app.theme.severity(alert.severity), &name, &message));
-        }
-    }
-    // What stops together, a whole cluster perhaps, is one piece of news.
-    let style = app.theme.severity(Severity::Warning);
-    match silent.as_slice() {
-        [] => {}
-        [(run, alert)] => {
-            let name = names.short(&run.id, name_width);
-            alerts.push(notice(mark(alert.severity), style, &name, &alert.message));
-        }
-        many => {
-            let runs = format!("{} runs are silent:", many.len());
-            let many = many.iter().map(|(run, _)| names.short(&run.id, name_width));
-            let many: Vec<String> = many.collect();
-            alerts.push(notice(mark(Severity::Warning), style, &runs, &many.join(", ")));
-        }
-    }
-    let (mut advice, mut crossovers) = (Vec::new(), Vec::new());
-    for noticed in noticed::foreseen(app, snapshot) {
-        let name = names.short(&noticed.run().id, name_width);
-        let room = columns.saturating_sub(width(&name) + 4);
-        let (mark, text, lines) = match &noticed {
-            Noticed::Alerts(..) => continue,
-            Noticed::Advice(run, prospect, given) => (
-                ADVICE_MARK,
-                noticed::advice_text(run, prospect, given, &names),
-                &mut advice,
-            ),
-            Noticed::Passes(_, passed) => (
-                CROSSOVER_MARK,
-                noticed::passes_text(passed, &names, room),
-                &mut crossovers,
-            ),
-        };
-        lines.push(Line::from(vec![
-            Span::styled(format!("{mark:<2} "), Style::new().fg(app.theme.forecast)),
-            Span::styled(format!("{name} "), Style::new().add_modifier(Modifier::BOLD)),
-            Span::raw(clip(&text, room)),
-        ]));
-    }
-    // Crossovers and advice are what only this screen knows: they are shown beside any number of alerts.
-    let mut foreseen = advice;
-    let place = foreseen.len().min(1);
-    foreseen.splice(place..place, crossovers);
-    let alerts_shown = alerts.len().min(if foreseen.is_empty() { 2 } else { 1 });
-    let rest = alerts.split_off(alerts_shown);
-    alerts
-        .into_iter()
-        .chain(foreseen)
-        .chain(rest)
-        .chain(of_finished)
-        .collect()
-}
-
-/// The mark of a line with advice.
-pub const ADVICE_MARK: &str = ">";
-/// The mark of a line about runs that will be passed.
-pub const CROSSOVER_MARK: &str = "x";
-
-/// The mark of a line about an alert.
-pub fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => ".",
-        Severity::Warning => "!",
-        Severity::Critical => "!!",
-    }
-}
-
-/// Columns for the name of a run before a message: more where the screen is wide.
-pub fn notice_name_width(columns: usize) -> usize {
-    (columns / 4).clamp(24, 46)
 }
 
 /// What the runs of a table have in common, and so which columns it needs.

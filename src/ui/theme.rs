@@ -242,4 +242,20 @@ impl Symbols {
             _ => ('─', '│', '└'),
         }
     }
+
+    /// The mark of a line with advice.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Symbols::Ascii => "#",
+            _ => "◆",
+        }
+    }
+
+    /// The mark of a line about runs whose order will change.
+    pub const fn crossing(self) -> &'static str {
+        match self {
+            Symbols::Ascii => "><",
+            _ => "⇅",
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::App;
-use crate::alert::Alert;
+use crate::alert::gravity::Subject;
+use crate::alert::{Alert, in_words};
 use crate::snapshot::{RunView, Snapshot, State};
 use crate::ui::keys::View;
 use crate::ui::names::Names;
@@ -26,7 +27,12 @@ impl App {
                 let over = alert.cleared_at_step.is_some();
                 // Nothing can be done any more for a run that has finished.
                 let finished = run.state == State::Finished;
-                (over, finished, std::cmp::Reverse(alert.severity))
+                (
+                    over,
+                    finished,
+                    std::cmp::Reverse(alert.severity),
+                    Subject::of(alert.kind),
+                )
             };
             let time = |run: &RunView, alert: &Alert| {
                 let at = run.time_of(alert.raised_at_step);
@@ -72,7 +78,7 @@ impl App {
             return;
         };
         let name = Names::of(snapshot).short(&run.id, NOTICE_NAME);
-        let what = format!("{} in {name}", alert.kind);
+        let what = format!("{} in {name}", in_words(alert.kind));
         let key = (run.id.clone(), alert.kind);
         if self.muted.remove(&key) {
             self.notice = format!("heard again: {what}");
@@ -111,7 +117,7 @@ impl App {
             return;
         };
         let what = match count {
-            1 => first.kind.to_owned(),
+            1 => in_words(first.kind),
             _ => format!("{count} alerts"),
         };
         let name = Names::of(snapshot).short(&run.id, NOTICE_NAME);
