@@ -20,6 +20,7 @@ pub mod language;
 pub mod law;
 pub mod metric;
 pub mod monitor;
+pub mod names;
 pub mod pattern;
 pub mod run;
 pub mod schedule;

@@ -16,11 +16,12 @@ pub mod filter;
 pub mod format;
 pub mod help;
 pub mod keys;
-pub mod names;
 pub mod noticed;
 pub mod overview;
 pub mod plot;
 pub mod theme;
+
+pub use crate::names;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
