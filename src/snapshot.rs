@@ -108,6 +108,8 @@ pub struct LogView {
     pub first_skipped: Option<String>,
     /// When the newest record was written, seconds since the Unix epoch.
     pub last_data_at: f64,
+    /// When the file was seen to be gone, seconds since the Unix epoch; `None` while it is there.
+    pub removed_at: Option<f64>,
     /// Columns in use, with the name of the role of each.
     pub columns: Vec<(String, &'static str)>,
 }

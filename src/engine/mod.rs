@@ -95,6 +95,8 @@ struct Entry {
     /// When a record was last seen to arrive, seconds since the Unix epoch: fresh
     /// whatever the clock in the log says.
     arrived: Option<f64>,
+    /// When the file was seen to be gone, seconds since the Unix epoch.
+    removed_at: Option<f64>,
     /// Grows when the run is forgotten or rewound: older fits are dropped.
     generation: u64,
     changed: bool,
@@ -190,6 +192,12 @@ impl Engine {
             SourceEvent::Absorbed { key } => {
                 self.entries.remove(&key);
                 self.statements.forget(key);
+            }
+            SourceEvent::Removed { key, removed } => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.removed_at = removed.then_some(now);
+                    entry.log = None;
+                }
             }
             SourceEvent::Problem { path, message } => {
                 self.problems.insert(path, message);
@@ -393,6 +401,7 @@ impl Entry {
             ],
             modified: 0.0,
             arrived: None,
+            removed_at: None,
             generation: 0,
             changed: true,
             view: None,
@@ -421,7 +430,10 @@ impl Entry {
             return Arc::clone(log);
         }
         let last_data_at = view::last_data_at(&self.run, self.modified, self.arrived, now);
-        let log = Arc::new(view::log(&self.run, leads, last_data_at));
+        let log = Arc::new(LogView {
+            removed_at: self.removed_at,
+            ..view::log(&self.run, leads, last_data_at)
+        });
         self.log = Some(Arc::clone(&log));
         log
     }

@@ -374,6 +374,7 @@ pub(super) fn log(run: &Run, leads: bool, last_data_at: f64) -> LogView {
             number => format!("line {number}: {}", bad.reason),
         }),
         last_data_at,
+        removed_at: None,
         columns: run.columns.iter().filter_map(in_use).collect(),
     }
 }

@@ -72,6 +72,13 @@ pub enum SourceEvent {
         /// The file.
         key: FileKey,
     },
+    /// The file of a log was removed, or is there again.
+    Removed {
+        /// The file.
+        key: FileKey,
+        /// It is not there any more.
+        removed: bool,
+    },
     /// A file or folder cannot be read, or is not understood.
     Problem {
         /// The file or folder.

@@ -103,13 +103,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
                     format::short(log.skipped as f64),
                     age,
                 ];
+                let removed = log.removed_at.map(|at| removed(snapshot, at));
                 let text = cells(
                     &name,
-                    log.format,
+                    removed.as_deref().unwrap_or(log.format),
                     &printable(&log.run),
                     numbers.each_ref().map(String::as_str),
                 );
-                if log.leads {
+                if removed.is_some() {
+                    Line::styled(text, app.theme.severity(crate::alert::Severity::Warning))
+                } else if log.leads {
                     Line::raw(text)
                 } else {
                     Line::styled(text, app.theme.dimmed())
@@ -124,15 +127,23 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     });
     let lines: Vec<Line> = std::iter::once(title).chain(shown).collect();
     frame.render_widget(Paragraph::new(lines), list);
-    let about = std::iter::once(Line::raw("")).chain(about(app, &files[selected]));
+    let about = std::iter::once(Line::raw("")).chain(about(app, snapshot, &files[selected]));
     frame.render_widget(
         Paragraph::new(about.collect::<Vec<Line>>()).wrap(Wrap { trim: true }),
         detail,
     );
 }
 
+/// How long a file has been gone: `removed 5s ago`.
+fn removed(snapshot: &Snapshot, at: f64) -> String {
+    format!(
+        "removed {} ago",
+        format::brief_duration((snapshot.taken_at - at).max(0.0))
+    )
+}
+
 /// The selected file in sentences.
-fn about(app: &App, file: &File) -> Vec<Line<'static>> {
+fn about(app: &App, snapshot: &Snapshot, file: &File) -> Vec<Line<'static>> {
     let path = Line::styled(printable(&file.path().to_string_lossy()), app.theme.title());
     let log = match file {
         File::Unread(problem) => {
@@ -156,9 +167,12 @@ fn about(app: &App, file: &File) -> Vec<Line<'static>> {
         .iter()
         .map(|(name, role)| format!("{name} is the {role}"))
         .collect();
+    let gone = log
+        .removed_at
+        .map_or_else(String::new, |at| format!("; {}", removed(snapshot, at)));
     let mut lines = vec![
         path,
-        Line::raw(format!("read as {}; {role}", log.format)),
+        Line::raw(format!("read as {}; {role}{gone}", log.format)),
         Line::styled(printable(&columns.join(", ")), app.theme.dimmed()),
     ];
     if let Some(first) = log.first_skipped.as_ref().filter(|_| log.skipped > 0) {

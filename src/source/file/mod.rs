@@ -308,7 +308,9 @@ impl Followed {
             Look::Restarted => self.restart(inode, outlet)?,
             Look::Same | Look::Grown => {}
         }
-        self.gone = false;
+        if std::mem::take(&mut self.gone) {
+            self.tell_presence(outlet)?;
+        }
         let unseen = self.reading.is_none() && self.tried.is_none();
         if look != Look::Same || unseen || self.was_judged_by_little(now) {
             match self.recognise(turn)? {
@@ -343,8 +345,21 @@ impl Followed {
             outlet.send(SourceEvent::Solved {
                 path: self.path().to_owned(),
             })?;
+            self.tell_presence(outlet)?;
         }
         Ok(Step::UpToDate)
+    }
+
+    /// Tells whether a log that is known is still there. Of one in several files only the last is looked at.
+    fn tell_presence(&self, outlet: &Outlet) -> Result<(), Deaf> {
+        let known = self.reading.is_some() && !self.one_of_several;
+        if !known {
+            return Ok(());
+        }
+        outlet.send(SourceEvent::Removed {
+            key: self.key,
+            removed: self.gone,
+        })
     }
 
     fn problem(&self, outlet: &Outlet, message: String) -> Result<(), Deaf> {
