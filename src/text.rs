@@ -21,6 +21,38 @@ fn is_unsafe(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// The character of ASCII that stands for one beyond it.
+pub fn ascii(character: char) -> char {
+    match character {
+        character if character.is_ascii() => character,
+        '±' => '+',
+        // What was cut out may be anything, as in a pattern of a shell.
+        '…' => '*',
+        '·' | '•' => '.',
+        '←' => '<',
+        '→' => '>',
+        '↑' | '▲' => '^',
+        '↓' | '▼' => 'v',
+        '×' => 'x',
+        'α' => 'a',
+        'λ' => 'l',
+        '‘' | '’' => '\'',
+        '“' | '”' => '"',
+        '–' | '—' | '─' | '━' => '-',
+        '│' | '┃' => '|',
+        '\u{2500}'..='\u{257f}' => '+',
+        '\u{2580}'..='\u{259f}' => '#',
+        '\u{2800}' => ' ',
+        '\u{2801}'..='\u{28ff}' => '.',
+        _ => '?',
+    }
+}
+
+/// The same of a text: `3.0904 ±.16` as `3.0904+-.16`, which is as wide.
+pub fn in_ascii(text: &str) -> String {
+    text.replace(" ±", "+-").chars().map(ascii).collect()
+}
+
 /// A duration in the two units that matter: `3d 4h`, `2h 10m`, `14m`, `5s`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {

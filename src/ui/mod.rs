@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod app;
+mod ascii;
 pub mod banner;
 pub mod chart;
 pub mod compare;
@@ -34,6 +35,7 @@ use crate::snapshot::{Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
 use app::App;
 use keys::{VIEWS, View};
+use theme::Symbols;
 
 /// Columns and lines below which there is nothing to see.
 const LEAST_WIDTH: u16 = 20;
@@ -59,6 +61,9 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame) {
     frame.render_widget(Paragraph::new(foot_line(app, foot)), foot);
     if app.help {
         help::draw(app, frame, body);
+    }
+    if app.symbols == Symbols::Ascii {
+        ascii::only(frame.buffer_mut());
     }
 }
 
