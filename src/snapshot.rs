@@ -129,6 +129,9 @@ pub enum State {
 }
 
 impl State {
+    /// All states, the gravest first.
+    pub const ALL: [State; 4] = [State::Diverged, State::Stalled, State::Training, State::Finished];
+
     /// The word shown to the user.
     pub const fn name(self) -> &'static str {
         match self {
