@@ -81,16 +81,12 @@ fn head_line(app: &App, snapshot: &Snapshot, area: Rect) -> Line<'static> {
             shorten(&printable(&app.title), usize::from(area.width) / 4)
         )),
     ];
-    let states = [State::Training, State::Finished, State::Stalled, State::Diverged];
-    for state in states {
-        let count = snapshot.runs.iter().filter(|run| run.state == state).count();
-        if count > 0 {
-            spans.push(Span::styled(
-                format!(" {count} {}", state.name()),
-                theme.state(state),
-            ));
-        }
-    }
+    let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    spans.extend(state_counts(
+        app,
+        snapshot,
+        usize::from(area.width).saturating_sub(used),
+    ));
     let mut right = Vec::new();
     if let Some(loading) = snapshot.loading {
         let share = if loading.bytes_total > 0 {
@@ -137,6 +133,22 @@ fn head_line(app: &App, snapshot: &Snapshot, area: Rect) -> Line<'static> {
     Line::from(spans)
 }
 
+/// How many runs are in which state, the gravest first: what comes last goes first where there is no room.
+fn state_counts(app: &App, snapshot: &Snapshot, room: usize) -> Vec<Span<'static>> {
+    let mut used = 0;
+    let counts = State::ALL.into_iter().filter_map(|state| {
+        let count = snapshot.runs.iter().filter(|run| run.state == state).count();
+        let text = format!(" {count} {}", state.name());
+        (count > 0).then(|| Span::styled(text, app.theme.state(state)))
+    });
+    counts
+        .take_while(|count| {
+            used += width(&count.content);
+            used <= room
+        })
+        .collect()
+}
+
 /// What stands before the filter that is typed.
 const FILTER: &str = " filter ";
 
@@ -181,9 +193,13 @@ fn foot_line(app: &App, area: Rect) -> Line<'static> {
         };
         clip(&format!("filter: {}{clears}", printable(app.filter.text())), room)
     } else {
+        let cursor = match app.symbols {
+            Symbols::Ascii => "Left/Right cursor",
+            _ => "←→ cursor",
+        };
         let hints: &[&str] = match app.view {
             View::Overview => &["? help", "q quit", "Enter open", "Space mark", "/ filter"],
-            View::Detail => &["? help", "Esc back", "+- zoom", "←→ cursor", "[] smooth"],
+            View::Detail => &["? help", "Esc back", "+- zoom", cursor, "[] smooth"],
             View::Compare => &["? help", "Esc back", "+- zoom", "b baseline"],
             View::Alerts => &["? help", "Enter go to step", "A acknowledge"],
             View::Files => &["? help", "Enter open run"],
