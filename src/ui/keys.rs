@@ -172,10 +172,10 @@ pub const GROUPS: &[Group] = &[
         bindings: &[
             keys!("j k ↓ ↑", "down, up", Char('j') => Action::Move(1), Char('k') => Action::Move(-1), Code(KeyCode::Down) => Action::Move(1), Code(KeyCode::Up) => Action::Move(-1)),
             keys!("g G", "first, last", Char('g') => Action::First, Char('G') => Action::Last, Code(KeyCode::Home) => Action::First, Code(KeyCode::End) => Action::Last),
-            keys!("^d ^u PgDn PgUp", "page", Control('d') => Action::Page(1), Control('u') => Action::Page(-1), Code(KeyCode::PageDown) => Action::Page(2), Code(KeyCode::PageUp) => Action::Page(-2)),
+            keys!("^d ^u PgDn PgUp", "pages", Control('d') => Action::Page(1), Control('u') => Action::Page(-1), Code(KeyCode::PageDown) => Action::Page(2), Code(KeyCode::PageUp) => Action::Page(-2)),
             keys!("Enter", "open", Code(KeyCode::Enter) => Action::Open),
-            keys!("Esc", "back", Code(KeyCode::Esc) => Action::Back, Code(KeyCode::Backspace) => Action::Back),
-            keys!("1 2 3 4 5", "overview detail compare alerts files", Char('1') => Action::View(View::Overview), Char('2') => Action::View(View::Detail), Char('3') => Action::View(View::Compare), Char('4') => Action::View(View::Alerts), Char('5') => Action::View(View::Files)),
+            keys!("Esc", "back, up to the overview", Code(KeyCode::Esc) => Action::Back, Code(KeyCode::Backspace) => Action::Back),
+            keys!("1 2 3 4 5", "overview, detail, compare, alerts, files", Char('1') => Action::View(View::Overview), Char('2') => Action::View(View::Detail), Char('3') => Action::View(View::Compare), Char('4') => Action::View(View::Alerts), Char('5') => Action::View(View::Files)),
             keys!("Tab", "next view", Code(KeyCode::Tab) => Action::NextView, Code(KeyCode::BackTab) => Action::PreviousView, Shift(KeyCode::BackTab) => Action::PreviousView),
             keys!("a", "alerts", Char('a') => Action::View(View::Alerts)),
             keys!("? F1", "help", Char('?') => Action::Help, Code(KeyCode::F(1)) => Action::Help),
@@ -193,7 +193,7 @@ pub const GROUPS: &[Group] = &[
             keys!("b", "baseline", Char('b') => Action::Baseline),
             keys!("A", "acknowledge alert", Char('A') => Action::Acknowledge),
             keys!("K", "mute this kind of alert in its run", Char('K') => Action::Mute),
-            keys!("v", "train, eval loss; detail: every curve", Char('v') => Action::Metric),
+            keys!("v", "train, eval loss; detail: any curve", Char('v') => Action::Metric),
         ],
     },
     Group {
