@@ -11,18 +11,25 @@ impl App {
     pub(super) fn go(&mut self, view: View) {
         if view != self.view {
             self.history.push(self.view);
-            self.view = view;
-            self.line = 0;
+            self.show(view);
         }
         self.help = false;
+    }
+
+    /// Shows a view. The overview is home: from there no way leads back.
+    fn show(&mut self, view: View) {
+        self.view = view;
+        self.line = 0;
+        if view == View::Overview {
+            self.history.clear();
+        }
     }
 
     pub(super) fn turn(&mut self, by: i32) {
         let at = VIEWS.iter().position(|(view, _)| *view == self.view).unwrap_or(0) as i32;
         let next = (at + by).rem_euclid(VIEWS.len() as i32) as usize;
         if let Some((view, _)) = VIEWS.get(next) {
-            self.view = *view;
-            self.line = 0;
+            self.show(*view);
         }
     }
 
@@ -34,8 +41,11 @@ impl App {
         } else if self.view == View::Overview && !self.filter.is_empty() {
             // The foot line promises it, whatever was visited before.
             self.filter = Filter::default();
+        } else if self.view == View::Overview {
+            self.notice = "this is the overview; q quits".to_owned();
         } else {
-            self.view = self.history.pop().unwrap_or(View::Overview);
+            let before = self.history.pop();
+            self.show(before.unwrap_or(View::Overview));
         }
     }
 

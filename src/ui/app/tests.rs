@@ -83,3 +83,22 @@ fn esc_in_the_overview_clears_the_filter_whatever_was_visited() {
     app.update(Action::Back, &snapshot);
     assert_eq!((app.view, app.filter.is_empty()), (View::Overview, true));
 }
+
+#[test]
+fn esc_ends_in_the_overview() {
+    let mut app = App::new(String::new(), &DARK, Symbols::Ascii);
+    let snapshot = Arc::default();
+    for view in [View::Alerts, View::Compare, View::Overview] {
+        app.update(Action::View(view), &snapshot);
+    }
+    app.update(Action::Back, &snapshot);
+    assert_eq!(app.view, View::Overview);
+    app.update(Action::View(View::Alerts), &snapshot);
+    app.update(Action::View(View::Files), &snapshot);
+    let mut way = Vec::new();
+    for _ in 0..3 {
+        app.update(Action::Back, &snapshot);
+        way.push(app.view);
+    }
+    assert_eq!(way, [View::Alerts, View::Overview, View::Overview]);
+}
