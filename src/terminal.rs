@@ -36,6 +36,8 @@ pub struct Options {
 
 /// New data is drawn at most this often; keys are answered at once.
 const FRAME: Duration = Duration::from_millis(100);
+/// What a key did is told for so long.
+const NOTICE: Duration = Duration::from_secs(3);
 /// Ages on the screen are brought up to date, and the terminal is looked for, this often.
 const CLOCK: Duration = Duration::from_secs(5);
 
@@ -66,6 +68,8 @@ pub async fn run(
     let mut snapshot = snapshots.borrow_and_update().clone();
     recall(&mut app, &snapshot, &notifier);
     let mut draw_at = Some(Instant::now());
+    // What a key did is told until then.
+    let mut notice_until: Option<Instant> = None;
     // The first frame waits for nothing.
     let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
     loop {
@@ -87,6 +91,7 @@ pub async fn run(
                 if (app.acknowledged.len(), app.muted.len()) != seen {
                     remember(&app, &snapshot, &mut notifier);
                 }
+                notice_until = (!app.notice.is_empty()).then(|| Instant::now() + NOTICE);
                 match effect {
                     Some(Effect::Quit) => return Ok(()),
                     Some(Effect::Suspend) => suspend()?,
@@ -100,6 +105,14 @@ pub async fn run(
                 drawn = Instant::now();
                 let shown = shown(&app, &snapshot);
                 draw(&mut screen, &mut app, &shown)?;
+            }
+            () = sleep_until(notice_until.unwrap_or(drawn)), if notice_until.is_some() => {
+                notice_until = None;
+                // A filter that is refused is still there to be mended.
+                if app.typing.is_none() && !app.notice.is_empty() {
+                    app.notice.clear();
+                    draw_at = Some(Instant::now());
+                }
             }
             changed = snapshots.changed() => {
                 changed.context("the reader has stopped; see --log-file")?;
@@ -184,7 +197,11 @@ fn handle(app: &mut App, event: Event, snapshot: &Arc<Snapshot>) -> Option<Effec
                 app.type_filter(key);
                 return Some(Effect::Draw);
             }
-            action.map(|action| app.update(action, snapshot))
+            match action {
+                Some(action) => Some(app.update(action, snapshot)),
+                // Any key shows that the word about the last one has been read.
+                None => (!std::mem::take(&mut app.notice).is_empty()).then_some(Effect::Draw),
+            }
         }
         _ => None,
     }

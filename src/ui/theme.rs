@@ -211,6 +211,15 @@ impl Symbols {
         }
     }
 
+    /// The word for them.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Symbols::Braille => "braille",
+            Symbols::Blocks => "blocks",
+            Symbols::Ascii => "ASCII",
+        }
+    }
+
     /// Characters for a sparkline, lowest first.
     pub const fn levels(self) -> &'static [char] {
         match self {

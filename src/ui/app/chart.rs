@@ -18,6 +18,14 @@ pub enum XAxis {
     Time,
 }
 
+const fn on_or_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+const fn scale_in_words(logarithmic: bool) -> &'static str {
+    if logarithmic { "logarithmic" } else { "linear" }
+}
+
 impl App {
     /// The level of the interval that is shown: `80%`.
     pub fn level_in_words(&self) -> String {
@@ -32,8 +40,14 @@ impl App {
 
     pub(super) fn update_chart(&mut self, action: Action, snapshot: &Snapshot) {
         match action {
-            Action::LogY => self.log_y = !self.log_y,
-            Action::LogX => self.log_x = !self.log_x,
+            Action::LogY => {
+                self.log_y = !self.log_y;
+                self.notice = format!("y axis: {}", scale_in_words(self.log_y));
+            }
+            Action::LogX => {
+                self.log_x = !self.log_x;
+                self.notice = format!("x axis: {}", scale_in_words(self.log_x));
+            }
             Action::XAxis => self.turn_x_axis(snapshot),
             Action::Smooth(by) => {
                 let wanted = self.smoothing as i64 + i64::from(by);
@@ -47,9 +61,23 @@ impl App {
                     }
                 };
             }
-            Action::Raw => self.raw = !self.raw,
-            Action::Outliers => self.full_range = !self.full_range,
-            Action::Forecast => self.forecast = !self.forecast,
+            Action::Raw => {
+                self.raw = !self.raw;
+                self.notice = format!("raw points: {}", on_or_off(self.raw));
+            }
+            Action::Outliers => {
+                self.full_range = !self.full_range;
+                let range = if self.full_range {
+                    "all values"
+                } else {
+                    "without outliers"
+                };
+                self.notice = format!("y axis: {range}");
+            }
+            Action::Forecast => {
+                self.forecast = !self.forecast;
+                self.notice = format!("forecast: {}", on_or_off(self.forecast));
+            }
             Action::Interval => {
                 self.level = (self.level + 1) % LEVELS.len();
                 self.notice = format!("± and the band: {}", self.level_in_words());

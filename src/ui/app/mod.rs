@@ -169,7 +169,10 @@ impl App {
             Action::First => self.move_by(isize::MIN / 2, snapshot),
             Action::Last => self.move_by(isize::MAX / 2, snapshot),
             Action::MarkAll => self.marked = self.shown(snapshot).iter().map(|run| run.id.clone()).collect(),
-            Action::UnmarkAll => self.marked.clear(),
+            Action::UnmarkAll => {
+                self.notice = format!("{} unmarked", self.marked.len());
+                self.marked.clear();
+            }
             Action::Mark | Action::Baseline if !self.shows_selection() => {
                 self.notice = "choose a run in the overview".to_owned();
             }
@@ -183,7 +186,11 @@ impl App {
                 self.sort = SORTS.get((at + 1) % SORTS.len()).copied().unwrap_or(SortBy::Name);
                 self.notice = format!("sorted by {}", self.sort.name());
             }
-            Action::Reverse => self.reversed = !self.reversed,
+            Action::Reverse => {
+                self.reversed = !self.reversed;
+                let order = if self.reversed { ", reversed" } else { "" };
+                self.notice = format!("sorted by {}{order}", self.sort.name());
+            }
             Action::Filter => {
                 self.typing = Some(self.filter.text().to_owned());
                 self.filter_before = self.filter.clone();
@@ -198,8 +205,14 @@ impl App {
             Action::Acknowledge => self.acknowledge(snapshot),
             Action::Mute => self.mute(snapshot),
             Action::Metric => self.turn_metric(snapshot),
-            Action::Symbols => self.symbols = self.symbols.next(),
-            Action::Theme => self.theme = self.theme.next(),
+            Action::Symbols => {
+                self.symbols = self.symbols.next();
+                self.notice = format!("symbols: {}", self.symbols.name());
+            }
+            Action::Theme => {
+                self.theme = self.theme.next();
+                self.notice = format!("colours: {}", self.theme.name);
+            }
             chart => self.update_chart(chart, snapshot),
         }
         Effect::Draw
