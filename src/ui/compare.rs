@@ -154,7 +154,10 @@ fn draw_plot(
         _ => quantity,
     };
     if let Some(index) = place.limited_by {
-        title.push_str(&format!(", compared where {} stands", marker(index)));
+        title.push_str(&format!("; AT: the last step of {}", marker(index)));
+    }
+    if runs.len() == 1 {
+        title.push_str("; Space in the overview marks others");
     }
     Plot {
         x: chart::x_window(app, 0.0, last),
@@ -256,14 +259,18 @@ fn table_lines(
     let name_width = longest.min(columns.saturating_sub(FIXED_COLUMNS)).max(12);
     let base = base(app, runs);
     let at = |one: &Compared| place.level(one);
+    let base_index = runs
+        .iter()
+        .position(|one| base.is_some_and(|base| base.run.id == one.run.id));
+    let versus = base_index.map_or_else(|| "DIFF".to_owned(), |index| format!("VS {}", marker(index)));
     let title = format!(
         "  {:<name_width$} {:>8} {:>10} {:>10} {:>14} {:>10}",
         "RUN",
         "PEAK LR",
         place.title(),
-        "DIFF",
+        versus,
         format!("PROJECTED {}", app.level_in_words()),
-        "DIFF"
+        versus
     );
     let mut lines = vec![Line::styled(
         title,
@@ -277,7 +284,7 @@ fn table_lines(
         let is_base = base.is_some_and(|base| base.run.id == one.run.id);
         let delta = |own, base| {
             if is_base {
-                "base".to_owned()
+                "-".to_owned()
             } else {
                 difference(own, base)
             }
@@ -337,10 +344,11 @@ fn crossing_lines(app: &App, snapshot: &Snapshot, runs: &[Compared], columns: us
                 |step| format!("near step {}", format::count(step)),
             );
             let tail = format!(" {step}, P {:.2}", crossover.probability);
-            let each = columns.saturating_sub(width(&tail) + "x A  passes B ".len()) / 2;
+            let mark = app.symbols.crossing();
+            let each = columns.saturating_sub(width(mark) + width(&tail) + " A  passes B ".len()) / 2;
             let each = each.clamp(8, 46);
             let text = format!(
-                "x {} {} passes {} {}{tail}",
+                "{mark} {} {} passes {} {}{tail}",
                 marker(ahead),
                 names.short(&crossover.ahead_at_end, each),
                 marker(behind),

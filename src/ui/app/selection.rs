@@ -28,12 +28,11 @@ impl App {
     /// The runs that are compared: the marked ones, else the selected and its neighbours.
     pub fn compared<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Arc<RunView>> {
         let shown = self.shown(snapshot);
-        let marked: Vec<&Arc<RunView>> = shown
-            .iter()
-            .filter(|run| self.marked.contains(&run.id))
-            .copied()
-            .take(MOST_COMPARED)
-            .collect();
+        let is_baseline = |run: &RunView| self.baseline.as_deref() == Some(run.id.as_str());
+        let marked = shown.iter().filter(|run| self.marked.contains(&run.id)).copied();
+        let (baseline, others): (Vec<&Arc<RunView>>, Vec<_>) = marked.partition(|run| is_baseline(run));
+        // What the others are compared with is always among them.
+        let marked: Vec<&Arc<RunView>> = baseline.into_iter().chain(others).take(MOST_COMPARED).collect();
         if !marked.is_empty() {
             return marked;
         }
