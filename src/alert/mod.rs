@@ -243,6 +243,14 @@ impl AlertLog {
         }
     }
 
+    /// Brings the value of the open alert of this kind up to date, and the sentence that tells it.
+    pub fn restate(&mut self, kind: &str, value: f64, message: String) {
+        if let Some(open) = self.open_mut(kind) {
+            open.value = value;
+            open.message = message;
+        }
+    }
+
     /// True when the signal of the open alert of this kind has passed its threshold.
     pub fn has_crossed(&self, kind: &str) -> bool {
         self.open(kind).is_some_and(|open| open.crossed_at_step.is_some())

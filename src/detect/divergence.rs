@@ -59,6 +59,8 @@ const POINTS_BEFORE_WARNING: u32 = 10;
 const FEW_POINTS: u32 = 60;
 /// Points in all before a rise above the first level means anything.
 const SETTLED: u32 = 100;
+/// A loss that is so many times what was told is told anew.
+const NOTABLY: f64 = 1.1;
 /// Records that the run began with, and how many times the largest of them is an explosion.
 const BEGINNING: u32 = 3;
 const EXPLOSION: f64 = 1000.0;
@@ -362,7 +364,9 @@ impl Divergence {
         } else {
             return;
         };
-        if alerts.open(KIND).is_some_and(|open| open.severity >= severity) {
+        let known = alerts.open(KIND).filter(|open| open.severity >= severity);
+        // What was told is kept true, but not record by record.
+        if known.is_some_and(|open| level < NOTABLY * open.value) {
             return;
         }
         let message = format!(
@@ -371,6 +375,9 @@ impl Divergence {
             best.step,
             text::loss(level)
         );
+        if known.is_some() {
+            return alerts.restate(KIND, level, message);
+        }
         alerts.raise(
             Alert::at(step, KIND, severity)
                 .since(since)
