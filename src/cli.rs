@@ -16,6 +16,7 @@ use crate::metric::{Names, Quantity, Role};
 use crate::schedule::Schedule;
 use crate::source::feed::{FeedError, FeedOptions, Feeds};
 use crate::source::reader::ReaderOptions;
+use crate::ui::theme::{THEMES, Theme};
 
 /// Forecasts where training runs will end, from the logs they already write.
 ///
@@ -292,8 +293,8 @@ pub struct Screen {
     #[arg(long)]
     pub ascii: bool,
     /// Colours: dark, light or mono (NO_COLOR means mono)
-    #[arg(long, value_name = "NAME")]
-    pub theme: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = theme)]
+    pub theme: Option<&'static Theme>,
 }
 
 /// Settings of `replay`.
@@ -472,6 +473,13 @@ impl Reading {
             references: Arc::default(),
         })
     }
+}
+
+fn theme(name: &str) -> Result<&'static Theme, String> {
+    Theme::named(name).ok_or_else(|| {
+        let names = THEMES.map(|theme| theme.name).join(", ");
+        format!("there are {names}")
+    })
 }
 
 fn number(text: &str) -> Result<f64, String> {

@@ -16,7 +16,8 @@ use losscast::commands::check::Check;
 use losscast::commands::{backtest, backtest_alerts, inspect, replay, report, watch};
 use losscast::engine::{Engine, Options};
 use losscast::monitor::{Monitor, read_once};
-use losscast::snapshot::Snapshot;
+use losscast::snapshot::{Problem, Snapshot};
+use losscast::source::discover::{explain, explain_root};
 use losscast::source::reader::now;
 
 /// Something that was asked for could not be read.
@@ -79,7 +80,7 @@ fn open(reading: &Reading, screen: &Screen, alerting: &Alerting) -> Result<ExitC
     let options = losscast::terminal::Options {
         title: title(&reading.source.reader(true).roots),
         ascii: screen.ascii,
-        theme: screen.theme.clone(),
+        theme: screen.theme,
     };
     let (notifier, deliverer) = alerts(reading, alerting)?;
     runtime.block_on(losscast::terminal::run(
@@ -128,7 +129,7 @@ fn make_sure_of_one(roots: &[PathBuf]) -> Result<()> {
     let (found, missing): (Vec<_>, Vec<_>) = opened.partition(|(_, opened)| opened.is_ok());
     match missing.into_iter().next() {
         Some((root, Err(error))) if found.is_empty() => {
-            Err(error).with_context(|| format!("cannot open {}", root.display()))
+            anyhow::bail!("{}: {}", root.display(), explain_root(&error))
         }
         _ => Ok(()),
     }
@@ -223,7 +224,8 @@ fn print_alert_backtest(settings: &losscast::cli::Backtest) -> Result<ExitCode> 
 fn engine_options(reading: &Reading) -> Result<Options> {
     let options = reading.engine()?;
     for path in &options.reference_paths {
-        std::fs::metadata(path).with_context(|| format!("cannot open reference {}", path.display()))?;
+        std::fs::metadata(path)
+            .map_err(|error| anyhow::anyhow!("reference {}: {}", path.display(), explain(&error)))?;
     }
     Ok(options)
 }
@@ -244,9 +246,10 @@ fn read(reading: &Reading) -> Result<Findings> {
     let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(false, &options)?;
     let names = reading.source.reader(false).roots;
-    let roots = reader.roots.iter().cloned().zip(names).collect();
+    let roots: Vec<(PathBuf, PathBuf)> = reader.roots.iter().cloned().zip(names).collect();
     let mut engine = read_once(reader, options).context("cannot start")?;
-    let snapshot = engine.snapshot(now());
+    let mut snapshot = engine.snapshot(now());
+    name_feeds(&mut snapshot, &roots);
     let columns = engine.runs().flat_map(|run| &run.columns);
     let columns = columns.map(|column| column.name.as_str());
     let missing = reading.source.names().missing_among(columns);
@@ -256,6 +259,19 @@ fn read(reading: &Reading) -> Result<Findings> {
         roots,
         missing,
     })
+}
+
+/// What is wrong with the mirror of a feed is told of the feed, once.
+fn name_feeds(snapshot: &mut Snapshot, roots: &[(PathBuf, PathBuf)]) {
+    for problem in &mut snapshot.problems {
+        if let Some((_, name)) = roots.iter().find(|(path, _)| *path == problem.path) {
+            problem.path.clone_from(name);
+        }
+    }
+    let mut told = std::collections::HashSet::new();
+    snapshot
+        .problems
+        .retain(|problem| told.insert(problem.path.clone()));
 }
 
 impl Findings {
@@ -278,14 +294,29 @@ impl Findings {
             if !is_unread && (self.engine.has_run_below(path) || self.is_read_as_another(path)) {
                 continue;
             }
-            let mut problems = self.snapshot.problems.iter();
-            let known = problems.find(|problem| problem.path == *path || problem.path == *name);
-            let message = known.map_or("no log with a loss was found in it", |problem| {
-                problem.message.as_str()
-            });
-            complain(format!("{}: {message}", name.display()));
+            complain(format!("{}: {}", name.display(), self.why_not(path, name)));
         }
         code
+    }
+
+    /// Why no run was found at a root.
+    fn why_not(&self, path: &Path, name: &Path) -> String {
+        let of_it = |problem: &&Problem| problem.path == *path || problem.path == *name;
+        if let Some(known) = self.snapshot.problems.iter().find(of_it) {
+            return known.message.clone();
+        }
+        let nothing = "no log with a loss was found in it";
+        let below = |problem: &&Problem| problem.path.starts_with(path);
+        let mut problems = self.snapshot.problems.iter().filter(below);
+        let Some(first) = problems.next() else {
+            return nothing.to_owned();
+        };
+        let file = first.path.strip_prefix(path).unwrap_or(&first.path).display();
+        let more = match problems.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more files: `losscast inspect` tells)"),
+        };
+        format!("{nothing}; {file}: {}{more}", first.message)
     }
 
     /// True for another spelling of a path that holds a run: that is read once.

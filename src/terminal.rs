@@ -30,8 +30,8 @@ pub struct Options {
     pub title: String,
     /// ASCII characters only.
     pub ascii: bool,
-    /// Name of the theme; `None` for the default.
-    pub theme: Option<String>,
+    /// The theme; `None` for the default.
+    pub theme: Option<&'static Theme>,
 }
 
 /// New data is drawn at most this often; keys are answered at once.
@@ -53,7 +53,7 @@ pub async fn run(
 ) -> Result<()> {
     let mut app = App::new(
         options.title,
-        theme(options.theme.as_deref())?,
+        options.theme.unwrap_or_else(default_theme),
         symbols(options.ascii),
     );
     let _guard = Guard::take().context("cannot use the terminal")?;
@@ -215,12 +215,11 @@ fn draw(screen: &mut Terminal<CrosstermBackend<Stdout>>, app: &mut App, snapshot
     Ok(())
 }
 
-fn theme(name: Option<&str>) -> Result<&'static Theme> {
-    match name {
-        Some(name) => Theme::named(name)
-            .with_context(|| format!("unknown theme `{name}`; there are dark, light and mono")),
-        None if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) => Ok(&MONO),
-        None => Ok(&DARK),
+fn default_theme() -> &'static Theme {
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        &MONO
+    } else {
+        &DARK
     }
 }
 

@@ -398,7 +398,7 @@ pub(super) fn without_loss(run: &Run) -> Option<Problem> {
         let skipped = bad.map_or(String::new(), |bad| {
             format!(": {} skipped, the first for {}", run.lines.skipped, bad.reason)
         });
-        format!("no rows with a loss yet{skipped}; watching it")
+        format!("no rows with a loss yet{skipped}")
     } else if names.is_empty() {
         read + "it holds no metric so far"
     } else {

@@ -173,7 +173,7 @@ pub fn discover(roots: &[PathBuf]) -> Found {
                     .candidates
                     .push(candidate(root.clone(), id, true, &metadata));
             }
-            Err(error) => found.problems.push((root.clone(), explain(&error))),
+            Err(error) => found.problems.push((root.clone(), explain_root(&error))),
         }
     }
     drop_older_checkpoints(&mut found.candidates, |candidate| {
@@ -216,6 +216,17 @@ pub fn explain(error: &std::io::Error) -> String {
             "permission denied; make it readable for this user".to_owned()
         }
         _ => error.to_string(),
+    }
+}
+
+/// The same of a path that was given: what may be given instead.
+pub fn explain_root(error: &std::io::Error) -> String {
+    let what = explain(error);
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("{what}; give a log, a folder of logs, ssh://node/path, or - for standard input")
+        }
+        _ => what,
     }
 }
 
@@ -661,6 +672,6 @@ mod tests {
     #[test]
     fn a_missing_path_says_so() {
         let found = discover(&[PathBuf::from("/nowhere/at/all")]);
-        assert_eq!(found.problems[0].1, "no such file or folder");
+        assert!(found.problems[0].1.starts_with("no such file or folder;"));
     }
 }

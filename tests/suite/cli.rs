@@ -406,7 +406,7 @@ fn a_table_before_its_first_row_is_waited_for() {
     std::fs::write(&log, "epoch,train_loss,val_loss,iou\n").unwrap();
     let mut command = losscast();
     let told = command.arg("report").arg(&log).assert().code(1);
-    told.stderr(predicate::str::contains("no rows with a loss yet; watching it"));
+    told.stderr(predicate::str::contains("no rows with a loss yet"));
 }
 
 /// An event of `TensorBoard` with one scalar, in its frame.

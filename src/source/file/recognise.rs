@@ -192,7 +192,7 @@ impl Followed {
         }
         let message = match refused {
             Some(reason) => format!("not read: {reason}"),
-            None if size == 0 => "empty so far; watching it".to_owned(),
+            None if size == 0 => "empty so far".to_owned(),
             None => UNRECOGNISED.to_owned(),
         };
         self.problem(outlet, message)
