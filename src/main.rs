@@ -19,6 +19,7 @@ use losscast::monitor::{Monitor, read_once};
 use losscast::snapshot::{Problem, Snapshot};
 use losscast::source::discover::{explain, explain_root};
 use losscast::source::reader::now;
+use losscast::text::in_ascii;
 
 /// Something that was asked for could not be read.
 const UNREADABLE: u8 = 1;
@@ -142,12 +143,29 @@ fn title(roots: &[PathBuf]) -> String {
 
 fn print_report(reading: &Reading, format: Output) -> Result<ExitCode> {
     let read = read(reading)?;
-    let mut out = io::stdout().lock();
     match format {
-        Output::Table => report::table(&read.snapshot, terminal_width(), &mut out)?,
-        Output::Json => report::json(&read.snapshot, &mut out)?,
+        Output::Table => print_text(|out| report::table(&read.snapshot, terminal_width(), out))?,
+        Output::Json => report::json(&read.snapshot, &mut io::stdout().lock())?,
     }
     Ok(read.verdict())
+}
+
+/// Writes text, in ASCII to a terminal that shows nothing else.
+fn print_text(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<()> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    let mut out = io::stdout().lock();
+    if shows_unicode() {
+        out.write_all(&text)?;
+    } else {
+        out.write_all(in_ascii(&String::from_utf8_lossy(&text)).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// False for a terminal whose locale is not UTF-8.
+fn shows_unicode() -> bool {
+    !io::stdout().is_terminal() || losscast::terminal::speaks_unicode()
 }
 
 /// Columns of the terminal that standard output is; `None` where it is none.
@@ -164,10 +182,9 @@ fn print_check(reading: &Reading, fail_on: &[Trouble], format: Output) -> Result
     let (rules, _) = Alerting::default().resolve(&reading.source.config()?.alerts)?;
     let read = read(reading)?;
     let check = Check::new(&read.snapshot, &rules, fail_on);
-    let mut out = io::stdout().lock();
     match format {
-        Output::Table => check.table(&mut out)?,
-        Output::Json => check.json(&mut out)?,
+        Output::Table => print_text(|out| check.table(terminal_width(), out))?,
+        Output::Json => check.json(&mut io::stdout().lock())?,
     }
     // What could not be read is complained of in any case.
     let verdict = read.verdict();
@@ -179,10 +196,11 @@ fn print_check(reading: &Reading, fail_on: &[Trouble], format: Output) -> Result
 fn print_account(reading: &Reading, format: Output) -> Result<ExitCode> {
     let names = reading.source.names();
     let read = read(reading)?;
-    let mut out = io::stdout().lock();
     match format {
-        Output::Table => inspect::table(&read.engine, &read.snapshot, &names, &mut out)?,
-        Output::Json => inspect::json(&read.engine, &read.snapshot, &names, &mut out)?,
+        Output::Table => {
+            print_text(|out| inspect::table(&read.engine, &read.snapshot, &names, terminal_width(), out))?
+        }
+        Output::Json => inspect::json(&read.engine, &read.snapshot, &names, &mut io::stdout().lock())?,
     }
     Ok(read.verdict())
 }

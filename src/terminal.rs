@@ -225,15 +225,19 @@ fn default_theme() -> &'static Theme {
 
 /// Braille where the terminal speaks UTF-8.
 fn symbols(ascii: bool) -> Symbols {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let unicode = locale.is_some_and(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"));
-    if ascii || !unicode {
+    if ascii || !speaks_unicode() {
         Symbols::Ascii
     } else {
         Symbols::Braille
     }
+}
+
+/// True where the locale says that text is UTF-8.
+pub fn speaks_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    locale.is_some_and(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"))
 }
 
 const SIGCONT: i32 = nix::sys::signal::Signal::SIGCONT as i32;

@@ -201,6 +201,31 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// A line that goes on below itself, indented, where it is longer than a terminal of so many columns is wide. No word is
+/// cut: what is to be copied stays whole.
+pub fn hang(text: &str, columns: Option<usize>, indent: usize) -> String {
+    let Some(columns) = columns.filter(|columns| width(text) > *columns) else {
+        return text.to_owned();
+    };
+    let mut used = 0;
+    let mut hung = String::with_capacity(text.len() + 8 * indent);
+    // The head of the line may be aligned with blanks.
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 && used + 1 + width(word) > columns && used > indent && !word.is_empty() {
+            hung.truncate(hung.trim_end_matches(' ').len());
+            hung.push('\n');
+            hung.push_str(&" ".repeat(indent));
+            used = indent;
+        } else if index > 0 {
+            hung.push(' ');
+            used += 1;
+        }
+        hung.push_str(word);
+        used += width(word);
+    }
+    hung
+}
+
 fn take_columns(characters: impl Iterator<Item = char>, columns: usize) -> String {
     let mut used = 0;
     characters
@@ -250,6 +275,23 @@ mod tests {
         let lines = wrap(text, 20);
         assert!(lines.iter().all(|line| width(line) <= 20), "{lines:?}");
         assert_eq!(lines.join(" "), text);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_goes_on_below_itself_between_words() {
+        let line = "warning   lr1/a-rather-long-name.csv: Loss has risen and stays there";
+        let hung = hang(line, Some(40), 10);
+        let lines: Vec<&str> = hung.lines().collect();
+        assert_eq!(lines[0], "warning   lr1/a-rather-long-name.csv:");
+        assert_eq!(lines[1], "          Loss has risen and stays there");
+        assert_eq!(hang(line, None, 10), line);
+        let word = "x".repeat(60);
+        assert!(hang(&format!("a {word} b"), Some(40), 2).contains(&word));
+    }
+
+    #[test]
+    fn ascii_keeps_the_width_of_a_number_and_its_interval() {
+        assert_eq!(in_ascii("3.0904 ±.16 …│é"), "3.0904+-.16 *|?");
     }
 
     #[test]

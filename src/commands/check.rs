@@ -10,10 +10,13 @@ use crate::alert::rules::Rules;
 use crate::alert::{ADVICE, Alert, Severity};
 use crate::cli::Trouble;
 use crate::snapshot::{Advice, Snapshot, State};
-use crate::text::printable;
+use crate::text::{hang, printable};
 
 /// What a run that is over has left open is news for so many seconds.
 const NEWS_SECONDS: f64 = 24.0 * 3600.0;
+
+/// Columns before the name of a run, from which a long line goes on.
+const HANG: usize = 10;
 
 /// Something that needs somebody.
 enum Finding<'a> {
@@ -74,17 +77,18 @@ impl<'a> Check<'a> {
         self.findings.first().map(|(_, finding)| finding.trouble())
     }
 
-    /// Writes a line for each finding, and how many there are.
+    /// Writes a line for each finding, wrapped to the columns of a terminal, and how many there are.
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn table(&self, out: &mut impl Write) -> io::Result<()> {
+    pub fn table(&self, columns: Option<usize>, out: &mut impl Write) -> io::Result<()> {
         for (run, finding) in &self.findings {
             let (what, message) = match finding {
                 Finding::Alert(alert) => (alert.severity.name(), &alert.message),
                 Finding::Advice(advice) => (advice.kind.name(), &advice.message),
             };
-            writeln!(out, "{what:<9} {}: {}", printable(run), printable(message))?;
+            let line = format!("{what:<9} {}: {}", printable(run), printable(message));
+            writeln!(out, "{}", hang(&line, columns, HANG))?;
         }
         let count = |wanted: Trouble| {
             let found = self.findings.iter();

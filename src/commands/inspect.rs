@@ -15,7 +15,7 @@ use crate::run::Run;
 use crate::snapshot::{Problem, RunView, Snapshot};
 use crate::source::file_name::names_in;
 use crate::source::tail;
-use crate::text::{duration, printable};
+use crate::text::{duration, hang, printable};
 
 /// Rival formats and names that are listed.
 const MOST_RIVALS: usize = 6;
@@ -26,16 +26,23 @@ const MOST_UNUSED: usize = 100;
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn table(engine: &Engine, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> io::Result<()> {
+pub fn table(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    names: &Names,
+    columns: Option<usize>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     for run in engine.runs() {
-        file(run, snapshot, names, out)?;
+        file(run, snapshot, names, columns, out)?;
     }
     let read = |problem: &&Problem| engine.runs().any(|run| run.identity.path == problem.path);
     for problem in snapshot.problems.iter().filter(|problem| !read(problem)) {
         writeln!(out, "{}", printable(&problem.path.to_string_lossy()))?;
-        writeln!(out, "  not shown as a run: {}", printable(&problem.message))?;
+        let mut line = |text: String| writeln!(out, "{}", hang(&text, columns, 4));
+        line(format!("  not shown as a run: {}", printable(&problem.message)))?;
         if let Some(found) = diagnosis(problem, engine, names) {
-            writeln!(out, "  found: {}", printable(&found))?;
+            line(format!("  found: {}", printable(&found)))?;
         }
         writeln!(out)?;
     }
@@ -50,10 +57,22 @@ fn view<'a>(run: &Run, snapshot: &'a Snapshot) -> Option<&'a RunView> {
         .find(|view| view.id == run.identity.id && view.path == run.identity.path)
 }
 
-fn file(run: &Run, snapshot: &Snapshot, names: &Names, out: &mut impl Write) -> io::Result<()> {
+/// Columns before the text of a line.
+const HANG: usize = 17;
+
+fn file(
+    run: &Run,
+    snapshot: &Snapshot,
+    names: &Names,
+    columns: Option<usize>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let view = view(run, snapshot);
     writeln!(out, "{}", printable(&run.identity.path.to_string_lossy()))?;
-    let mut line = |name: &str, text: String| writeln!(out, "  {name:<14} {}", printable(&text));
+    let mut line = |name: &str, text: String| {
+        let line = format!("  {name:<14} {}", printable(&text));
+        writeln!(out, "{}", hang(&line, columns, HANG))
+    };
     line("run", run.identity.id.clone())?;
     line("format", run.identity.format.to_owned())?;
     if let Some(why) = Verdict::of(run, names) {

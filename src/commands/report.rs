@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::alert::{Alert, Severity};
+use crate::names::Names;
 use crate::snapshot::{Advice, Contest, Crossover, LossView, Problem, Prospect, RunView, Snapshot, State};
-use crate::text::{clip, printable, shorten, width};
+use crate::text::{clip, hang, printable, shorten, width};
 
 /// Version of the JSON. Fields are added, never renamed or given another meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -198,16 +199,23 @@ pub fn table(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Write) 
         writeln!(out, "No runs found.")?;
     } else {
         let rows = rows(snapshot);
+        let names = Names::of(snapshot);
+        let shortened = |room: usize| {
+            let ids = snapshot.runs.iter();
+            ids.map(|run| names.title(&run.id, room)).collect::<Vec<_>>()
+        };
         let rows = match columns {
-            Some(columns) => narrowed(rows, columns),
+            Some(columns) => narrowed(rows, columns, shortened),
             None => rows,
         };
         write_rows(out, &rows)?;
+        write_legend(snapshot, columns, out)?;
     }
-    write_section(out, "Crossovers", crossover_lines(snapshot))?;
-    write_section(out, "Advice", advice_lines(snapshot))?;
-    write_section(out, "Warnings", warning_lines(snapshot))?;
-    write_section(out, "No forecast", reason_lines(snapshot))?;
+    let mut section = |title: &str, lines: Vec<String>| write_section(out, title, lines, columns);
+    section("Crossovers", crossover_lines(snapshot))?;
+    section("Advice", advice_lines(snapshot))?;
+    section("Warnings", warning_lines(snapshot))?;
+    section("No forecast", reason_lines(snapshot))?;
     let problems = snapshot.problems.iter().map(|problem| {
         format!(
             "{}: {}",
@@ -215,11 +223,30 @@ pub fn table(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Write) 
             printable(&problem.message)
         )
     });
-    write_section(
-        out,
+    section(
         "Not read (`losscast inspect` shows what was found)",
         problems.collect(),
     )
+}
+
+/// What the marks in the table mean, as far as they are there.
+fn write_legend(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Write) -> io::Result<()> {
+    let runs = || snapshot.runs.iter().map(AsRef::as_ref);
+    let marked = runs().any(|run| {
+        let forecast = run.primary().and_then(|loss| loss.forecast.as_ref());
+        run.state != State::Finished && forecast.is_some_and(|forecast| forecast.prior_based)
+    });
+    let mut legend = Vec::new();
+    if marked {
+        legend.push("~ prior-based: what the decay gains is usual, not yet seen in the run");
+    }
+    if runs().any(|run| !open_count(run).is_empty()) {
+        legend.push("C critical, W warning");
+    }
+    if legend.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", hang(&legend.join("; "), columns, 2))
 }
 
 /// The ids of the runs, shortened as far as they stay apart.
@@ -237,6 +264,12 @@ fn ids(snapshot: &Snapshot) -> Vec<String> {
 }
 
 fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
+    let losses = || snapshot.runs.iter().filter_map(|run| run.primary());
+    let level = losses().find_map(|loss| Some(loss.forecast.as_ref()?.level));
+    let projected_at = level.map_or_else(
+        || "PROJECTED".to_owned(),
+        |level| format!("PROJECTED {:.0}%", level * 100.0),
+    );
     let header = [
         "RUN",
         "STATE",
@@ -245,9 +278,9 @@ fn rows(snapshot: &Snapshot) -> Vec<Vec<String>> {
         "ETA",
         "METRIC",
         "LOSS",
-        "PROJECTED FINAL",
-        "P(LOWEST)",
-        "WARNINGS",
+        &projected_at,
+        "P LOW",
+        "ALERTS",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for (run, id) in snapshot.runs.iter().zip(ids(snapshot)) {
@@ -292,34 +325,27 @@ fn chance_of_lowest(snapshot: &Snapshot, run: &RunView) -> String {
 
 fn projected(run: &RunView, loss: &LossView) -> String {
     match &loss.forecast {
+        Some(forecast) if run.state == State::Finished => {
+            format!("{} final", crate::text::loss(forecast.final_loss))
+        }
         Some(forecast) => {
-            let mark = if run.state == State::Finished {
-                " final"
-            } else if forecast.prior_based {
-                " prior"
-            } else {
-                ""
-            };
-            forecast.in_words() + mark
+            let half = (forecast.high - forecast.low) / 2.0;
+            let mark = if forecast.prior_based { " ~" } else { "" };
+            format!("{:.4} ±{half:.4}{mark}", forecast.final_loss)
         }
         None => format!("- {}", clip(&printable(loss.brief_reason()), 48)),
     }
 }
 
+/// How many alerts are open: `2C 1W`.
 fn open_count(run: &RunView) -> String {
-    let count = |severity: Severity| {
-        run.open_alerts()
-            .filter(|alert| alert.severity == severity)
-            .count()
+    let count = |severity: Severity, letter: char| {
+        let open = run.open_alerts().filter(|alert| alert.severity == severity);
+        let count = open.count();
+        (count > 0).then(|| format!("{count}{letter}"))
     };
-    let parts: Vec<String> = [Severity::Critical, Severity::Warning]
-        .into_iter()
-        .filter_map(|severity| {
-            let count = count(severity);
-            (count > 0).then(|| format!("{count} {}", severity.name()))
-        })
-        .collect();
-    parts.join(", ")
+    let counts = [count(Severity::Critical, 'C'), count(Severity::Warning, 'W')];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// Blanks between two columns.
@@ -334,11 +360,15 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
         .collect()
 }
 
-/// Rows that fit: without what is least needed, and with shorter names of runs.
-fn narrowed(mut rows: Vec<Vec<String>>, columns: usize) -> Vec<Vec<String>> {
-    const LEAST_NEEDED: [&str; 5] = ["METRIC", "ETA", "STEP", "P(LOWEST)", "DONE"];
+/// Rows that fit: without what is least needed, and with names of runs that are `shortened` to some columns.
+fn narrowed(
+    mut rows: Vec<Vec<String>>,
+    columns: usize,
+    shortened: impl Fn(usize) -> Vec<String>,
+) -> Vec<Vec<String>> {
+    const LEAST_NEEDED: [&str; 5] = ["METRIC", "ETA", "STEP", "P LOW", "DONE"];
     /// A shorter name tells nothing.
-    const SHORTEST_NAME: usize = 16;
+    const SHORTEST_NAME: usize = 20;
     let beyond = |rows: &[Vec<String>]| {
         let widths = widths(rows);
         let all = widths.iter().map(|width| width + GAP).sum::<usize>();
@@ -349,7 +379,7 @@ fn narrowed(mut rows: Vec<Vec<String>>, columns: usize) -> Vec<Vec<String>> {
     };
     for title in LEAST_NEEDED {
         let (excess, name) = beyond(&rows);
-        if excess <= name.saturating_sub(SHORTEST_NAME.max(name / 2)) {
+        if excess <= name.saturating_sub(SHORTEST_NAME) {
             break;
         }
         let place = |row: &Vec<String>| row.iter().position(|cell| cell == title);
@@ -361,8 +391,11 @@ fn narrowed(mut rows: Vec<Vec<String>>, columns: usize) -> Vec<Vec<String>> {
     }
     let (excess, name) = beyond(&rows);
     let room = name.saturating_sub(excess).max(SHORTEST_NAME);
-    for cell in rows.iter_mut().filter_map(|row| row.first_mut()) {
-        *cell = shorten(cell, room);
+    if room < name {
+        let cells = rows.iter_mut().skip(1).filter_map(|row| row.first_mut());
+        for (cell, short) in cells.zip(shortened(room)) {
+            *cell = short;
+        }
     }
     rows
 }
@@ -484,12 +517,19 @@ fn reason_lines(snapshot: &Snapshot) -> Vec<String> {
         .collect()
 }
 
-fn write_section(out: &mut impl Write, title: &str, lines: Vec<String>) -> io::Result<()> {
+fn write_section(
+    out: &mut impl Write,
+    title: &str,
+    lines: Vec<String>,
+    columns: Option<usize>,
+) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{title}")?;
-    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+    lines
+        .iter()
+        .try_for_each(|line| writeln!(out, "{}", hang(&format!("  {line}"), columns, 4)))
 }
 
 #[cfg(test)]
@@ -499,7 +539,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_loses_what_is_least_needed_first() {
         let rows = vec![
-            ["RUN", "STEP", "METRIC", "LOSS", "PROJECTED FINAL"]
+            ["RUN", "STEP", "METRIC", "LOSS", "PROJECTED 80%"]
                 .map(str::to_owned)
                 .to_vec(),
             [
@@ -507,19 +547,20 @@ mod tests {
                 "15000",
                 "train_loss",
                 "3.2417",
-                "3.1379 ±0.0160 (80%)",
+                "3.1379 ±0.0160",
             ]
             .map(str::to_owned)
             .to_vec(),
         ];
-        let titles = |columns: usize| narrowed(rows.clone(), columns)[0].join(" ");
+        let shortened = |room: usize| vec![shorten("sweep/lr1e-3_seed1337", room)];
+        let titles = |columns: usize| narrowed(rows.clone(), columns, shortened)[0].join(" ");
         let width_of = |columns: usize| {
-            let widths = widths(&narrowed(rows.clone(), columns));
+            let widths = widths(&narrowed(rows.clone(), columns, shortened));
             widths.iter().sum::<usize>() + GAP * (widths.len() - 1)
         };
-        assert_eq!(titles(120), "RUN STEP METRIC LOSS PROJECTED FINAL");
-        assert_eq!(titles(60), "RUN STEP LOSS PROJECTED FINAL");
-        assert_eq!(titles(50), "RUN LOSS PROJECTED FINAL");
+        assert_eq!(titles(120), "RUN STEP METRIC LOSS PROJECTED 80%");
+        assert_eq!(titles(60), "RUN STEP LOSS PROJECTED 80%");
+        assert_eq!(titles(50), "RUN LOSS PROJECTED 80%");
         for columns in [50, 60, 70, 120] {
             assert!(width_of(columns) <= columns, "{columns}");
         }

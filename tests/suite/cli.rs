@@ -200,7 +200,7 @@ fn without_a_terminal_the_report_is_printed() {
         .arg(fresh_samples().path())
         .assert()
         .success()
-        .stdout(predicate::str::contains("PROJECTED FINAL").and(predicate::str::contains("Crossovers")));
+        .stdout(predicate::str::contains("PROJECTED 80%").and(predicate::str::contains("Crossovers")));
 }
 
 #[test]
