@@ -118,9 +118,9 @@ pub enum Command {
         /// Who hears of alerts, and how.
         #[command(flatten)]
         alerting: Alerting,
-        /// How the lines are written
-        #[arg(long, value_enum, default_value_t = StreamFormat::Jsonl)]
-        format: StreamFormat,
+        /// How the lines are written: on a terminal as text, elsewhere as JSON, unless one is chosen
+        #[arg(long, value_enum)]
+        format: Option<StreamFormat>,
     },
     /// Write a log again over time, as its trainer would, to see losscast at work
     Replay(Replay),
@@ -163,7 +163,9 @@ impl Trouble {
 /// How a stream is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StreamFormat {
-    /// One JSON object a line.
+    /// What somebody wants to know, for people.
+    Text,
+    /// All that happens, one JSON object a line.
     Jsonl,
 }
 

@@ -11,7 +11,7 @@ use clap::Parser;
 use losscast::alert::deliver::Deliverer;
 use losscast::alert::history::History;
 use losscast::alert::notify::Notifier;
-use losscast::cli::{Alerting, Cli, Command, Output, Reading, Screen, Source, Trouble};
+use losscast::cli::{Alerting, Cli, Command, Output, Reading, Screen, Source, StreamFormat, Trouble};
 use losscast::commands::check::Check;
 use losscast::commands::{backtest, backtest_alerts, inspect, replay, report, watch};
 use losscast::engine::{Engine, Options};
@@ -61,8 +61,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             format,
         }) => print_check(&reading, &fail_on, format),
         Some(Command::Watch {
-            reading, alerting, ..
-        }) => follow(&reading, &alerting),
+            reading,
+            alerting,
+            format,
+        }) => follow(&reading, &alerting, format),
         Some(Command::Backtest(settings)) => print_backtest(&settings),
         Some(Command::Replay(settings)) => replay::run(&settings).map(|()| ExitCode::SUCCESS),
     }
@@ -107,7 +109,7 @@ fn alerts(reading: &Reading, alerting: &Alerting) -> Result<(Notifier, Deliverer
     Ok((Notifier::new(rules, history), deliverer))
 }
 
-fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
+fn follow(reading: &Reading, alerting: &Alerting, format: Option<StreamFormat>) -> Result<ExitCode> {
     start_log(&reading.source)?;
     let options = engine_options(reading)?;
     let (reader, _feeds) = reading.reader(true, &options)?;
@@ -118,8 +120,23 @@ fn follow(reading: &Reading, alerting: &Alerting) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start")?;
+    let usual = if io::stdout().is_terminal() {
+        StreamFormat::Text
+    } else {
+        StreamFormat::Jsonl
+    };
+    let writing = match format.unwrap_or(usual) {
+        StreamFormat::Jsonl => watch::Writing::Jsonl,
+        StreamFormat::Text => watch::Writing::Text(watch::Text::new(terminal_width, shows_unicode())),
+    };
     let mut out = io::stdout().lock();
-    runtime.block_on(watch::run(monitor.snapshots(), notifier, deliverer, &mut out))?;
+    runtime.block_on(watch::run(
+        monitor.snapshots(),
+        notifier,
+        deliverer,
+        writing,
+        &mut out,
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

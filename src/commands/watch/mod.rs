@@ -1,10 +1,13 @@
-//! `losscast watch`: alerts and forecasts as a stream of JSON lines, without a screen.
+//! `losscast watch`: alerts and forecasts as a stream of lines, without a screen: as JSON for programs, and as text for
+//! people, who hear only of what they may want to act on.
 //!
-//! Every line is one object with `event`: `alert` (raised, raised to a higher level, or
+//! Every line of JSON is one object with `event`: `alert` (raised, raised to a higher level, or
 //! cleared), `forecast`, `crossover` (raised or cleared: a run that leads will be passed, or one
 //! that will lead passes), `advice` (raised or cleared: stop a run, or begin its decay), `state`,
 //! `problem`, `delivery_failed`, and `ready` once everything that existed has been read. It runs until it is told to stop, as a systemd unit is. When standard
 //! output is closed it ends, unless a command or a webhook is still to hear of alerts.
+
+mod text;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -20,8 +23,10 @@ use crate::alert::deliver::Deliverer;
 use crate::alert::foreseen::{Change, Foreseen, Foresight};
 use crate::alert::notify::Notifier;
 use crate::alert::{ADVICE, Alert, CROSSOVER, Severity};
-use crate::snapshot::{RunView, Snapshot, State};
+use crate::snapshot::{Problem, RunView, Snapshot, State};
+use crate::source::feed::CONNECTING;
 use crate::source::reader::now;
+pub use text::Text;
 
 /// A forecast of a run is told again after so many seconds at the earliest.
 const FORECAST_EVERY: f64 = 10.0;
@@ -29,6 +34,9 @@ const FORECAST_EVERY: f64 = 10.0;
 const NOTABLE: f64 = 0.2;
 /// How often it is looked whether a delivery has failed.
 const LOOK_FOR_FAILURES: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How often people hear how things stand.
+const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// What was told of a run.
 #[derive(Default)]
@@ -56,7 +64,8 @@ impl Stream {
             return lines;
         }
         let now = snapshot.taken_at;
-        for problem in &snapshot.problems {
+        let told = |problem: &&Problem| problem.message != CONNECTING;
+        for problem in snapshot.problems.iter().filter(told) {
             let message = format!("{}: {}", problem.path.display(), problem.message);
             if !self.problems.contains(&message) {
                 lines.push(json!({
@@ -147,6 +156,42 @@ impl Told {
     }
 }
 
+/// How lines are written.
+pub enum Writing {
+    /// One JSON object a line.
+    Jsonl,
+    /// For people.
+    Text(Text),
+}
+
+impl Writing {
+    /// Writes what has happened.
+    fn write(&mut self, events: &[Value], snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Writing::Jsonl => write_lines(out, events),
+            Writing::Text(text) => {
+                for line in text.lines(events, snapshot) {
+                    writeln!(out, "{line}")?;
+                }
+                out.flush()
+            }
+        }
+    }
+
+    /// Writes how things stand, to those who would wonder whether it still runs.
+    fn write_heartbeat(&mut self, snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Writing::Text(text) if snapshot.loading.is_none() => {
+                for line in text.heartbeat(snapshot, now()) {
+                    writeln!(out, "{line}")?;
+                }
+                out.flush()
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Writes lines until the program is told to stop, and delivers notices.
 ///
 /// # Errors
@@ -155,6 +200,7 @@ pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     mut notifier: Notifier,
     deliverer: Deliverer,
+    mut writing: Writing,
     out: &mut impl Write,
 ) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -162,8 +208,11 @@ pub async fn run(
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut look = tokio::time::interval(LOOK_FOR_FAILURES);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    heartbeat.reset();
     let mut stream = Stream::default();
-    let mut closed = false;
+    let (mut closed, mut beats) = (false, false);
     let mut seen = None;
     loop {
         let snapshot = snapshots.borrow_and_update().clone();
@@ -172,7 +221,14 @@ pub async fn run(
             seen = Some(snapshot.revision);
             lines.extend(stream.lines(&snapshot));
         }
-        if !closed && let Err(error) = write_lines(out, &lines) {
+        let written = match std::mem::take(&mut beats) {
+            _ if closed => Ok(()),
+            true => writing
+                .write(&lines, &snapshot, out)
+                .and_then(|()| writing.write_heartbeat(&snapshot, out)),
+            false => writing.write(&lines, &snapshot, out),
+        };
+        if let Err(error) = written {
             if error.kind() != io::ErrorKind::BrokenPipe || !deliverer.has_elsewhere() {
                 return Err(error.into());
             }
@@ -189,6 +245,7 @@ pub async fn run(
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => return Ok(()),
             _ = look.tick(), if deliverer.has_elsewhere() => {}
+            _ = heartbeat.tick() => beats = true,
             changed = snapshots.changed() => changed.context("the reader has stopped; see --log-file")?,
         }
     }
