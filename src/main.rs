@@ -296,17 +296,22 @@ fn read(reading: &Reading) -> Result<Findings> {
     })
 }
 
-/// What is wrong with the mirror of a feed is told of the feed, once.
+/// What is wrong with the mirror of a feed is told of the feed, unless that says itself what is wrong with it.
 fn name_feeds(snapshot: &mut Snapshot, roots: &[(PathBuf, PathBuf)]) {
+    let told: Vec<PathBuf> = snapshot
+        .problems
+        .iter()
+        .map(|problem| problem.path.clone())
+        .collect();
+    let feed_of = |mirror: &Path| roots.iter().find(|(path, name)| path == mirror && path != name);
+    snapshot
+        .problems
+        .retain(|problem| feed_of(&problem.path).is_none_or(|(_, name)| !told.contains(name)));
     for problem in &mut snapshot.problems {
-        if let Some((_, name)) = roots.iter().find(|(path, _)| *path == problem.path) {
+        if let Some((_, name)) = feed_of(&problem.path) {
             problem.path.clone_from(name);
         }
     }
-    let mut told = std::collections::HashSet::new();
-    snapshot
-        .problems
-        .retain(|problem| told.insert(problem.path.clone()));
 }
 
 impl Findings {

@@ -210,7 +210,7 @@ fn foreseen(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Ve
         let name = name(run);
         let tail = match more {
             0 => String::new(),
-            more => format!(" (+{more} runs)"),
+            more => format!(" (+{more} more)"),
         };
         let used = width(&name) + width(&tail) + 4;
         let message = noticed::passes_text(&[crossover], names, columns.saturating_sub(used));

@@ -284,7 +284,7 @@ fn table_lines(
         let is_base = base.is_some_and(|base| base.run.id == one.run.id);
         let delta = |own, base| {
             if is_base {
-                "-".to_owned()
+                "base".to_owned()
             } else {
                 difference(own, base)
             }

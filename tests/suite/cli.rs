@@ -720,3 +720,51 @@ fn a_check_tells_the_gravest_trouble_by_its_exit_code() {
     assert_eq!(check("sample_logs/llm.c-gpt2-124m").0, 0);
     assert_eq!(check("nowhere").0, 1);
 }
+
+#[test]
+fn an_empty_standard_input_and_a_theme_that_there_is_not_are_told_as_such() {
+    losscast()
+        .args(["report", "-"])
+        .write_stdin("")
+        .assert()
+        .code(1)
+        .stderr("losscast: -: standard input was empty\n");
+    losscast()
+        .args(["--theme", "pink"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("dark, light, mono"));
+    losscast()
+        .args(["report", "--config", "/no/such.toml", "sample_logs"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("os error").count(1));
+    for command in ["report", "check", "inspect", "watch"] {
+        let told = losscast().args([command, "/no/such/place"]).assert().code(1);
+        told.stderr(predicate::str::contains(
+            "/no/such/place: no such file or folder; give a log",
+        ));
+    }
+}
+
+#[test]
+fn watch_writes_for_programs_in_a_pipe_and_for_people_when_told_to() {
+    let first_line = |more: &[&str]| {
+        let mut watch = std::process::Command::new(env!("CARGO_BIN_EXE_losscast"))
+            .args(["watch", "sample_logs/llm.c-gpt2-124m-nan"])
+            .args(more)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let out = watch.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+        line
+    };
+    assert!(first_line(&[]).starts_with('{'));
+    assert!(first_line(&["--format", "jsonl"]).starts_with('{'));
+    let text = first_line(&["--format", "text"]);
+    assert!(text.contains("Loss is NaN since step 1. The weights"), "{text}");
+}

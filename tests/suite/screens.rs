@@ -169,7 +169,7 @@ fn the_same_key_takes_an_acknowledgement_back() {
     app.update(Action::Acknowledge, &snapshot);
     let screen = text(&draw(&app, &snapshot, 100, 30));
     assert_eq!(screen.lines().filter(|line| line.starts_with("seen ")).count(), 1);
-    assert!(screen.contains("seen: failure of llm.c"), "{screen}");
+    assert!(screen.contains("seen: loss not finite of llm.c"), "{screen}");
     app.update(Action::Acknowledge, &snapshot);
     assert!(app.acknowledged.is_empty());
     app.view = View::Overview;
@@ -198,7 +198,18 @@ fn small(count: usize) -> Arc<Snapshot> {
 fn a_key_that_cannot_act_says_so() {
     let snapshot = small(1);
     let mut app = app();
-    for action in [Action::XAxis, Action::Pan(1), Action::Zoom(-1)] {
+    for action in [
+        Action::XAxis,
+        Action::Pan(1),
+        Action::Zoom(-1),
+        Action::Outliers,
+        Action::Forecast,
+        Action::Raw,
+        Action::Theme,
+        Action::Symbols,
+        Action::LogY,
+        Action::Back,
+    ] {
         app.update(action, &snapshot);
         assert!(!app.notice.is_empty(), "{action:?}");
     }
@@ -234,8 +245,137 @@ fn a_list_that_does_not_fit_says_where_it_stands() {
     app.update(Action::Last, &snapshot);
     let screen = text(&draw(&app, &snapshot, 80, 24));
     assert!(screen.contains("RUN▲ 30 of 30"), "{screen}");
-    let notices = text(&draw(&app, &samples(), 80, 24));
-    assert!(notices.contains("+2 more: a"), "{notices}");
+}
+
+/// The lines above the runs.
+fn banner(app: &App, snapshot: &Snapshot, width: u16, height: u16) -> Vec<String> {
+    let screen = words(&draw(app, snapshot, width, height));
+    let lines = screen.lines().skip(1);
+    lines
+        .take_while(|line| !line.contains("RUN▲"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_gravest_comes_first_and_what_is_left_out_is_counted_in_the_corner() {
+    let snapshot = samples();
+    let lines = banner(&app(), &snapshot, 80, 24);
+    let [nan, fp16, crossover] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    // The end of its job is newer, but says less.
+    assert!(
+        nan.starts_with("!! llm.c") && nan.contains("Loss is NaN since step 1"),
+        "{nan}"
+    );
+    assert!(fp16.starts_with("!! tiny-lm"), "{fp16}");
+    assert!(crossover.starts_with("⇅ "), "{crossover}");
+    let mut snapshot = Snapshot::clone(&snapshot);
+    let silent = snapshot.runs.iter_mut().find(|run| run.id.contains("wsd-lr1e-3"));
+    let silent = Arc::make_mut(silent.unwrap());
+    silent.alerts.push(losscast::alert::Alert::at(
+        21_000,
+        "loss_spike",
+        losscast::alert::Severity::Warning,
+    ));
+    let lines = banner(&app(), &snapshot, 80, 24);
+    assert!(
+        lines[2].starts_with("!  ") && lines[2].ends_with("  +1 more: a"),
+        "{lines:?}"
+    );
+    assert_eq!(lines[2].chars().count(), 80);
+}
+
+#[test]
+fn of_many_runs_the_likely_winner_is_told_and_how_many_may_stop() {
+    use losscast::snapshot::{Advice, AdviceKind, Contest, Prospect};
+    let mut snapshot = Snapshot::clone(&small(12));
+    snapshot.prospects = snapshot
+        .runs
+        .iter()
+        .enumerate()
+        .map(|(index, run)| Prospect {
+            run: run.id.clone(),
+            contest: Some(Contest {
+                chance: if index == 4 { 0.4 } else { 0.05 },
+                chance_as_good: 0.1,
+                runs: 12,
+                best_rival: if index == 4 { "r05.csv" } else { "r04.csv" }.to_owned(),
+                behind: 0.1,
+            }),
+            advice: (index > 4).then(|| Advice {
+                kind: AdviceKind::StopOutclassed,
+                probability: 0.99,
+                saved_steps: 100,
+                saved_seconds: None,
+                message: "others end lower".to_owned(),
+            }),
+        })
+        .collect();
+    let lines = banner(&app(), &snapshot, 80, 24);
+    let told = "r04.csv is the likely winner of 12 runs (P 0.40); 7 advised to stop";
+    let shorter = told.replace(".csv", "");
+    assert!(lines.len() == 1 && lines[0].ends_with(&shorter), "{lines:?}");
+}
+
+#[test]
+fn on_a_terminal_of_ascii_nothing_else_is_written() {
+    let snapshot = samples();
+    for help in [false, true] {
+        for view in [
+            View::Overview,
+            View::Detail,
+            View::Compare,
+            View::Alerts,
+            View::Files,
+        ] {
+            let mut app = App::new("läufe".to_owned(), &DARK, Symbols::Ascii);
+            app.update(Action::View(view), &snapshot);
+            app.help = help;
+            for width in [60, 80, 200] {
+                let screen = text(&draw(&app, &snapshot, width, 24));
+                let beyond: String = screen.chars().filter(|character| !character.is_ascii()).collect();
+                assert_eq!(beyond, "", "{view:?}: {screen}");
+            }
+        }
+    }
+    let app = App::new("runs".to_owned(), &DARK, Symbols::Ascii);
+    let screen = text(&draw(&app, &snapshot, 80, 24));
+    assert!(screen.contains("3.0751+-.016"), "{screen}");
+}
+
+#[test]
+fn a_narrow_header_keeps_the_runs_that_are_lost() {
+    let head = |width: u16| {
+        let screen = text(&draw(&app(), &samples(), width, 24));
+        screen.lines().next().unwrap().to_owned()
+    };
+    assert!(
+        head(80).contains("1 diverged 4 training 1 finished"),
+        "{}",
+        head(80)
+    );
+    assert!(head(40).contains("1 diverged 4 training"), "{}", head(40));
+    assert!(head(32).contains("1 diverged"), "{}", head(32));
+    assert!(!head(32).contains("training"), "{}", head(32));
+}
+
+#[test]
+fn where_there_is_no_run_the_reason_stands_in_the_middle() {
+    let mut snapshot = Snapshot {
+        problems: vec![Problem {
+            path: "ssh://node/runs".into(),
+            message: losscast::source::feed::CONNECTING.to_owned(),
+        }],
+        ..Snapshot::default()
+    };
+    let screen = |snapshot: &Snapshot| words(&draw(&app(), snapshot, 80, 24));
+    assert!(screen(&snapshot).contains("ssh://node/runs: connecting"));
+    snapshot.problems[0].message = "ssh: connection refused; trying again".to_owned();
+    let screen = screen(&snapshot);
+    assert!(screen.contains("connection refused; trying again"), "{screen}");
+    assert!(screen.contains("No logs with a loss found"), "{screen}");
 }
 
 #[test]
@@ -293,14 +433,7 @@ fn losses_of_evaluation_are_marked_where_their_column_is_dropped() {
 #[test]
 fn a_run_takes_one_line_of_the_notices_and_a_finished_one_the_last() {
     let mut snapshot = Snapshot::clone(&samples());
-    let notices = |snapshot: &Snapshot| -> Vec<String> {
-        let screen = words(&draw(&app(), snapshot, 120, 40));
-        let lines = screen.lines().skip(1);
-        lines
-            .take_while(|line| !line.contains("RUN▲"))
-            .map(str::to_owned)
-            .collect()
-    };
+    let notices = |snapshot: &Snapshot| banner(&app(), snapshot, 120, 40);
     let before = notices(&snapshot);
     let of = |lines: &[String], name: &str| lines.iter().position(|line| line.contains(name));
     let fp16 = before.iter().filter(|line| line.contains("fp16"));
@@ -325,7 +458,7 @@ fn what_is_foreseen_stands_below_the_alerts_and_leads_to_its_run() {
     app.update(Action::View(View::Alerts), &snapshot);
     app.update(Action::Last, &snapshot);
     let screen = words(&draw(&app, &snapshot, 100, 30));
-    let lines = screen.lines().filter(|line| line.starts_with("x  "));
+    let lines = screen.lines().filter(|line| line.starts_with("⇅  "));
     assert_eq!(lines.count(), 2, "{screen}");
     app.update(Action::Mute, &snapshot);
     assert_eq!(app.notice, "no alert here to mute");
@@ -347,7 +480,7 @@ fn what_a_key_did_is_told_over_the_whole_foot_line() {
     let screen = words(&draw(&app, &snapshot, 80, 24));
     let foot = screen.lines().last().unwrap();
     assert!(
-        foot.starts_with(" muted failure in ") && foot.ends_with("K again hears it"),
+        foot.starts_with(" muted loss not finite in ") && foot.ends_with("K again hears it"),
         "{foot}"
     );
 }
@@ -655,7 +788,7 @@ fn a_comparison_follows_the_cursor_and_says_where_it_is_made() {
     }
     app.update(Action::View(View::Compare), &snapshot);
     let screen = words(&draw(&app, &snapshot, 120, 30));
-    assert!(screen.contains("compared where "), "{screen}");
+    assert!(screen.contains("; AT: the last step of "), "{screen}");
     let based = screen.lines().filter(|line| line.ends_with(" base")).count();
     assert_eq!(based, 1, "{screen}");
     assert!(screen.contains(" final "), "{screen}");
@@ -663,7 +796,7 @@ fn a_comparison_follows_the_cursor_and_says_where_it_is_made() {
     let screen = words(&draw(&app, &snapshot, 120, 30));
     let last = snapshot.runs.iter().filter(|run| app.marked.contains(&run.id));
     let last = last.filter_map(|run| run.total_steps).max().unwrap();
-    assert!(!screen.contains("compared where "), "{screen}");
+    assert!(!screen.contains("; AT: the last step of "), "{screen}");
     assert!(
         screen.contains(&format!("AT {}", losscast::text::count(last))),
         "{screen}"

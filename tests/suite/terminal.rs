@@ -159,7 +159,7 @@ fn keys_resizing_and_a_growing_file() {
         !screen.lines().skip(1).any(|line| line.contains("a.log"))
     });
     session.press("\r?");
-    session.wait("helps", |screen| screen.contains("Keys"));
+    session.wait("helps", |screen| screen.contains(" Help "));
     session.press("\x1bq");
     std::thread::sleep(Duration::from_millis(200));
     session.press("q");
