@@ -194,9 +194,8 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("tacotron2", &["Train loss ", "Grad Norm "], |_| {
         Box::new(text::tacotron::Tacotron)
     }),
-    &TextFormat::specific("boosting", &["\t"], |_| {
-        Box::<text::boosting::Boosting>::default()
-    }),
+    &TextFormat::specific("boosting", &[], |_| Box::<text::boosting::Boosting>::default())
+        .with_one_of(&["\t", "#011"]),
     &TextFormat::specific("rwkv", &[], |_| Box::<text::small::Rwkv>::default()),
     &TextFormat::specific("flower", &["fit progress: ("], |_| Box::new(text::small::Flower)),
     &TextFormat::specific("nequip", &["! Train ", " # ", " LR "], |_| {

@@ -250,6 +250,18 @@ mod tests {
                 0.38,
             ),
         ] {
+            // As syslog writes it, and as it was.
+            let escaped = content.replace('\t', "#011");
+            assert_eq!(
+                read_all(escaped.as_bytes(), &Names::default())
+                    .unwrap()
+                    .decoded
+                    .records,
+                read_all(content.as_bytes(), &Names::default())
+                    .unwrap()
+                    .decoded
+                    .records,
+            );
             let read = read_all(content.as_bytes(), &Names::default()).unwrap();
             assert_eq!(read.format, "boosting", "{content}");
             let last = read.decoded.records.row(1);

@@ -15,6 +15,7 @@ pub struct Pieces {
 impl Pieces {
     /// Calls `each` with every piece, freed of escape sequences and overstrikes.
     pub fn each(&mut self, line: &[u8], mut each: impl FnMut(&str)) {
+        let line = &*without_octal_escapes(line);
         let mut start = 0;
         for end in memchr::memchr_iter(b'\r', line).chain([line.len()]) {
             let piece = line.get(start..end).unwrap_or_default();
@@ -46,13 +47,62 @@ pub fn pieces(content: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// A piece without escape sequences and overstrikes.
 fn plain(piece: &[u8]) -> Cow<'_, str> {
-    let text = encoding::text(piece);
-    if memchr::memchr3(0x1b, 0x08, 0, piece).is_none() {
+    let (text, is_escaped) = match without_octal_escapes(piece) {
+        Cow::Borrowed(piece) => (encoding::text(piece), false),
+        Cow::Owned(piece) => (Cow::Owned(encoding::text(&piece).into_owned()), true),
+    };
+    if !is_escaped && memchr::memchr3(0x1b, 0x08, 0, piece).is_none() {
         return text;
     }
     let mut out = String::with_capacity(text.len());
     clean(&text, &mut out);
     Cow::Owned(out)
+}
+
+/// A line with the control characters that syslog has written as `#` and three octal digits, which is how logs
+/// of containers reach `SageMaker`: `[5]#011train-rmse:7.47`. What parts lines becomes a carriage return.
+fn without_octal_escapes(line: &[u8]) -> Cow<'_, [u8]> {
+    let mut marks = memchr::memchr_iter(b'#', line)
+        .filter_map(|mark| Some((mark, octal_escape(line, mark)?)))
+        .peekable();
+    if marks.peek().is_none() {
+        return Cow::Borrowed(line);
+    }
+    let mut out = Vec::with_capacity(line.len());
+    let mut at = 0;
+    for (mark, control) in marks {
+        out.extend_from_slice(line.get(at..mark).unwrap_or_default());
+        out.push(if control == b'\n' { b'\r' } else { control });
+        at = mark + OCTAL_ESCAPE;
+    }
+    out.extend_from_slice(line.get(at..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Bytes of a control character as syslog writes it.
+const OCTAL_ESCAPE: usize = "#011".len();
+
+/// The control character that is written at `mark`. A counter may look the same, `Epoch #011: `, but stands
+/// behind a blank, or before what ends a number.
+fn octal_escape(line: &[u8], mark: usize) -> Option<u8> {
+    let [b'#', b'0', high @ b'0'..=b'3', low @ b'0'..=b'7'] = line.get(mark..mark + OCTAL_ESCAPE)? else {
+        return None;
+    };
+    let control = (high - b'0') * 8 + (low - b'0');
+    let behind = line.get(mark + OCTAL_ESCAPE);
+    let is_known = match control {
+        0x1b => behind == Some(&b'['),
+        b'\t' | b'\n' | b'\r' => {
+            let is_behind_a_blank = mark
+                .checked_sub(1)
+                .is_none_or(|before| line.get(before) == Some(&b' '));
+            let ends_a_number =
+                behind.is_some_and(|byte| matches!(byte, b' ' | b':' | b',' | b'/' | b']' | b')' | b'|'));
+            !is_behind_a_blank && !ends_a_number
+        }
+        _ => false,
+    };
+    is_known.then_some(control)
 }
 
 /// What is printed while a progress bar is drawn may stand right behind it.
@@ -177,7 +227,9 @@ fn blanks(line: &[u8]) -> usize {
 
 /// True for a line that is one piece, without anything that a terminal would interpret.
 pub fn is_plain(line: &[u8]) -> bool {
-    memchr::memchr3(0x1b, 0x08, 0, line).is_none() && memchr::memchr(b'\r', line).is_none()
+    memchr::memchr3(0x1b, 0x08, 0, line).is_none()
+        && memchr::memchr(b'\r', line).is_none()
+        && matches!(without_octal_escapes(line), Cow::Borrowed(_))
 }
 
 /// Reads the times of lines, which are mostly in the same minute as the last.
@@ -275,6 +327,15 @@ mod tests {
         );
         assert_eq!(pieces(b"9/10\x08\x08\x08\x0810/10 loss"), ["10/10 loss"]);
         assert_eq!(pieces(b"\x1b]0;title\x07text\xff"), ["text\u{fffd}"]);
+    }
+
+    #[test]
+    fn control_characters_that_syslog_wrote_in_octal_come_back() {
+        assert_eq!(pieces(b"[5]#011train-rmse:7.47"), ["[5]\ttrain-rmse:7.47"]);
+        assert_eq!(pieces(b"#033[32mstep 1#033[0m loss 2.5#012"), ["step 1 loss 2.5"]);
+        for counter in ["Epoch #011: loss 2.5", "Epoch#012, loss 2.5", "Epoch [#010/100]"] {
+            assert_eq!(pieces(counter.as_bytes()), [counter]);
+        }
     }
 
     #[test]
