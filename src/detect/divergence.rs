@@ -17,6 +17,8 @@
 //! Where the log evaluates, it says whether the run got worse: an evaluation within a rise that is
 //! the best so far, beyond their noise, shows that the data have changed, and the level is measured
 //! anew. A note waits for the next evaluation, a warning does not, and what is critical is left alone.
+//! Where evaluations have fallen to one low after another since the loss rises, as in a curriculum, however
+//! far it rises is no divergence while they stay there.
 //!
 //! A loss of a thousand times those that the run began with has exploded: a warning however
 //! early that is, for there may be no further record, and critical with a second one.
@@ -232,6 +234,9 @@ impl Divergence {
         let level = || last.median();
         let risen = self.noted >= WIDTH as u32;
         let verdict = self.evaluations.take(row, level, risen);
+        if last.count() >= WIDTH {
+            self.evaluations.follow(row, level());
+        }
         self.confirmed |= risen && verdict == Some(Verdict::NoBetter);
         if !risen || verdict != Some(Verdict::Better) {
             return;
@@ -366,7 +371,8 @@ impl Divergence {
         };
         let known = alerts.open(KIND).filter(|open| open.severity >= severity);
         // What was told is kept true, but not record by record.
-        if known.is_some_and(|open| level < NOTABLY * open.value) {
+        let is_told = known.is_some_and(|open| level < NOTABLY * open.value);
+        if is_told || self.evaluations.fall_on(step) {
             return;
         }
         let message = format!(
@@ -513,6 +519,34 @@ mod tests {
             matches!(told[..], [(Severity::Warning, 400..500, None)]),
             "{told:?}"
         );
+    }
+
+    #[test]
+    fn a_rise_under_which_the_evaluations_go_on_falling_is_no_divergence() {
+        /// Severities of what is raised where the loss climbs from the start to many times what it was.
+        fn raised_in_a_curriculum(evaluation: impl Fn(u64) -> f64) -> Vec<Severity> {
+            let mut detector = Divergence::default();
+            let mut alerts = AlertLog::default();
+            for step in 0..1500u64 {
+                let mut record = vec![(Quantity::TrainLoss, 0.01 + 0.0001 * step as f64)];
+                if step % 10 == 0 {
+                    record.push((Quantity::EvalLoss, evaluation(step)));
+                }
+                let mut batch = Records::default();
+                batch.push(step, &record);
+                detector.observe(&batch.row(0), &Context::default(), &mut alerts);
+            }
+            alerts.all().iter().map(|alert| alert.severity).collect()
+        }
+        let falls = |step: u64| 3.0 / (1.0 + 0.01 * step as f64);
+        assert_eq!(raised_in_a_curriculum(falls), []);
+        // They fall no more, but stay where they are.
+        assert_eq!(raised_in_a_curriculum(|step| falls(step.min(800))), []);
+        let worsens = |step: u64| falls(step.min(800)) + 0.001 * step.saturating_sub(800) as f64;
+        for evaluation in [&worsens as &dyn Fn(u64) -> f64, &|_| 3.0, &|_| f64::NAN] {
+            let told = raised_in_a_curriculum(evaluation);
+            assert_eq!(told.iter().max(), Some(&Severity::Critical));
+        }
     }
 
     #[test]

@@ -12,6 +12,12 @@ const RECENT: usize = 8;
 const FEW: usize = 3;
 /// Least fall that means anything, as a share of the loss.
 const FALL: f64 = 0.005;
+/// Rise of the train loss, as a share, that is one.
+const RISE: f64 = 0.05;
+/// New lows, one below the other, that no noise explains.
+const LOWS: u32 = 3;
+/// Share of their fall that the last evaluation may have lost again.
+const MOST_LOST: f64 = 0.1;
 
 /// The evaluations of a run so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +27,16 @@ pub struct Evaluations {
     recent: Recent<RECENT>,
     /// Steps of the last two, the newer last.
     last: [Option<u64>; 2],
+    /// The last one that fell below all before it.
+    low: Option<f64>,
+    /// Lowest level of the train loss at an evaluation.
+    train_low: Option<f64>,
+    /// The evaluations that fell below all before them since the train loss has left that level.
+    lows: u32,
+    /// The lowest one before them.
+    from: f64,
+    /// The last one.
+    now: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +91,36 @@ impl Evaluations {
         verdict
     }
 
+    /// Takes the same record for [`Evaluations::fall_on`], once there is a level of the train loss.
+    pub fn follow(&mut self, row: &Row, train: f64) {
+        let Some(loss) = row.value(Quantity::EvalLoss).filter(|loss| loss.is_finite()) else {
+            return;
+        };
+        let train_low = self.train_low.unwrap_or(train);
+        self.train_low = Some(train_low.min(train));
+        let is_above = train > train_low + RISE * train_low.abs();
+        self.now = loss;
+        if !is_above {
+            self.lows = 0;
+        }
+        if self.lows == 0 {
+            self.from = self.low.map_or(loss, |low| low.min(loss));
+        }
+        let falls = self.low.is_none_or(|low| loss < low - FALL * low.abs());
+        if falls {
+            self.low = Some(loss);
+            self.lows += u32::from(is_above);
+        }
+    }
+
+    /// True at `step` while evaluations have fallen to one low after another since the train loss rises, and the
+    /// last has lost hardly any of that, nor is the next one overdue: what is trained on has become harder, as in a
+    /// curriculum.
+    pub fn fall_on(&self, step: u64) -> bool {
+        let keeps = |low: f64| self.now - low <= MOST_LOST * (self.from - low);
+        self.lows >= LOWS && self.low.is_some_and(keeps) && self.awaited(step)
+    }
+
     /// The fall that may be chance: as much as evaluations rose between two of them.
     fn noise(&self, best: f64) -> f64 {
         if self.recent.count() < FEW {
@@ -96,6 +142,8 @@ impl Evaluations {
     /// The run went back to `step`.
     pub fn rewound(&mut self, step: u64) {
         self.last = [None; 2];
+        (self.low, self.train_low) = (None, None);
+        self.lows = 0;
         self.recent.clear();
         self.best = self.best.filter(|best| best.step < step);
     }
