@@ -102,6 +102,8 @@ pub struct LogView {
     pub step: u64,
     /// Lines, or rows, read.
     pub lines: u64,
+    /// Trainings from scratch that it tells of before the one that is shown.
+    pub earlier_trainings: usize,
     /// Lines that could not be used.
     pub skipped: u64,
     /// The first of them: where, and why.
@@ -188,6 +190,8 @@ pub struct RunView {
     pub skipped_lines: u64,
     /// Pieces the run consists of; more than one after a resume or a restart.
     pub segments: usize,
+    /// Trainings from scratch that the log tells of before this one.
+    pub earlier_trainings: usize,
     /// The learning rate and the other signals over the steps.
     pub signals: Arc<Signals>,
 }

@@ -53,6 +53,15 @@ pub fn in_ascii(text: &str) -> String {
     text.replace(" ±", "+-").chars().map(ascii).collect()
 }
 
+/// Says which of several trainings in one log is shown, behind `earlier` ones; `None` for the only one.
+pub fn trainings(earlier: usize) -> Option<String> {
+    let all = earlier.checked_add(1).filter(|_| earlier > 0)?;
+    let ones = if earlier == 1 { "one" } else { "ones" };
+    Some(format!(
+        "training {all} of {all} in this log; {earlier} earlier {ones} from scratch"
+    ))
+}
+
 /// A duration in the two units that matter: `3d 4h`, `2h 10m`, `14m`, `5s`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {

@@ -15,7 +15,7 @@ use crate::run::Run;
 use crate::snapshot::{Problem, RunView, Snapshot};
 use crate::source::file_name::names_in;
 use crate::source::tail;
-use crate::text::{duration, hang, printable};
+use crate::text::{duration, hang, printable, trainings};
 
 /// Rival formats and names that are listed.
 const MOST_RIVALS: usize = 6;
@@ -136,6 +136,9 @@ fn file(
         line("settings", settings.join(", "))?;
     }
     line("segments", segments(run))?;
+    if let Some(trainings) = trainings(run.branch.earlier_trainings) {
+        line("shown", trainings)?;
+    }
     for hint in run.hints.all() {
         line(
             "stated",
@@ -438,6 +441,7 @@ fn file_json(run: &Run, view: Option<&RunView>, now: f64, names: &Names) -> Valu
         "summary": run.summary,
         "segments": run.segments(),
         "resumed_at": run.branch.resumed_at,
+        "earlier_trainings": run.branch.earlier_trainings,
         "stated": run.hints.all().iter().map(|hint| json!({
             "fact": hint.fact.name(),
             "name": hint.name,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::alert::{Alert, Severity};
 use crate::names::Names;
 use crate::snapshot::{Advice, Contest, Crossover, LossView, Problem, Prospect, RunView, Snapshot, State};
-use crate::text::{clip, hang, printable, shorten, width};
+use crate::text::{clip, hang, printable, shorten, trainings, width};
 
 /// Version of the JSON. Fields are added, never renamed or given another meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -111,6 +111,7 @@ fn run_json(run: &RunView, prospect: Option<&Prospect>, now: f64) -> Value {
         "warnings": run.alerts.iter().map(warning_json).collect::<Vec<_>>(),
         "skipped_lines": run.skipped_lines,
         "segments": run.segments,
+        "earlier_trainings": run.earlier_trainings,
         "losses": run.losses.iter().map(loss_json).collect::<Vec<_>>(),
     });
     // The loss that stands for the run is repeated at the top, where scripts look.
@@ -216,6 +217,7 @@ pub fn table(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Write) 
     section("Advice", advice_lines(snapshot))?;
     section("Warnings", warning_lines(snapshot))?;
     section("No forecast", reason_lines(snapshot))?;
+    section("Several trainings", training_lines(snapshot))?;
     let problems = snapshot.problems.iter().map(|problem| {
         format!(
             "{}: {}",
@@ -247,6 +249,14 @@ fn write_legend(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Writ
         return Ok(());
     }
     writeln!(out, "{}", hang(&legend.join("; "), columns, 2))
+}
+
+/// Which training is shown of each log that tells of several.
+fn training_lines(snapshot: &Snapshot) -> Vec<String> {
+    let runs = snapshot.runs.iter();
+    let told = runs.filter_map(|run| Some((run, trainings(run.earlier_trainings)?)));
+    told.map(|(run, trainings)| format!("{}: {trainings}", printable(&run.id)))
+        .collect()
 }
 
 /// The ids of the runs, shortened as far as they stay apart.

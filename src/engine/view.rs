@@ -250,6 +250,7 @@ pub(super) fn build(
         alerts,
         skipped_lines: run.lines.skipped,
         segments: run.segments(),
+        earlier_trainings: run.branch.earlier_trainings,
         signals: Arc::new(signals(run, plan)),
     }
 }
@@ -368,6 +369,7 @@ pub(super) fn log(run: &Run, leads: bool, last_data_at: f64) -> LogView {
         format: run.identity.format,
         step: run.last_step(),
         lines: run.lines.lines,
+        earlier_trainings: run.branch.earlier_trainings,
         skipped: run.lines.skipped,
         first_skipped: run.lines.bad_lines.first().map(|bad| match bad.line {
             0 => bad.reason.clone(),

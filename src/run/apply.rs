@@ -61,7 +61,7 @@ impl Run {
             let repeats = begins_anew && self.branch.leading().last() == Some(first.step());
             if repeats || self.branch.leading().goes_back(&first) {
                 self.doubt = self.doubt(first.step());
-                self.branch.rewind(&first);
+                self.branch.rewind(&first, self.logged_total_steps);
                 if another {
                     let total_is_told = decoded.total_after.is_some_and(|after| after >= start);
                     self.adopt_the_plan_of_another(total_is_told, last);

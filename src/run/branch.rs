@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::pace::Pace;
-use super::series::Series;
+use super::series::{Bucket, Series};
 use crate::alert::{Alert, AlertLog, FAILURE, Severity};
 use crate::detect::{Context, Watcher, detectors};
 use crate::format::records::{Ending, How, Records, Row};
@@ -40,6 +40,10 @@ pub struct Branch {
     pub alerts: AlertLog,
     /// Step at which each later segment began.
     pub resumed_at: Vec<u64>,
+    /// Trainings from scratch that the log tells of before the one that counts.
+    pub earlier_trainings: usize,
+    /// An evaluation behind the last train loss: its step and its loss.
+    evaluated: Option<(u64, f64)>,
     /// Speed and time.
     pub pace: Pace,
     /// How fast the run goes through its data (epochs per step), when the log counts parts of
@@ -62,6 +66,8 @@ impl Default for Branch {
             rates: RecordedRates::default(),
             alerts: AlertLog::default(),
             resumed_at: Vec::new(),
+            earlier_trainings: 0,
+            evaluated: None,
             pace: Pace::default(),
             epochs_per_step: None,
             epoch: None,
@@ -149,6 +155,42 @@ impl Branch {
                     .extend(&steps, &values);
             }
         }
+        self.note_evaluation(records, rows);
+    }
+
+    /// Remembers an evaluation that no train loss follows for now.
+    fn note_evaluation(&mut self, records: &Records, rows: Range<usize>) {
+        for row in rows.rev().map(|index| records.row(index)) {
+            if row.has(Quantity::TrainLoss) {
+                self.evaluated = None;
+                return;
+            }
+            if let Some(loss) = row.value(Quantity::EvalLoss) {
+                self.evaluated = Some((row.step(), loss));
+                return;
+            }
+        }
+    }
+
+    /// True where `row`, which goes back, is the first record of a training from scratch: at the first step, and with
+    /// a loss that is nearer to the one in the beginning than to the one that was reached, unless the training
+    /// before it was over. A program that resumes may count its steps from 0 again.
+    fn begins_from_scratch(&self, row: &Row, total: Option<u64>) -> bool {
+        /// Of fewer the first is as good as the last.
+        const LEAST: u64 = 2;
+        let loss = self.leading().loss();
+        let Some((series, value)) = self.series(loss).zip(row.value(loss)) else {
+            return false;
+        };
+        let first = series.buckets().first().map_or(f64::NAN, Bucket::mean);
+        let reached = series.last_value();
+        let next =
+            series.last_step().unwrap_or_default() as f64 + series.steps_between_points().unwrap_or_default();
+        let is_over = matches!(self.finished, Finish::At(_))
+            || !reached.is_finite()
+            || total.is_some_and(|total| next >= total as f64);
+        let is_back = is_over || (value - first).abs() < (value - reached).abs();
+        series.begins_with(row.step()) && series.points() >= LEAST && is_back
     }
 
     /// Shows these records to the detectors.
@@ -225,16 +267,25 @@ impl Branch {
         is_first && values.next().is_some_and(|loss| !loss.is_finite())
     }
 
-    /// Goes back to the step of `row`: what was recorded from there on is superseded.
-    pub(super) fn rewind(&mut self, row: &Row) {
+    /// Goes back to the step of `row`: what was recorded from there on is superseded. So many steps are planned in
+    /// `total`.
+    pub(super) fn rewind(&mut self, row: &Row, total: Option<u64>) {
         let step = row.step();
         let begins_anew = self.begins_by(step);
+        self.earlier_trainings += usize::from(self.begins_from_scratch(row, total));
+        // One that was made before the first step of what begins here is of that.
+        let reached = self.leading().last();
+        let evaluated = self.evaluated.take();
+        let evaluated = evaluated.filter(|(at, _)| *at <= step && Some(*at) < reached);
         for quantity in Quantity::ALL {
             if let Some(series) = &mut self.series[quantity.index()] {
                 // A further training begins as the first did, and has nothing of it: what stands
                 // in its first record is alike in that.
                 let anew = begins_anew && row.has(quantity);
                 series.rewind(if anew { 0 } else { step });
+                if let Some((at, loss)) = evaluated.filter(|_| quantity == Quantity::EvalLoss) {
+                    series.extend(&[at], &[loss]);
+                }
             }
         }
         self.rates.rewind(step);

@@ -297,6 +297,11 @@ impl Series {
         step as f64 <= first as f64 + BEGINNING * stride
     }
 
+    /// True when the series has nothing before `step`.
+    pub fn begins_with(&self, step: u64) -> bool {
+        self.buckets.first().is_some_and(|first| step <= first.first_step)
+    }
+
     /// The last value, finite or not.
     pub fn last_value(&self) -> f64 {
         self.last_value

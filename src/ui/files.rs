@@ -12,7 +12,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::format;
 use crate::snapshot::{LogView, Problem, Snapshot};
-use crate::text::{clip, printable, shorten_path, width};
+use crate::text::{clip, printable, shorten_path, trainings, width};
 
 /// Lines for the selected file.
 const DETAIL: u16 = 7;
@@ -175,6 +175,7 @@ fn about(app: &App, snapshot: &Snapshot, file: &File) -> Vec<Line<'static>> {
         Line::raw(format!("read as {}; {role}{gone}", log.format)),
         Line::styled(printable(&columns.join(", ")), app.theme.dimmed()),
     ];
+    lines.extend(trainings(log.earlier_trainings).map(Line::raw));
     if let Some(first) = log.first_skipped.as_ref().filter(|_| log.skipped > 0) {
         lines.push(Line::raw(format!(
             "{} skipped; {}; `losscast inspect` shows more",

@@ -3,7 +3,7 @@ use crate::format::Decoded;
 use crate::format::records::How;
 use crate::metric::Quantity;
 use crate::run::Run;
-use crate::run::series::Series;
+use crate::run::series::{Bucket, Series};
 
 #[test]
 fn a_resume_supersedes_every_series() {
@@ -177,4 +177,67 @@ fn a_rewritten_file_replaces_the_run_and_a_rotated_one_continues_it() {
     rotated.file_restarted(false);
     rotated.apply(&decoded(101..=110));
     assert_eq!(rotated.series(Quantity::TrainLoss).unwrap().points(), 111);
+}
+
+#[test]
+fn trainings_from_scratch_in_one_log_are_counted() {
+    let training = |losses: &[f64]| {
+        let mut decoded = Decoded::default();
+        for (epoch, loss) in (1..).zip(losses) {
+            decoded.records.push(epoch, &[(Quantity::TrainLoss, *loss)]);
+        }
+        decoded
+    };
+    let mut run = run();
+    for earlier in 0..3 {
+        run.apply(&training(&[4.0, 3.0, 2.5, 2.25, 2.125]));
+        assert_eq!(run.branch.earlier_trainings, earlier);
+    }
+    // What counts from the start again, with the loss where it was, goes on.
+    run.apply(&training(&[2.1, 2.0, 1.9]));
+    assert_eq!((run.branch.earlier_trainings, run.segments()), (2, 4));
+    // So does what begins behind the first step.
+    let mut behind = training(&[9.0, 4.0, 3.0]);
+    behind.records = decoded([2, 3]).records;
+    run.apply(&behind);
+    assert_eq!((run.branch.earlier_trainings, run.segments()), (2, 5));
+}
+
+#[test]
+fn the_evaluation_before_the_first_step_of_a_further_training_is_of_that() {
+    let mut run = run();
+    for training in 1..3_u32 {
+        let mut decoded = Decoded::default();
+        decoded
+            .records
+            .push(0, &[(Quantity::EvalLoss, 4.5 + f64::from(training))]);
+        for step in 0..5 {
+            decoded
+                .records
+                .push(step, &[(Quantity::TrainLoss, 4.5 - step as f64)]);
+        }
+        decoded.records.push(4, &[(Quantity::EvalLoss, 1.0)]);
+        run.apply(&decoded);
+    }
+    let evaluations = run.series(Quantity::EvalLoss).unwrap();
+    assert_eq!((evaluations.points(), run.segments()), (2, 2));
+    assert_eq!(evaluations.buckets().first().map(Bucket::mean), Some(6.5));
+}
+
+#[test]
+fn what_begins_behind_the_planned_end_is_another_training() {
+    let training = |losses: [f64; 3], total: Option<u64>| {
+        let mut decoded = Decoded::default();
+        for (epoch, loss) in (1..).zip(losses) {
+            decoded.records.push(epoch, &[(Quantity::TrainLoss, loss)]);
+        }
+        decoded.total_steps = total;
+        decoded
+    };
+    for (total, earlier) in [(Some(3), 1), (Some(30), 0), (None, 0)] {
+        let mut run = run();
+        run.apply(&training([1.0, 2.0, 3.0], total));
+        run.apply(&training([2.75, 2.5, 2.25], total));
+        assert_eq!(run.branch.earlier_trainings, earlier, "{total:?}");
+    }
 }

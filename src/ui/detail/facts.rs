@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::advice::{advice_facts, decay_text, scenario_text};
 use super::head::{cursor_line, mark, unseen_alerts};
 use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot, State};
-use crate::text::{clip, printable, width, wrap};
+use crate::text::{clip, printable, trainings, width, wrap};
 use crate::ui::app::App;
 use crate::ui::{chart, format};
 
@@ -159,7 +159,10 @@ pub(super) fn panel_lines(app: &App, snapshot: &Snapshot, run: &RunView) -> Vec<
                     source => format!("{} ({})", run.schedule, source.name()),
                 },
             ),
-            fact("segments", run.segments.to_string()),
+            match trainings(run.earlier_trainings) {
+                Some(trainings) => fact("shown", trainings),
+                None => fact("segments", run.segments.to_string()),
+            },
             fact("skipped", format!("{} lines", run.skipped_lines)),
         ],
     );
