@@ -601,7 +601,8 @@ impl LineDecoder for TextDecoder {
     fn start_over(&mut self) {
         let anew = (self.new_grammar)(&Sample { head: &[], tail: &[] });
         let spare = std::mem::replace(&mut self.spare, anew);
-        let roles = std::mem::replace(&mut self.roles, Roles::new(&Names::default(), []));
+        let mut roles = std::mem::replace(&mut self.roles, Roles::new(&Names::default(), []));
+        roles.read_again();
         *self = TextDecoder {
             repeats: self.repeats.again(),
             layouts: self.layouts.as_ref().map(|_| Layouts::default()),

@@ -1,11 +1,14 @@
 //! Gives the names of one file their roles, and keeps to it.
 
+mod follow_on;
+
 use std::collections::HashMap;
 
 use super::{Column, Decoded};
 use crate::metric::{
     Names, Quantity, Role, is_named_for_training, is_private, is_short_for_held_out, second_role,
 };
+use follow_on::Follow;
 
 /// Which name of a file feeds which role.
 ///
@@ -19,6 +22,8 @@ pub struct Roles {
     index: HashMap<Box<str>, usize>,
     /// How often a quantity was recorded, see [`Roles::recorded`].
     recorded: [u64; Quantity::COUNT],
+    /// The same since the file is read from its start.
+    read: [u64; Quantity::COUNT],
 }
 
 #[derive(Clone, Debug)]
@@ -29,6 +34,8 @@ struct Known {
     used: bool,
     /// How often a name was met that would have had the better claim, had it not been so rare.
     contested: u64,
+    /// For a loss: whether it follows on another name of its role, or another on it.
+    follow: Follow,
     /// For a counter that is not the best of the file: what it was seen to be.
     other: Other,
 }
@@ -59,6 +66,7 @@ impl Roles {
             columns: Vec::new(),
             index: HashMap::new(),
             recorded: [0; Quantity::COUNT],
+            read: [0; Quantity::COUNT],
         };
         for name in known {
             roles.learn(name);
@@ -76,8 +84,12 @@ impl Roles {
     fn meet(&mut self, name: &str, alone: bool) -> (Option<Role>, bool) {
         let Some(index) = self.index.get(name).copied() else {
             let learnt = self.learn(name);
+            let index = self.columns.len().saturating_sub(1);
             if let Some(known) = self.columns.last_mut().filter(|known| known.name == name) {
                 known.used = alone;
+                if known.follow != Follow::No {
+                    return self.follow_on(index);
+                }
             }
             return learnt;
         };
@@ -89,6 +101,9 @@ impl Roles {
             known.contested += 1;
             return self.contest(index);
         }
+        if known.follow != Follow::No {
+            return self.follow_on(index);
+        }
         (known.role, false)
     }
 
@@ -98,17 +113,19 @@ impl Roles {
     pub fn recorded(&mut self, draft: &Draft) {
         let mut present = draft.present();
         while present != 0 {
-            if let Some(count) = self.recorded.get_mut(present.trailing_zeros() as usize) {
+            let quantity = present.trailing_zeros() as usize;
+            let counts = [self.recorded.get_mut(quantity), self.read.get_mut(quantity)];
+            for count in counts.into_iter().flatten() {
                 *count += 1;
             }
             present &= present - 1;
         }
     }
 
-    /// True for a name that has no role only because it is rare.
+    /// True for a name that has no role only because it is rare, or may yet follow on another.
     pub fn is_contested(&self, name: &str) -> bool {
         let known = self.index.get(name).and_then(|index| self.columns.get(*index));
-        known.is_some_and(|known| known.contested > 0)
+        known.is_some_and(|known| known.contested > 0 || known.follow != Follow::No)
     }
 
     /// The role of a name that is known already.
@@ -270,6 +287,7 @@ impl Roles {
             claim,
             used: false,
             contested: 1,
+            follow: Follow::No,
             other: Other::default(),
         });
         let is_of_training = self.columns.last().is_some_and(Known::is_named_for_training);
@@ -310,6 +328,7 @@ impl Roles {
         let recorded = recorded.unwrap_or_default();
         let mut remapped = false;
         let mut contested = 0;
+        let mut follow = Follow::No;
         if let Some((wanted, rank)) = claim
             && let Some(holder) = self
                 .columns
@@ -320,6 +339,7 @@ impl Roles {
                 // `Test loss` in one place, `Test Loss` in another.
             } else if holder.claim.is_some_and(|(_, held)| held <= rank) {
                 role = second_role(&name);
+                follow = Roles::may_follow(&name, wanted, holder);
             } else if holder.used && met * MOST_OFTEN < recorded {
                 (role, contested) = (None, met);
             } else {
@@ -328,7 +348,7 @@ impl Roles {
             }
         }
         if let Some(known) = self.columns.get_mut(index) {
-            (known.role, known.contested) = (role, contested);
+            (known.role, known.contested, known.follow) = (role, contested, follow);
         }
         (role, remapped)
     }
