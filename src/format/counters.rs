@@ -89,6 +89,15 @@ impl EpochCounter {
         self.before.saturating_add(self.last)
     }
 
+    /// The epoch at hand is over, and the run has made so many iterations by then.
+    pub fn end_epoch(&mut self, iterations: u64) {
+        let within = iterations.saturating_sub(self.before);
+        if within >= self.last {
+            // What ends with its last iteration counts from 1.
+            (self.first, self.last) = (1, within);
+        }
+    }
+
     /// Iterations of an epoch, where the log says it or has shown it.
     pub fn length(&self) -> Option<u64> {
         self.length

@@ -31,6 +31,9 @@ impl Default for Pix2Pix {
 impl Grammar for Pix2Pix {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         let Some((before, rest)) = line.split_once("epoch: ") else {
+            if let Some(iterations) = iterations_by_the_end(line) {
+                self.counter.end_epoch(iterations);
+            }
             return Match::No;
         };
         // Some that were made from it leave out the brackets. Others write that way, but call a loss so.
@@ -78,10 +81,35 @@ impl Grammar for Pix2Pix {
     }
 }
 
+/// How many iterations the run has made by the end of an epoch: `saving the model at the end of epoch 1, iters 77`.
+fn iterations_by_the_end(line: &str) -> Option<u64> {
+    let (_, told) = line.split_once("saving the model at the end of epoch ")?;
+    told.split_once(", iters ")?.1.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn an_epoch_is_as_long_as_the_line_at_its_end_says() {
+        let line = |epoch: u64, iteration: u64| {
+            format!(
+                "(epoch: {epoch}, iters: {iteration}, time: 0.1, data: 0.1) G_GAN: 2.0 G_L1: 5.0 D_real: 0.5 \n"
+            )
+        };
+        let content = [
+            line(1, 20),
+            line(1, 60),
+            "saving the model at the end of epoch 1, iters 77\n".to_owned(),
+            line(2, 3),
+            "saving the model at the end of epoch 2, iters 154\n".to_owned(),
+            line(3, 6),
+        ];
+        let read = read_all(content.concat().as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps(), [20, 60, 80, 160]);
+    }
 
     #[test]
     fn the_terms_of_the_generator_add_up() {

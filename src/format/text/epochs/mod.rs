@@ -13,7 +13,7 @@ use super::held_out::batch_of_held_out;
 use super::passes::RunningMeans;
 use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match, Sample};
-use crate::format::counters::EpochCounter;
+use crate::format::counters::{EpochCounter, Place};
 use crate::metric::Role;
 pub use language::MINIMIND;
 pub use speech::{ESPNET, ICEFALL, WENET};
@@ -25,26 +25,58 @@ pub use vision::{METRIC_LOGGER, MMENGINE, OPENPCDET, PYTORCH_EXAMPLE, SUPCONTRAS
 pub struct EpochGrammar {
     style: &'static Style,
     names: NameFinder,
+    /// The number of the first epoch.
+    base: u64,
     counter: EpochCounter,
+    begins: Begins,
     /// Passes over held-out data, which count batches of their own.
     held_out: RunningMeans,
+}
+
+/// What the counters of a log begin with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Begins {
+    #[default]
+    Unknown,
+    /// Its first epoch is called the first, and nothing else is known yet.
+    FirstEpoch,
+    /// The counter of its batches has reached how many there are, and so counts from 1: the epochs do so too.
+    WithOne,
+    /// An epoch 0, or a later one: the log of a resumed run may leave out those before.
+    Otherwise,
+}
+
+impl Begins {
+    fn take(&mut self, place: Place) {
+        *self = match (*self, place.epoch) {
+            (Begins::Unknown, 1) => Begins::FirstEpoch,
+            (Begins::Unknown, _) | (_, 0) => Begins::Otherwise,
+            (known, _) => known,
+        };
+        if *self == Begins::FirstEpoch && place.iteration.is_some() && place.iteration == place.iterations {
+            *self = Begins::WithOne;
+        }
+    }
 }
 
 impl EpochGrammar {
     /// A grammar for a style, which has learnt from the sample how evaluations are told.
     pub fn new(style: &'static Style, sample: &Sample) -> Self {
-        let mut grammar = EpochGrammar::at_the_start(style, RunningMeans::default());
+        let mut grammar = EpochGrammar::at_the_start(style, style.base, RunningMeans::default());
         for line in sample.lines() {
             grammar.parse(&String::from_utf8_lossy(line), &mut Fields::default());
         }
-        EpochGrammar::at_the_start(style, grammar.held_out.again())
+        let base = grammar.base.max(u64::from(grammar.begins == Begins::WithOne));
+        EpochGrammar::at_the_start(style, base, grammar.held_out.again())
     }
 
-    fn at_the_start(style: &'static Style, held_out: RunningMeans) -> Self {
+    fn at_the_start(style: &'static Style, base: u64, held_out: RunningMeans) -> Self {
         EpochGrammar {
             style,
             names: NameFinder::default(),
-            counter: EpochCounter::from(style.base),
+            base,
+            counter: EpochCounter::from(base),
+            begins: Begins::default(),
             held_out,
         }
     }
@@ -93,6 +125,7 @@ impl Grammar for EpochGrammar {
     fn again(&self) -> Option<Box<dyn Grammar>> {
         Some(Box::new(EpochGrammar::at_the_start(
             self.style,
+            self.base,
             self.held_out.again(),
         )))
     }
@@ -158,6 +191,7 @@ impl EpochGrammar {
         if fields.values.is_empty() {
             return Match::No;
         }
+        self.begins.take(counted.place);
         fields.step = Some(self.counter.step(counted.place));
         fields.total = EpochCounter::total(counted.place);
         Match::Record

@@ -330,3 +330,24 @@ fn steps_count_on_over_epochs() {
         );
     }
 }
+
+#[test]
+fn epochs_count_from_one_where_batches_do() {
+    let line = |epoch: u64, batch: u64| {
+        format!("Epoch: [{epoch}][{batch}/4]\tTime 0.8 DataTime 0.5, loss 3.{batch}\n")
+    };
+    let steps = |first: u64, batches: std::ops::RangeInclusive<u64>| {
+        let lines = (first..first + 2).flat_map(|epoch| batches.clone().map(move |batch| line(epoch, batch)));
+        let content: String = lines.collect();
+        let records = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
+        records.steps().to_vec()
+    };
+    assert_eq!(steps(1, 1..=4), [1, 2, 3, 4, 5, 6, 7, 8]);
+    // From 0, or the log of a run that was resumed.
+    assert_eq!(steps(1, 0..=3), [4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(steps(0, 1..=4), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(steps(5, 1..=4), [21, 22, 23, 24, 25, 26, 27, 28]);
+}
