@@ -197,6 +197,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("boosting", &[], |_| Box::<text::boosting::Boosting>::default())
         .with_one_of(&["\t", "#011"]),
     &TextFormat::specific("rwkv", &[], |_| Box::<text::small::Rwkv>::default()),
+    &TextFormat::specific("deeplearning4j", &["Score at iteration "], |_| {
+        Box::new(text::small::DeepLearning4J)
+    }),
     &TextFormat::specific("flower", &["fit progress: ("], |_| Box::new(text::small::Flower)),
     &TextFormat::specific("nequip", &["! Train ", " # ", " LR "], |_| {
         Box::<text::nequip::Nequip>::default()

@@ -1,7 +1,8 @@
 //! What stands in brackets behind a name: a unit, a measure, a schedule or a power of ten.
 
+use super::data::is_data;
 use super::names::Names;
-use super::objective::STAND_INS;
+use super::objective::{NO_LONGER_A_LOSS, STAND_INS, is_another_loss, is_part_of_a_total};
 use super::quantity::Quantity;
 use super::rank::Fit;
 use super::role::Role;
@@ -40,15 +41,28 @@ const SCHEDULES: &[&str] = &[
 /// with its schedule: `lr(CosineAnnealingDecay)`.
 pub(super) fn with_remark(name: &str) -> Option<Fit> {
     let (named, remark) = name.strip_suffix([')', ']'])?.rsplit_once(['(', '['])?;
-    let remark = canonical(remark);
+    let (bracket, remark) = (remark, canonical(remark));
     let fit = Names::built_in(&canonical(named), named.trim_end())?;
     let is_known = if fit.role.same_slot(Role::of(Quantity::LearningRate)) {
         SCHEDULES.iter().any(|part| remark.contains(part))
     } else {
         let known = [STAND_INS, UNITS, UNITS_IN_BRACKETS];
-        fit.role.is_loss() && known.iter().any(|known| known.contains(&remark.as_str()))
+        let is_named = || known.iter().any(|known| known.contains(&remark.as_str())) || is_acronym(bracket);
+        fit.role.is_loss() && is_named()
     };
     is_known.then_some(fit)
+}
+
+/// True for what a loss may be called by its initials, `Training Loss (NLML)`, that says of neither its data nor which
+/// part of the objective it is. A letter or two may be a player's, or a unit.
+fn is_acronym(remark: &str) -> bool {
+    let remark_in_words = canonical(remark);
+    (3..=8).contains(&remark.len())
+        && remark.bytes().all(|byte| byte.is_ascii_uppercase())
+        && !is_data(&remark_in_words)
+        && !is_another_loss(&remark_in_words)
+        && !is_part_of_a_total(&remark_in_words)
+        && !NO_LONGER_A_LOSS.contains(&remark_in_words.as_str())
 }
 
 /// The power of ten that values are told in: `1e-3`, `x1e-3`.

@@ -24,6 +24,10 @@ const RULE: &str = "------------";
 pub struct LoggerTable {
     names: NameFinder,
     table: Table,
+    /// Some table had a row for the step.
+    has_steps: bool,
+    /// Tables with a loss, while none had one.
+    tables: u64,
 }
 
 /// What the rows of a table have told, each under the best of its names.
@@ -65,12 +69,25 @@ impl Table {
     }
 }
 
+impl LoggerTable {
+    /// The step of a table, as [`Table::step`] has it. Where no table tells one they count themselves.
+    fn step_of(&mut self, table: &Table) -> Option<(u16, u64, f64)> {
+        self.has_steps |= table.step.is_some();
+        self.tables += 1;
+        let counted = Some((u16::MAX, self.tables, 0.0)).filter(|_| !self.has_steps);
+        table.step.or(counted)
+    }
+}
+
 impl Grammar for LoggerTable {
     fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         // Whatever a launcher has put before it.
         if line.contains(RULE) {
             let table = std::mem::take(&mut self.table);
-            let Some((_, step, rounded_to)) = table.step.filter(|_| table.has_loss()) else {
+            if !table.has_loss() {
+                return Match::No;
+            }
+            let Some((_, step, rounded_to)) = self.step_of(&table) else {
                 return Match::No;
             };
             (fields.step, fields.rounded_to) = (Some(step), rounded_to);
@@ -129,6 +146,22 @@ mod tests {
         );
         assert_eq!(records.value(5, Quantity::TrainLoss), Some(0.25));
         assert_eq!(records.value(5, Quantity::GradNorm), Some(0.5));
+    }
+
+    #[test]
+    fn tables_without_a_step_count_themselves() {
+        let table = |loss: f64| {
+            let rule = "--------------------------\n";
+            format!("{rule}| frac        | 0.0  |\n| loss        | {loss} |\n| policy loss | 0.07 |\n{rule}")
+        };
+        let content: String = [4.5, 4.0, 3.5, 3.0].map(table).concat();
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        let records = &read.decoded.records;
+        assert_eq!(
+            (read.format, records.steps()),
+            ("logger-table", &[1, 2, 3, 4][..])
+        );
+        assert_eq!(records.value(3, Quantity::TrainLoss), Some(3.0));
     }
 
     #[test]

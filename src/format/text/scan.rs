@@ -87,8 +87,10 @@ pub fn named_numbers<'a>(line: &'a str, mut each: impl FnMut(Named<'a>)) {
             .iter()
             .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'%')
             .count();
-        // `{val_loss:.4f}` in the source of a notebook.
-        let is_format = matches!(bytes.get(end + unit_length), Some(b'}')) && before.last() == Some(&b':');
+        // `{val_loss:.4f}` in the source of a notebook, unlike the end of an object of JSON, `"loss":1.5}`.
+        let is_format = matches!(bytes.get(end + unit_length), Some(b'}'))
+            && before.last() == Some(&b':')
+            && !before.ends_with(b"\":");
         if !words.is_empty() && !is_format {
             each(Named {
                 words,

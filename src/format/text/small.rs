@@ -49,6 +49,29 @@ impl Grammar for Llama2c {
     }
 }
 
+/// DeepLearning4J's listener: `ScoreIterationListener - Score at iteration 100 is 1.3935`. What it calls a score is the
+/// value of the loss function.
+#[derive(Debug)]
+pub struct DeepLearning4J;
+
+impl Grammar for DeepLearning4J {
+    fn parse<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
+        let told = line
+            .split_once("Score at iteration ")
+            .and_then(|(_, told)| told.split_once(" is "));
+        let Some((iteration, score)) = told else {
+            return Match::No;
+        };
+        let Some(score) = number::parse(score.trim()) else {
+            return Match::No;
+        };
+        fields.step = iteration.parse().ok();
+        fields.values.push(("loss", score));
+        fields.alone = true;
+        fields.record()
+    }
+}
+
 /// The count that ends a text and has no name.
 fn bare_counter(text: &str) -> Option<u64> {
     let (before, count) = number::digits_at_the_end(text);
@@ -287,6 +310,26 @@ impl Grammar for ColBert {
 mod tests {
     use crate::format::read_all;
     use crate::metric::{Names, Quantity};
+
+    #[test]
+    fn scores_of_deeplearning4j_are_losses() {
+        let line = |step: u64| {
+            format!(
+                "06:38:16.402 [main] INFO o.d.o.l.ScoreIterationListener - Score at iteration {step} is 1.{step}\n"
+            )
+        };
+        let content = format!(
+            "06:36:51.403 [main] INFO Backend - Loaded\n{}{}",
+            line(0),
+            line(100)
+        );
+        let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+        assert_eq!(
+            (read.format, read.decoded.records.steps()),
+            ("deeplearning4j", &[0, 100][..])
+        );
+        assert_eq!(read.decoded.records.value(1, Quantity::TrainLoss), Some(1.1));
+    }
 
     #[test]
     fn one_line_of_each() {

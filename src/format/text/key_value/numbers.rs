@@ -5,7 +5,7 @@ use super::names::{
     LOSS, TRAIN, held_out_loss, is_epoch, is_mean, is_of_train, is_plural, loss_under_heading, scores,
     scores_with_numbers, tells_the_best,
 };
-use super::sentences::{LossAt, loss_on};
+use super::sentences::{LossAt, loss_on, losses_behind_values};
 use super::stand_ins::{is_remark, loss_called, loss_instead};
 use crate::format::text::bare_counts::{self, Bare, Count};
 use crate::format::text::held_out::{Data, data_before, evaluated_loss, is_of_training, push_loss};
@@ -185,6 +185,16 @@ impl KeyValue {
     /// Finds the losses that the names of a line leave open: a sum of parts, and what is named for its data alone;
     /// and the learning rate that a bar has told.
     fn complete_losses(&mut self, line: &str, found: &mut Counters, fields: &mut Fields) {
+        if !found.has_loss
+            && found.epoch.or(found.step_count).is_some()
+            && memchr::memmem::find(line.as_bytes(), b"oss").is_some()
+        {
+            for (loss, value) in losses_behind_values(line) {
+                (found.has_loss, found.useful) = (true, true);
+                found.evaluated |= loss != LOSS;
+                fields.values.push((loss, value));
+            }
+        }
         if !found.has_loss
             && let Some(loss) = sum_of_parts(fields)
         {

@@ -1,9 +1,9 @@
 //! Losses that are told in sentences: `Eval loss at step 1000: 4.18`.
 
-use super::names::tells_the_best;
+use super::names::{LOSS, tells_the_best};
 use crate::format::number;
-use crate::format::text::held_out::data_of;
-use crate::metric::COST;
+use crate::format::text::held_out::{Data, data_of};
+use crate::metric::{COST, is_part_of_the_loss};
 
 /// A loss behind the counter that it was measured at.
 pub(super) struct LossAt<'a> {
@@ -60,6 +60,23 @@ pub(super) fn loss_on(line: &str) -> Option<(&'static str, f64)> {
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric();
     let words = data.split(|letter| !is_of_word(letter));
     Some((data_of(words)?.loss(), value))
+}
+
+/// The losses of a line whose names stand behind their values: `Epoch 3 @ 10:27 PM : 0.9816 C.E. Loss, 94% Accuracy`.
+pub(super) fn losses_behind_values(line: &str) -> impl Iterator<Item = (&'static str, f64)> {
+    let parts = line.split([',', '|', ';']);
+    parts.filter_map(|part| {
+        let told = part.rsplit([':', '=', '@']).next()?.trim();
+        let (value, name) = told.split_once(' ')?;
+        let is_of_name =
+            |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '.' | ' ' | '-' | '_');
+        let is_loss = words_of_a_loss(name).is_some() && name.chars().all(is_of_name);
+        // A whole number counts something.
+        let value =
+            number::parse(value).filter(|_| is_loss && value.contains('.') && !is_part_of_the_loss(name))?;
+        let data = data_of(name.split(|letter: char| !letter.is_ascii_alphabetic()));
+        Some((data.map_or(LOSS, Data::loss), value))
+    })
 }
 
 /// The last words of a text that ends with the name of a loss, or with a remark behind one: `Training loss (for

@@ -511,3 +511,35 @@ fn what_is_named_for_held_out_data_alone_falls_with_the_loss_beside_an_epoch() {
     }
     assert_eq!(last_of("Epoch NN loss TT, val AA"), TRAIN_ONLY);
 }
+
+#[test]
+fn a_loss_may_stand_before_its_name() {
+    assert_eq!(
+        last_of("Epoch NN @ 10:27 PM : TT C.E. Loss, 94.28% Accuracy"),
+        TRAIN_ONLY
+    );
+    assert_eq!(last_of("Epoch NN: TT train loss, VV validation loss"), BOTH);
+    for line in ["Epoch NN: TT seconds, 3 losses", "Epoch NN : TT best loss"] {
+        let content = falling(line);
+        assert!(read_all(content.as_bytes(), &Names::default()).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn a_loss_may_have_its_initials_in_brackets() {
+    assert_eq!(
+        last_of("Run 1/8, Epoch NN/20, Training Loss (NLML): TT, Training RMSE: 0.05"),
+        TRAIN_ONLY
+    );
+    assert_eq!(
+        last_of("Epoch NN/20, Training Loss: TT, Loss (KL): 0.05, Loss (EMA): 0.7"),
+        TRAIN_ONLY
+    );
+}
+
+#[test]
+fn an_object_of_json_may_stand_behind_a_prefix() {
+    let line =
+        r#"json_stats: {"name":"resnet","lr":0.1,"max_epoch":20,"epoch":NN,"steps_of":[60,120],"loss":TT}"#;
+    assert_eq!(last_of(line), TRAIN_ONLY);
+}
