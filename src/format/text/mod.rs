@@ -37,6 +37,7 @@ pub mod nanochat;
 pub mod nanogpt;
 pub mod nequip;
 pub mod notebook;
+mod outcomes;
 mod passes;
 pub mod pix2pix;
 pub mod progress;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::held_out::{evaluated_loss, push_loss};
 use super::key_value::looks_back;
+use super::outcomes::{is_of_a_fold, tells_a_deviation};
 use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
 use super::{Fields, Grammar, Match, progress};
@@ -111,6 +112,7 @@ impl Uncounted {
         if memchr::memmem::find(line.as_bytes(), b"oss").is_none()
             || progress::is_bar(line)
             || self.names.finds_history(line)
+            || tells_a_deviation(line)
         {
             return None;
         }
@@ -146,6 +148,7 @@ impl Uncounted {
             }
             push_loss(fields, name, fit, &named, evaluated);
         });
+        counts |= first.as_ref().is_some_and(|(loss, _)| loss.held_out) && is_of_a_fold(line);
         // Of several ranks the first that says a loss counts.
         first.filter(|_| !counts && *self.rank.get_or_insert(rank) == rank)
     }
@@ -198,6 +201,19 @@ mod tests {
     fn read(lines: impl Iterator<Item = String>) -> Option<Whole> {
         let content: String = lines.map(|line| line + "\n").collect();
         read_all(content.as_bytes(), &Names::default()).ok()
+    }
+
+    #[test]
+    fn what_came_out_of_folds_is_no_curve() {
+        let fold = |at: u64| {
+            format!(
+                "Fold {at} before - val_loss: 0.5{at}, val_accuracy: 77.{at}%\nval_loss\t0.5{at}±0.01\nkept_loss\t0.3{at}±0.02"
+            )
+        };
+        assert!(read((10..40).map(fold)).is_none());
+        let line = |at: u64| format!("Fold {} | train loss 2.{at} | val loss 3.{at}", at / 20);
+        let read = read((10..40).map(line)).unwrap();
+        assert_eq!(read.decoded.records.rows().count(), 30);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod tests;
 
 use super::bare_counts::{self, Count};
 use super::held_out::Data;
+use super::outcomes::{is_of_a_fold, tells_a_deviation};
 use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::NameFinder;
 use super::sections::Sections;
@@ -81,6 +82,8 @@ pub struct KeyValue {
     /// The step of an evaluation that was announced: `Evaluating at step 50000...`.
     evaluates_at: Option<u64>,
     sections: Sections,
+    /// Some line was about what came out of a fold.
+    has_folds: bool,
     bars: Bars,
 }
 
@@ -235,6 +238,9 @@ impl Grammar for KeyValue {
         {
             return Match::No;
         }
+        if found.has_loss && !is_counted && self.is_an_outcome(line, found.evaluated) {
+            return Match::No;
+        }
         if loss_within {
             (found.has_loss, found.useful) = (true, true);
             found.evaluated |= self.evaluation(fields).is_some();
@@ -320,6 +326,15 @@ impl Grammar for KeyValue {
 }
 
 impl KeyValue {
+    /// True for what came out of trainings that are told elsewhere. Below an epoch that was announced a loss with its
+    /// deviation is that of the epoch, unless the log tells of folds.
+    fn is_an_outcome(&mut self, line: &str, is_evaluated: bool) -> bool {
+        let is_of_a_fold = is_evaluated && is_of_a_fold(line);
+        self.has_folds |= is_of_a_fold;
+        let is_told_once = self.has_folds || self.announced.is_none();
+        is_of_a_fold || is_told_once && tells_a_deviation(line)
+    }
+
     /// True where a counter beside no epoch may start again behind each, of which other lines tell.
     fn may_count_rounds(&self) -> bool {
         self.has_epochs && self.counter.may_start_again() && !self.rounds.run_on()
