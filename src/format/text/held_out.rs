@@ -48,6 +48,29 @@ pub(super) fn evaluated_loss(line: &str, words: &str) -> Option<&'static str> {
     })
 }
 
+/// True for a loss before which the last word for held-out data is part of the name of another number, which a
+/// comma parts from it: `Validation Accuracy: 0.28, Avg Loss: 1.38`, unlike `Validation - acc: 0.28, loss: 1.38`.
+pub(super) fn is_behind_a_score(line: &str, words: &str) -> bool {
+    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
+    let before = (words.as_ptr() as usize)
+        .checked_sub(line.as_ptr() as usize)
+        .and_then(|at| line.get(..at));
+    let Some((before, score)) = before.and_then(|before| {
+        let (before, score) = before.trim_end().strip_suffix(',')?.rsplit_once(',')?;
+        Some((before, score.trim_start()))
+    }) else {
+        return false;
+    };
+    let name = score.trim_end_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, '.' | '%'));
+    let value = score.get(name.len()..).unwrap_or_default().trim_end_matches('%');
+    let name = name.trim_end().trim_end_matches([':', '=']).trim_end();
+    let mut letters = name.chars();
+    number::parse(value).is_some()
+        && letters.all(|letter| is_of_word(letter) || letter == ' ')
+        && data_of(name.split(|letter| !is_of_word(letter))).is_some()
+        && data_of(before.split(|letter| !is_of_word(letter))).is_none()
+}
+
 /// True for a word that says nothing but that something is of training.
 pub(super) fn is_of_training(word: &str) -> bool {
     is_one_of(TRAINING_WORDS, word)

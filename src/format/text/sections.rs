@@ -31,6 +31,8 @@ pub struct Sections {
     has_loss: bool,
     /// One stood somewhere that is not about held-out data.
     trains: bool,
+    /// Some heading was of held-out data.
+    holds_out: bool,
 }
 
 impl Sections {
@@ -69,6 +71,7 @@ impl Sections {
         };
         self.goes_on |= self.others > MOST_IN_A_ROW;
         (self.at, self.has_loss) = (section, false);
+        self.holds_out |= self.data().is_some();
         true
     }
 
@@ -107,6 +110,19 @@ impl Sections {
     /// True for lines that repeat what was told.
     pub fn tells_again(&self) -> bool {
         self.at == Section::Again
+    }
+
+    /// The held-out data that a heading above has named.
+    pub fn data(&self) -> Option<Data> {
+        match self.at {
+            Section::HeldOut(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// True once some heading was of held-out data.
+    pub fn hold_out(&self) -> bool {
+        self.holds_out
     }
 
     /// True where no heading tells what a line is about.
@@ -152,7 +168,7 @@ fn between_rules(line: &str, returns: bool) -> Option<Section> {
 /// Words of headings that say nothing of the data.
 const OTHER_WORDS: &[&str] = &[
     "set", "data", "dataset", "phase", "mode", "loop", "results", "metrics", "stats", "error", "running",
-    "start", "starting", "begin", "on", "the",
+    "start", "starting", "begin", "on", "in", "the", "model",
 ];
 
 /// The section behind a line that says nothing but what data follows, perhaps of which epoch:

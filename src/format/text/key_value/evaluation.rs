@@ -1,19 +1,32 @@
 //! Lines about an evaluation: what they belong to, and those that tell nothing new.
 
 use super::numbers::Counters;
-use super::{KeyValue, TRAIN_LOSS};
+use super::{At, KeyValue, TRAIN_LOSS};
+use crate::format::text::held_out::Data;
 use crate::format::text::{Fields, Match};
 use crate::metric::{Quantity, Role};
 
 impl KeyValue {
     /// Below `Eval epoch: 4` the `mean_loss: 1.89` of the whole pass is of held-out data, and so are
-    /// losses below `==TEST==` or `Validating...`.
+    /// losses below `==TEST==` or `Validating...`; and where lines of one shape stand twice at a place, those that
+    /// do not tell the learning rate.
     pub(super) fn hold_out(&mut self, found: &mut Counters, fields: &mut Fields) {
         let counts = found.epoch.is_some() || found.step.is_some();
         let of_pass = self.announced.filter(|_| !counts);
-        let of_section = self.sections.held_out(counts);
-        let data = of_section.or_else(|| of_pass?.data);
+        let at = At {
+            epoch: found.epoch.map(|count| count.value),
+            step: found.step_count.map(|count| count.value),
+        };
+        let heading = self.sections.data().filter(|_| self.told_twice.below_headings);
+        let of_heading = heading.filter(|_| counts && found.has_loss && self.trained.is_at(at));
+        let of_section = of_heading.or_else(|| self.sections.held_out(counts));
+        let lacks_rate = self.told_twice.without_rate && !found.has_rate && found.step.is_some();
+        let of_shape = lacks_rate.then_some(Data::Validation);
+        let data = of_section.or_else(|| of_pass?.data).or(of_shape);
         let Some(data) = data.filter(|_| !found.evaluated) else {
+            if counts && found.has_loss && !found.evaluated {
+                self.trained.pass(at);
+            }
             return;
         };
         for (name, _) in &mut fields.values {

@@ -15,6 +15,7 @@ mod sentences;
 mod stand_ins;
 #[cfg(test)]
 mod tests;
+mod told_twice;
 
 use super::bare_counts::{self, Count};
 use super::held_out::Data;
@@ -31,10 +32,12 @@ use crate::metric::{Quantity, Role};
 use evaluation::{EVALUATION, is_about_a_checkpoint};
 use rates::{RateLines, rate_lines};
 use sample::{
-    announces_steps, bare_evaluations_are_losses, bare_losses_fall, epochs_count, names_held_out_data,
+    announces_steps, bare_evaluations_are_losses, bare_losses_fall, epochs_count, losses_stand_behind_scores,
+    names_held_out_data,
 };
 use sentences::loss_at;
 use stand_ins::stand_in;
+use told_twice::{At, ToldTwice, Trained};
 
 /// The grammar.
 #[derive(Debug, Default)]
@@ -82,6 +85,11 @@ pub struct KeyValue {
     /// The step of an evaluation that was announced: `Evaluating at step 50000...`.
     evaluates_at: Option<u64>,
     sections: Sections,
+    told_twice: ToldTwice,
+    trained: Trained,
+    /// What tells something else of held-out data says nothing of the loss behind it, see
+    /// [`losses_stand_behind_scores`].
+    behind_scores: bool,
     /// Some line was about what came out of a fold.
     has_folds: bool,
     bars: Bars,
@@ -118,9 +126,13 @@ impl KeyValue {
         let epochs_count = has_epochs && epochs_count(sample.head);
         let bare_evaluations = speaks_of_held_out_data && bare_evaluations_are_losses(sample.head);
         let sections = Sections::of(sample.head);
+        let told_twice = ToldTwice::of(sample.head, sections);
+        let behind_scores = speaks_of_held_out_data && losses_stand_behind_scores(sample.head);
         let announces_steps = mentions(EVALUATION.as_bytes()) && announces_steps(sample.head);
         let fresh = || KeyValue {
             sections,
+            told_twice,
+            behind_scores,
             counts_bare,
             bare_evaluations,
             bare_losses_fall,
@@ -151,6 +163,8 @@ impl KeyValue {
         KeyValue {
             counter: self.counter.again(),
             sections: self.sections.again(),
+            told_twice: self.told_twice,
+            behind_scores: self.behind_scores,
             steps_of_run: self.steps_of_run,
             has_epochs: self.has_epochs,
             batches: self.batches.again(),
@@ -305,6 +319,7 @@ impl Grammar for KeyValue {
             && !self.has_epochs
             && !is_within
             && self.sections.is_any()
+            && !self.told_twice.below_headings
             && !found.names_epoch
             && fields.rounded_to == 0.0;
         if stated || (found.step.is_some() && found.useful) {

@@ -8,7 +8,9 @@ use super::names::{
 use super::sentences::{LossAt, loss_on, losses_behind_values};
 use super::stand_ins::{is_remark, loss_called, loss_instead};
 use crate::format::text::bare_counts::{self, Bare, Count};
-use crate::format::text::held_out::{Data, data_before, evaluated_loss, is_of_training, push_loss};
+use crate::format::text::held_out::{
+    Data, data_before, evaluated_loss, is_behind_a_score, is_of_training, push_loss,
+};
 use crate::format::text::scan::{Named, named_numbers};
 use crate::format::text::{Fields, progress};
 use crate::metric::{Fit, Quantity, Role, counts_the_run};
@@ -141,7 +143,8 @@ impl KeyValue {
                         found.unnamed = bare_counts::behind_epoch(named.behind);
                     }
                     let train = quantity == Quantity::TrainLoss;
-                    let context = if train {
+                    let is_told = train && !(self.behind_scores && is_behind_a_score(line, named.words));
+                    let context = if is_told {
                         evaluated_loss(line, named.words)
                     } else {
                         None

@@ -439,3 +439,75 @@ fn the_line_above_says_what_the_loss_of_an_epoch_is_of() {
         assert_eq!(rounded(&eval), [(1, 2.1), (2, 2.2), (3, 2.3), (4, 2.4)]);
     }
 }
+
+#[test]
+fn an_evaluation_below_its_heading_may_stand_at_the_step_of_the_training() {
+    let line = |epoch: u64, loss: f64| format!("epoch: {epoch},  loss is: {loss}, acc is: 0.5\n");
+    let epoch = |epoch: u64| {
+        let (train, eval) = (
+            line(epoch, 2.5 - epoch as f64 / 4.0),
+            line(epoch, 3.0 - epoch as f64 / 4.0),
+        );
+        format!("{train}testing in eval mode……\n{eval}Now on with it……\n")
+    };
+    let untrained = format!("testing in eval mode……\n{}", line(0, 3.5));
+    let content = untrained + &(0..4).map(epoch).collect::<String>();
+    let (_, train, eval) = points(&content);
+    assert_eq!(train, [(0, 2.5), (1, 2.25), (2, 2.0), (3, 1.75)]);
+    assert_eq!(eval, [(0, 3.5), (0, 3.0), (1, 2.75), (2, 2.5), (3, 2.25)]);
+    // Without an epoch too, where lines are read by their layout.
+    let step =
+        |step: u64| format!("step: {step} loss: 2.{step}\nEvaluating...\nstep: {step} loss: 3.{step}\n");
+    let (_, train, eval) = points(&(1..9).map(step).collect::<String>());
+    assert_eq!(
+        (train.len(), train[7], eval.len(), eval[7]),
+        (8, (8, 2.8), 8, (8, 3.8))
+    );
+}
+
+#[test]
+fn a_step_that_goes_on_ends_what_a_heading_began() {
+    let epoch = |epoch: u64| format!("Evaluating...\naccuracy 0.5\nepoch: {epoch} loss: 2.{epoch}\n");
+    let (_, train, eval) = points(&(1..9).map(epoch).collect::<String>());
+    assert_eq!((train.len(), train[7], eval), (8, (8, 2.8), vec![]));
+}
+
+#[test]
+fn of_lines_at_the_same_steps_only_those_with_a_learning_rate_are_of_the_training() {
+    let train = |step: u64| format!("Pass 0  Iteration {step}  learning_rate = 0.01 loss = 2.{step} * 1\n");
+    let other = |step: u64, loss: u64| {
+        format!(
+            "{}Pass 0  Iteration {step} loss = {loss}.{step} * 1\n",
+            " ".repeat(60)
+        )
+    };
+    let content: String = (1..9).map(|at| other(at, 3) + &train(at)).collect();
+    let (_, losses, eval) = points(&content);
+    assert_eq!(
+        (losses.len(), losses[7], eval.len(), eval[7]),
+        (8, (8, 2.8), 8, (8, 3.8))
+    );
+    // What tells the same again is no evaluation.
+    let content: String = (1..9).map(|at| train(at) + &other(at, 2)).collect();
+    assert_eq!(points(&content).2, vec![]);
+}
+
+#[test]
+fn a_score_on_held_out_data_says_nothing_of_the_loss_behind_it() {
+    for score in ["evaluation 0.2", "Validation Accuracy: 0.2"] {
+        let line =
+            |epoch: u64| format!("Epoch {epoch}/50, {score}{epoch}, Avg Loss: 1.{epoch}, lr: 0.0003\n");
+        let (_, train, eval) = points(&(1..9).map(line).collect::<String>());
+        assert_eq!((train.len(), train[7], eval), (8, (8, 1.8), vec![]), "{score}");
+    }
+}
+
+#[test]
+fn a_heading_of_held_out_data_says_what_all_behind_it_is_of() {
+    for heading in ["Validation - acc: 0.2, loss", "Validation Accuracy: 0.2, Loss"] {
+        let line =
+            |at: u64| format!("Epoch {at}, Train - acc: 0.2, loss: 1.{at}\nEpoch {at}, {heading}: 2.{at}\n");
+        let (_, train, eval) = points(&(1..9).map(line).collect::<String>());
+        assert_eq!((train.len(), eval.len(), eval[7]), (8, 8, (8, 2.8)), "{heading}");
+    }
+}
