@@ -16,6 +16,7 @@ pub const STAND_INS: &[&str] = &[
     "rmse",
     "l2",
     "huber",
+    "smoothl1",
     "mae",
     "l1",
     "error",

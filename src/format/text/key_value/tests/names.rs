@@ -543,3 +543,11 @@ fn an_object_of_json_may_stand_behind_a_prefix() {
         r#"json_stats: {"name":"resnet","lr":0.1,"max_epoch":20,"epoch":NN,"steps_of":[60,120],"loss":TT}"#;
     assert_eq!(last_of(line), TRAIN_ONLY);
 }
+
+#[test]
+fn a_smooth_distance_is_the_loss_where_nothing_is_called_one() {
+    assert_eq!(
+        last_of("Epoch[NN] Speed: 36.2 samples/sec Train-Acc=AA Train-SmoothL1=TT"),
+        TRAIN_ONLY
+    );
+}
