@@ -10,6 +10,7 @@ use html5gum::{Token, Tokenizer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::hints::Fact;
+use super::passes::Passes;
 use super::records::{Decoded, How};
 use super::{Claim, Column, Decoder, DocumentDecoder, FORMATS, Format, LineDecoder, Sample, detect};
 use crate::metric::Names;
@@ -135,8 +136,10 @@ impl DocumentDecoder for JupyterDecoder {
         };
         read_lines(decoder.as_mut(), &gathered, out);
         // Here, because its decoder, which has learnt the names, is not kept.
-        while out.remapped {
+        let mut passes = Passes::default();
+        while passes.again(out.remapped) {
             out.clear();
+            decoder.start_over();
             read_lines(decoder.as_mut(), &gathered, out);
         }
         for line in gathered.source.lines() {
@@ -441,6 +444,16 @@ mod tests {
             let endings: Vec<How> = read.decoded.endings.iter().map(|ending| ending.how).collect();
             assert_eq!(endings, [How::Perhaps("it was interrupted")]);
         }
+    }
+
+    #[test]
+    fn what_was_learnt_in_one_pass_settles_the_next() {
+        let twice = r"iteration 80/100, Loss: 6.000\niteration 100/100, Loss: 5.000\n".repeat(2);
+        let printed = format!(
+            r#"[{{"output_type": "stream", "name": "stdout", "text": "{twice}Epoch 1/10, Avg Loss: 5.0\n"}}]"#
+        );
+        let read = read_all(notebook(&printed).as_bytes(), &Names::default()).unwrap();
+        assert_eq!(read.decoded.records.steps().last(), Some(&1));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod long_form;
 pub mod mlflow;
 pub mod mllog;
 pub mod number;
+pub mod passes;
 mod plain_number;
 mod printed_history;
 mod python_literal;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::decoder::{Column, columns, decode};
 use super::diagnosis::refuse;
+use super::passes::Passes;
 use super::records::Decoded;
 use super::sample::Sample;
 use super::{encoding, has_frames, stand_in};
@@ -39,9 +40,10 @@ pub fn read_all(content: &[u8], names: &Names) -> Result<Whole, String> {
     let (format, _) =
         stand_in::recognise(&sample, &mut names).ok_or_else(|| "no metrics recognised".to_owned())?;
     let mut decoder = format.decoder(&sample, &names);
+    let mut passes = Passes::default();
     loop {
         let decoded = decode(&mut decoder, content)?;
-        if !decoded.remapped {
+        if !passes.again(decoded.remapped) {
             return Ok(Whole {
                 format: format.name(),
                 decoded,

@@ -12,6 +12,7 @@ use super::{FileKey, SourceEvent};
 use crate::format::Decoded;
 use crate::format::dvclive;
 use crate::format::mlflow::{self, Metric, MetricDecoder};
+use crate::format::passes::Passes;
 use crate::format::records::How;
 use crate::run::Identity;
 use crate::text::printable;
@@ -98,6 +99,7 @@ pub struct MetricFiles {
     /// Values that are later than what is still to be read of other files.
     waiting: Vec<Metric>,
     columns_told: usize,
+    passes: Passes,
     problem: Option<PathBuf>,
 }
 
@@ -126,6 +128,7 @@ impl MetricFiles {
             ending_looked_at: f64::NEG_INFINITY,
             waiting: Vec::new(),
             columns_told: 0,
+            passes: Passes::default(),
             problem: None,
         };
         run.take_up(&log.files);
@@ -362,7 +365,7 @@ impl Follow for MetricFiles {
             if let Some(how) = ending {
                 decoded.end(None, how);
             }
-            if decoded.remapped {
+            if self.passes.again(decoded.remapped) {
                 return self.start_over(turn.outlet);
             }
             let columns = decoder.columns();
@@ -380,6 +383,9 @@ impl Follow for MetricFiles {
                 decoded: Box::new(decoded),
                 modified,
             })?;
+        }
+        if read_until.is_none() {
+            self.passes.settle();
         }
         Ok(match (read_until, is_whole) {
             (Some(_), _) => Step::MoreToRead,

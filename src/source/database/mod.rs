@@ -16,6 +16,7 @@ use super::group::Log;
 use super::reader::{Deaf, Follow, Outlet, Turn, now};
 use super::{FileKey, SourceEvent};
 use crate::format::Decoded;
+use crate::format::passes::Passes;
 use crate::format::records::How;
 use crate::run::Identity;
 use crate::text::printable;
@@ -43,6 +44,7 @@ pub struct DatabaseLog {
     most_rows: i64,
     /// How the files looked when everything had been read.
     done: Option<Stamp>,
+    passes: Passes,
     problem: bool,
 }
 
@@ -76,6 +78,7 @@ impl DatabaseLog {
             snapshot: None,
             most_rows: MOST_ROWS,
             done: None,
+            passes: Passes::default(),
             problem: false,
         }
     }
@@ -203,7 +206,7 @@ impl DatabaseLog {
             let mut decoded = told.unwrap_or_default();
             run.decoder.decode(rows, &mut decoded);
             run.read_at = turn.now;
-            if decoded.remapped {
+            if self.passes.again(decoded.remapped) {
                 self.forget(turn.outlet)?;
                 return Ok(Step::MoreToRead);
             }
@@ -225,6 +228,7 @@ impl DatabaseLog {
         if full {
             return Ok(Step::MoreToRead);
         }
+        self.passes.settle();
         self.done = self.snapshot.take().map(|snapshot| snapshot.stamp);
         self.finish(turn)
     }

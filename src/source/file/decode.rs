@@ -114,8 +114,11 @@ impl Followed {
         if rests && pending.is_empty() {
             decoder.finish(&mut decoded);
         }
-        if decoded.remapped {
+        if self.passes.again(decoded.remapped) {
             return Ok(self.read_again(false, outlet)?);
+        }
+        if at_end {
+            self.passes.settle();
         }
         // Lines are about as long as those before.
         *records = decoded.records.len() + decoded.records.len() / 16;
@@ -153,8 +156,11 @@ impl Followed {
         if !more && is_whole {
             decoder.finish(&mut decoded);
         }
-        if decoded.remapped {
+        if self.passes.again(decoded.remapped) {
             return Ok(self.read_again(false, outlet)?);
+        }
+        if at_end {
+            self.passes.settle();
         }
         let mut message = None;
         if let Some(reason) = progress.damage {

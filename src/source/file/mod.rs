@@ -13,6 +13,7 @@ use super::settings::Settings;
 use super::tail::{Look, Tail};
 use super::{FileKey, SourceEvent};
 use crate::format::encoding::Utf16;
+use crate::format::passes::Passes;
 use crate::format::{Decoder, Format};
 use crate::metric::Quantity;
 use crate::run::Identity;
@@ -78,6 +79,7 @@ pub struct Followed {
     pub size: u64,
     tail: Tail,
     reading: Option<Reading>,
+    passes: Passes,
     /// When recognition was last tried in vain.
     tried: Option<Tried>,
     failed: bool,
@@ -129,6 +131,7 @@ impl Followed {
             size: candidate.size,
             tail: Tail::new(candidate.path.clone()),
             reading: None,
+            passes: Passes::default(),
             tried: None,
             failed: false,
             gone: false,
