@@ -12,7 +12,7 @@ use super::key_value::looks_back;
 use super::outcomes::{is_of_a_fold, tells_a_deviation};
 use super::scan::{NameFinder, named_numbers};
 use super::wrapper::{self, Pieces};
-use super::{Fields, Grammar, Match, progress};
+use super::{Fields, Grammar, Match, keras, progress};
 use crate::format::Sample;
 use crate::metric::{Quantity, Role};
 
@@ -111,6 +111,7 @@ impl Uncounted {
     fn collect<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Option<(Loss, f64)> {
         if memchr::memmem::find(line.as_bytes(), b"oss").is_none()
             || progress::is_bar(line)
+            || keras::bar(line.trim()).is_some()
             || self.names.finds_history(line)
             || tells_a_deviation(line)
         {

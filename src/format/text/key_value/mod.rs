@@ -24,7 +24,7 @@ use super::passes::{Batches, Evaluations, Nested, Rounds};
 use super::scan::NameFinder;
 use super::sections::Sections;
 use super::wrapper::pieces;
-use super::{Fields, Grammar, Match, progress};
+use super::{Fields, Grammar, Match, keras, progress};
 use crate::format::Sample;
 use crate::format::counters::OwnCounter;
 use crate::format::hints::{Fact, Hints};
@@ -93,6 +93,8 @@ pub struct KeyValue {
     /// Some line was about what came out of a fold.
     has_folds: bool,
     bars: Bars,
+    /// The counts of the last bar of Keras that stood in no epoch.
+    pass: Option<(u64, u64)>,
 }
 
 /// What bars of progress have told beside what they count, for lines that do not.
@@ -227,6 +229,9 @@ impl Grammar for KeyValue {
             self.take_bar(line);
             return Match::No;
         }
+        if self.is_pass_of_no_epoch(line) {
+            return Match::No;
+        }
         // The settings, as Python prints them.
         if is_settings(line) {
             return Match::No;
@@ -353,6 +358,25 @@ impl KeyValue {
     /// True where a counter beside no epoch may start again behind each, of which other lines tell.
     fn may_count_rounds(&self) -> bool {
         self.has_epochs && self.counter.may_start_again() && !self.rounds.run_on()
+    }
+}
+
+impl KeyValue {
+    /// True for a bar of Keras that is full and was not seen to fill, where no epoch was told:
+    /// `model.evaluate` has gone through some data, and nothing was trained.
+    fn is_pass_of_no_epoch(&mut self, line: &str) -> bool {
+        let text = line.trim_start();
+        if self.announced.is_some()
+            || self.last_epoch.is_some()
+            || !text.starts_with(|first: char| first.is_ascii_digit())
+        {
+            return false;
+        }
+        let Some((done, of)) = keras::bar(text) else {
+            return false;
+        };
+        let before = self.pass.replace((done, of));
+        done == of && !before.is_some_and(|(before, planned)| planned == of && before < done)
     }
 }
 
