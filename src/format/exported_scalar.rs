@@ -144,6 +144,9 @@ mod tests {
         let read = read_all(json, &names).unwrap();
         let points: Vec<(u64, f64)> = read.decoded.records.points(Quantity::TrainLoss).collect();
         assert_eq!(points, [(0, 5.5), (10, 5.25)]);
+        let resumed = b"[[1654943296.2, 10, 5.5], [1654943313.7, 20, 5.25], [1654943400.1, 10, 5.4], [1654943410.5, 20, 5.1]]";
+        let records = read_all(resumed, &names).unwrap().decoded.records;
+        assert_eq!(records.steps(), [10, 20, 10, 20]);
         for (path, run) in [
             ("a/run-exp1-tag-x_loss.csv", Some("exp1")),
             ("run-exp1_train-tag-loss.csv", Some("exp1")),

@@ -100,7 +100,7 @@ impl JsonDocumentDecoder {
         }
         match value {
             Value::Array(rows) if self.long_form(rows, points, out) => {}
-            Value::Array(rows) if self.exported_scalar(rows, points, out) => {}
+            Value::Array(rows) if self.exported_scalar(rows, out) => {}
             Value::Array(rows) if results(rows, self.roles.names()).is_some() => {}
             Value::Array(rows) => self.rows(path, rows.iter().map(|row| (None, row)), points, out),
             Value::Object(fields) => {

@@ -65,12 +65,21 @@ fn values_by_number(fields: &Map<String, Value>) -> Option<Vec<(u64, f64)>> {
 
 impl JsonDocumentDecoder {
     /// `[[1654943296.2, 0, 5.5], [1654943313.7, 10, 5.25]]`: one scalar of TensorBoard, which the name of the
-    /// file tells.
-    pub(super) fn exported_scalar(&mut self, rows: &[Value], points: &mut Points, out: &mut Decoded) -> bool {
+    /// file tells. They stay in their order: behind a resume the steps begin again.
+    pub(super) fn exported_scalar(&mut self, rows: &[Value], out: &mut Decoded) -> bool {
         let Some(found) = exported_scalar::points(rows) else {
             return false;
         };
-        self.take_series(&[], exported_scalar::VALUE, found, points, out)
+        let role = self.roles.take(exported_scalar::VALUE, out);
+        if let Some(role) = role.filter(|role| *role != Role::Step) {
+            for (step, value) in found {
+                out.lines += 1;
+                let mut draft = Draft::default();
+                draft.set(role, value, out);
+                draft.push(step, out);
+            }
+        }
+        true
     }
 
     /// An object of equally long arrays, one of them the step or the epoch, or without one

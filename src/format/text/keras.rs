@@ -44,7 +44,9 @@ impl Keras {
         };
         fields.step = Some(held.epoch);
         fields.values.push(("loss", held.loss));
-        fields.values.extend(held.rate.map(|rate| ("learning_rate", rate)));
+        fields
+            .values
+            .extend(held.rate.map(|rate| ("learning_rate", rate)));
         Match::Record
     }
 }
@@ -169,7 +171,12 @@ mod tests {
 
     #[test]
     fn an_evaluation_of_as_many_batches_is_no_epoch() {
-        let read = |content: &str| read_all(content.as_bytes(), &Names::default()).unwrap().decoded.records;
+        let read = |content: &str| {
+            read_all(content.as_bytes(), &Names::default())
+                .unwrap()
+                .decoded
+                .records
+        };
         let bar = "7/7 [=====] - 2s 210ms/step - loss";
         let records = read(&format!(
             "Epoch 1/2\n{bar}: 0.5 - val_loss: 0.6\nEpoch 2/2\n{bar}: 0.4 - val_loss: 0.5\n{bar}: 0.3 - acc: 0.7\nLoss: 0.3\n"
@@ -178,7 +185,9 @@ mod tests {
         assert_eq!(points(Quantity::TrainLoss), [(0, 0.5), (1, 0.4)]);
         assert_eq!(points(Quantity::EvalLoss), [(0, 0.6), (1, 0.5)]);
         // Where epochs show no evaluation of their own, it is the one that there is.
-        let records = read(&format!("Epoch 1/2\n{bar}: 0.5\nEpoch 2/2\n{bar}: 0.4\n{bar}: 0.3\n"));
+        let records = read(&format!(
+            "Epoch 1/2\n{bar}: 0.5\nEpoch 2/2\n{bar}: 0.4\n{bar}: 0.3\n"
+        ));
         let points = |quantity| -> Vec<(u64, f64)> { records.points(quantity).collect() };
         assert_eq!(points(Quantity::TrainLoss), [(0, 0.5), (1, 0.4)]);
         assert_eq!(points(Quantity::EvalLoss), [(1, 0.3)]);
@@ -187,7 +196,9 @@ mod tests {
     #[test]
     fn bars_of_evaluations_alone_are_no_training() {
         let bars: String = (1..14)
-            .map(|batches| format!("{batches}/{batches} ━━━ 1s 9ms/step - accuracy: 0.6 - loss: 0.{batches:02}\n"))
+            .map(|batches| {
+                format!("{batches}/{batches} ━━━ 1s 9ms/step - accuracy: 0.6 - loss: 0.{batches:02}\n")
+            })
             .collect();
         assert!(read_all(bars.as_bytes(), &Names::default()).is_err());
     }
@@ -196,7 +207,10 @@ mod tests {
     fn a_bar_that_something_else_parts_is_one_epoch() {
         let content = "Epoch 1/2\n7/7 ━━━ 0s 521ms/step - loss: 1.2\nUserWarning: a generator ran out\n\
             7/7 ━━━ 12s 1s/step - loss: 1.1 - val_loss: 0.9\nEpoch 2/2\n7/7 ━━━ 6s 1s/step - loss: 0.8 - val_loss: 0.7\n";
-        let records = read_all(content.as_bytes(), &Names::default()).unwrap().decoded.records;
+        let records = read_all(content.as_bytes(), &Names::default())
+            .unwrap()
+            .decoded
+            .records;
         let points: Vec<(u64, f64)> = records.points(Quantity::TrainLoss).collect();
         assert_eq!(points, [(0, 1.1), (1, 0.8)]);
     }
