@@ -55,9 +55,15 @@ impl Utf16 {
     }
 }
 
-/// A line without the byte order mark that Windows writes before the first.
-pub(super) fn without_mark(line: &[u8]) -> &[u8] {
+/// A line, or a file, without the byte order mark that Windows writes before the first.
+pub fn without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+/// Takes that mark out of the beginning of a file.
+pub fn strip_mark(beginning: &mut Vec<u8>) {
+    let mark = beginning.len() - without_mark(beginning).len();
+    beginning.drain(..mark);
 }
 
 /// Bytes as text, with replacement characters for what is none, as [`String::from_utf8_lossy`] has it: what is
@@ -71,8 +77,9 @@ pub fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A whole file as UTF-8 without holes.
+/// A whole file as UTF-8 without holes, and without the mark that Windows writes before it.
 pub fn utf8(content: &[u8]) -> Cow<'_, [u8]> {
+    let content = without_mark(content);
     let mut decoded = match Utf16::of(content) {
         Some(mut utf16) => {
             let mut decoded = content.to_vec();
@@ -143,6 +150,14 @@ mod tests {
         for binary in [&b"\0\0\0\0"[..], b"\x01\0\x02\0ab\x05\0", b"no hole"] {
             assert!(!has_holes(binary, b""), "{binary:?}");
         }
+    }
+
+    #[test]
+    fn the_mark_of_windows_is_no_part_of_the_content() {
+        assert_eq!(&*utf8(b"\xef\xbb\xbf{}"), b"{}");
+        let mut head = b"\xef\xbb\xbf{}".to_vec();
+        strip_mark(&mut head);
+        assert_eq!(head, b"{}");
     }
 
     #[test]

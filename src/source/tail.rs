@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::packed::Packed;
-use crate::format::encoding::{Utf16, close_holes, has_holes};
+use crate::format::encoding::{Utf16, close_holes, has_holes, strip_mark};
 use crate::format::{has_frames, jupyter};
 
 /// Bytes at the start of a file, and just before our position, that must not change.
@@ -298,12 +298,14 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     if let Some(mut packed) = Packed::of(&file)? {
         // Its end cannot be read without all before it.
         packed.read(&mut head, each)?;
+        strip_mark(&mut head);
         if let Some(mut utf16) = Utf16::of(&head) {
             utf16.decode(&mut head, 0);
         }
         return Ok((head, Vec::new()));
     }
     Read::by_ref(&mut file).take(each as u64).read_to_end(&mut head)?;
+    strip_mark(&mut head);
     let mut tail = Vec::new();
     if jupyter::begins(&head) {
         // Its pictures may lie before and behind what it says of a training.
@@ -452,6 +454,14 @@ mod tests {
             (followed.seen.as_slice(), followed.restarts),
             (&b"three\n"[..], 1)
         );
+    }
+
+    #[test]
+    fn a_sample_has_no_byte_order_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trainer_state.json");
+        std::fs::write(&path, b"\xef\xbb\xbf{}").unwrap();
+        assert_eq!(sample(&path, 100).unwrap().0, b"{}");
     }
 
     #[test]

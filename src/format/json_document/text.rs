@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::format::encoding::without_mark;
 use crate::format::json_lines::quote_bare_words;
 use crate::format::python_literal;
 
@@ -42,6 +43,7 @@ pub(super) fn has_losses(content: &[u8]) -> bool {
 
 /// A JSON document, as Python writes it too, or prints it.
 pub(in crate::format) fn parse(content: &[u8]) -> Result<Value, String> {
+    let content = without_mark(content);
     serde_json::from_slice(content)
         .or_else(|error| match python_literal::to_json(content) {
             Some(json) => serde_json::from_slice(&quote_bare_words(&json)),
