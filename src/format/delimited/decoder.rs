@@ -99,7 +99,9 @@ impl DelimitedDecoder {
             {
                 self.header = Header {
                     indexed: self.header.indexed,
-                    ..header.with_growing_total(self.header.total_grows)
+                    ..header
+                        .with_growing_total(self.header.total_grows)
+                        .with_counting_index(self.header.index_counts)
                 };
                 self.header_line = line.to_vec();
                 true

@@ -42,6 +42,8 @@ pub(super) struct Header {
     pub(super) indexed: bool,
     /// What would be the planned number of steps by its name grows from row to row.
     pub(super) total_grows: bool,
+    /// The index that pandas writes before the rows, without a name, is the step.
+    pub(super) index_counts: bool,
     /// Other lines stand before it.
     pub(super) behind_a_title: bool,
 }
@@ -74,8 +76,10 @@ impl Header {
             .or_else(|| Header::of_a_printed_table(sample, names))
             .or(unknown)
             .map(|header| {
-                let total_grows = header.total_grows(sample);
-                header.with_growing_total(total_grows)
+                let (total_grows, index_counts) = (header.total_grows(sample), header.index_counts(sample));
+                header
+                    .with_growing_total(total_grows)
+                    .with_counting_index(index_counts)
             })
     }
 
@@ -100,6 +104,44 @@ impl Header {
                 .iter_mut()
                 .filter(|column| **column == Some(Role::TotalSteps));
             totals.for_each(|column| *column = role);
+        }
+        self
+    }
+
+    /// The name of the index that pandas writes before the rows, which has none.
+    fn index_name(&self) -> Option<String> {
+        let first = self.roles.columns().into_iter().next()?.name;
+        (first.is_empty() || first == "Unnamed: 0").then_some(first)
+    }
+
+    /// True when nothing else counts, and the index grows from row to row by the same, which is more than one.
+    fn index_counts(&self, sample: &Sample) -> bool {
+        const LOOKED_AT: usize = 64;
+        const ENOUGH: usize = 3;
+        if self.indexed
+            || self.columns.iter().flatten().any(|role| role.counts())
+            || self.index_name().is_none()
+        {
+            return false;
+        }
+        let mut cells = Cells::new(self.delimiter);
+        let index = |line| cells.split(line)?.first()?.parse().ok();
+        let numbers: Vec<u64> = rows(sample).take(LOOKED_AT).map_while(index).collect();
+        let apart = |pair: &[u64]| pair.last()?.checked_sub(*pair.first()?);
+        let first = numbers.windows(2).next().and_then(apart);
+        numbers.len() >= ENOUGH
+            && first.is_some_and(|first| first > 1)
+            && numbers.windows(2).all(|pair| apart(pair) == first)
+    }
+
+    /// The index as the step, where it counts.
+    pub(super) fn with_counting_index(mut self, counts: bool) -> Header {
+        if let (true, Some(name)) = (counts, self.index_name())
+            && let Some(first) = self.columns.first_mut()
+        {
+            self.index_counts = true;
+            self.roles.count_by(&name);
+            *first = Some(Role::Step);
         }
         self
     }
@@ -188,7 +230,10 @@ impl Header {
         };
         let is_name = |cell: &String| !cell.is_empty() && number::parse(cell).is_none() && cell.len() < 200;
         let one_word = delimiter == BLANKS && cells.len() < 2;
-        if one_word || cells.iter().filter(|cell| is_name(cell)).count() * 2 <= cells.len() {
+        // The index that pandas writes has no name.
+        let unnamed = usize::from(cells.len() > 1 && cells.first().is_some_and(String::is_empty));
+        let named = cells.iter().filter(|cell| is_name(cell)).count();
+        if one_word || named * 2 <= cells.len() - unnamed {
             return None;
         }
         if delimiter == BLANKS {
@@ -229,6 +274,7 @@ impl Header {
             roles,
             indexed: false,
             total_grows: false,
+            index_counts: false,
             behind_a_title: false,
         })
     }

@@ -85,6 +85,7 @@ impl Format for Delimited {
             epochs: None,
             indexed: false,
             total_grows: false,
+            index_counts: false,
             behind_a_title: false,
         });
         Decoder::Lines(Box::new(DelimitedDecoder::new(header)))

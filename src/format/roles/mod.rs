@@ -233,6 +233,18 @@ impl Roles {
         role
     }
 
+    /// What has this name counts the steps, as nothing else of the file does.
+    pub fn count_by(&mut self, name: &str) {
+        let known = self
+            .index
+            .get(name)
+            .and_then(|index| self.columns.get_mut(*index));
+        if let Some(known) = known {
+            known.role = Some(Role::Step);
+            known.claim = Some((Role::Step, u16::MAX));
+        }
+    }
+
     /// True when something is measured on held-out data, or the name of the train loss is a
     /// known one.
     pub fn knows_the_loss(&self) -> bool {

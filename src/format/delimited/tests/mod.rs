@@ -86,6 +86,23 @@ fn a_list_of_runs_is_no_curve() {
 }
 
 #[test]
+fn an_index_without_a_name_stands_beside_one_column() {
+    let told = rows(",train_loss\n0,3.5\n1,2.5\n2,2.25\n3,2.0\n");
+    assert_eq!(told.last(), Some(&(3, Some(2.0), None)));
+}
+
+#[test]
+fn an_index_in_even_strides_is_the_step() {
+    for name in ["", "Unnamed: 0"] {
+        let content = format!("{name},loss,val_loss\n0,3.5,3.75\n100,2.5,2.75\n200,2.25,2.5\n300,2.0,2.25\n");
+        assert_eq!(rows(&content).last(), Some(&(300, Some(2.0), Some(2.25))));
+    }
+    // Where something else counts, it is but the number of the row.
+    let told = rows(",step,loss\n0,5,3.5\n2,10,2.5\n4,15,2.25\n6,20,2.0\n");
+    assert_eq!(told.last(), Some(&(20, Some(2.0), None)));
+}
+
+#[test]
 fn a_loss_alone_is_a_table_of_numbers() {
     assert_eq!(
         rows("train_loss\n3.5\n2.5\n1.5\n"),
