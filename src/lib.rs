@@ -22,6 +22,7 @@ pub mod metric;
 pub mod monitor;
 pub mod names;
 pub mod pattern;
+pub mod precision;
 pub mod run;
 pub mod schedule;
 pub mod snapshot;

@@ -160,6 +160,8 @@ pub struct RunView {
     pub state_reason: String,
     /// Last step seen.
     pub step: u64,
+    /// True while it counts as training, but no record has come for longer than usual.
+    pub silent: bool,
     /// Planned number of steps.
     pub total_steps: Option<u64>,
     /// Where the planned number comes from ("logged", "declared", ...).
@@ -210,6 +212,33 @@ impl RunView {
     /// True when learning rates are logged or declared: without any, the law counts steps.
     pub fn knows_rates(&self) -> bool {
         self.learning_rate.is_some() || self.schedule_source == ScheduleSource::Declared
+    }
+
+    /// The lowest and the highest end (nats) that plans bring which the log does not tell apart: while a
+    /// rate is held nothing shows when it will decay, and the forecast holds for one that never does.
+    pub fn possible_ends(&self, loss: &LossView) -> Option<(f64, f64)> {
+        let is_held = self.schedule_source == ScheduleSource::AssumedConstant && self.knows_rates();
+        let forecast = loss.forecast.as_ref().filter(|_| is_held)?;
+        if loss.scenarios.is_empty() {
+            return None;
+        }
+        let ends = || loss.plans().map(|plan| plan.final_loss);
+        let (low, high) = (
+            ends().fold(f64::INFINITY, f64::min),
+            ends().fold(f64::NEG_INFINITY, f64::max),
+        );
+        Some((low.min(forecast.final_loss), high.max(forecast.final_loss)))
+    }
+
+    /// Where a loss of the run ends (nats), as far as anybody can say: what it has reached, what is projected,
+    /// or the middle of what is possible.
+    pub fn end_of(&self, loss: &LossView) -> Option<f64> {
+        let end = match (&loss.forecast, self.possible_ends(loss)) {
+            (_, Some((low, high))) => Some(0.5 * (low + high)),
+            (Some(forecast), None) => Some(forecast.final_loss),
+            (None, None) => Some(loss.smoothed).filter(|_| self.state == State::Finished),
+        };
+        end.filter(|end| end.is_finite())
     }
 
     /// Share of the planned steps that is done.
@@ -273,6 +302,12 @@ impl LossView {
     pub fn determines(&self, law: &LawView) -> bool {
         let never_negative = || self.curve.points.iter().all(|point| point.min >= 0.0);
         law.alpha >= FLAT_ALPHA && (law.l0 >= 0.0 || !never_negative())
+    }
+
+    /// What comes of possible plans, where the real one is not known: first of a decay that begins now.
+    pub fn plans(&self) -> impl Iterator<Item = &Scenario> {
+        let now = self.decay_now.iter().map(|decay| &decay.ends);
+        now.chain(&self.scenarios)
     }
 
     /// What `smoothed` was when the run stood at `step`; `None` before its first value.
@@ -343,6 +378,8 @@ pub struct Contest {
     pub chance_as_good: f64,
     /// The runs that compete, itself among them.
     pub runs: usize,
+    /// How many of them are projected to end lower.
+    pub lower: usize,
     /// Id of the other run that is projected to end lowest.
     pub best_rival: String,
     /// How much higher (nats) it is projected to end than that.

@@ -209,7 +209,8 @@ fn handle(app: &mut App, event: Event, snapshot: &Arc<Snapshot>) -> Option<Effec
 
 fn draw(screen: &mut Terminal<CrosstermBackend<Stdout>>, app: &mut App, snapshot: &Snapshot) -> Result<()> {
     execute!(io::stdout(), terminal::BeginSynchronizedUpdate)?;
-    app.page = screen.size()?.height.saturating_sub(4).max(1);
+    app.hold_order(snapshot);
+    app.body = screen.size()?.height.saturating_sub(2);
     screen.draw(|frame| crate::ui::draw(app, snapshot, frame))?;
     execute!(io::stdout(), terminal::EndSynchronizedUpdate)?;
     Ok(())

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alert::{Alert, Severity};
 use crate::names::Names;
+use crate::precision;
 use crate::snapshot::{Advice, Contest, Crossover, LossView, Problem, Prospect, RunView, Snapshot, State};
 use crate::text::{clip, hang, printable, shorten, trainings, width};
 
@@ -213,6 +214,7 @@ pub fn table(snapshot: &Snapshot, columns: Option<usize>, out: &mut impl Write) 
         write_legend(snapshot, columns, out)?;
     }
     let mut section = |title: &str, lines: Vec<String>| write_section(out, title, lines, columns);
+    section("Plans", plan_lines(snapshot))?;
     section("Crossovers", crossover_lines(snapshot))?;
     section("Advice", advice_lines(snapshot))?;
     section("Warnings", warning_lines(snapshot))?;
@@ -334,6 +336,9 @@ fn chance_of_lowest(snapshot: &Snapshot, run: &RunView) -> String {
 }
 
 fn projected(run: &RunView, loss: &LossView) -> String {
+    if let Some((low, high)) = run.possible_ends(loss) {
+        return format!("{} by plan", precision::range(low, high));
+    }
     match &loss.forecast {
         Some(forecast) if run.state == State::Finished => {
             format!("{} final", crate::text::loss(forecast.final_loss))
@@ -423,6 +428,30 @@ fn write_rows(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Runs whose possible plans are told in words.
+const MOST_PLANS: usize = 10;
+
+/// What comes of plans that the log does not tell apart, a line for each.
+fn plan_lines(snapshot: &Snapshot) -> Vec<String> {
+    let open: Vec<(&RunView, &LossView)> = snapshot
+        .runs
+        .iter()
+        .filter_map(|run| Some((run.as_ref(), run.primary()?)))
+        .filter(|(run, loss)| {
+            let is_held = loss.forecast.is_none() || run.possible_ends(loss).is_some();
+            is_held && loss.plans().next().is_some()
+        })
+        .collect();
+    let told = open.iter().take(MOST_PLANS).flat_map(|(run, loss)| {
+        let id = printable(&run.id);
+        loss.plans()
+            .map(move |plan| format!("{id}: {}", printable(&plan.in_words())))
+    });
+    let more = open.len().saturating_sub(MOST_PLANS);
+    let rest = (more > 0).then(|| format!("and {more} more runs: --format json has them all"));
+    told.chain(rest).collect()
+}
+
 /// Crossovers that are told in words. Hundreds of runs have thousands of them.
 const MOST_CROSSOVERS: usize = 10;
 
@@ -445,7 +474,7 @@ fn crossover_lines(snapshot: &Snapshot) -> Vec<String> {
             .at_step
             .map_or_else(String::new, |step| format!(" at about step {step}"));
         format!(
-            "{} {} pass {}{step} and end {:.4} lower (P {:.2}, {})",
+            "{} {} pass {}{step} and end {:.3} lower (P {:.2}, {})",
             printable(&crossover.ahead_at_end),
             how_surely(crossover.probability),
             printable(&crossover.ahead_now),

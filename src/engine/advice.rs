@@ -75,6 +75,7 @@ fn contests(
             chance: rank.chance,
             chance_as_good: rank.chance_as_good,
             runs: rank.rivals + 1,
+            lower: rank.lower,
             best_rival: runs.get(rank.best)?.id.clone(),
             behind: rank.behind,
         })

@@ -445,6 +445,7 @@ impl Entry {
         if let Some(view) = &self.view
             && !self.changed
             && view.state == state
+            && view.silent == view::is_silent_in(&self.run, state, now - last_data_at)
         {
             return (Arc::clone(view), false);
         }

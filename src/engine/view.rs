@@ -18,6 +18,8 @@ use crate::text::duration;
 const STALL_INTERVALS: f64 = 10.0;
 /// ...but not before this many seconds: evaluations and checkpoints take their time.
 const LEAST_STALL_SECONDS: f64 = 300.0;
+/// As long it is silent, but not before this many seconds: writers hold records back.
+const LEAST_SILENCE: f64 = 60.0;
 /// ...nor before this many when the log does not tell how fast the run goes.
 const STALL_SECONDS_WITHOUT_PACE: f64 = 1800.0;
 /// Silence that is critical in a run whose end and pace are known.
@@ -140,7 +142,21 @@ pub(super) fn state(
         let message = format!("no new record for {}{usually}{ended}", duration(quiet));
         return (State::Stalled, message);
     }
-    (State::Training, "records keep coming".to_owned())
+    let reason = if is_silent(run, quiet) {
+        "no record has come for longer than usual"
+    } else {
+        "records keep coming"
+    };
+    (State::Training, reason.to_owned())
+}
+
+/// True after so many seconds without a record that the run may no longer go at its pace.
+fn is_silent(run: &Run, quiet: f64) -> bool {
+    let (_, usual) = silence_limit(run);
+    let limit = usual.map_or(LEAST_STALL_SECONDS, |usual| {
+        LEAST_SILENCE.max(STALL_INTERVALS * usual)
+    });
+    quiet > limit
 }
 
 /// True for a run with something to fit.
@@ -191,6 +207,11 @@ pub fn silent_end(run: &Run) -> Option<Alert> {
     stall(run, quiet, run.logged_total_steps().is_some(), &reason)
 }
 
+/// The same, while the run counts as training.
+pub(super) fn is_silent_in(run: &Run, state: State, quiet: f64) -> bool {
+    state == State::Training && is_silent(run, quiet)
+}
+
 pub(super) fn build(
     run: &Run,
     fits: &[LossFit],
@@ -219,7 +240,8 @@ pub(super) fn build(
         .unwrap_or(0);
     let pace = run.branch.pace.seconds_per_step();
     let remaining = total.map(|total| total.saturating_sub(run.last_step()) as f64);
-    let running = matches!(state, State::Training);
+    let is_training = state == State::Training;
+    let silent = is_silent_in(run, state, now - last_data_at);
     let mut alerts = run.branch.alerts.all().to_vec();
     if state == State::Stalled {
         alerts.extend(stall(run, now - last_data_at, total.is_some(), &state_reason));
@@ -232,11 +254,12 @@ pub(super) fn build(
         state,
         state_reason,
         step: run.last_step(),
+        silent,
         total_steps: total,
         total_steps_source: total_source,
         eta_seconds: remaining
             .zip(pace)
-            .filter(|_| running)
+            .filter(|_| is_training && !silent)
             .map(|(steps, pace)| steps * pace),
         seconds_per_step: pace,
         tokens_per_step: run.tokens_per_step(),
@@ -331,11 +354,16 @@ fn loss_view(run: &Run, quantity: Quantity, fits: &[LossFit], end: End) -> Optio
             Vec::new()
         },
         decay_now: outcome.decay_now.clone().filter(|_| end == End::Ahead),
-        law: outcome.law,
+        // What has diverged follows no law.
+        law: outcome.law.filter(|_| end != End::Lost),
         curve: Arc::new(Curve {
             points: series.buckets().iter().map(Bucket::curve_point).collect(),
             superseded: series.superseded().iter().map(Bucket::curve_point).collect(),
-            fitted: outcome.fitted.clone(),
+            fitted: if end == End::Lost {
+                Vec::new()
+            } else {
+                outcome.fitted.clone()
+            },
             projection: if matches!(end, End::Ahead | End::Unsure) {
                 outcome.projection.clone()
             } else {

@@ -53,6 +53,8 @@ pub struct Rank {
     pub chance_as_good: f64,
     /// Its rivals.
     pub rivals: usize,
+    /// How many of them are projected to end lower.
+    pub lower: usize,
     /// The rival that is projected to end lowest, by its place among the entrants.
     pub best: usize,
     /// How much higher (nats) it is projected to end than that.
@@ -84,6 +86,9 @@ pub fn rank(entrants: &[Option<Entrant>], place: usize, folders: &Folders, toler
         chance: chance_of_lowest(own.distribution, &distributions, 0.0),
         chance_as_good: chance_of_lowest(own.distribution, &[best_rival.distribution], margin),
         rivals: distributions.len(),
+        lower: rivals()
+            .filter(|(_, rival)| rival.final_loss < own.final_loss)
+            .count(),
         best,
         behind: own.final_loss - best_rival.final_loss,
     })
@@ -221,6 +226,7 @@ mod tests {
         entrants[7] = Some(entrant(&ids[7], 3.1, &worse));
         let behind = rank(&entrants, 7, &folders, 0.001).unwrap();
         assert!(behind.chance_as_good < 1e-3 && behind.rivals == 299, "{behind:?}");
+        assert_eq!((of_many.lower, behind.lower), (0, 299));
         assert_eq!(rank(&entrants[..1], 0, &folders, 0.001), None);
     }
 }

@@ -23,6 +23,7 @@ use view::{Sight, View};
 use crate::fit::mixture::Floor;
 use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, Tabulated, best_fit, solver};
 use crate::law::{LawView, Prior};
+use crate::precision;
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
 
 /// Levels of the intervals that are shown.
@@ -54,10 +55,10 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// The final loss and half the width of its interval, with the level of that: `3.0883 ±0.0211 (80%)`.
+    /// The final loss and half the width of its interval, with the level of that: `3.088 ±.021 (80%)`.
     pub fn in_words(&self) -> String {
-        let half = (self.high - self.low) / 2.0;
-        format!("{:.4} ±{half:.4} ({:.0}%)", self.final_loss, self.level * 100.0)
+        let known = precision::with_interval(self.final_loss, (self.high - self.low) / 2.0);
+        format!("{known} ({:.0}%)", self.level * 100.0)
     }
 }
 

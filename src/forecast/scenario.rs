@@ -5,7 +5,9 @@
 
 use crate::fit::Mixture;
 use crate::law::relaxation::{Standing, standings};
+use crate::precision;
 use crate::schedule::LearningRateCurve;
+use crate::text;
 
 /// The loss at the end of one possible plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The loss, the step and the plan: `3.131 ±.016 at 25,000 if constant to the end`.
+    pub fn in_words(&self) -> String {
+        let known = precision::with_interval(self.final_loss, 0.5 * (self.high - self.low));
+        format!("{known} at {} if {}", text::count(self.at_step), self.name)
+    }
+
     /// The scenario of a plan under which the loss at its last step is distributed like this.
     pub fn new(name: String, at_step: u64, end: &Mixture, level: f64) -> Scenario {
         let (low, high) = end.interval(level);

@@ -10,6 +10,8 @@ const EARLIEST_EPOCH: f64 = 1e9;
 /// Times above this are milliseconds.
 const LATEST_EPOCH_SECONDS: f64 = 1e11;
 const SAMPLES: usize = 128;
+/// Seconds within which arrivals are one.
+const ONE_LOOK: f64 = 1.0;
 
 /// Steps against time.
 #[derive(Clone, Debug, Default)]
@@ -71,9 +73,14 @@ impl Pace {
         }
     }
 
-    /// Step `step` was seen in the file at `time`; used when the log has no times.
+    /// Step `step` was seen in the file at `time`; used when the log has no times. What comes at
+    /// once comes in pieces, which say nothing of the pace.
     pub fn arrived(&mut self, step: u64, time: f64) {
-        remember(&mut self.arrivals, step, time);
+        let at_once = |(_, last): &&mut (u64, f64)| (0.0..ONE_LOOK).contains(&(time - *last));
+        match self.arrivals.back_mut().filter(at_once) {
+            Some((last, _)) => *last = step,
+            None => remember(&mut self.arrivals, step, time),
+        }
     }
 
     /// The steps went back.
@@ -99,7 +106,7 @@ impl Pace {
     /// be those of another clock.
     pub fn seconds_per_step(&self) -> Option<f64> {
         if self.watched_for_long() {
-            return slope(&self.arrivals);
+            return live_slope(&self.arrivals);
         }
         [&self.wall, &self.elapsed]
             .into_iter()
@@ -108,7 +115,7 @@ impl Pace {
                 let mut times: Vec<f64> = self.step_times.iter().copied().collect();
                 (!times.is_empty()).then(|| median(&mut times))
             })
-            .or_else(|| slope(&self.arrivals))
+            .or_else(|| live_slope(&self.arrivals))
     }
 
     fn watched_for_long(&self) -> bool {
@@ -151,26 +158,42 @@ fn remember(times: &mut VecDeque<(u64, f64)>, step: u64, time: f64) {
     times.push_back((step, time));
 }
 
-/// Seconds per step over the remembered stretch. The median over pairs, so that an
-/// evaluation or a pause of a few records does not count.
-fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+/// The same of arrivals, where a log that is written anew, or copied, makes many steps in no time.
+fn live_slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+    let (pace, typical) = (slope(times)?, typical(times)?);
+    Some(if pace < 0.5 * typical { typical } else { pace })
+}
+
+/// The seconds that rising steps took, and the number of the steps.
+fn spans(times: &VecDeque<(u64, f64)>) -> Vec<(f64, f64)> {
     // Where a clock counts whole seconds, several steps are at one time.
     let mut later = times.iter().copied().collect::<Vec<_>>();
     later.dedup_by_key(|(_, time)| *time);
-    let pairs = || later.iter().zip(later.iter().skip(1));
-    let spans = || {
-        let rising = pairs().filter(|((from, start), (to, end))| to > from && end > start);
-        rising.map(|((from, start), (to, end))| (end - start, (to - from) as f64))
-    };
-    let mut paces: Vec<f64> = spans().map(|(seconds, steps)| seconds / steps).collect();
-    if paces.len() < 2 {
-        return None;
-    }
-    let (seconds, steps) = spans().fold((0.0, 0.0), |(all, count), (seconds, steps)| {
+    let pairs = later.iter().zip(later.iter().skip(1));
+    let rising = pairs.filter(|((from, start), (to, end))| to > from && end > start);
+    rising
+        .map(|((from, start), (to, end))| (end - start, (to - from) as f64))
+        .collect()
+}
+
+/// Seconds per step between most times.
+fn typical(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+    let mut paces: Vec<f64> = spans(times)
+        .iter()
+        .map(|(seconds, steps)| seconds / steps)
+        .collect();
+    (paces.len() >= 2).then(|| median(&mut paces))
+}
+
+/// Seconds per step over the remembered stretch. The median over pairs, so that an
+/// evaluation or a pause of a few records does not count.
+fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+    let typical = typical(times)?;
+    let spans = spans(times).into_iter();
+    let (seconds, steps) = spans.fold((0.0, 0.0), |(all, count), (seconds, steps)| {
         (all + seconds, count + steps)
     });
     let mean = seconds / steps;
-    let typical = median(&mut paces);
     // Pauses are part of the time to the end, but a single long one is not.
     let pace = if mean > 2.0 * typical { typical } else { mean };
     (pace > 0.0).then_some(pace)
@@ -217,6 +240,22 @@ mod tests {
         (1..20u64).for_each(|look| pace.arrived(90 * look, 1.7e9 + 5.0 * look as f64));
         assert_eq!(pace.steps_between_records(), 1.0);
         assert_eq!(pace.steps_between_arrivals(), 90.0);
+    }
+
+    #[test]
+    fn what_is_copied_at_once_is_not_the_pace() {
+        let mut pace = Pace::default();
+        // A log of 800 lines, in pieces, and then a step every two seconds.
+        (1..=8u64).for_each(|piece| pace.arrived(100 * piece, 1.7e9 + 0.01 * piece as f64));
+        assert_eq!(pace.seconds_per_step(), None);
+        (1..=3u64).for_each(|step| pace.arrived(800 + step, 1.7e9 + 2.0 * step as f64));
+        let seconds = pace.seconds_per_step().unwrap();
+        assert!((seconds - 2.0).abs() < 0.1, "{seconds}");
+        // The same into a log that is watched.
+        pace.arrived(1600, 1.7e9 + 8.0);
+        (1..=3u64).for_each(|step| pace.arrived(1600 + step, 1.7e9 + 8.0 + 2.0 * step as f64));
+        let seconds = pace.seconds_per_step().unwrap();
+        assert!((seconds - 2.0).abs() < 0.1, "{seconds}");
     }
 
     #[test]

@@ -142,6 +142,11 @@ fn folded(alerts: &[&Alert]) -> String {
 const WITH_CHART: u16 = 34;
 const CHART: u16 = 12;
 
+/// True when a view of this height shows the curve of the selected alert.
+pub const fn has_chart(height: u16) -> bool {
+    height >= WITH_CHART
+}
+
 /// Draws the list and the selected alert in full.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let noticed = noticed(app, snapshot);
@@ -177,7 +182,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     let most = usize::from(area.height.saturating_sub(BELOW + 1));
     let (lines, place) = list.lines(&noticed, selected, most);
     // Where there is room, the run of the selected line is shown with its curve.
-    let chart_height = if area.height >= WITH_CHART {
+    let chart_height = if has_chart(area.height) {
         area.height
             .saturating_sub(lines.len().min(usize::from(area.height)) as u16 + 1 + BELOW)
             .clamp(CHART, 2 * CHART)
@@ -352,7 +357,7 @@ fn in_full(app: &App, noticed: &Noticed, columns: usize) -> Vec<Line<'static>> {
                     .at_step
                     .map_or_else(String::new, |step| format!(" near step {}", format::count(step)));
                 let tail = format!(
-                    "{step}, ends {:.4} lower, P {:.2}",
+                    "{step}, ends {:.3} lower, P {:.2}",
                     crossover.gap, crossover.probability
                 );
                 let room = columns.saturating_sub(width(&tail) + "passes ".len());

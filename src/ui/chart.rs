@@ -11,7 +11,7 @@ use crate::forecast::{Forecast, ProjectionPoint};
 use crate::snapshot::{CurvePoint, LossView, RunView};
 
 /// The last step that a chart of this run must show.
-pub fn last_step(run: &RunView, loss: Option<&LossView>) -> f64 {
+fn last_step(run: &RunView, loss: Option<&LossView>) -> f64 {
     let planned = run.total_steps.map_or(0.0, |total| total as f64);
     let projected = loss
         .and_then(|loss| loss.curve.projection.last())
@@ -19,6 +19,55 @@ pub fn last_step(run: &RunView, loss: Option<&LossView>) -> f64 {
     (run.step as f64)
         .max(projected)
         .max(if projected > 0.0 { planned } else { 0.0 })
+}
+
+/// The part of an axis that a chart shows while nothing is zoomed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extent {
+    /// Its beginning.
+    pub from: f64,
+    /// Its end.
+    pub to: f64,
+}
+
+impl Extent {
+    /// The steps that a chart of this run shows: all of them, unless its records begin so late that
+    /// most of the chart would be empty.
+    pub fn of(run: &RunView, loss: Option<&LossView>) -> Extent {
+        let to = last_step(run, loss);
+        let first = loss.and_then(|loss| loss.curve.points.first());
+        let first = first.map_or(0.0, |point| point.step);
+        let from = if first > 0.5 * to && first < to {
+            first
+        } else {
+            0.0
+        };
+        Extent { from, to }
+    }
+
+    /// The same in the unit of an axis.
+    pub fn scaled(self, per_step: f64) -> Extent {
+        Extent {
+            from: self.from * per_step,
+            to: self.to * per_step,
+        }
+    }
+
+    /// Where a step lies: 0 at the beginning and 1 at the end.
+    pub fn share(self, step: f64) -> f64 {
+        let length = (self.to - self.from).max(f64::MIN_POSITIVE);
+        ((step - self.from) / length).clamp(0.0, 1.0)
+    }
+
+    /// Where what matters begins: the first steps of a run are so high that the rest would be flat, in
+    /// so large a share of it.
+    pub fn without_start(self, share: f64) -> f64 {
+        if self.from > 0.0 {
+            self.from
+        } else {
+            share * self.to
+        }
+    }
 }
 
 /// How a run's steps stand on the horizontal axis.
@@ -70,21 +119,38 @@ pub fn x_scales(app: &App, runs: &[&RunView]) -> Vec<Scale> {
 
 /// The unit in which this many seconds are a number with few digits: its seconds and its name.
 fn time_unit(seconds: f64) -> (f64, &'static str) {
-    const UNITS: [(f64, &str); 3] = [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")];
+    const UNITS: [(f64, &str); 3] = [(86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")];
     let mut fitting = UNITS.into_iter();
     let found = fitting.find(|(unit, _)| seconds >= 3.0 * unit);
-    found.unwrap_or((1.0, "s"))
+    found.unwrap_or((1.0, "seconds"))
 }
 
 /// The part of the horizontal axis that is visible.
-pub fn x_window(app: &App, from: f64, to: f64) -> Axis {
+pub fn x_window(app: &App, span: Extent) -> Axis {
+    let Extent { from, to } = span;
     let all = Axis::new(if app.log_x { from.max(to * 1e-3) } else { from }, to, app.log_x);
     Axis::new(all.value(app.window.0), all.value(app.window.1), app.log_x)
 }
 
 /// The value cursor on the axis.
-pub fn cursor_at(app: &App, from: f64, to: f64) -> Option<f64> {
-    app.cursor.map(|share| from + share * (to - from))
+pub fn cursor_at(app: &App, span: Extent) -> Option<f64> {
+    app.cursor.map(|share| span.from + share * (span.to - span.from))
+}
+
+/// How a chart is shown, to follow its title, where that is not the usual way.
+pub fn how_shown(app: &App, log_y: bool) -> String {
+    let log = if log_y { " (log)" } else { "" };
+    let zoomed = if app.is_zoomed() { ", zoomed (0 fits)" } else { "" };
+    format!("{log}{zoomed}")
+}
+
+/// What a chart says that has nothing to show; `missing` where that is all there is.
+pub fn nothing(app: &App, missing: &'static str) -> &'static str {
+    if app.is_zoomed() {
+        "nothing here; 0 fits the chart"
+    } else {
+        missing
+    }
 }
 
 /// The smoothed curve of a loss, in steps.
@@ -220,6 +286,6 @@ mod tests {
     #[test]
     fn the_unit_of_time_follows_the_length() {
         let units = [40.0, 400.0, 40_000.0, 400_000.0].map(|seconds| time_unit(seconds).1);
-        assert_eq!(units, ["s", "min", "h", "d"]);
+        assert_eq!(units, ["seconds", "minutes", "hours", "days"]);
     }
 }

@@ -7,18 +7,19 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::app::App;
+use super::chart::Extent;
 use super::names::Names;
-
 use super::plot::axis::Axis;
 use super::plot::{Label, Plot};
-use super::{chart, format};
-use crate::snapshot::{LossView, RunView, Snapshot, State};
+use super::{chart, format, projection};
+use crate::precision;
+use crate::snapshot::{LossView, RunView, Snapshot};
 use crate::text::{clip, width};
 
 /// Where on the horizontal axis the losses are compared.
 struct Place {
-    /// The end of the axis.
-    last: f64,
+    /// The axis.
+    span: Extent,
     /// The unit of the axis.
     unit: &'static str,
     /// Where the cursor stands on the axis.
@@ -30,13 +31,13 @@ struct Place {
 }
 
 impl Place {
-    fn of(app: &App, runs: &[Compared], unit: &'static str, last: f64) -> Place {
+    fn of(app: &App, runs: &[Compared], unit: &'static str, span: Extent) -> Place {
         let steps = || runs.iter().map(|one| one.run.step);
         let common = steps().min().unwrap_or(0);
-        let cursor = chart::cursor_at(app, 0.0, last);
+        let cursor = chart::cursor_at(app, span);
         let differ = cursor.is_none() && steps().any(|step| step > common);
         Place {
-            last,
+            span,
             unit,
             cursor,
             common,
@@ -96,11 +97,15 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         let text = super::all_hidden(app, snapshot).unwrap_or_else(nothing);
         return super::draw_sentence(app, &text, frame, area);
     }
-    let last = runs
-        .iter()
-        .map(|one| chart::last_step(one.run, Some(one.loss)) * one.scale)
-        .fold(1.0, f64::max);
-    let place = Place::of(app, &runs, unit, last);
+    let spans = || {
+        let spans = runs.iter();
+        spans.map(|one| Extent::of(one.run, Some(one.loss)).scaled(one.scale))
+    };
+    let span = Extent {
+        from: spans().map(|span| span.from).fold(f64::INFINITY, f64::min),
+        to: spans().map(|span| span.to).fold(1.0, f64::max),
+    };
+    let place = Place::of(app, &runs, unit, span);
     let columns = usize::from(area.width);
     let crossings = crossing_lines(app, snapshot, &runs, columns);
     let rows = (runs.len() as u16 + 1).min(area.height / 2);
@@ -125,7 +130,7 @@ fn draw_plot(
     frame: &mut Frame,
     area: Rect,
 ) {
-    let last = place.last;
+    let span = place.span;
     let mut layers = Vec::new();
     let mut labels = Vec::new();
     for (index, one) in runs.iter().enumerate() {
@@ -159,17 +164,19 @@ fn draw_plot(
     if runs.len() == 1 {
         title.push_str("; Space in the overview marks others");
     }
+    title.push_str(&chart::how_shown(app, app.log_y));
     Plot {
-        x: chart::x_window(app, 0.0, last),
-        y: range(app, runs, last),
+        x: chart::x_window(app, span),
+        y: range(app, runs, span),
         log_y: app.log_y,
         full_range: app.full_range,
         layers: &layers,
-        now: (now < last).then_some(now),
-        cursor: chart::cursor_at(app, 0.0, last),
+        now: (now < span.to).then_some(now),
+        cursor: chart::cursor_at(app, span),
         marks: &[],
         labels: &labels,
         title: &title,
+        nothing: chart::nothing(app, "no finite loss"),
         x_labels: true,
         x_unit: place.unit,
     }
@@ -177,13 +184,13 @@ fn draw_plot(
 }
 
 /// Where the curves differ: without the steep first twentieth.
-fn range(app: &App, runs: &[Compared], last: f64) -> Option<Axis> {
+fn range(app: &App, runs: &[Compared], span: Extent) -> Option<Axis> {
     if app.full_range {
         return None;
     }
-    let window = chart::x_window(app, 0.0, last);
+    let window = chart::x_window(app, span);
     let from = if app.window.0 <= 0.0 {
-        0.08 * last
+        span.without_start(0.08)
     } else {
         window.min
     };
@@ -228,7 +235,7 @@ const FIXED_COLUMNS: usize = 59;
 
 /// The projected end of a run.
 fn end(one: &Compared) -> Option<f64> {
-    one.loss.forecast.as_ref().map(|forecast| forecast.final_loss)
+    one.run.end_of(one.loss)
 }
 
 /// The run that the others are compared with: the chosen one, else the one that is projected to end
@@ -277,29 +284,17 @@ fn table_lines(
         app.theme.dimmed().add_modifier(Modifier::BOLD),
     )];
     for (index, one) in runs.iter().enumerate() {
-        let difference = |own: Option<f64>, base: Option<f64>| {
-            own.zip(base)
-                .map_or_else(|| "-".to_owned(), |(own, base)| format::difference(own - base))
-        };
         let is_base = base.is_some_and(|base| base.run.id == one.run.id);
-        let delta = |own, base| {
-            if is_base {
-                "base".to_owned()
-            } else {
-                difference(own, base)
-            }
+        let delta = |difference: Option<String>| match difference {
+            _ if is_base => "base".to_owned(),
+            difference => difference.unwrap_or_else(|| "-".to_owned()),
         };
+        let apart_now = at(one).zip(base.and_then(at));
+        let apart_now = apart_now.map(|(own, base)| precision::difference(own - base, f64::NAN));
+        let apart_then =
+            base.and_then(|base| projection::difference(app, (one.run, one.loss), (base.run, base.loss)));
         let name = names.short(&one.run.id, name_width);
-        let projected = one.loss.forecast.as_ref().map_or_else(
-            || "-".to_owned(),
-            |forecast| {
-                let certainty = match one.run.state {
-                    State::Finished => "final".to_owned(),
-                    _ => format::half_width(chart::half_width(app, forecast)),
-                };
-                format!("{} {certainty}", format::loss(forecast.final_loss))
-            },
-        );
+        let projected = projection::in_brief(app, one.run, one.loss).unwrap_or_else(|| "-".to_owned());
         let text = format!(
             "{}{} {:>8} {:>10} {:>10} {:>14} {:>10}",
             name,
@@ -308,9 +303,9 @@ fn table_lines(
                 .peak_learning_rate
                 .map_or_else(|| "-".to_owned(), format::short),
             at(one).map_or_else(|| "-".to_owned(), format::loss),
-            delta(at(one), base.and_then(at)),
+            delta(apart_now),
             projected,
-            delta(end(one), base.and_then(end)),
+            delta(apart_then),
         );
         let selected = app.selected.as_deref() == Some(one.run.id.as_str());
         let line = Line::from(vec![

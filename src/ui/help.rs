@@ -31,9 +31,14 @@ fn marks(symbols: Symbols) -> Section {
             line(symbols.crossing(), "will pass another run, with probability P"),
             line("R D S X", "training, done (finished), stalled, diverged"),
             line("~", "prior-based: what the decay gains is usual, not yet seen"),
+            line("by attention", "alerts, advice, then the projected loss"),
             line("early", "too few points for a forecast"),
             line("P LOW", "probability to end lowest of those that compete"),
-            line("3.21e", "a loss of evaluation (e)"),
+            line("3.21 ev", "a loss of evaluation"),
+            line(
+                "3.1-3.3 if",
+                "the log does not show the plan: see the detail view",
+            ),
             line("* B", "marked, baseline"),
         ],
     )

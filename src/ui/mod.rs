@@ -17,9 +17,11 @@ pub mod filter;
 pub mod format;
 pub mod help;
 pub mod keys;
+pub mod natural;
 pub mod noticed;
 pub mod overview;
 pub mod plot;
+pub mod projection;
 pub mod theme;
 
 pub use crate::names;
@@ -110,13 +112,8 @@ fn head_line(app: &App, snapshot: &Snapshot, area: Rect) -> Line<'static> {
             format::brief_duration((snapshot.taken_at - newest).max(0.0))
         ));
     }
-    if app.sort != app::SortBy::Name {
-        right.push(format!(
-            "sort {}{}",
-            app.sort.name(),
-            if app.reversed { " reversed" } else { "" }
-        ));
-    }
+    let reversed = if app.reversed { " reversed" } else { "" };
+    right.push(format!("by {}{reversed}", app.sort.name()));
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(used + 2);
     // The age of the newest record is what a narrow screen can do without.

@@ -7,6 +7,7 @@ use super::app::App;
 use super::format;
 use super::names::Names;
 use crate::alert::{Alert, Severity};
+use crate::precision;
 use crate::snapshot::{Advice, AdviceKind, Contest, Crossover, Prospect, RunView, Snapshot};
 use crate::text;
 
@@ -189,9 +190,8 @@ pub fn advice_text(run: &RunView, prospect: &Prospect, advice: &Advice, names: &
             contest.behind
         ),
         (AdviceKind::DecayNow, _, Some(decay)) => format!(
-            "waiting gains {:.4} ±{:.4}, nothing with P {}; {saves}",
-            decay.gain_of_waiting,
-            decay.gain_sd,
+            "waiting gains {}, nothing with P {}; {saves}",
+            precision::with_interval(decay.gain_of_waiting, decay.gain_sd),
             text::probability(advice.probability)
         ),
         _ => format!(

@@ -10,8 +10,8 @@ use ratatui::widgets::Paragraph;
 
 use super::app::{App, SortBy};
 use super::names::Names;
-use super::{banner, chart, detail, empty, format};
-use crate::alert::Severity;
+use super::{banner, chart, detail, empty, format, projection};
+use crate::alert::{STALL, Severity};
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
@@ -125,6 +125,9 @@ const BRIEF_PROGRESS: usize = 10;
 /// Columns of the sparkline, and where there is room.
 const TREND: usize = 14;
 const WIDE_TREND: usize = 24;
+/// What follows a loss of evaluation beside losses of training, and these.
+const EVAL_MARK: &str = " ev";
+const NO_MARK: &str = "   ";
 /// Columns for the schedule of a run.
 const SCHEDULE: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -147,7 +150,7 @@ fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
         column("OF", 5, false, Kind::Quantity),
         column("TREND", TREND, false, Kind::Trend),
         column(&projected, 17, false, Kind::Projected),
-        column("P LOW", 5, true, Kind::Chance),
+        column("P LOW", 6, true, Kind::Chance),
         column("VS BASE", 8, true, Kind::Baseline),
         column("!", 4, false, Kind::Alerts),
     ];
@@ -188,7 +191,7 @@ fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
             // Without the column that tells them apart the losses do so themselves.
             for column in &mut columns {
                 if column.kind == Kind::Loss {
-                    (column.kind, column.width) = (Kind::MarkedLoss, column.width + 1);
+                    (column.kind, column.width) = (Kind::MarkedLoss, column.width + EVAL_MARK.len());
                 }
             }
         }
@@ -291,6 +294,8 @@ fn sorts(kind: Kind) -> Option<SortBy> {
         Kind::Progress => Some(SortBy::Progress),
         Kind::Loss | Kind::MarkedLoss => Some(SortBy::Loss),
         Kind::Projected => Some(SortBy::Projected),
+        Kind::Chance => Some(SortBy::Chance),
+        Kind::Eta => Some(SortBy::Eta),
         Kind::Alerts => Some(SortBy::Alerts),
         _ => None,
     }
@@ -324,7 +329,7 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
         Kind::Name => (names.short(&run.id, column.width), plain),
         Kind::State => (state_letter(run.state).to_owned(), theme.state(run.state)),
         Kind::Progress => (
-            progress(app, run, column.width),
+            progress(app, snapshot, run, column.width),
             if run.state == State::Training {
                 plain
             } else {
@@ -339,8 +344,8 @@ fn cell(app: &App, snapshot: &Snapshot, run: &RunView, column: &Column, names: &
         Kind::Loss | Kind::MarkedLoss => (
             loss.map_or_else(String::new, |loss| {
                 let mark = match (column.kind, loss.quantity) {
-                    (Kind::MarkedLoss, Quantity::EvalLoss) => "e",
-                    (Kind::MarkedLoss, _) => " ",
+                    (Kind::MarkedLoss, Quantity::EvalLoss) => EVAL_MARK,
+                    (Kind::MarkedLoss, _) => NO_MARK,
                     _ => "",
                 };
                 format::loss(loss.smoothed) + mark
@@ -386,16 +391,28 @@ fn state_letter(state: State) -> &'static str {
     }
 }
 
-fn progress(app: &App, run: &RunView, columns: usize) -> String {
+fn progress(app: &App, snapshot: &Snapshot, run: &RunView, columns: usize) -> String {
+    if run.silent {
+        let age = format::coarse_duration(snapshot.taken_at - run.last_data_at);
+        let silent = format!("silent {age}");
+        let done = run.progress();
+        let done = done.map(|progress| format!("{:.0}% {silent}", (progress * 100.0).floor()));
+        return done.filter(|text| width(text) <= columns).unwrap_or(silent);
+    }
     let (done, todo) = app.symbols.bar();
+    let is_done = run.state == State::Finished;
     let Some(progress) = run.progress() else {
-        return format!("step {}", format::short(run.step as f64));
+        let word = if is_done { "done" } else { "step" };
+        return format!("{word} {}", format::short(run.step as f64));
     };
     let bar = columns.saturating_sub(5);
     let filled = (progress * bar as f64).round() as usize;
     let line: String = std::iter::repeat_n(done, filled)
         .chain(std::iter::repeat_n(todo, bar - filled.min(bar)))
         .collect();
+    if is_done {
+        return format!("{line} done");
+    }
     format!("{line}{:>4.0}%", (progress * 100.0).floor())
 }
 
@@ -435,32 +452,27 @@ fn projected(app: &App, run: &RunView, loss: Option<&LossView>) -> (String, Styl
     let Some(loss) = loss else {
         return (String::new(), Style::new());
     };
-    let Some(forecast) = &loss.forecast else {
-        return (
-            loss.brief_reason().to_owned(),
-            if run.state == State::Diverged {
-                theme.state(State::Diverged)
-            } else {
-                theme.dimmed()
-            },
-        );
+    let Some(end) = projection::in_brief(app, run, loss) else {
+        let style = match run.state {
+            State::Diverged => theme.state(State::Diverged),
+            _ => theme.dimmed(),
+        };
+        return (loss.brief_reason().to_owned(), style);
     };
     if run.state == State::Finished {
-        return (
-            format!("{} final", format::loss(forecast.final_loss)),
-            theme.dimmed(),
-        );
+        return (end, theme.dimmed());
     }
-    let half = chart::half_width(app, forecast);
-    let prior = if forecast.prior_based { " ~" } else { "" };
-    (
-        format!(
-            "{} {}{prior}",
-            format::loss(forecast.final_loss),
-            format::half_width(half)
-        ),
-        Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD),
-    )
+    let is_prior = loss
+        .forecast
+        .as_ref()
+        .is_some_and(|forecast| forecast.prior_based);
+    let prior = if is_prior && run.possible_ends(loss).is_none() {
+        " ~"
+    } else {
+        ""
+    };
+    let style = Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD);
+    (end + prior, style)
 }
 
 fn versus_baseline(app: &App, snapshot: &Snapshot, run: &RunView, loss: Option<&LossView>) -> String {
@@ -468,16 +480,16 @@ fn versus_baseline(app: &App, snapshot: &Snapshot, run: &RunView, loss: Option<&
         .baseline
         .as_ref()
         .and_then(|id| snapshot.runs.iter().find(|run| run.id == *id));
-    let end = |loss: Option<&LossView>| loss?.forecast.as_ref().map(|forecast| forecast.final_loss);
     let Some(base) = baseline else {
         return String::new();
     };
     if base.id == run.id {
         return ".".to_owned();
     }
-    end(loss)
-        .zip(end(app.loss(base)))
-        .map_or_else(|| "-".to_owned(), |(own, base)| format::difference(own - base))
+    let difference = loss
+        .zip(app.loss(base))
+        .and_then(|(own, other)| projection::difference(app, (run, own), (base, other)));
+    difference.unwrap_or_else(|| "-".to_owned())
 }
 
 fn alerts(app: &App, run: &RunView) -> (String, Style) {

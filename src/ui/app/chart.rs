@@ -4,6 +4,7 @@ use super::App;
 use crate::forecast::LEVELS;
 use crate::metric::Quantity;
 use crate::snapshot::Snapshot;
+use crate::ui::chart::Extent;
 use crate::ui::keys::{Action, View};
 use crate::ui::plot::smooth::{AUTOMATIC, WIDTHS};
 
@@ -26,11 +27,19 @@ const fn scale_in_words(logarithmic: bool) -> &'static str {
     if logarithmic { "logarithmic" } else { "linear" }
 }
 
+/// The window of a chart that shows everything.
+pub(super) const ALL: (f64, f64) = (0.0, 1.0);
+
 impl App {
     /// The level of the interval that is shown: `80%`.
     pub fn level_in_words(&self) -> String {
         let level = LEVELS.get(self.level).copied().unwrap_or_default();
         format!("{:.0}%", level * 100.0)
+    }
+
+    /// True while the charts show a part of what there is.
+    pub fn is_zoomed(&self) -> bool {
+        self.window != ALL
     }
 
     /// Width of the smoothing as a share of a run with many points.
@@ -91,7 +100,7 @@ impl App {
                     self.notice = "nothing further this way; + zooms in".to_owned();
                 }
             }
-            Action::Fit => self.window = (0.0, 1.0),
+            Action::Fit => self.window = ALL,
             Action::Cursor(by) => {
                 let (from, to) = self.window;
                 let at = self.cursor.unwrap_or((from + to) / 2.0) + f64::from(by) * (to - from) / 200.0;
@@ -187,11 +196,11 @@ impl App {
         let Some(run) = self.selected_run(snapshot) else {
             return;
         };
-        let last = crate::ui::chart::last_step(run, self.loss(run)).max(1.0);
+        let span = Extent::of(run, self.loss(run));
         let mut steps: Vec<f64> = run
             .alerts
             .iter()
-            .map(|alert| alert.raised_at_step as f64 / last)
+            .map(|alert| span.share(alert.raised_at_step as f64))
             .collect();
         steps.sort_by(f64::total_cmp);
         let at = self.cursor.unwrap_or(if by > 0 { -1.0 } else { 2.0 });
@@ -201,7 +210,7 @@ impl App {
             steps.iter().rev().find(|step| **step < at - 1e-9)
         };
         match next {
-            Some(step) => self.cursor = Some(step.clamp(0.0, 1.0)),
+            Some(step) => self.cursor = Some(*step),
             None => self.notice = "no further event".to_owned(),
         }
     }

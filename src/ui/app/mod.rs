@@ -19,8 +19,8 @@ use super::theme::{Symbols, Theme};
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot};
 pub use chart::XAxis;
-use sort::SORTS;
 pub use sort::SortBy;
+use sort::{HeldEnds, SORTS};
 
 /// What the caller must do beyond drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct App {
     pub baseline: Option<String>,
     /// Order of the runs.
     pub sort: SortBy,
+    /// The ends by which they are ordered.
+    held_ends: HeldEnds,
     /// Reversed order.
     pub reversed: bool,
     /// The filter that holds.
@@ -96,8 +98,8 @@ pub struct App {
     pub symbols: Symbols,
     /// Colours.
     pub theme: &'static Theme,
-    /// Lines on the screen, for paging.
-    pub page: u16,
+    /// Lines between head and foot of the screen.
+    pub body: u16,
     /// A word about the last action.
     pub notice: String,
 }
@@ -115,7 +117,8 @@ impl App {
             line: 0,
             marked: HashSet::new(),
             baseline: None,
-            sort: SortBy::Name,
+            sort: SortBy::Attention,
+            held_ends: HeldEnds::default(),
             reversed: false,
             filter: Filter::default(),
             typing: None,
@@ -125,7 +128,7 @@ impl App {
             x_axis: XAxis::Step,
             smoothing: AUTOMATIC,
             raw: true,
-            window: (0.0, 1.0),
+            window: chart::ALL,
             cursor: None,
             full_range: false,
             forecast: true,
@@ -136,7 +139,7 @@ impl App {
             muted: HashSet::new(),
             symbols,
             theme,
-            page: 20,
+            body: 22,
             notice: String::new(),
         }
     }
@@ -163,7 +166,7 @@ impl App {
             Action::PreviousView => self.turn(-1),
             Action::Move(by) => self.move_by(by as isize, snapshot),
             Action::Page(halves) => self.move_by(
-                halves as isize * isize::from(self.page as i16 / 2).max(1),
+                halves as isize * isize::from(self.body.saturating_sub(2) as i16 / 2).max(1),
                 snapshot,
             ),
             Action::First => self.move_by(isize::MIN / 2, snapshot),
@@ -176,6 +179,9 @@ impl App {
             Action::Mark | Action::Baseline if !self.shows_selection() => {
                 self.notice = "choose a run in the overview".to_owned();
             }
+            Action::Sort | Action::Reverse if !self.shows_selection() => {
+                self.notice = "the list here has an order of its own; s sorts the overview".to_owned();
+            }
             Action::Baseline => {
                 let id = self.selected_run(snapshot).map(|run| run.id.clone());
                 self.baseline = if self.baseline == id { None } else { id };
@@ -183,7 +189,7 @@ impl App {
             Action::Mark => self.mark(snapshot),
             Action::Sort => {
                 let at = SORTS.iter().position(|sort| *sort == self.sort).unwrap_or(0);
-                self.sort = SORTS.get((at + 1) % SORTS.len()).copied().unwrap_or(SortBy::Name);
+                self.sort = SORTS.get((at + 1) % SORTS.len()).copied().unwrap_or(self.sort);
                 self.notice = format!("sorted by {}", self.sort.name());
             }
             Action::Reverse => {
@@ -204,7 +210,6 @@ impl App {
             }
             Action::Acknowledge => self.acknowledge(snapshot),
             Action::Mute => self.mute(snapshot),
-            Action::Metric => self.turn_metric(snapshot),
             Action::Symbols => {
                 self.symbols = self.symbols.next();
                 self.notice = format!("symbols: {}", self.symbols.name());
@@ -213,6 +218,8 @@ impl App {
                 self.theme = self.theme.next();
                 self.notice = format!("colours: {}", self.theme.name);
             }
+            _ if !self.shows_chart(snapshot) => self.notice = "no chart here".to_owned(),
+            Action::Metric => self.turn_metric(snapshot),
             chart => self.update_chart(chart, snapshot),
         }
         Effect::Draw

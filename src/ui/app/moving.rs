@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::snapshot::Snapshot;
+use crate::ui::chart::Extent;
 use crate::ui::files::{File, files};
 use crate::ui::filter::Filter;
 use crate::ui::keys::{VIEWS, View};
@@ -55,10 +56,10 @@ impl App {
             View::Alerts => {
                 if let Some(noticed) = self.selected_noticed(snapshot) {
                     let run = noticed.run();
-                    let last = crate::ui::chart::last_step(run, self.loss(run)).max(1.0);
-                    let at = noticed.step().map(|step| step as f64 / last);
+                    let span = Extent::of(run, self.loss(run));
+                    let at = noticed.step().map(|step| span.share(step as f64));
                     self.selected = Some(run.id.clone());
-                    self.cursor = at.map(|at| at.clamp(0.0, 1.0));
+                    self.cursor = at;
                     self.go(View::Detail);
                 }
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::App;
 use crate::snapshot::{RunView, Snapshot};
+use crate::ui::alerts;
 use crate::ui::keys::View;
 
 /// Runs that are compared at most.
@@ -61,6 +62,15 @@ impl App {
     /// True when the view shows which run is selected.
     pub(super) fn shows_selection(&self) -> bool {
         matches!(self.view, View::Overview | View::Detail | View::Compare)
+    }
+
+    /// True when the view shows a chart, where it has the room.
+    pub(super) fn shows_chart(&self, snapshot: &Snapshot) -> bool {
+        match self.view {
+            View::Overview | View::Detail | View::Compare => true,
+            View::Alerts => alerts::has_chart(self.body) && self.selected_noticed(snapshot).is_some(),
+            View::Files => false,
+        }
     }
 
     pub(super) fn mark(&mut self, snapshot: &Snapshot) {

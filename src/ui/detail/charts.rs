@@ -5,8 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::curve::{Signal, curve_shown, curves, finite, signal};
 use crate::metric::Quantity;
+use crate::precision;
 use crate::snapshot::{LossView, RunView};
 use crate::ui::app::App;
+use crate::ui::chart::Extent;
+use crate::ui::plot::axis::Axis;
 use crate::ui::plot::{Label, Layer, Plot};
 use crate::ui::{chart, format};
 
@@ -25,7 +28,7 @@ pub(super) fn draw_charts(app: &App, run: &RunView, frame: &mut Frame, area: Rec
     } else {
         0
     };
-    let signal_height = if area.height >= 34 { 6u16 } else { 0 };
+    let signal_height = if area.height >= 32 { 6u16 } else { 0 };
     let shown = if signal_height > 0 {
         signals.len().min(3) as u16
     } else {
@@ -68,10 +71,11 @@ pub fn draw_curve(app: &App, run: &RunView, wanted: Option<Quantity>, frame: &mu
     }
 }
 
-fn range(app: &App, run: &RunView) -> (f64, f64, &'static str) {
+/// What a step is on the axis, what the axis shows, and its unit.
+fn range(app: &App, run: &RunView) -> (f64, Extent, &'static str) {
     let scale = chart::x_scale(app, run);
-    let last = chart::last_step(run, app.loss(run)) * scale.per_step;
-    (scale.per_step, last, scale.unit)
+    let span = Extent::of(run, app.loss(run)).scaled(scale.per_step);
+    (scale.per_step, span, scale.unit)
 }
 
 /// The chart of the loss; `place`, where it stands among the curves of the run, follows its name.
@@ -80,7 +84,7 @@ fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut 
     let Some(loss) = app.loss(run) else {
         return;
     };
-    let (scale, last, unit) = range(app, run);
+    let (scale, span, unit) = range(app, run);
     let smoothed = chart::smoothed(app, loss);
     let mut layers: Vec<Layer> = Vec::new();
     if app.raw {
@@ -99,31 +103,31 @@ fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut 
         .zip(loss.curve.projection.last())
         .filter(|_| app.forecast)
     {
-        let half = chart::half_width(app, forecast);
-        let text = format!(
-            "{} {}",
-            format::loss(forecast.final_loss),
-            format::half_width(half)
-        );
+        let known = precision::with_interval(forecast.final_loss, chart::half_width(app, forecast));
+        let text = match run.possible_ends(loss) {
+            Some(_) => format!("{known} if constant"),
+            None => known,
+        };
         labels.push(Label {
             at: (end.step * scale, forecast.final_loss),
             text,
             color: theme.forecast,
         });
     }
-    let log = if app.log_y { " (log)" } else { "" };
-    let title = format!("{}{log}{place}", loss.quantity);
+    let how = chart::how_shown(app, app.log_y);
+    let title = format!("{}{place}{how}", loss.quantity);
     Plot {
-        x: chart::x_window(app, 0.0, last),
-        y: robust_range(app, loss, scale, last),
+        x: chart::x_window(app, span),
+        y: robust_range(app, loss, scale, span),
         log_y: app.log_y,
         full_range: app.full_range,
         layers: &layers,
         now: (!loss.curve.projection.is_empty()).then_some(run.step as f64 * scale),
-        cursor: chart::cursor_at(app, 0.0, last),
+        cursor: chart::cursor_at(app, span),
         marks: &chart::marks(run, scale, theme),
         labels: &labels,
         title: &title,
+        nothing: chart::nothing(app, "no finite loss"),
         x_labels,
         x_unit: unit,
     }
@@ -132,13 +136,17 @@ fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut 
 
 /// The first steps of a run are so high that the rest would be flat: unless all was
 /// asked for, the range is that of the smoothed curve after them, and of the forecast.
-fn robust_range(app: &App, loss: &LossView, scale: f64, last: f64) -> Option<crate::ui::plot::axis::Axis> {
+fn robust_range(app: &App, loss: &LossView, scale: f64, span: Extent) -> Option<Axis> {
     if app.full_range {
         return None;
     }
-    let window = chart::x_window(app, 0.0, last);
+    let window = chart::x_window(app, span);
     let smoothed = chart::smoothed(app, loss);
-    let skip = if app.window.0 <= 0.0 { 0.04 * last } else { 0.0 };
+    let skip = if app.window.0 <= 0.0 {
+        span.without_start(0.04)
+    } else {
+        0.0
+    };
     let visible = |step: f64| step * scale >= window.min.max(skip) && step * scale <= window.max;
     let mut values: Vec<f64> = smoothed
         .iter()
@@ -159,11 +167,7 @@ fn robust_range(app: &App, loss: &LossView, scale: f64, last: f64) -> Option<cra
     }
     let noise = raw_spread(loss, &visible);
     let margin = 0.06 * (top - bottom) + 1.5 * noise;
-    Some(crate::ui::plot::axis::Axis::new(
-        bottom - margin,
-        top + margin,
-        app.log_y,
-    ))
+    Some(Axis::new(bottom - margin, top + margin, app.log_y))
 }
 
 /// Typical half width of the raw points around their mean.
@@ -195,7 +199,7 @@ fn draw_signal(
     area: Rect,
 ) {
     let theme = app.theme;
-    let (scale, last, unit) = range(app, run);
+    let (scale, span, unit) = range(app, run);
     let means = finite(points);
     let layers = [
         chart::raw(points, scale, theme.raw),
@@ -221,7 +225,7 @@ fn draw_signal(
         let first = means.first().map_or(0.0, |(step, _)| *step);
         ahead.push(vec![
             (first, threshold),
-            (last / scale.max(f64::MIN_POSITIVE), threshold),
+            (span.to / scale.max(f64::MIN_POSITIVE), threshold),
         ]);
     }
     if let Some(projected) = crate::ui::alerts::projection(run, quantity)
@@ -238,17 +242,20 @@ fn draw_signal(
             .iter()
             .map(|way| chart::line(way, scale, theme.forecast, true)),
     );
+    let log_y = app.log_y || threshold.is_some();
+    title.push_str(&chart::how_shown(app, log_y));
     Plot {
-        x: chart::x_window(app, 0.0, last),
+        x: chart::x_window(app, span),
         y: None,
-        log_y: app.log_y || threshold.is_some(),
+        log_y,
         full_range: app.full_range || threshold.is_some(),
         layers: &layers,
         now: None,
-        cursor: chart::cursor_at(app, 0.0, last),
+        cursor: chart::cursor_at(app, span),
         marks: &chart::marks(run, scale, theme),
         labels: &[],
         title: &title,
+        nothing: chart::nothing(app, "no finite value"),
         x_labels,
         x_unit: unit,
     }
@@ -257,7 +264,7 @@ fn draw_signal(
 
 fn draw_rate(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
     let theme = app.theme;
-    let (scale, last, unit) = range(app, run);
+    let (scale, span, unit) = range(app, run);
     let scaled = |points: &[(f64, f64)]| {
         points
             .iter()
@@ -274,16 +281,17 @@ fn draw_rate(app: &App, run: &RunView, frame: &mut Frame, area: Rect) {
     let peak = run.peak_learning_rate.unwrap_or(0.0);
     let title = format!("learning rate: {} ({})", run.schedule, run.schedule_source.name());
     Plot {
-        x: chart::x_window(app, 0.0, last),
-        y: (peak > 0.0).then(|| crate::ui::plot::axis::Axis::new(0.0, peak * 1.15, false)),
+        x: chart::x_window(app, span),
+        y: (peak > 0.0).then(|| Axis::new(0.0, peak * 1.15, false)),
         log_y: false,
         full_range: true,
         layers: &layers,
         now: None,
-        cursor: chart::cursor_at(app, 0.0, last),
+        cursor: chart::cursor_at(app, span),
         marks: &[],
         labels: &[],
         title: &title,
+        nothing: "",
         x_labels: true,
         x_unit: unit,
     }

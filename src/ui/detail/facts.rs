@@ -3,12 +3,13 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::advice::{advice_facts, decay_text, scenario_text};
+use super::advice::{advice_facts, plan_texts};
 use super::head::{cursor_line, mark, unseen_alerts};
+use crate::precision;
 use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot, State};
 use crate::text::{clip, printable, trainings, width, wrap};
 use crate::ui::app::App;
-use crate::ui::{chart, format};
+use crate::ui::{format, projection};
 
 /// What the fitted law says, in as far as it means something.
 fn law_facts(run: &RunView, loss: &LossView) -> Vec<(&'static str, String)> {
@@ -17,30 +18,54 @@ fn law_facts(run: &RunView, loss: &LossView) -> Vec<(&'static str, String)> {
     };
     let mut facts = Vec::new();
     if loss.determines(&law) {
-        facts.push(("L0", format!("{:.3}", law.l0)));
-        facts.push(("A", format!("{:.3}", law.a)));
-        facts.push(("α", format!("{:.3}", law.alpha)));
+        let short = |number: f64| precision::significant(number, 2);
+        facts.push(("L0", precision::significant(law.l0, 3)));
+        facts.push(("A", short(law.a)));
+        facts.push(("α", short(law.alpha)));
         if run.knows_rates() {
-            facts.push(("C", format!("{:.3}", law.c)));
-            facts.push(("λ", format!("{:.4}", law.lambda)));
-            facts.push(("anneal", format!("-{:.3}", law.full_anneal_drop)));
+            facts.push(("C", short(law.c)));
+            // What matters of it is how far it is from 1.
+            facts.push(("λ", precision::significant(law.lambda, 4)));
+            facts.push(("anneal", short(-law.full_anneal_drop)));
         }
     } else {
         facts.push(("L0", "not determined by this run yet".to_owned()));
     }
-    facts.push(("residual", format!("{:.4}", law.residual_sd)));
+    facts.push(("residual", precision::significant(law.residual_sd, 2)));
     facts
 }
 
-/// The facts under the chart on a narrow screen, as many as there are rows.
+/// The law says little to who wants to know where a run ends: below this height of the view it gives way
+/// to the chart.
+const WITH_LAW: u16 = 28;
+/// Rows of facts, as a share of the height of the view, at most; and so many rows on a low screen, where the
+/// chart comes first.
+const MOST_FACTS: u16 = 5;
+const FEW_FACTS: u16 = 4;
+/// The same where plans are the answer.
+const MOST_PLANS: u16 = 3;
+
+/// Rows for the facts under the chart in a view of this height.
+pub(super) fn foot_rows(app: &App, run: &RunView, height: u16) -> usize {
+    let loss = app.loss(run);
+    let plans = loss.is_some_and(|loss| loss.plans().next().is_some());
+    usize::from(if plans {
+        height / MOST_PLANS
+    } else {
+        (height / FEW_FACTS).min((height / MOST_FACTS).max(FEW_FACTS))
+    })
+}
+
+/// The facts under the chart on a narrow screen, in a view of this height.
 pub(super) fn foot_lines(
     app: &App,
     snapshot: &Snapshot,
     run: &RunView,
     columns: usize,
-    rows: usize,
+    height: u16,
 ) -> Vec<Line<'static>> {
     let theme = app.theme;
+    let rows = foot_rows(app, run, height);
     let cut = |text: String| clip(&printable(&text), columns);
     let mut lines = Vec::new();
     if let Some(cursor) = cursor_line(app, run) {
@@ -69,15 +94,13 @@ pub(super) fn foot_lines(
     if let Some(loss) = app.loss(run) {
         // Where the plan is not known scenarios are the answer: before the law, after alerts.
         lines.extend(
-            loss.scenarios
+            plan_texts(run, loss)
                 .iter()
-                .map(|scenario| Line::raw(cut(scenario_text(scenario)))),
+                .flat_map(|plan| wrap(&printable(plan), columns))
+                .map(Line::raw),
         );
-        let decay = loss.decay_now.iter();
-        let decay = decay.flat_map(|decay| wrap(&decay_text(run, decay), columns));
-        lines.extend(decay.map(Line::raw));
         let law = law_facts(run, loss);
-        if !law.is_empty() {
+        if height >= WITH_LAW && !law.is_empty() {
             let law: String = law
                 .iter()
                 .map(|(name, value)| format!(" {name} {value}"))
@@ -127,6 +150,8 @@ pub(super) fn panel_lines(app: &App, snapshot: &Snapshot, run: &RunView) -> Vec<
     }
     if let Some(loss) = app.loss(run) {
         section("Forecast", forecast_facts(app, run, loss, &fact));
+        let plans = plan_texts(run, loss).into_iter();
+        section("Plans", plans.map(|plan| Line::raw(printable(&plan))).collect());
         section("Advice", advice_facts(app, snapshot, run, loss, &fact));
         let law = law_facts(run, loss).into_iter();
         section("Law", law.map(|(name, value)| fact(name, value)).collect());
@@ -177,39 +202,32 @@ fn forecast_facts(
     loss: &LossView,
     fact: &dyn Fn(&str, String) -> Line<'static>,
 ) -> Vec<Line<'static>> {
-    let scenarios = loss
-        .scenarios
-        .iter()
-        .map(|scenario| Line::raw(scenario_text(scenario)));
-    let Some(forecast) = &loss.forecast else {
-        return std::iter::once(Line::raw(printable(&loss.forecast_reason)))
-            .chain(scenarios)
-            .collect();
-    };
-    if run.state == State::Finished {
+    let half = projection::half_width(app, loss);
+    if let Some(end) = run.end_of(loss).filter(|_| run.state == State::Finished) {
         return vec![
-            fact("final", format::loss(forecast.final_loss)),
-            fact("at step", format::count(forecast.at_step)),
+            fact("final", precision::value(end, half)),
+            fact("at step", format::count(run.step)),
         ];
     }
-    let half = chart::half_width(app, forecast);
+    let Some(forecast) = &loss.forecast else {
+        return vec![Line::raw(printable(&loss.forecast_reason))];
+    };
+    let end = match run.possible_ends(loss) {
+        Some((low, high)) => format!("{}, by plan", precision::range(low, high)),
+        None => {
+            let end = precision::with_interval(forecast.final_loss, half);
+            format!("{end} ({})", app.level_in_words())
+        }
+    };
+    let still = run.end_of(loss).map(|end| loss.smoothed - end);
     let mut lines = vec![
-        fact(
-            "final",
-            format!(
-                "{} {} ({})",
-                format::loss(forecast.final_loss),
-                format::half_width(half),
-                app.level_in_words()
-            ),
-        ),
+        fact("final", end),
         fact("at step", format::count(forecast.at_step)),
-        fact("still to fall", format::loss(loss.smoothed - forecast.final_loss)),
+        fact("still to fall", precision::value(still.unwrap_or(f64::NAN), half)),
     ];
     if let Some(eta) = run.eta_seconds {
         lines.push(fact("in", crate::text::duration(eta)));
     }
     lines.push(fact("rests on", forecast.basis.clone()));
-    lines.extend(scenarios);
     lines
 }

@@ -5,12 +5,15 @@ use std::cmp::Reverse;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
+use super::advice::ordinal;
 use super::curve::{curve_shown, finite, signal};
 use crate::alert::{Alert, Severity};
+use crate::precision;
 use crate::snapshot::{RunView, Snapshot, State};
 use crate::text::{clip, printable, width};
 use crate::ui::app::App;
-use crate::ui::{chart, format};
+use crate::ui::names::Names;
+use crate::ui::{chart, format, noticed, projection};
 
 /// The open alerts that the user has not seen yet, the gravest first, the newest first of these.
 pub(super) fn unseen_alerts<'a>(app: &App, run: &'a RunView) -> Vec<&'a Alert> {
@@ -50,49 +53,59 @@ pub(super) fn head_lines(
         format!("  eta {}", format::brief_duration(eta))
     });
     let position = format!("  step {}{total}{done}{eta}", format::count(run.step));
-    let room = columns.saturating_sub(position.len() + 14).max(12);
-    let name = crate::ui::names::Names::of(snapshot).title(&run.id, room);
+    let silent = if run.silent {
+        let age = format::coarse_duration(snapshot.taken_at - run.last_data_at);
+        format!(", silent {age}")
+    } else {
+        String::new()
+    };
+    let room = columns.saturating_sub(silent.len() + position.len() + 14).max(12);
+    let name = Names::of(snapshot).title(&run.id, room);
     let first = Line::from(vec![
         Span::styled(name, theme.title()),
         Span::raw("  "),
         Span::styled(run.state.name(), theme.state(run.state)),
-        Span::raw(position),
+        Span::raw(silent + &position),
     ]);
     let Some(loss) = loss else {
         return vec![first];
     };
     let mut second = vec![
-        Span::styled(format!("{} ", loss.quantity), theme.dimmed()),
+        Span::styled(format!("{} smoothed ", loss.quantity), theme.dimmed()),
         Span::styled(
             format::loss(loss.smoothed),
             Style::new().add_modifier(Modifier::BOLD),
         ),
-        Span::styled(format!("  last {}", format::loss(loss.last)), theme.dimmed()),
+        Span::styled(format!(", last {}", format::loss(loss.last)), theme.dimmed()),
     ];
+    let half = projection::half_width(app, loss);
+    let foreseen = Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD);
+    let (final_loss, possible) = (run.end_of(loss), run.possible_ends(loss));
     match &loss.forecast {
-        Some(forecast) if run.state == State::Finished => {
+        _ if run.state == State::Finished && final_loss.is_some() => {
             second.push(Span::styled("  final ", theme.dimmed()));
             second.push(Span::styled(
-                format::loss(forecast.final_loss),
+                precision::value(final_loss.unwrap_or(f64::NAN), half),
                 Style::new().add_modifier(Modifier::BOLD),
             ));
         }
+        Some(_) if possible.is_some() => {
+            let (low, high) = possible.unwrap_or((f64::NAN, f64::NAN));
+            second.push(Span::styled("  projected ", theme.dimmed()));
+            second.push(Span::styled(precision::range(low, high), foreseen));
+            second.push(Span::styled(", by plan", theme.dimmed()));
+        }
         Some(forecast) => {
-            let half = chart::half_width(app, forecast);
             second.push(Span::styled("  projected ", theme.dimmed()));
             second.push(Span::styled(
-                format!(
-                    "{} {}",
-                    format::loss(forecast.final_loss),
-                    format::half_width(half)
-                ),
-                Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD),
+                precision::with_interval(forecast.final_loss, half),
+                foreseen,
             ));
             let level = app.level_in_words();
             let interval = format!(
                 " {level} [{}, {}]",
-                format::loss(forecast.final_loss - half),
-                format::loss(forecast.final_loss + half)
+                precision::value(forecast.final_loss - half, half),
+                precision::value(forecast.final_loss + half, half)
             );
             let prior = if forecast.prior_based {
                 " (prior-based)"
@@ -100,16 +113,20 @@ pub(super) fn head_lines(
                 ""
             };
             // The interval repeats what stands after ±: it goes first when there is no room.
-            let used: usize = second.iter().map(|span| width(&span.content)).sum();
-            let rest = if used + width(&interval) + width(prior) <= columns {
-                format!("{interval}{prior}")
-            } else {
-                format!(" ({level}){prior}")
-            };
+            let brief = if forecast.prior_based { " ~" } else { "" };
+            let rests = [
+                format!("{interval}{prior}"),
+                format!(" ({level}){prior}"),
+                format!(" ({level}){brief}"),
+                brief.to_owned(),
+            ];
+            let room = columns.saturating_sub(columns_of(&second));
+            let rest = rests.into_iter().find(|rest| width(rest) <= room);
+            let rest = rest.unwrap_or_else(|| brief.to_owned());
             second.push(Span::styled(rest, theme.dimmed()));
         }
         None => {
-            let used: usize = second.iter().map(|span| width(&span.content)).sum();
+            let used = columns_of(&second);
             if run.state == State::Diverged {
                 let text = format!("  {}", printable(&run.state_reason));
                 let text = clip(&text, columns.saturating_sub(used));
@@ -126,27 +143,93 @@ pub(super) fn head_lines(
             second.push(Span::styled(text, theme.dimmed()));
         }
     }
+    // The end of the line is what it is read for: what stands before gives way to it.
+    if columns_of(&second) > columns {
+        second.remove(2);
+    }
+    if columns_of(&second) > columns
+        && let Some(name) = second.first_mut()
+    {
+        name.content = "smoothed ".into();
+    }
     vec![first, Line::from(second)]
 }
+
+fn columns_of(spans: &[Span]) -> usize {
+    spans.iter().map(|span| width(&span.content)).sum()
+}
+
+/// The run among its rivals: its place, how likely it is to end lowest, whom it passes and who passes it.
+pub(super) fn standing(app: &App, snapshot: &Snapshot, run: &RunView, columns: usize) -> Option<String> {
+    const GAP: &str = "; ";
+    let names = Names::of(snapshot);
+    let mut parts: Vec<String> = Vec::new();
+    let contest = snapshot.contest_for(&run.id, app.loss(run)?.quantity);
+    parts.extend(contest.map(|contest| {
+        let place = ordinal(contest.lower + 1);
+        format!("{place} of {}, P LOW {:.2}", contest.runs, contest.chance)
+    }));
+    let used = |parts: &[String]| parts.iter().map(|part| width(part) + GAP.len()).sum::<usize>();
+    let likely = || {
+        snapshot
+            .crossovers
+            .iter()
+            .filter(|crossover| crossover.is_likely())
+    };
+    let passed: Vec<_> = likely()
+        .filter(|crossover| crossover.ahead_at_end == run.id)
+        .collect();
+    if !passed.is_empty() {
+        let room = columns.saturating_sub(used(&parts));
+        parts.push(noticed::passes_text(&passed, &names, room));
+    }
+    let mut passing = likely().filter(|crossover| crossover.ahead_now == run.id);
+    if let Some(other) = passing.next() {
+        let step = other
+            .at_step
+            .map_or_else(String::new, |step| format!(" near step {}", format::count(step)));
+        let name = names.short(&other.ahead_at_end, RIVAL);
+        let more = match passing.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        parts.push(format!("passed by {name}{step}{more}"));
+    }
+    // Who is near, where there is room for it.
+    if let Some((contest, loss)) = contest.zip(app.loss(run)) {
+        let half = projection::half_width(app, loss);
+        let (apart, how) = match contest.behind {
+            behind if behind > 0.0 => (behind, "behind"),
+            behind => (-behind, "ahead of"),
+        };
+        let rival = names.short(&contest.best_rival, RIVAL);
+        let near = format!("{} {how} {rival}", precision::value(apart, half));
+        if used(&parts) + width(&near) <= columns {
+            parts.insert(1, near);
+        }
+    }
+    (!parts.is_empty()).then(|| clip(&parts.join(GAP), columns))
+}
+
+/// Columns for the name of a rival.
+const RIVAL: usize = 24;
 
 /// What the cursor points at.
 pub(super) fn cursor_line(app: &App, run: &RunView) -> Option<String> {
     let loss = app.loss(run)?;
-    let last = chart::last_step(run, Some(loss));
-    let step = chart::cursor_at(app, 0.0, last)?;
+    let step = chart::cursor_at(app, chart::Extent::of(run, Some(loss)))?;
     if let Some((quantity, points)) = curve_shown(app, run).and_then(|shown| signal(run, shown)) {
         let (at, value) = chart::nearest(&finite(points), step)?;
         let at = format::count(at as u64);
-        return Some(format!("cursor {at}: {quantity} {}", format::short(value)));
+        return Some(format!("cursor step {at}: {quantity} {}", format::short(value)));
     }
     if step > run.step as f64 {
         let forecast = loss.forecast.as_ref()?;
         let (at, value, sd) = chart::projected_at(loss, step)?;
         return Some(format!(
-            "cursor {}: projected {} {} ({})",
+            "cursor step {}: projected {} ({})",
             format::count(at),
-            format::loss(value),
-            format::half_width(chart::reach(app, forecast) * sd),
+            precision::with_interval(value, chart::reach(app, forecast) * sd),
             app.level_in_words()
         ));
     }
@@ -165,7 +248,7 @@ pub(super) fn cursor_line(app: &App, run: &RunView) -> Option<String> {
         .map(|(_, rate)| *rate);
     let rate = rate.map_or_else(String::new, |rate| format!("  lr {rate:.2e}"));
     Some(format!(
-        "cursor {}: loss {} raw {}{rate}",
+        "cursor step {}: loss {} raw {}{rate}",
         format::count(at as u64),
         format::loss(value),
         format::loss(raw)

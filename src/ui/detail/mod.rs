@@ -18,7 +18,10 @@ use charts::draw_charts;
 pub use charts::{draw_chart, draw_curve};
 pub use curve::{curve_shown, curves};
 use facts::{foot_lines, panel_lines};
-use head::head_lines;
+use head::{head_lines, standing};
+
+/// Height of the view below which the chart needs the line about rivals.
+const WITH_STANDING: u16 = 12;
 
 /// Draws the detail view of the selected run.
 pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
@@ -27,22 +30,22 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     };
     let side = if area.width >= 130 { 46 } else { 0 };
     let facts = if side == 0 {
-        // On a low screen the chart comes first.
-        let rows = usize::from((area.height / 4).min((area.height / 5).max(4)));
-        foot_lines(app, snapshot, run, usize::from(area.width), rows)
+        foot_lines(app, snapshot, run, usize::from(area.width), area.height)
     } else {
         Vec::new()
     };
+    let columns = usize::from(area.width);
+    let mut lines = head_lines(app, snapshot, run, columns);
+    if area.height >= WITH_STANDING {
+        lines.extend(standing(app, snapshot, run, columns).map(Line::raw));
+    }
     let [head, body, foot] = Layout::vertical([
-        Constraint::Length(2),
+        Constraint::Length(lines.len() as u16),
         Constraint::Fill(1),
         Constraint::Length(facts.len() as u16),
     ])
     .areas(area);
-    frame.render_widget(
-        Paragraph::new(head_lines(app, snapshot, run, usize::from(head.width))),
-        head,
-    );
+    frame.render_widget(Paragraph::new(lines), head);
     let [main, panel] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]).areas(body);
     draw_charts(app, run, frame, main);
     if side > 0 {

@@ -1,5 +1,7 @@
 //! Axes: ranges, transformations and ticks.
 
+use crate::ui::format;
+
 /// One axis of a plot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
@@ -33,6 +35,11 @@ impl Axis {
         Axis { min, max, log }
     }
 
+    /// True for a value that is shown.
+    pub fn contains(&self, value: f64) -> bool {
+        value >= self.min && value <= self.max
+    }
+
     /// Where a value lies, 0 at the minimum and 1 at the maximum; NaN when it cannot.
     pub fn position(&self, value: f64) -> f64 {
         if self.log {
@@ -52,9 +59,14 @@ impl Axis {
         self.min + position * (self.max - self.min)
     }
 
+    /// True where ticks are powers of ten.
+    fn spans_decades(&self) -> bool {
+        self.log && self.max / self.min > 20.0
+    }
+
     /// About `count` round values within the range.
     pub fn ticks(&self, count: usize) -> Vec<f64> {
-        if self.log && self.max / self.min > 20.0 {
+        if self.spans_decades() {
             return self.log_ticks(count);
         }
         let step = nice_step((self.max - self.min) / count.max(1) as f64);
@@ -78,8 +90,31 @@ impl Axis {
         (low..=high)
             .step_by(every)
             .flat_map(|decade| factors.iter().map(move |factor| factor * 10f64.powi(decade)))
-            .filter(|tick| (self.min..=self.max).contains(tick))
+            .filter(|tick| self.contains(*tick))
             .collect()
+    }
+
+    /// A tick's label: one unit for all, and the decimals that the distance to the next one calls for.
+    pub fn label(&self, tick: f64, ticks: &[f64]) -> String {
+        const UNITS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")];
+        let distance = ticks
+            .windows(2)
+            .filter_map(|pair| Some((pair.last()? - pair.first()?).abs()))
+            .fold(f64::INFINITY, f64::min);
+        let largest = ticks.iter().fold(0.0f64, |largest, tick| largest.max(tick.abs()));
+        let is_tiny = largest < 1e-2 && largest > 0.0;
+        if self.spans_decades() || is_tiny || !distance.is_finite() {
+            return format::short(tick);
+        }
+        if tick == 0.0 && largest >= 1e4 {
+            return "0".to_owned();
+        }
+        let (factor, unit) = UNITS
+            .into_iter()
+            .find(|(factor, _)| largest >= 1e4 && largest >= *factor)
+            .unwrap_or((1.0, ""));
+        let decimals = (-(distance / factor).log10() - 1e-6).ceil().clamp(0.0, 6.0) as usize;
+        format!("{:.decimals$}{unit}", tick / factor)
     }
 }
 
@@ -91,20 +126,6 @@ fn nice_step(step: f64) -> f64 {
         .find(|factor| factor * power >= step * 0.999)
         .unwrap_or(10.0);
     factor * power
-}
-
-/// A tick's label with the decimals that its distance to the next calls for.
-pub fn label(tick: f64, ticks: &[f64]) -> String {
-    let distance = ticks
-        .windows(2)
-        .filter_map(|pair| Some((pair.last()? - pair.first()?).abs()))
-        .fold(f64::INFINITY, f64::min);
-    let largest = ticks.iter().fold(0.0f64, |largest, tick| largest.max(tick.abs()));
-    if largest >= 1e4 || (largest < 1e-2 && largest > 0.0) || !distance.is_finite() {
-        return super::super::format::short(tick);
-    }
-    let decimals = (-distance.log10()).ceil().clamp(0.0, 6.0) as usize;
-    format!("{tick:.decimals$}")
 }
 
 #[cfg(test)]
@@ -122,9 +143,23 @@ mod tests {
             Axis::new(1.0, 1e5, true).ticks(6),
             [1.0, 10.0, 100.0, 1e3, 1e4, 1e5]
         );
-        let ticks = [2.8, 3.0, 3.2];
-        assert_eq!(label(2.8, &ticks), "2.8");
-        assert_eq!(label(20_000.0, &[0.0, 20_000.0]), "20k");
+    }
+
+    #[test]
+    fn labels_of_ticks_differ_and_have_one_unit() {
+        let labels = |ticks: &[f64]| -> Vec<String> {
+            let axis = Axis::new(ticks[0], ticks[ticks.len() - 1], false);
+            ticks.iter().map(|tick| axis.label(*tick, ticks)).collect()
+        };
+        assert_eq!(labels(&[2.8, 3.0, 3.2]), ["2.8", "3.0", "3.2"]);
+        assert_eq!(
+            labels(&[0.0, 5000.0, 10_000.0, 15_000.0]),
+            ["0", "5k", "10k", "15k"]
+        );
+        assert_eq!(labels(&[31_220.0, 31_230.0]), ["31.22k", "31.23k"]);
+        assert_eq!(labels(&[0.0, 100.0, 200.0]), ["0", "100", "200"]);
+        let decades = Axis::new(1.0, 1e5, true);
+        assert_eq!(decades.label(1e4, &decades.ticks(6)), "10k");
     }
 
     proptest! {

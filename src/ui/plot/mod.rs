@@ -2,7 +2,10 @@
 
 pub mod axis;
 pub mod canvas;
+mod labels;
 pub mod smooth;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -47,15 +50,29 @@ pub enum Layer {
     },
 }
 
+/// The values of a curve within an axis: those of its points there, or where it has none, those at the
+/// edges that it crosses.
+fn within(points: &[(f64, f64)], axis: Axis) -> Vec<f64> {
+    let shown = points.iter().filter(|(x, _)| axis.contains(*x));
+    let shown: Vec<f64> = shown.map(|(_, y)| *y).collect();
+    if !shown.is_empty() {
+        return shown;
+    }
+    let pairs = points.iter().zip(points.iter().skip(1));
+    pairs
+        .filter(|(from, to)| from.0 < axis.min && to.0 > axis.max)
+        .flat_map(|(from, to)| {
+            let at = |x: f64| from.1 + (x - from.0) / (to.0 - from.0) * (to.1 - from.1);
+            [at(axis.min), at(axis.max)]
+        })
+        .collect()
+}
+
 impl Layer {
     fn values(&self, axis: Axis, full: bool) -> Vec<f64> {
-        let shown = |x: f64| x >= axis.min && x <= axis.max;
+        let shown = |x: f64| axis.contains(x);
         match self {
-            Layer::Line { points, .. } | Layer::Steps { points, .. } => points
-                .iter()
-                .filter(|(x, _)| shown(*x))
-                .map(|(_, y)| *y)
-                .collect(),
+            Layer::Line { points, .. } | Layer::Steps { points, .. } => within(points, axis),
             Layer::Range { points, .. } if full => points
                 .iter()
                 .filter(|(x, ..)| shown(*x))
@@ -66,11 +83,15 @@ impl Layer {
                 .filter(|(x, ..)| shown(*x))
                 .map(|(_, low, high)| (low + high) / 2.0)
                 .collect(),
-            Layer::Band { points, .. } => points
-                .iter()
-                .filter(|(x, ..)| shown(*x))
-                .flat_map(|(_, low, high)| [*low, *high])
-                .collect(),
+            Layer::Band { points, .. } => {
+                let edge = |of: fn(&(f64, f64, f64)) -> (f64, f64)| {
+                    let edge: Vec<(f64, f64)> = points.iter().map(of).collect();
+                    within(&edge, axis)
+                };
+                let mut values = edge(|(x, low, _)| (*x, *low));
+                values.extend(edge(|(x, _, high)| (*x, *high)));
+                values
+            }
         }
     }
 }
@@ -119,6 +140,8 @@ pub struct Plot<'a> {
     pub labels: &'a [Label],
     /// What the vertical axis shows, at the top left.
     pub title: &'a str,
+    /// What is said where nothing of the layers is visible; empty: nothing.
+    pub nothing: &'a str,
     /// Labels under the horizontal axis.
     pub x_labels: bool,
     /// The unit of the horizontal axis.
@@ -149,7 +172,16 @@ impl Plot<'_> {
             width: area.width - GUTTER,
             height: area.height - bottom,
         };
-        let y = self.y.unwrap_or_else(|| self.fit_y());
+        let title = crate::text::clip(self.title, usize::from(inner.width.saturating_sub(1)));
+        buffer.set_string(inner.x + 1, title_line, title, theme.dimmed());
+        let values = self.visible();
+        if values.is_empty() && !self.nothing.is_empty() {
+            let nothing = crate::text::clip(self.nothing, usize::from(inner.width));
+            let start = inner.x + inner.width.saturating_sub(crate::text::width(&nothing) as u16) / 2;
+            buffer.set_string(start, inner.y + inner.height / 2, nothing, theme.dimmed());
+            return;
+        }
+        let y = self.y.unwrap_or_else(|| self.fit_y(values));
         self.draw_axes(area, inner, y, buffer, theme, symbols);
         let mut canvas = Canvas::new(inner, symbols);
         for layer in self.layers {
@@ -157,20 +189,20 @@ impl Plot<'_> {
         }
         canvas.render(inner, buffer);
         self.draw_verticals(inner, buffer, theme, symbols);
-        self.draw_labels(inner, y, buffer);
-        let title = crate::text::clip(self.title, usize::from(inner.width.saturating_sub(1)));
-        buffer.set_string(inner.x + 1, title_line, title, theme.dimmed());
+        labels::draw(self, inner, y, buffer);
     }
 
-    /// The range of what is visible: without the outermost hundredth, unless all of
-    /// it was asked for.
-    fn fit_y(&self) -> Axis {
-        let mut values: Vec<f64> = self
-            .layers
+    /// The values that can be seen.
+    fn visible(&self) -> Vec<f64> {
+        self.layers
             .iter()
             .flat_map(|layer| layer.values(self.x, self.full_range))
             .filter(|value| value.is_finite() && (!self.log_y || *value > 0.0))
-            .collect();
+            .collect()
+    }
+
+    /// The range of these values: without the outermost hundredth, unless all of it was asked for.
+    fn fit_y(&self, mut values: Vec<f64>) -> Axis {
         if values.is_empty() {
             return Axis::new(0.0, 1.0, false);
         }
@@ -204,7 +236,7 @@ impl Plot<'_> {
             let row = (1.0 - y.position(*tick)) * f64::from(inner.height.saturating_sub(1));
             if row.is_finite() && row >= -0.01 {
                 let row = inner.y + (row.round() as u16).min(inner.height - 1);
-                let text = axis::label(*tick, &ticks);
+                let text = y.label(*tick, &ticks);
                 let width = usize::from(GUTTER) - 2;
                 buffer.set_string(area.x, row, format!("{text:>width$.width$}"), theme.dimmed());
             }
@@ -222,23 +254,25 @@ impl Plot<'_> {
     fn draw_x_labels(&self, inner: Rect, buffer: &mut Buffer, theme: &Theme) {
         let ticks = self.x.ticks(usize::from(inner.width / 12).clamp(2, 12));
         let row = inner.bottom() + 1;
-        let unit_at = inner.right().saturating_sub(self.x_unit.len() as u16);
+        // Beside the axis: it takes no place of a tick.
+        let unit = format!("{:>columns$}", self.x_unit, columns = usize::from(GUTTER) - 1);
+        buffer.set_string(inner.x.saturating_sub(GUTTER), row, unit, theme.dimmed());
         let mut free_from = inner.x;
         for tick in &ticks {
             let position = self.x.position(*tick) * f64::from(inner.width.saturating_sub(1));
             if !position.is_finite() {
                 continue;
             }
-            let text = super::format::short(*tick);
+            let text = self.x.label(*tick, &ticks);
             let start = (inner.x + position.round() as u16)
                 .saturating_sub(text.len() as u16 / 2)
+                .min(inner.right().saturating_sub(text.len() as u16))
                 .max(inner.x);
-            if start >= free_from && start + (text.len() as u16) < unit_at.saturating_sub(1) {
+            if start >= free_from {
                 buffer.set_string(start, row, &text, theme.dimmed());
                 free_from = start + text.len() as u16 + 2;
             }
         }
-        buffer.set_string(unit_at, row, self.x_unit, theme.dimmed());
     }
 
     fn column(&self, inner: Rect, x: f64) -> Option<u16> {
@@ -276,38 +310,6 @@ impl Plot<'_> {
             }
         }
     }
-
-    fn draw_labels(&self, inner: Rect, y: Axis, buffer: &mut Buffer) {
-        let mut taken: Vec<u16> = Vec::new();
-        // From the top down: labels that make way for each other keep their order.
-        let mut labels: Vec<&Label> = self.labels.iter().collect();
-        labels.sort_by(|one, other| other.at.1.total_cmp(&one.at.1));
-        for Label { at, text, color } in labels {
-            let (across, position) = (self.x.position(at.0), y.position(at.1));
-            if !position.is_finite() || !across.is_finite() || across < 0.0 {
-                continue;
-            }
-            let height = f64::from(inner.height.saturating_sub(1));
-            let wanted = inner.y + ((1.0 - position.clamp(0.0, 1.0)) * height).round() as u16;
-            let Some(row) = free_row(wanted, inner, &taken) else {
-                continue;
-            };
-            taken.push(row);
-            let text: String = text.chars().take(usize::from(inner.width) / 2).collect();
-            let end = (across.min(1.0) * f64::from(inner.width.saturating_sub(1))).round() as u16;
-            let rightmost = inner.right().saturating_sub(crate::text::width(&text) as u16);
-            let start = (inner.x + end + 1).min(rightmost);
-            buffer.set_string(start, row, &text, Style::new().fg(*color));
-        }
-    }
-}
-
-/// The row nearest to the wanted one that has no label yet.
-fn free_row(wanted: u16, inner: Rect, taken: &[u16]) -> Option<u16> {
-    (0..inner.height)
-        .flat_map(|distance| [wanted.checked_sub(distance), wanted.checked_add(distance)])
-        .flatten()
-        .find(|row| *row >= inner.y && *row < inner.bottom() && !taken.contains(row))
 }
 
 fn set(buffer: &mut Buffer, x: u16, y: u16, symbol: char, style: Style) {
