@@ -11,7 +11,7 @@ use ratatui::widgets::Paragraph;
 use super::app::{App, SortBy};
 use super::names::Names;
 use super::{banner, chart, detail, empty, format, projection};
-use crate::alert::{STALL, Severity};
+use crate::alert::Severity;
 use crate::metric::Quantity;
 use crate::snapshot::{LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};

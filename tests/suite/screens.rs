@@ -304,12 +304,15 @@ fn of_many_runs_the_likely_winner_is_told_and_how_many_may_stop() {
         .map(|(index, run)| Prospect {
             run: run.id.clone(),
             contest: Some(Contest {
+                quantity: losscast::metric::Quantity::TrainLoss,
                 chance: if index == 4 { 0.4 } else { 0.05 },
+                lower: usize::from(index != 4),
                 chance_as_good: 0.1,
                 runs: 12,
                 best_rival: if index == 4 { "r05.csv" } else { "r04.csv" }.to_owned(),
                 behind: 0.1,
             }),
+            other_contest: None,
             advice: (index > 4).then(|| Advice {
                 kind: AdviceKind::StopOutclassed,
                 probability: 0.99,

@@ -136,7 +136,7 @@ mod tests {
             let evaluation = format!("  step {step}: val NLL 1.{step}\n");
             format!(
                 "  step {step}  loss 2.{step}\n{}",
-                if step % 3 == 0 { &*evaluation } else { "" }
+                if step.is_multiple_of(3) { &*evaluation } else { "" }
             )
         };
         let content = format!(
