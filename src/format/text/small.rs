@@ -62,7 +62,7 @@ impl Grammar for DeepLearning4J {
         let Some((iteration, score)) = told else {
             return Match::No;
         };
-        let Some(score) = number::parse(score.trim()) else {
+        let Some(score) = score.split_whitespace().next().and_then(number::parse) else {
             return Match::No;
         };
         fields.step = iteration.parse().ok();
