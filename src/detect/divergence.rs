@@ -234,7 +234,8 @@ impl Divergence {
         let level = || last.median();
         let risen = self.noted >= WIDTH as u32;
         let verdict = self.evaluations.take(row, level, risen);
-        if last.count() >= WIDTH {
+        // The level is a median, which is costly to find for every record.
+        if row.has(Quantity::EvalLoss) && last.count() >= WIDTH {
             self.evaluations.follow(row, level());
         }
         self.confirmed |= risen && verdict == Some(Verdict::NoBetter);
