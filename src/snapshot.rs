@@ -198,6 +198,20 @@ pub struct RunView {
     pub signals: Arc<Signals>,
 }
 
+/// Where a loss of a run ends.
+#[derive(Clone, Copy, Debug)]
+pub enum End<'a> {
+    /// The run is over and has reached this (nats).
+    Reached(f64),
+    /// The lowest and the highest end (nats) that plans bring which the log does not tell apart: while a rate is held
+    /// nothing shows when it will decay, and the forecast holds for one that never does.
+    ByPlan(f64, f64),
+    /// It is projected.
+    Projected(&'a Forecast),
+    /// Nobody can say.
+    Unknown,
+}
+
 impl RunView {
     /// The loss that stands for the run.
     pub fn primary(&self) -> Option<&LossView> {
@@ -214,31 +228,40 @@ impl RunView {
         self.learning_rate.is_some() || self.schedule_source == ScheduleSource::Declared
     }
 
-    /// The lowest and the highest end (nats) that plans bring which the log does not tell apart: while a
-    /// rate is held nothing shows when it will decay, and the forecast holds for one that never does.
-    pub fn possible_ends(&self, loss: &LossView) -> Option<(f64, f64)> {
+    /// Where a loss of the run ends, as far as anybody can say.
+    pub fn end<'a>(&self, loss: &'a LossView) -> End<'a> {
+        let projected = loss.forecast.as_ref();
+        if self.state == State::Finished {
+            let reached = projected.map_or(loss.smoothed, |forecast| forecast.final_loss);
+            return if reached.is_finite() {
+                End::Reached(reached)
+            } else {
+                End::Unknown
+            };
+        }
+        let Some(forecast) = projected else {
+            return End::Unknown;
+        };
         let is_held = self.schedule_source == ScheduleSource::AssumedConstant && self.knows_rates();
-        let forecast = loss.forecast.as_ref().filter(|_| is_held)?;
-        if loss.scenarios.is_empty() {
-            return None;
+        if !is_held || loss.scenarios.is_empty() {
+            return End::Projected(forecast);
         }
         let ends = || loss.plans().map(|plan| plan.final_loss);
-        let (low, high) = (
-            ends().fold(f64::INFINITY, f64::min),
-            ends().fold(f64::NEG_INFINITY, f64::max),
-        );
-        Some((low.min(forecast.final_loss), high.max(forecast.final_loss)))
+        End::ByPlan(
+            ends().fold(forecast.final_loss, f64::min),
+            ends().fold(forecast.final_loss, f64::max),
+        )
     }
 
-    /// Where a loss of the run ends (nats), as far as anybody can say: what it has reached, what is projected,
-    /// or the middle of what is possible.
+    /// The same as one number (nats): of what is possible the middle.
     pub fn end_of(&self, loss: &LossView) -> Option<f64> {
-        let end = match (&loss.forecast, self.possible_ends(loss)) {
-            (_, Some((low, high))) => Some(0.5 * (low + high)),
-            (Some(forecast), None) => Some(forecast.final_loss),
-            (None, None) => Some(loss.smoothed).filter(|_| self.state == State::Finished),
+        let end = match self.end(loss) {
+            End::Reached(reached) => reached,
+            End::ByPlan(low, high) => 0.5 * (low + high),
+            End::Projected(forecast) => forecast.final_loss,
+            End::Unknown => return None,
         };
-        end.filter(|end| end.is_finite())
+        end.is_finite().then_some(end)
     }
 
     /// Share of the planned steps that is done.

@@ -58,6 +58,15 @@ impl Severity {
             Severity::Critical => "critical",
         }
     }
+
+    /// What stands before a line about an alert: no meaning rests on colour alone.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Severity::Info => ".",
+            Severity::Warning => "!",
+            Severity::Critical => "!!",
+        }
+    }
 }
 
 /// One thing noticed in a run. An alert is a function of the records in order:

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::alert::{Alert, Severity};
 use crate::names::Names;
 use crate::precision;
-use crate::snapshot::{Advice, Contest, Crossover, LossView, Problem, Prospect, RunView, Snapshot, State};
+use crate::snapshot::{
+    Advice, Contest, Crossover, End, LossView, Problem, Prospect, RunView, Snapshot, State,
+};
 use crate::text::{clip, hang, printable, shorten, trainings, width};
 
 /// Version of the JSON. Fields are added, never renamed or given another meaning.
@@ -336,19 +338,15 @@ fn chance_of_lowest(snapshot: &Snapshot, run: &RunView) -> String {
 }
 
 fn projected(run: &RunView, loss: &LossView) -> String {
-    if let Some((low, high)) = run.possible_ends(loss) {
-        return format!("{} by plan", precision::range(low, high));
-    }
-    match &loss.forecast {
-        Some(forecast) if run.state == State::Finished => {
-            format!("{} final", crate::text::loss(forecast.final_loss))
-        }
-        Some(forecast) => {
+    match run.end(loss) {
+        End::ByPlan(low, high) => format!("{} by plan", precision::range(low, high)),
+        End::Reached(end) if loss.forecast.is_some() => format!("{} final", crate::text::loss(end)),
+        End::Projected(forecast) => {
             let half = (forecast.high - forecast.low) / 2.0;
             let mark = if forecast.prior_based { " ~" } else { "" };
             format!("{:.4} ±{half:.4}{mark}", forecast.final_loss)
         }
-        None => format!("- {}", clip(&printable(loss.brief_reason()), 48)),
+        End::Reached(_) | End::Unknown => format!("- {}", clip(&printable(loss.brief_reason()), 48)),
     }
 }
 
@@ -438,7 +436,7 @@ fn plan_lines(snapshot: &Snapshot) -> Vec<String> {
         .iter()
         .filter_map(|run| Some((run.as_ref(), run.primary()?)))
         .filter(|(run, loss)| {
-            let is_held = loss.forecast.is_none() || run.possible_ends(loss).is_some();
+            let is_held = loss.forecast.is_none() || matches!(run.end(loss), End::ByPlan(..));
             is_held && loss.plans().next().is_some()
         })
         .collect();

@@ -63,8 +63,8 @@ pub fn crossovers(runs: &[Arc<RunView>], entrants: &Entrants, now: f64) -> Vec<C
 fn compared_on(one: &RunView, other: &RunView) -> Option<Quantity> {
     let stands_for = |run: &RunView| run.primary().map(|loss| loss.quantity);
     let is_logged = |quantity: &Quantity| one.loss(*quantity).is_some() && other.loss(*quantity).is_some();
-    let of_either = [stands_for(one), stands_for(other)].into_iter().flatten();
-    of_either.into_iter().find(is_logged)
+    let mut of_either = [stands_for(one), stands_for(other)].into_iter().flatten();
+    of_either.find(is_logged)
 }
 
 /// Two runs that compete.

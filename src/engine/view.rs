@@ -18,10 +18,10 @@ use crate::text::duration;
 const STALL_INTERVALS: f64 = 10.0;
 /// ...but not before this many seconds: evaluations and checkpoints take their time.
 const LEAST_STALL_SECONDS: f64 = 300.0;
-/// As long it is silent, but not before this many seconds: writers hold records back.
-const LEAST_SILENCE: f64 = 60.0;
 /// ...nor before this many when the log does not tell how fast the run goes.
 const STALL_SECONDS_WITHOUT_PACE: f64 = 1800.0;
+/// It is silent after as many intervals, but not before this many seconds: writers hold records back.
+const LEAST_SILENCE: f64 = 60.0;
 /// Silence that is critical in a run whose end and pace are known.
 const CRITICAL_STALL_SECONDS: f64 = 1800.0;
 /// Silence after which a run without a planned end counts as over.
@@ -159,6 +159,11 @@ fn is_silent(run: &Run, quiet: f64) -> bool {
     quiet > limit
 }
 
+/// The same, while the run counts as training.
+pub(super) fn is_silent_in(run: &Run, state: State, quiet: f64) -> bool {
+    state == State::Training && is_silent(run, quiet)
+}
+
 /// True for a run with something to fit.
 fn has_points(run: &Run) -> bool {
     let mut series = run.losses().into_iter().filter_map(|loss| run.series(loss));
@@ -205,11 +210,6 @@ pub fn silent_end(run: &Run) -> Option<Alert> {
         return None;
     }
     stall(run, quiet, run.logged_total_steps().is_some(), &reason)
-}
-
-/// The same, while the run counts as training.
-pub(super) fn is_silent_in(run: &Run, state: State, quiet: f64) -> bool {
-    state == State::Training && is_silent(run, quiet)
 }
 
 pub(super) fn build(

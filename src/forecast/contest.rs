@@ -77,18 +77,19 @@ pub fn rivals<'a, 'b>(
 /// the loss, are none.
 pub fn rank(entrants: &[Option<Entrant>], place: usize, folders: &Folders, tolerance: f64) -> Option<Rank> {
     let own = entrants.get(place)?.as_ref()?;
-    let rivals = || rivals(entrants, place, folders);
-    let (best, best_rival) =
-        rivals().min_by(|(_, one), (_, other)| one.final_loss.total_cmp(&other.final_loss))?;
+    let rivals: Vec<(usize, &Entrant)> = rivals(entrants, place, folders).collect();
+    let by_end = |one: &&(usize, &Entrant), other: &&(usize, &Entrant)| {
+        one.1.final_loss.total_cmp(&other.1.final_loss)
+    };
+    let (best, best_rival) = *rivals.iter().min_by(by_end)?;
     let margin = tolerance * best_rival.final_loss.abs();
-    let distributions: Vec<&Tabulated> = rivals().map(|(_, rival)| rival.distribution).collect();
+    let distributions: Vec<&Tabulated> = rivals.iter().map(|(_, rival)| rival.distribution).collect();
+    let ends_lower = |rival: &&(usize, &Entrant)| rival.1.final_loss < own.final_loss;
     Some(Rank {
         chance: chance_of_lowest(own.distribution, &distributions, 0.0),
         chance_as_good: chance_of_lowest(own.distribution, &[best_rival.distribution], margin),
-        rivals: distributions.len(),
-        lower: rivals()
-            .filter(|(_, rival)| rival.final_loss < own.final_loss)
-            .count(),
+        rivals: rivals.len(),
+        lower: rivals.iter().filter(ends_lower).count(),
         best,
         behind: own.final_loss - best_rival.final_loss,
     })
@@ -111,7 +112,7 @@ impl<'a> Folders<'a> {
     }
 
     /// True when two runs belong together by where they lie.
-    pub fn relate(&self, one: &str, other: &str) -> bool {
+    fn relate(&self, one: &str, other: &str) -> bool {
         let shared = |id: &str| self.runs.get(folder(id)).is_some_and(|count| *count > 1);
         folder(one) == folder(other) || (!shared(one) && !shared(other))
     }
@@ -139,7 +140,7 @@ fn folder(id: &str) -> &str {
 }
 
 /// True for losses of like scale.
-pub fn comparable(one: f64, other: f64) -> bool {
+fn comparable(one: f64, other: f64) -> bool {
     within(COMPARABLE, one, other)
 }
 

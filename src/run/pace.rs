@@ -158,45 +158,35 @@ fn remember(times: &mut VecDeque<(u64, f64)>, step: u64, time: f64) {
     times.push_back((step, time));
 }
 
-/// The same of arrivals, where a log that is written anew, or copied, makes many steps in no time.
-fn live_slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
-    let (pace, typical) = (slope(times)?, typical(times)?);
-    Some(if pace < 0.5 * typical { typical } else { pace })
-}
-
-/// The seconds that rising steps took, and the number of the steps.
-fn spans(times: &VecDeque<(u64, f64)>) -> Vec<(f64, f64)> {
+/// Seconds per step over the remembered stretch: in the mean, and between most times.
+fn paces(times: &VecDeque<(u64, f64)>) -> Option<(f64, f64)> {
     // Where a clock counts whole seconds, several steps are at one time.
     let mut later = times.iter().copied().collect::<Vec<_>>();
     later.dedup_by_key(|(_, time)| *time);
     let pairs = later.iter().zip(later.iter().skip(1));
     let rising = pairs.filter(|((from, start), (to, end))| to > from && end > start);
-    rising
-        .map(|((from, start), (to, end))| (end - start, (to - from) as f64))
-        .collect()
+    let spans = rising.map(|((from, start), (to, end))| (end - start, (to - from) as f64));
+    let (mut seconds, mut steps, mut each) = (0.0, 0.0, Vec::new());
+    for (took, made) in spans {
+        seconds += took;
+        steps += made;
+        each.push(took / made);
+    }
+    (each.len() >= 2).then(|| (seconds / steps, median(&mut each)))
 }
 
-/// Seconds per step between most times.
-fn typical(times: &VecDeque<(u64, f64)>) -> Option<f64> {
-    let mut paces: Vec<f64> = spans(times)
-        .iter()
-        .map(|(seconds, steps)| seconds / steps)
-        .collect();
-    (paces.len() >= 2).then(|| median(&mut paces))
-}
-
-/// Seconds per step over the remembered stretch. The median over pairs, so that an
-/// evaluation or a pause of a few records does not count.
+/// Seconds per step over the remembered stretch. Pauses, as for an evaluation, are part of the time to the end, but a
+/// single long one is not.
 fn slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
-    let typical = typical(times)?;
-    let spans = spans(times).into_iter();
-    let (seconds, steps) = spans.fold((0.0, 0.0), |(all, count), (seconds, steps)| {
-        (all + seconds, count + steps)
-    });
-    let mean = seconds / steps;
-    // Pauses are part of the time to the end, but a single long one is not.
-    let pace = if mean > 2.0 * typical { typical } else { mean };
-    (pace > 0.0).then_some(pace)
+    let (mean, typical) = paces(times)?;
+    Some(if mean > 2.0 * typical { typical } else { mean })
+}
+
+/// The same of arrivals, where a log that is written anew, or copied, makes many steps in no time.
+fn live_slope(times: &VecDeque<(u64, f64)>) -> Option<f64> {
+    let (mean, typical) = paces(times)?;
+    let is_steady = (0.5 * typical..=2.0 * typical).contains(&mean);
+    Some(if is_steady { mean } else { typical })
 }
 
 #[cfg(test)]

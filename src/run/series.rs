@@ -314,8 +314,7 @@ impl Series {
         if variances.is_empty() {
             return None;
         }
-        let middle = variances.len() / 2;
-        let (_, median, _) = variances.select_nth_unstable_by(middle, f64::total_cmp);
+        let median = median(&mut variances);
         // The median of squared differences of single points is below their mean by
         // the ratio of a chi-square of one degree; fuller buckets need less.
         let typical = f64::from(self.points_per_bucket);
@@ -324,7 +323,7 @@ impl Series {
         } else {
             (1.0 - 2.0 / (9.0 * typical)).powi(3)
         };
-        Some(*median / bias)
+        Some(median / bias)
     }
 
     /// The present level: see [`recent_mean`].

@@ -9,7 +9,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::app::App;
-use super::names::Names;
 use super::noticed::{self, Noticed, noticed};
 use super::{banner, format};
 use crate::alert::{Alert, Projection, Severity, in_words};
@@ -18,6 +17,7 @@ use crate::detect::{
     vanishing_gradient,
 };
 use crate::metric::Quantity;
+use crate::names::Names;
 use crate::snapshot::{RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten_path, width, wrap};
 
@@ -272,7 +272,7 @@ impl List<'_> {
                     _ if muted => "muted",
                     (true, _) => "over",
                     (false, true) => "seen",
-                    (false, false) => noticed::mark(severity),
+                    (false, false) => severity.mark(),
                 };
                 let style = if over || seen || run.state == State::Finished {
                     self.app.theme.dimmed()

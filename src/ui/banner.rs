@@ -8,9 +8,9 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::app::App;
-use super::names::Names;
-use super::noticed::{self, Foreseen};
+use super::noticed::{self, Outlook};
 use crate::alert::{Alert, STALL, Severity};
+use crate::names::Names;
 use crate::snapshot::{AdviceKind, RunView, Snapshot, State};
 use crate::text::{clip, printable, width};
 
@@ -61,10 +61,9 @@ impl Item {
 }
 
 /// What there is room for in a view; at the end of the last line, how much there is no room for.
-pub fn lines(app: &App, snapshot: &Snapshot, area: Rect) -> Vec<Line<'static>> {
+pub fn lines(app: &App, snapshot: &Snapshot, names: &Names, area: Rect) -> Vec<Line<'static>> {
     let columns = usize::from(area.width);
-    let names = Names::of(snapshot);
-    let alerts = alerts(app, snapshot, &names, columns);
+    let alerts = alerts(app, snapshot, names, columns);
     let critical = alerts
         .iter()
         .filter(|(severity, _)| *severity == Severity::Critical);
@@ -79,7 +78,7 @@ pub fn lines(app: &App, snapshot: &Snapshot, area: Rect) -> Vec<Line<'static>> {
         .partition(|item| item.dimmed);
     let items = alerts
         .into_iter()
-        .chain(foreseen(app, snapshot, &names, columns))
+        .chain(foreseen(app, snapshot, names, columns))
         .chain(of_finished);
     let items: Vec<Item> = items.collect();
     let hidden = items.len().saturating_sub(rows);
@@ -133,7 +132,7 @@ fn alerts(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Vec<
     let mut items = Vec::new();
     for (run, alert, more) in by_run {
         let style = app.theme.severity(alert.severity);
-        let mark = noticed::mark(alert.severity);
+        let mark = alert.severity.mark();
         if is_silent(alert) && silent.len() > 1 {
             if !std::mem::replace(&mut told, true) {
                 let item = Item {
@@ -168,7 +167,7 @@ fn alerts(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Vec<
 
 /// Advice, then who will pass those that lead now.
 fn foreseen(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Vec<Item> {
-    let foreseen = Foreseen::of(app, snapshot);
+    let outlook = Outlook::of(app, snapshot);
     let style = Style::new().fg(app.theme.forecast);
     let name = |run: &RunView| names.short(&run.id, name_width(columns));
     let item = |mark, name: String, message: String| Item {
@@ -181,8 +180,8 @@ fn foreseen(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Ve
     };
     let advice = app.symbols.advice();
     let mut items = Vec::new();
-    if foreseen.advice.len() <= FEW {
-        let told = foreseen.advice.iter();
+    if outlook.advice.len() <= FEW {
+        let told = outlook.advice.iter();
         items.extend(told.map(|(run, prospect, given)| {
             item(
                 advice,
@@ -191,8 +190,8 @@ fn foreseen(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Ve
             )
         }));
     }
-    let winners = foreseen.winners(MANY_RIVALS);
-    let mut many = (foreseen.advice.len() > FEW).then(|| numbers(&foreseen));
+    let winners = outlook.winners(MANY_RIVALS);
+    let mut many = (outlook.advice.len() > FEW).then(|| numbers(&outlook));
     if winners.is_empty() {
         items.extend(many.take().map(|many| item(advice, "Advice:".to_owned(), many)));
     }
@@ -205,7 +204,7 @@ fn foreseen(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Ve
         item(advice, name(run), message)
     }));
     let crossing = app.symbols.crossing();
-    let passed = foreseen.leaders_passed().into_iter();
+    let passed = outlook.leaders_passed().into_iter();
     items.extend(passed.map(|(run, crossover, more)| {
         let name = name(run);
         let tail = match more {
@@ -223,9 +222,9 @@ fn foreseen(app: &App, snapshot: &Snapshot, names: &Names, columns: usize) -> Ve
 }
 
 /// How many runs are advised to do what: `51 advised to stop`.
-fn numbers(foreseen: &Foreseen) -> String {
+fn numbers(outlook: &Outlook) -> String {
     let count = |wanted: &[AdviceKind]| {
-        let given = foreseen.advice.iter();
+        let given = outlook.advice.iter();
         given
             .filter(|(_, _, advice)| wanted.contains(&advice.kind))
             .count()

@@ -8,10 +8,10 @@ use ratatui::widgets::Paragraph;
 
 use super::app::App;
 use super::chart::Extent;
-use super::names::Names;
 use super::plot::axis::Axis;
 use super::plot::{Label, Plot};
 use super::{chart, format, projection};
+use crate::names::Names;
 use crate::precision;
 use crate::snapshot::{LossView, RunView, Snapshot};
 use crate::text::{clip, width};

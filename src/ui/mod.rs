@@ -24,8 +24,6 @@ pub mod plot;
 pub mod projection;
 pub mod theme;
 
-pub use crate::names;
-
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};

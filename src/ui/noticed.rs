@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::app::App;
 use super::format;
-use super::names::Names;
-use crate::alert::{Alert, Severity};
+use crate::alert::Alert;
+use crate::names::Names;
 use crate::precision;
 use crate::snapshot::{Advice, AdviceKind, Contest, Crossover, Prospect, RunView, Snapshot};
 use crate::text;
@@ -58,7 +58,7 @@ pub fn noticed<'a>(app: &App, snapshot: &'a Snapshot) -> Vec<Noticed<'a>> {
             }
         }
     }
-    let Foreseen { advice, passes, .. } = Foreseen::of(app, snapshot);
+    let Outlook { advice, passes, .. } = Outlook::of(app, snapshot);
     let advice = advice
         .into_iter()
         .map(|(run, prospect, advice)| Noticed::Advice(run, prospect, advice));
@@ -70,7 +70,7 @@ pub fn noticed<'a>(app: &App, snapshot: &'a Snapshot) -> Vec<Noticed<'a>> {
 }
 
 /// What the forecasts say of the runs that pass the filter.
-pub struct Foreseen<'a> {
+pub struct Outlook<'a> {
     /// What to do with which run, the surest first.
     pub advice: Vec<(&'a Arc<RunView>, &'a Prospect, &'a Advice)>,
     /// Who passes whom, those of leaders first.
@@ -79,9 +79,9 @@ pub struct Foreseen<'a> {
     snapshot: &'a Snapshot,
 }
 
-impl<'a> Foreseen<'a> {
+impl<'a> Outlook<'a> {
     /// Looks for it.
-    pub fn of(app: &App, snapshot: &'a Snapshot) -> Foreseen<'a> {
+    pub fn of(app: &App, snapshot: &'a Snapshot) -> Outlook<'a> {
         let shown: HashMap<&str, &Arc<RunView>> = app
             .shown(snapshot)
             .into_iter()
@@ -112,7 +112,7 @@ impl<'a> Foreseen<'a> {
                 None => passes.push((winner, vec![crossover])),
             }
         }
-        Foreseen {
+        Outlook {
             advice,
             passes,
             shown,
@@ -163,15 +163,6 @@ impl<'a> Foreseen<'a> {
         winners
             .filter_map(|(run, contest)| Some((*self.shown.get(run)?, contest)))
             .collect()
-    }
-}
-
-/// The mark of a line about an alert.
-pub fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => ".",
-        Severity::Warning => "!",
-        Severity::Critical => "!!",
     }
 }
 

@@ -9,11 +9,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, SortBy};
-use super::names::Names;
 use super::{banner, chart, detail, empty, format, projection};
 use crate::alert::Severity;
 use crate::metric::Quantity;
-use crate::snapshot::{LossView, RunView, Snapshot, State};
+use crate::names::Names;
+use crate::snapshot::{End, LossView, RunView, Snapshot, State};
 use crate::text::{clip, printable, shorten, width};
 
 /// A column: title, width, whether its text is right-aligned, and how badly it is needed.
@@ -54,7 +54,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
         return empty::draw(app, snapshot, frame, area);
     }
     let table = (shown.len() as u16).saturating_add(1);
-    let notices = banner::lines(app, snapshot, area);
+    let names = Names::of(snapshot);
+    let notices = banner::lines(app, snapshot, &names, area);
     let notice_lines = notices.len() as u16;
     let room = area.height.saturating_sub(notice_lines);
     let with_chart = room >= LEAST_CHART + 6;
@@ -70,20 +71,20 @@ pub fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame, area: Rect) {
     ])
     .areas(area);
     frame.render_widget(Paragraph::new(notices), notice_area);
-    draw_table(app, snapshot, &shown, frame, table_area);
+    draw_table(app, snapshot, &shown, &names, frame, table_area);
     if with_chart
         && chart_area.height >= LEAST_CHART - 1
         && let Some(run) = app.selected_run(snapshot)
     {
         let [rule, chart] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(chart_area);
-        draw_rule(app, snapshot, run, frame, rule);
+        draw_rule(app, &names, run, frame, rule);
         detail::draw_chart(app, run, frame, chart);
     }
 }
 
-fn draw_rule(app: &App, snapshot: &Snapshot, run: &RunView, frame: &mut Frame, area: Rect) {
+fn draw_rule(app: &App, names: &Names, run: &RunView, frame: &mut Frame, area: Rect) {
     let (horizontal, ..) = app.symbols.rules();
-    let name = Names::of(snapshot).title(&run.id, usize::from(area.width) / 2);
+    let name = names.title(&run.id, usize::from(area.width) / 2);
     let basis = app
         .loss(run)
         .and_then(|loss| loss.forecast.as_ref())
@@ -223,14 +224,20 @@ fn columns(app: &App, total: usize, needs: &Needs) -> Vec<Column> {
     columns
 }
 
-fn draw_table(app: &App, snapshot: &Snapshot, shown: &[&Arc<RunView>], frame: &mut Frame, area: Rect) {
+fn draw_table(
+    app: &App,
+    snapshot: &Snapshot,
+    shown: &[&Arc<RunView>],
+    names: &Names,
+    frame: &mut Frame,
+    area: Rect,
+) {
     let quantities = || shown.iter().filter_map(|run| Some(app.loss(run)?.quantity));
     let mixed = quantities().any(|quantity| Some(quantity) != quantities().next());
     let compete = snapshot
         .prospects
         .iter()
         .any(|prospect| prospect.contest.is_some());
-    let names = Names::of(snapshot);
     let selected = app.selected_index(shown);
     let rows = usize::from(area.height.saturating_sub(1));
     let title = super::with_position("RUN▲", selected, shown.len(), rows);
@@ -273,7 +280,7 @@ fn draw_table(app: &App, snapshot: &Snapshot, shown: &[&Arc<RunView>], frame: &m
     for (index, run) in shown.iter().enumerate().skip(first).take(rows) {
         let mut spans = Vec::new();
         for column in &columns {
-            let (text, style) = cell(app, snapshot, run, column, &names);
+            let (text, style) = cell(app, snapshot, run, column, names);
             spans.push(Span::styled(fit(&text, column), style));
             spans.push(Span::raw(" "));
         }
@@ -462,14 +469,9 @@ fn projected(app: &App, run: &RunView, loss: Option<&LossView>) -> (String, Styl
     if run.state == State::Finished {
         return (end, theme.dimmed());
     }
-    let is_prior = loss
-        .forecast
-        .as_ref()
-        .is_some_and(|forecast| forecast.prior_based);
-    let prior = if is_prior && run.possible_ends(loss).is_none() {
-        " ~"
-    } else {
-        ""
+    let prior = match run.end(loss) {
+        End::Projected(forecast) if forecast.prior_based => " ~",
+        _ => "",
     };
     let style = Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD);
     (end + prior, style)

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::chart;
 use crate::precision;
-use crate::snapshot::{LossView, RunView, State};
+use crate::snapshot::{End, LossView, RunView, State};
 
 /// What follows an end that rests on a plan which the log does not show.
 const IF: &str = "if";
@@ -11,15 +11,12 @@ const IF: &str = "if";
 /// The end of a run; `None` where nobody can say.
 pub fn in_brief(app: &App, run: &RunView, loss: &LossView) -> Option<String> {
     let half = half_width(app, loss);
-    if run.state == State::Finished {
-        let end = run.end_of(loss)?;
-        return Some(format!("{} final", precision::value(end, half)));
-    }
-    if let Some((low, high)) = run.possible_ends(loss) {
-        return Some(format!("{} {IF}", precision::range(low, high)));
-    }
-    if let Some(forecast) = &loss.forecast {
-        return Some(precision::with_interval(forecast.final_loss, half));
+    match run.end(loss) {
+        End::Reached(end) => return Some(format!("{} final", precision::value(end, half))),
+        End::ByPlan(low, high) => return Some(format!("{} {IF}", precision::range(low, high))),
+        End::Projected(forecast) => return Some(precision::with_interval(forecast.final_loss, half)),
+        End::Unknown if run.state == State::Finished => return None,
+        End::Unknown => {}
     }
     // Where no end is planned, the decay may begin at any time.
     let now = loss.scenarios.first().filter(|_| run.knows_rates())?;

@@ -10,7 +10,6 @@ use crate::alert::Severity;
 use crate::names::Names;
 use crate::snapshot::{RunView, Snapshot, State};
 use crate::text::{hang, in_ascii, loss, printable, width};
-use crate::ui::noticed::mark;
 use crate::ui::theme::Symbols;
 
 /// Columns of the time of day and of the mark, with the blanks behind them.
@@ -77,12 +76,12 @@ impl Text {
                     },
                 }),
                 "problem" => Some(Line {
-                    mark: mark(Severity::Warning),
+                    mark: Severity::Warning.mark(),
                     run: None,
                     message: format!("{}: {}", field(event, "path"), field(event, "message")),
                 }),
                 "delivery_failed" => Some(Line {
-                    mark: mark(Severity::Warning),
+                    mark: Severity::Warning.mark(),
                     run: None,
                     message: field(event, "message").to_owned(),
                 }),
@@ -166,7 +165,7 @@ impl Text {
             return None;
         }
         Some(Line {
-            mark: mark(severity),
+            mark: severity.mark(),
             run: Some(run),
             message: sentences(message, field(event, "remedy")),
         })

@@ -17,16 +17,20 @@ pub(super) enum Follow {
     Followed,
 }
 
+impl Follow {
+    const UNMET: Follow = Follow::Met {
+        times: 0,
+        behind: None,
+    };
+}
+
 impl Roles {
     /// The file is read again from its start.
     pub fn read_again(&mut self) {
-        self.read.fill(0);
+        self.recorded_before = self.recorded;
         for known in &mut self.columns {
             if known.follow != Follow::No && known.follow != Follow::Followed {
-                known.follow = Follow::Met {
-                    times: 0,
-                    behind: None,
-                };
+                known.follow = Follow::UNMET;
             }
         }
     }
@@ -35,10 +39,7 @@ impl Roles {
     pub(super) fn may_follow(name: &str, wanted: Role, holder: &Known) -> Follow {
         let measures_else = is_tested(name) && !is_tested(&holder.name);
         if wanted.is_loss() && second_role(name).is_none() && !measures_else {
-            Follow::Met {
-                times: 0,
-                behind: None,
-            }
+            Follow::UNMET
         } else {
             Follow::No
         }
@@ -53,7 +54,8 @@ impl Roles {
         let Some((wanted @ Role::Value { quantity, .. }, _)) = known.claim else {
             return (known.role, false);
         };
-        let read = self.read.get(quantity.index()).copied().unwrap_or_default();
+        let count = |counts: &[u64]| counts.get(quantity.index()).copied().unwrap_or_default();
+        let read = count(&self.recorded) - count(&self.recorded_before);
         match &mut known.follow {
             Follow::No => return (known.role, false),
             Follow::Followed if read == 0 => return (None, false),

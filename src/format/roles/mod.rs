@@ -22,8 +22,8 @@ pub struct Roles {
     index: HashMap<Box<str>, usize>,
     /// How often a quantity was recorded, see [`Roles::recorded`].
     recorded: [u64; Quantity::COUNT],
-    /// The same since the file is read from its start.
-    read: [u64; Quantity::COUNT],
+    /// The same when the file began to be read from its start.
+    recorded_before: [u64; Quantity::COUNT],
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ impl Roles {
             columns: Vec::new(),
             index: HashMap::new(),
             recorded: [0; Quantity::COUNT],
-            read: [0; Quantity::COUNT],
+            recorded_before: [0; Quantity::COUNT],
         };
         for name in known {
             roles.learn(name);
@@ -113,9 +113,7 @@ impl Roles {
     pub fn recorded(&mut self, draft: &Draft) {
         let mut present = draft.present();
         while present != 0 {
-            let quantity = present.trailing_zeros() as usize;
-            let counts = [self.recorded.get_mut(quantity), self.read.get_mut(quantity)];
-            for count in counts.into_iter().flatten() {
+            if let Some(count) = self.recorded.get_mut(present.trailing_zeros() as usize) {
                 *count += 1;
             }
             present &= present - 1;

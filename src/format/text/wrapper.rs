@@ -23,8 +23,7 @@ impl Pieces {
             if piece.is_empty() {
                 continue;
             }
-            let plain = memchr::memchr3(0x1b, 0x08, 0, piece).is_none();
-            match (plain, encoding::text(piece)) {
+            match (is_free_of_control(piece), encoding::text(piece)) {
                 (true, Cow::Borrowed(text)) => behind_a_bar(text, &mut each),
                 (_, text) => {
                     self.clean.clear();
@@ -47,16 +46,18 @@ pub fn pieces(content: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// A piece without escape sequences and overstrikes.
 fn plain(piece: &[u8]) -> Cow<'_, str> {
-    let (text, is_escaped) = match without_octal_escapes(piece) {
-        Cow::Borrowed(piece) => (encoding::text(piece), false),
-        Cow::Owned(piece) => (Cow::Owned(encoding::text(&piece).into_owned()), true),
-    };
-    if !is_escaped && memchr::memchr3(0x1b, 0x08, 0, piece).is_none() {
-        return text;
+    let unescaped = without_octal_escapes(piece);
+    if matches!(unescaped, Cow::Borrowed(_)) && is_free_of_control(piece) {
+        return encoding::text(piece);
     }
-    let mut out = String::with_capacity(text.len());
-    clean(&text, &mut out);
+    let mut out = String::with_capacity(unescaped.len());
+    clean(&encoding::text(&unescaped), &mut out);
     Cow::Owned(out)
+}
+
+/// True for bytes without escape sequences and overstrikes.
+fn is_free_of_control(bytes: &[u8]) -> bool {
+    memchr::memchr3(0x1b, 0x08, 0, bytes).is_none()
 }
 
 /// A line with the control characters that syslog has written as `#` and three octal digits, which is how logs
@@ -227,7 +228,7 @@ fn blanks(line: &[u8]) -> usize {
 
 /// True for a line that is one piece, without anything that a terminal would interpret.
 pub fn is_plain(line: &[u8]) -> bool {
-    memchr::memchr3(0x1b, 0x08, 0, line).is_none()
+    is_free_of_control(line)
         && memchr::memchr(b'\r', line).is_none()
         && matches!(without_octal_escapes(line), Cow::Borrowed(_))
 }

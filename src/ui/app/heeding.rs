@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::App;
 use crate::alert::gravity::Subject;
 use crate::alert::{Alert, in_words};
+use crate::names::Names;
 use crate::snapshot::{RunView, Snapshot, State};
 use crate::ui::keys::View;
-use crate::ui::names::Names;
 use crate::ui::noticed::{Noticed, noticed};
 
 /// Columns for the name of a run in the word about the last action.

@@ -6,7 +6,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use super::curve::{Signal, curve_shown, curves, finite, signal};
 use crate::metric::Quantity;
 use crate::precision;
-use crate::snapshot::{LossView, RunView};
+use crate::snapshot::{End, LossView, RunView};
+use crate::statistics::median;
 use crate::ui::app::App;
 use crate::ui::chart::Extent;
 use crate::ui::plot::axis::Axis;
@@ -104,9 +105,9 @@ fn draw_loss(app: &App, run: &RunView, place: &str, x_labels: bool, frame: &mut 
         .filter(|_| app.forecast)
     {
         let known = precision::with_interval(forecast.final_loss, chart::half_width(app, forecast));
-        let text = match run.possible_ends(loss) {
-            Some(_) => format!("{known} if constant"),
-            None => known,
+        let text = match run.end(loss) {
+            End::ByPlan(..) => format!("{known} if constant"),
+            _ => known,
         };
         labels.push(Label {
             at: (end.step * scale, forecast.final_loss),
@@ -182,8 +183,7 @@ fn raw_spread(loss: &LossView, visible: &dyn Fn(f64) -> bool) -> f64 {
     if spreads.is_empty() {
         return 0.0;
     }
-    let middle = spreads.len() / 2;
-    *spreads.select_nth_unstable_by(middle, f64::total_cmp).1
+    median(&mut spreads)
 }
 
 /// Share of the threshold above which it is drawn: below, the signal itself would be flat.

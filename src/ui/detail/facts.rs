@@ -4,9 +4,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::advice::{advice_facts, plan_texts};
-use super::head::{cursor_line, mark, unseen_alerts};
+use super::head::{alert_line, cursor_line, unseen_alerts};
 use crate::precision;
-use crate::snapshot::{LossView, RunView, ScheduleSource, Snapshot, State};
+use crate::snapshot::{End, LossView, RunView, ScheduleSource, Snapshot};
 use crate::text::{clip, printable, trainings, width, wrap};
 use crate::ui::app::App;
 use crate::ui::{format, projection};
@@ -78,15 +78,15 @@ pub(super) fn foot_lines(
             hidden if hidden > 0 && index + 1 == shown => format!("  +{hidden} more: a"),
             _ => String::new(),
         };
-        let message = format!("{}{}", mark(alert.severity), printable(&alert.message));
-        let message = clip(&message, columns.saturating_sub(width(&more)));
+        let message = clip(&alert_line(alert), columns.saturating_sub(width(&more)));
         lines.push(Line::from(vec![
             Span::styled(message, theme.severity(alert.severity)),
             Span::styled(more, theme.dimmed()),
         ]));
     }
     if let Some(advice) = snapshot.advice(&run.id) {
-        let text = format!("> {}: {}", advice.kind.name(), advice.message);
+        let mark = app.symbols.advice();
+        let text = format!("{mark} {}: {}", advice.kind.name(), advice.message);
         let lines_of_it = wrap(&printable(&text), columns).into_iter();
         let style = Style::new().fg(theme.forecast);
         lines.extend(lines_of_it.map(|line| Line::styled(line, style)));
@@ -158,10 +158,7 @@ pub(super) fn panel_lines(app: &App, snapshot: &Snapshot, run: &RunView) -> Vec<
     }
     let mut alerts = Vec::new();
     for alert in unseen_alerts(app, run) {
-        alerts.push(Line::styled(
-            format!("{}{}", mark(alert.severity), printable(&alert.message)),
-            theme.severity(alert.severity),
-        ));
+        alerts.push(Line::styled(alert_line(alert), theme.severity(alert.severity)));
         alerts.push(Line::styled(alert.remedy.to_owned(), theme.dimmed()));
     }
     section("Alerts", alerts);
@@ -203,7 +200,7 @@ fn forecast_facts(
     fact: &dyn Fn(&str, String) -> Line<'static>,
 ) -> Vec<Line<'static>> {
     let half = projection::half_width(app, loss);
-    if let Some(end) = run.end_of(loss).filter(|_| run.state == State::Finished) {
+    if let End::Reached(end) = run.end(loss) {
         return vec![
             fact("final", precision::value(end, half)),
             fact("at step", format::count(run.step)),
@@ -212,9 +209,9 @@ fn forecast_facts(
     let Some(forecast) = &loss.forecast else {
         return vec![Line::raw(printable(&loss.forecast_reason))];
     };
-    let end = match run.possible_ends(loss) {
-        Some((low, high)) => format!("{}, by plan", precision::range(low, high)),
-        None => {
+    let end = match run.end(loss) {
+        End::ByPlan(low, high) => format!("{}, by plan", precision::range(low, high)),
+        _ => {
             let end = precision::with_interval(forecast.final_loss, half);
             format!("{end} ({})", app.level_in_words())
         }

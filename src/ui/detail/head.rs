@@ -1,37 +1,31 @@
 //! Where the run is and where it will end, and the alerts that are open.
 
-use std::cmp::Reverse;
-
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::advice::ordinal;
 use super::curve::{curve_shown, finite, signal};
-use crate::alert::{Alert, Severity};
+use crate::alert::Alert;
+use crate::names::Names;
 use crate::precision;
-use crate::snapshot::{RunView, Snapshot, State};
+use crate::snapshot::{End, RunView, Snapshot, State};
 use crate::text::{clip, printable, width};
 use crate::ui::app::App;
-use crate::ui::names::Names;
 use crate::ui::{chart, format, noticed, projection};
 
-/// The open alerts that the user has not seen yet, the gravest first, the newest first of these.
+/// The open alerts that the user has not seen yet, the gravest first.
 pub(super) fn unseen_alerts<'a>(app: &App, run: &'a RunView) -> Vec<&'a Alert> {
     let mut alerts: Vec<&Alert> = run
         .open_alerts()
         .filter(|alert| !app.is_acknowledged(run, alert))
         .collect();
-    alerts.sort_by_key(|alert| Reverse((alert.severity, alert.raised_at_step)));
+    alerts.sort_by_key(|alert| alert.gravity());
     alerts
 }
 
-/// What stands before the message of an alert.
-pub(super) const fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "!! ",
-        Severity::Warning => "!  ",
-        Severity::Info => "·  ",
-    }
+/// An alert as a line: its mark and its message.
+pub(super) fn alert_line(alert: &Alert) -> String {
+    format!("{:<2} {}", alert.severity.mark(), printable(&alert.message))
 }
 
 /// Where the run is and where it will end.
@@ -80,22 +74,20 @@ pub(super) fn head_lines(
     ];
     let half = projection::half_width(app, loss);
     let foreseen = Style::new().fg(theme.forecast).add_modifier(Modifier::BOLD);
-    let (final_loss, possible) = (run.end_of(loss), run.possible_ends(loss));
-    match &loss.forecast {
-        _ if run.state == State::Finished && final_loss.is_some() => {
+    match run.end(loss) {
+        End::Reached(end) => {
             second.push(Span::styled("  final ", theme.dimmed()));
             second.push(Span::styled(
-                precision::value(final_loss.unwrap_or(f64::NAN), half),
+                precision::value(end, half),
                 Style::new().add_modifier(Modifier::BOLD),
             ));
         }
-        Some(_) if possible.is_some() => {
-            let (low, high) = possible.unwrap_or((f64::NAN, f64::NAN));
+        End::ByPlan(low, high) => {
             second.push(Span::styled("  projected ", theme.dimmed()));
             second.push(Span::styled(precision::range(low, high), foreseen));
             second.push(Span::styled(", by plan", theme.dimmed()));
         }
-        Some(forecast) => {
+        End::Projected(forecast) => {
             second.push(Span::styled("  projected ", theme.dimmed()));
             second.push(Span::styled(
                 precision::with_interval(forecast.final_loss, half),
@@ -125,7 +117,7 @@ pub(super) fn head_lines(
             let rest = rest.unwrap_or_else(|| brief.to_owned());
             second.push(Span::styled(rest, theme.dimmed()));
         }
-        None => {
+        End::Unknown => {
             let used = columns_of(&second);
             if run.state == State::Diverged {
                 let text = format!("  {}", printable(&run.state_reason));

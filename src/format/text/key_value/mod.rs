@@ -359,9 +359,7 @@ impl KeyValue {
     fn may_count_rounds(&self) -> bool {
         self.has_epochs && self.counter.may_start_again() && !self.rounds.run_on()
     }
-}
 
-impl KeyValue {
     /// True for a bar of Keras that is full and was not seen to fill, where no epoch was told:
     /// `model.evaluate` has gone through some data, and nothing was trained.
     fn is_pass_of_no_epoch(&mut self, line: &str) -> bool {
