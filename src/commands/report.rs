@@ -344,7 +344,7 @@ fn projected(run: &RunView, loss: &LossView) -> String {
         End::Projected(forecast) => {
             let half = (forecast.high - forecast.low) / 2.0;
             let mark = if forecast.prior_based { " ~" } else { "" };
-            format!("{:.4} ±{half:.4}{mark}", forecast.final_loss)
+            precision::with_interval(forecast.final_loss, half) + mark
         }
         End::Reached(_) | End::Unknown => format!("- {}", clip(&printable(loss.brief_reason()), 48)),
     }

@@ -9,6 +9,7 @@ use super::Options;
 use super::entrants::{Entrants, LOSSES};
 use crate::forecast::contest::{Entrant, rank, rivals};
 use crate::metric::Quantity;
+use crate::precision;
 use crate::snapshot::{Advice, AdviceKind, Contest, LossView, Prospect, RunView, ScheduleSource, State};
 use crate::text::{self, count, probability};
 
@@ -139,11 +140,10 @@ fn advice(run: &RunView, loss: &LossView, contest: Option<&Contest>, options: &O
             "one at the end, as usual,"
         };
         let message = format!(
-            "ends at {} by step {}; waiting for {planned} gains {:.4} ±{:.4}, P {} that it is nothing; saves {}",
+            "ends at {} by step {}; waiting for {planned} gains {}, P {} that it is nothing; saves {}",
             text::loss(decay.ends.final_loss),
             count(decay.ends.at_step),
-            decay.gain_of_waiting,
-            decay.gain_sd,
+            precision::with_interval(decay.gain_of_waiting, decay.gain_sd),
             probability(in_vain),
             steps(decay.saved_steps())
         );

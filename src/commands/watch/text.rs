@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::alert::Severity;
 use crate::names::Names;
+use crate::precision;
 use crate::snapshot::{RunView, Snapshot, State};
-use crate::text::{hang, in_ascii, loss, printable, width};
+use crate::text::{hang, in_ascii, printable, width};
 use crate::ui::theme::Symbols;
 
 /// Columns of the time of day and of the mark, with the blanks behind them.
@@ -203,9 +204,9 @@ impl Text {
             mark: "",
             run: Some(run),
             message: format!(
-                "now projected to end at {} ±{half:.4}, before at {}",
-                loss(now),
-                loss(before)
+                "now projected to end at {}, before at {}",
+                precision::with_interval(now, half),
+                precision::value(before, reach)
             ),
         })
     }
