@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
+use losscast::detect::{Context, Detectors};
 use losscast::engine::cohort::Statement;
 use losscast::engine::{Engine, FitJob, Options};
 use losscast::fit::cohort::{Pool, Testimony};
@@ -213,20 +214,17 @@ fn thousand_records_for_detectors(bencher: Bencher) {
         .counter(ItemsCount::new(1000u32))
         .with_inputs(|| {
             let mut alerts = losscast::alert::AlertLog::default();
-            let mut detectors = losscast::detect::detectors();
-            for row in before.records.rows() {
-                for detector in &mut detectors {
-                    detector.observe(&row, &losscast::detect::Context::default(), &mut alerts);
-                }
-            }
+            let mut detectors = Detectors::default();
+            detectors.observe(
+                &before.records,
+                0..before.records.len(),
+                &Context::default(),
+                &mut alerts,
+            );
             (detectors, alerts)
         })
         .bench_refs(|(detectors, alerts)| {
-            for row in more.records.rows() {
-                for detector in detectors.iter_mut() {
-                    detector.observe(&row, &losscast::detect::Context::default(), alerts);
-                }
-            }
+            detectors.observe(&more.records, 0..more.records.len(), &Context::default(), alerts);
         });
 }
 

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use super::crossing::{foresee, remember};
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 use crate::statistics::median;
 use crate::text;
@@ -47,9 +47,7 @@ pub struct Activations {
 }
 
 impl Detector for Activations {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::ActivationNorm, Quantity::LearningRate]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::ActivationNorm, Quantity::LearningRate];
 
     fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         // While the model warms up, nothing has settled.
@@ -119,6 +117,14 @@ impl Detector for Activations {
                 .crosses(value >= threshold)
                 .says(message, REMEDY),
         );
+    }
+
+    fn pass(&mut self, stretch: &Stretch<'_>, _alerts: &AlertLog) -> bool {
+        let Held::Everywhere(rates) = stretch.held(Quantity::LearningRate) else {
+            return false;
+        };
+        stretch.held(Quantity::ActivationNorm) == Held::Nowhere
+            && rates.iter().all(|rate| *rate <= self.peak_rate)
     }
 
     fn rewound(&mut self, _step: u64) {

@@ -12,7 +12,7 @@
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 
 /// The kind of its alerts.
@@ -54,9 +54,7 @@ struct Still {
 }
 
 impl Detector for FrozenMetric {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::GradNorm, Quantity::TrainLoss]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::GradNorm, Quantity::TrainLoss];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
@@ -105,6 +103,49 @@ impl Detector for FrozenMetric {
         }
     }
 
+    fn pass(&mut self, stretch: &Stretch<'_>, alerts: &AlertLog) -> bool {
+        let (Held::Everywhere(losses), Some(step)) =
+            (stretch.held(Quantity::TrainLoss), stretch.steps().last())
+        else {
+            return false;
+        };
+        let gradients = match stretch.held(Quantity::GradNorm) {
+            Held::Everywhere(gradients) => gradients,
+            Held::Nowhere => &[],
+            Held::HereAndThere => return false,
+        };
+        let rates = match stretch.held(Quantity::LearningRate) {
+            Held::Everywhere(rates) => rates,
+            Held::Nowhere => &[],
+            Held::HereAndThere => return false,
+        };
+        let is_open = alerts.open(KIND).is_some() || alerts.open(LOSS_KIND).is_some();
+        let moves = has_no_repeats(self.still.loss, losses) && has_no_repeats(self.gradient, gradients);
+        if is_open || !moves || !gradients.iter().all(|gradient| gradient.is_finite()) {
+            return false;
+        }
+        if let Some(rate) = rates.last() {
+            self.rate = *rate;
+            self.peak_rate = rates.iter().copied().fold(self.peak_rate, f64::max);
+        }
+        self.still = Still {
+            loss: losses.last().copied(),
+            records: 1,
+            since: *step,
+            longest: self
+                .still
+                .longest
+                .max(self.still.records)
+                .max(u32::from(losses.len() > 1)),
+        };
+        if let Some(gradient) = gradients.last() {
+            self.gradient = Some(*gradient);
+            (self.repeats, self.loss_repeats, self.since) = (1, 1, *step);
+            self.loss = losses.last().copied();
+        }
+        true
+    }
+
     fn rewound(&mut self, _step: u64) {
         *self = FrozenMetric::default();
     }
@@ -140,6 +181,12 @@ impl FrozenMetric {
                 .says(message, LOSS_REMEDY),
         );
     }
+}
+
+/// True when each value differs from the one before it, the first from `before`.
+fn has_no_repeats(before: Option<f64>, values: &[f64]) -> bool {
+    let others = values.get(1..).unwrap_or_default();
+    before != values.first().copied() && values.iter().zip(others).all(|(one, next)| one != next)
 }
 
 /// True when a value has at least four significant digits, and is not a plain zero or

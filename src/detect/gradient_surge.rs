@@ -60,9 +60,7 @@ pub struct GradientSurge {
 }
 
 impl Detector for GradientSurge {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::GradNorm]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::GradNorm];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let gradient = row

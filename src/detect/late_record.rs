@@ -43,9 +43,7 @@ pub struct LateRecord {
 }
 
 impl Detector for LateRecord {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::WallTime, Quantity::Elapsed, Quantity::EvalLoss]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::WallTime, Quantity::Elapsed, Quantity::EvalLoss];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let evaluates = row.has(Quantity::EvalLoss);

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 use crate::text;
 
@@ -34,9 +34,7 @@ pub struct LearningRate {
 }
 
 impl Detector for LearningRate {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::LearningRate]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::LearningRate];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let Some(rate) = row
@@ -72,6 +70,22 @@ impl Detector for LearningRate {
             self.logged.pop_front();
         }
         self.logged.push_back((step, rate));
+    }
+
+    fn pass(&mut self, stretch: &Stretch<'_>, _alerts: &AlertLog) -> bool {
+        let Held::Everywhere(rates) = stretch.held(Quantity::LearningRate) else {
+            return false;
+        };
+        let is_usual = rates.iter().all(|rate| *rate > 0.0 && *rate <= self.peak);
+        if self.open.is_some() || self.resumed || !is_usual {
+            return false;
+        }
+        self.since_peak = self.since_peak.saturating_add(rates.len() as u32);
+        let excess = (self.logged.len() + rates.len()).saturating_sub(REMEMBERED);
+        self.logged.drain(..excess.min(self.logged.len()));
+        self.logged
+            .extend(stretch.steps().iter().copied().zip(rates.iter().copied()));
+        true
     }
 
     fn rewound(&mut self, step: u64) {

@@ -65,9 +65,7 @@ pub struct Logits {
 }
 
 impl Detector for Logits {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::AttentionLogit, Quantity::LogPartition]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::AttentionLogit, Quantity::LogPartition];
 
     fn observe(&mut self, row: &Row, context: &Context, alerts: &mut AlertLog) {
         if let Some(logit) = row.value(Quantity::AttentionLogit).filter(|logit| *logit > 0.0) {

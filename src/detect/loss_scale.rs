@@ -60,9 +60,7 @@ struct Halving {
 }
 
 impl Detector for LossScale {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::LossScale]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::LossScale];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let Some(scale) = row

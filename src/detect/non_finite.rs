@@ -8,7 +8,7 @@
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 
 /// The kind of its alerts about the train loss.
@@ -55,14 +55,12 @@ enum Fault {
 }
 
 impl Detector for NonFinite {
-    fn watches(&self) -> &'static [Quantity] {
-        &[
-            Quantity::TrainLoss,
-            Quantity::EvalLoss,
-            Quantity::GradNorm,
-            Quantity::LossScale,
-        ]
-    }
+    const WATCHES: &'static [Quantity] = &[
+        Quantity::TrainLoss,
+        Quantity::EvalLoss,
+        Quantity::GradNorm,
+        Quantity::LossScale,
+    ];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         self.has_loss_scale |= row.has(Quantity::LossScale);
@@ -86,6 +84,40 @@ impl Detector for NonFinite {
         if let Some(gradient) = gradient {
             self.watch_gradient(row.step(), gradient, fault.is_some(), alerts);
         }
+    }
+
+    fn pass(&mut self, stretch: &Stretch<'_>, alerts: &AlertLog) -> bool {
+        let Held::Everywhere(losses) = stretch.held(Quantity::TrainLoss) else {
+            return false;
+        };
+        let gradients = match stretch.held(Quantity::GradNorm) {
+            Held::Everywhere(gradients) => gradients,
+            Held::Nowhere => &[],
+            Held::HereAndThere => return false,
+        };
+        let of_training = match stretch.held(Quantity::LearningRate) {
+            Held::HereAndThere => return false,
+            Held::Everywhere(_) => gradients.len() as u32,
+            Held::Nowhere => 0,
+        };
+        let is_calm = self.first_bad.is_none() && alerts.open(GRADIENT_KIND).is_none();
+        let is_good = losses.iter().all(|loss| loss.is_finite() && *loss != 0.0)
+            && gradients.iter().all(|gradient| gradient.is_finite());
+        if !is_calm || !is_good || stretch.held(Quantity::EvalLoss) != Held::Nowhere {
+            return false;
+        }
+        self.has_loss_scale |= stretch.held(Quantity::LossScale) != Held::Nowhere;
+        self.with_loss = self.with_loss.saturating_add(of_training);
+        let lowest = self.lowest.unwrap_or(f64::INFINITY);
+        self.lowest = Some(losses.iter().copied().fold(lowest, f64::min));
+        self.last_good = stretch.steps().last().copied();
+        self.bad = 0;
+        self.good += losses.len() as u32;
+        if !gradients.is_empty() {
+            self.bad_gradients = 0;
+            self.good_gradients += gradients.len() as u32;
+        }
+        true
     }
 
     fn rewound(&mut self, _step: u64) {

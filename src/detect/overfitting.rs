@@ -15,7 +15,7 @@
 use super::robust::Recent;
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 use crate::text;
 
@@ -70,13 +70,8 @@ struct Best {
 }
 
 impl Detector for Overfitting {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::TrainLoss, Quantity::TrainEstimate, Quantity::EvalLoss]
-    }
-
-    fn expects_the_loss_to_fall(&self) -> bool {
-        true
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::TrainLoss, Quantity::TrainEstimate, Quantity::EvalLoss];
+    const EXPECTS_THE_LOSS_TO_FALL: bool = true;
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let finite = |quantity| row.value(quantity).filter(|loss| loss.is_finite());
@@ -145,6 +140,23 @@ impl Detector for Overfitting {
                 .value(eval, best.loss + threshold)
                 .says(message, REMEDY),
         );
+    }
+
+    fn pass(&mut self, stretch: &Stretch<'_>, _alerts: &AlertLog) -> bool {
+        let Held::Everywhere(losses) = stretch.held(Quantity::TrainLoss) else {
+            return stretch.held(Quantity::TrainLoss) == Held::Nowhere
+                && stretch.held(Quantity::EvalLoss) == Held::Nowhere;
+        };
+        let is_finite = losses.iter().all(|loss| loss.is_finite());
+        if stretch.held(Quantity::EvalLoss) != Held::Nowhere || !is_finite {
+            return false;
+        }
+        for loss in losses {
+            self.first_train.get_or_insert(*loss);
+            let smooth = self.train.get_or_insert(*loss);
+            *smooth += SMOOTHING * (loss - *smooth);
+        }
+        true
     }
 
     fn rewound(&mut self, step: u64) {

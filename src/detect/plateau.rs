@@ -78,13 +78,8 @@ impl Scatter {
 }
 
 impl Detector for Plateau {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate]
-    }
-
-    fn expects_the_loss_to_fall(&self) -> bool {
-        true
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::TrainLoss, Quantity::EvalLoss, Quantity::LearningRate];
+    const EXPECTS_THE_LOSS_TO_FALL: bool = true;
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {

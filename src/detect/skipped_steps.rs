@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 
 /// The kind of its alerts.
@@ -37,16 +37,14 @@ pub struct SkippedSteps {
 }
 
 impl Detector for SkippedSteps {
-    fn watches(&self) -> &'static [Quantity] {
-        &Quantity::ALL
-    }
+    const WATCHES: &'static [Quantity] = &Quantity::ALL;
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();
         let first = *self.first.get_or_insert(step);
         let skipped = row
             .value(Quantity::SkippedSteps)
-            .filter(|skipped| (1.0..1e9).contains(skipped))
+            .filter(counts_some)
             .map_or(0, |skipped| skipped as u64);
         if skipped == 0 {
             let calm = step.saturating_sub(self.last_skip.unwrap_or(first)) > WITHIN_STEPS;
@@ -94,9 +92,32 @@ impl Detector for SkippedSteps {
         );
     }
 
+    fn pass(&mut self, stretch: &Stretch<'_>, _alerts: &AlertLog) -> bool {
+        let some_may_be = match stretch.held(Quantity::SkippedSteps) {
+            Held::Nowhere => false,
+            Held::Everywhere(counts) => counts.iter().any(counts_some),
+            Held::HereAndThere => true,
+        };
+        let (Some(begins), false) = (stretch.steps().first(), some_may_be || stretch.has_empty()) else {
+            return false;
+        };
+        if self.last_skip.is_some() {
+            return false;
+        }
+        let first = *self.first.get_or_insert(*begins);
+        let mut steps = stretch.steps().iter();
+        self.settled |= steps.any(|step| step.saturating_sub(first) > WITHIN_STEPS);
+        true
+    }
+
     fn rewound(&mut self, _step: u64) {
         *self = SkippedSteps::default();
     }
+}
+
+/// True for a number of steps.
+fn counts_some(skipped: &f64) -> bool {
+    (1.0..1e9).contains(skipped)
 }
 
 impl SkippedSteps {

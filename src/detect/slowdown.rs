@@ -55,9 +55,7 @@ pub struct Slowdown {
 }
 
 impl Detector for Slowdown {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::StepTime, Quantity::Elapsed, Quantity::WallTime]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::StepTime, Quantity::Elapsed, Quantity::WallTime];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();

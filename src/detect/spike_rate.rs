@@ -26,9 +26,7 @@ pub struct SpikeRate {
 }
 
 impl Detector for SpikeRate {
-    fn watches(&self) -> &'static [Quantity] {
-        &Quantity::ALL
-    }
+    const WATCHES: &'static [Quantity] = &Quantity::ALL;
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let step = row.step();

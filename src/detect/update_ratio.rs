@@ -8,7 +8,7 @@
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 use crate::statistics::median;
 
@@ -36,9 +36,7 @@ pub struct UpdateRatio {
 }
 
 impl Detector for UpdateRatio {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::UpdateRatio, Quantity::LearningRate]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::UpdateRatio, Quantity::LearningRate];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         if let Some(rate) = row.value(Quantity::LearningRate) {
@@ -75,6 +73,18 @@ impl Detector for UpdateRatio {
                 .value(level, threshold)
                 .says(message, remedy),
         );
+    }
+
+    fn pass(&mut self, stretch: &Stretch<'_>, _alerts: &AlertLog) -> bool {
+        let (Held::Everywhere(rates), Held::Nowhere) = (
+            stretch.held(Quantity::LearningRate),
+            stretch.held(Quantity::UpdateRatio),
+        ) else {
+            return false;
+        };
+        self.rate = rates.last().copied();
+        self.peak = rates.iter().copied().fold(self.peak, f64::max);
+        true
     }
 
     fn rewound(&mut self, _step: u64) {

@@ -9,7 +9,7 @@
 
 use super::{Context, Detector};
 use crate::alert::{Alert, AlertLog, Severity};
-use crate::format::records::Row;
+use crate::format::records::{Held, Row, Stretch};
 use crate::metric::Quantity;
 
 /// The kind of its alerts.
@@ -31,9 +31,7 @@ pub struct VanishingGradient {
 }
 
 impl Detector for VanishingGradient {
-    fn watches(&self) -> &'static [Quantity] {
-        &[Quantity::GradNorm]
-    }
+    const WATCHES: &'static [Quantity] = &[Quantity::GradNorm];
 
     fn observe(&mut self, row: &Row, _context: &Context, alerts: &mut AlertLog) {
         let Some(gradient) = row
@@ -73,6 +71,19 @@ impl Detector for VanishingGradient {
                 .value(gradient, NOTED)
                 .says(message, REMEDY),
         );
+    }
+
+    fn pass(&mut self, stretch: &Stretch<'_>, alerts: &AlertLog) -> bool {
+        let Held::Everywhere(gradients) = stretch.held(Quantity::GradNorm) else {
+            return false;
+        };
+        let is_large = |gradient: &f64| *gradient > CLEAR && gradient.is_finite();
+        if !gradients.iter().all(is_large) || alerts.open(KIND).is_some() {
+            return false;
+        }
+        self.large += gradients.len() as u32;
+        (self.small, self.largest) = (0, 0.0);
+        true
     }
 
     fn rewound(&mut self, _step: u64) {

@@ -101,6 +101,18 @@ impl Records {
         }
     }
 
+    /// The records `rows`, to be looked at together.
+    pub fn stretch(&self, rows: Range<usize>) -> Stretch<'_> {
+        let present = self.present.get(rows.clone()).unwrap_or_default();
+        Stretch {
+            records: self,
+            common: present.iter().fold(u32::MAX, |common, present| common & present),
+            present: present.iter().fold(0, |all, present| all | present),
+            has_empty: present.contains(&0),
+            rows,
+        }
+    }
+
     /// All records in file order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> + '_ {
         (0..self.len()).map(|index| self.row(index))
@@ -205,6 +217,61 @@ impl Row<'_> {
     #[inline]
     pub fn has(&self, quantity: Quantity) -> bool {
         self.present & (1 << quantity.index()) != 0
+    }
+}
+
+/// Consecutive records of a batch.
+#[derive(Clone, Debug)]
+pub struct Stretch<'a> {
+    records: &'a Records,
+    rows: Range<usize>,
+    /// What all of them have, and what some have, as masks by [`Quantity::index`].
+    common: u32,
+    present: u32,
+    has_empty: bool,
+}
+
+/// Which records of a stretch hold a quantity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Held<'a> {
+    /// None.
+    Nowhere,
+    /// All, with these values.
+    Everywhere(&'a [f64]),
+    /// Some.
+    HereAndThere,
+}
+
+impl<'a> Stretch<'a> {
+    /// The step of each record, of which there is one at least.
+    pub fn steps(&self) -> &'a [u64] {
+        self.records.steps.get(self.rows.clone()).unwrap_or_default()
+    }
+
+    /// The quantities that some record has, as a mask by [`Quantity::index`].
+    pub fn present(&self) -> u32 {
+        self.present
+    }
+
+    /// True when some record has no quantity at all.
+    pub fn has_empty(&self) -> bool {
+        self.has_empty
+    }
+
+    /// Which of them hold `quantity`.
+    pub fn held(&self, quantity: Quantity) -> Held<'a> {
+        let bit = 1 << quantity.index();
+        match self.records.columns[quantity.index()].get(self.rows.clone()) {
+            _ if self.present & bit == 0 => Held::Nowhere,
+            Some(values) if self.common & bit != 0 => Held::Everywhere(values),
+            _ => Held::HereAndThere,
+        }
+    }
+
+    /// The records, one by one.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'a>> {
+        let records = self.records;
+        self.rows.clone().map(|index| records.row(index))
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::pace::Pace;
 use super::series::{Bucket, Series};
 use crate::alert::{Alert, AlertLog, FAILURE, Severity};
-use crate::detect::{Context, Watcher, detectors};
+use crate::detect::{Context, Detectors};
 use crate::format::records::{Ending, How, Records, Row};
 use crate::metric::Quantity;
 use crate::schedule::RecordedRates;
@@ -54,7 +54,7 @@ pub struct Branch {
     pub(super) series: [Option<Series>; Quantity::COUNT],
     pub(super) last_step: u64,
     pub(super) finished: Finish,
-    detectors: Vec<Watcher>,
+    detectors: Box<Detectors>,
     failed_at: Option<u64>,
     /// What the log has said last, if it is something that often ends runs.
     pub(crate) last_words: Option<&'static str>,
@@ -74,7 +74,7 @@ impl Default for Branch {
             series: Default::default(),
             last_step: 0,
             finished: Finish::Open,
-            detectors: detectors(),
+            detectors: Box::default(),
             failed_at: None,
             last_words: None,
         }
@@ -199,13 +199,7 @@ impl Branch {
             self.last_words = None;
         }
         let leading = self.leading();
-        let mut detectors: Vec<&mut Watcher> = self
-            .detectors
-            .iter_mut()
-            .filter(|detector| detector.watches_any(records, context))
-            .collect();
-        for index in rows {
-            let row = records.row(index);
+        for row in rows.clone().map(|index| records.row(index)) {
             let step = row.step();
             self.last_step = self.last_step.max(step);
             if self.failed_at.is_some_and(|failed| step != failed) {
@@ -218,10 +212,8 @@ impl Branch {
             {
                 self.finished = Finish::Meaningless;
             }
-            for detector in &mut detectors {
-                detector.observe(&row, context, &mut self.alerts);
-            }
         }
+        self.detectors.observe(records, rows, context, &mut self.alerts);
     }
 
     /// The run says that it is over. Records that follow show that it goes on.
@@ -305,9 +297,7 @@ impl Branch {
         for kind in open {
             self.alerts.clear(kind, step);
         }
-        for detector in &mut self.detectors {
-            detector.rewound(step);
-        }
+        self.detectors.rewound(step);
     }
 }
 
