@@ -14,7 +14,8 @@ pub fn diagnose(sample: &Sample, names: &Names) -> String {
     if first.is_empty() {
         return "there is nothing in it yet".to_owned();
     }
-    if let Some(why) = json_document::no_curve(sample.head, names) {
+    let no_curve = json_document::no_curve(sample.head, names);
+    if let Some(why) = no_curve.or_else(|| delimited::no_curve(sample, names)) {
         return why;
     }
     let (kind, columns) = structured_columns(first, sample, names);

@@ -33,6 +33,7 @@ mod recognition;
 pub mod records;
 mod registry;
 mod repeats;
+mod results;
 pub mod roles;
 pub mod running_time;
 mod sample;

@@ -1,12 +1,11 @@
 //! The header of a table: where it stands, and what its columns are.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::cells::{BLANKS, Cells, DELIMITERS, unframed, wide_columns};
 use super::sample::{has_numbers_only, is_value, lines, rows};
 use crate::format::counters::total_grows;
-use crate::format::data_words::{data, is_split, of_the_first_set};
+use crate::format::data_words::{is_split, of_the_first_set};
 use crate::format::encoding::without_mark;
 use crate::format::hints::is_number_of_epochs;
 use crate::format::roles::Roles;
@@ -305,40 +304,6 @@ impl Header {
                 }
             );
             role.tells_progress() || is_time
-        })
-    }
-
-    /// True when each row is of another run, which it names, as in W&B's table of runs.
-    pub(super) fn lists_runs(&self, sample: &Sample) -> bool {
-        const NAMES: [&str; 6] = ["name", "id", "run", "run_id", "run_name", "experiment"];
-        let columns = self.roles.columns();
-        let mut cells = Cells::new(self.delimiter);
-        let is_word = |cell: &String| number::parse(cell).is_none() && !number::is_missing(cell);
-        columns.iter().enumerate().any(|(index, column)| {
-            let mut seen = HashSet::new();
-            NAMES.iter().any(|name| column.name.eq_ignore_ascii_case(name))
-                && rows(sample).all(|line| {
-                    let cell = cells.split(line).and_then(|cells| cells.get(index));
-                    cell.is_some_and(|cell| is_word(cell) && seen.insert(cell.clone()))
-                })
-                && seen.len() > 1
-        })
-    }
-
-    /// True when rows hold words.
-    pub(super) fn has_prose(&self, sample: &Sample) -> bool {
-        let mut cells = Cells::new(self.delimiter);
-        let is_prose = |cell: &String| {
-            !number::is_missing(cell)
-                && number::parse(cell).is_none()
-                && number::parse_clock(cell).is_none()
-                && data(cell).is_none()
-        };
-        rows(sample).any(|line| {
-            cells.split(line).is_some_and(|cells| {
-                // The same header may come again.
-                cells.iter().any(is_prose) && cells.iter().any(|cell| number::parse(cell).is_some())
-            })
         })
     }
 }

@@ -4,6 +4,7 @@ mod cells;
 mod decoder;
 mod fits;
 mod header;
+mod results;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub(super) use cells::Cells;
 use decoder::DelimitedDecoder;
 use header::Header;
 pub(super) use header::header_names;
+pub(super) use results::no_curve;
 pub(super) use sample::{is_table, told_losses};
 use sample::{lines, rows};
 
@@ -43,7 +45,7 @@ impl Format for Delimited {
             // The result of one experiment, or a log that will show with its next row what it is.
             return None;
         }
-        if header.lists_runs(sample) {
+        if header.no_curve(sample).is_some() {
             return None;
         }
         let among_others = header.delimiter == BLANKS || header.behind_a_title;

@@ -133,7 +133,9 @@ fn results_of_several_runs_are_no_points_of_one() {
             {"model": "c", "epochs": 10, "loss": 1.0}]}"#;
     let configured = r#"[{"config": {"width": 8}, "loss": 1.25}, {"config": {"width": 16}, "loss": 1.5},
             {"config": {"width": 32}, "loss": 1.0}]"#;
-    for document in [named, trained_as_long, configured] {
+    let sizes = r#"[{"num_params": 100, "tokens": 10, "loss": 1.25}, {"num_params": 200, "tokens": 20, "loss": 1.5},
+            {"num_params": 400, "tokens": 40, "loss": 1.0}]"#;
+    for document in [named, trained_as_long, configured, sizes] {
         let names = Names::default();
         assert!(read_all(document.as_bytes(), &names).is_err(), "{document}");
         let why = crate::format::diagnose(&Sample::whole(document.as_bytes()), &names);

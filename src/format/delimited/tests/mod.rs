@@ -103,6 +103,54 @@ fn an_index_in_even_strides_is_the_step() {
 }
 
 #[test]
+fn results_of_several_runs_are_no_curve() {
+    let names = Names::default();
+    let is_read = |table: &str| read_all(table.as_bytes(), &names).is_ok();
+    let told_apart = |table: &str, column: &str| {
+        let why = crate::format::diagnose(&Sample::whole(table.as_bytes()), &names);
+        assert!(!is_read(table) && why.contains(column), "{table}: {why}");
+    };
+    let lambda = "lambda | fin loss | avr loss\n1e-06 | 0.5 | 0.4\n1e-05 | 0.4 | 0.3\n1e-04 | 0.3 | 0.25\n1e-03 | 0.35 | 0.3\n";
+    told_apart(lambda, "told apart by lambda,");
+    assert!(is_read(&lambda.replace("lambda", "step").replace("1e-0", "1")));
+    told_apart(
+        "loss,num_params,tokens\n3.5,1000,10\n3.25,2000,20\n3.0,4000,40\n",
+        "told apart by num_params,",
+    );
+    told_apart("seed,val_loss\n1,3.5\n2,3.25\n3,3.75\n", "told apart by seed,");
+    told_apart(
+        "lr,val_loss\n0.0001,3.5\n0.0003,3.25\n0.001,3.75\n",
+        "told apart by lr,",
+    );
+    // The rates of one training, in a warm-up and in a decay by steps.
+    assert!(is_read(
+        "lr,loss\n0.1,3.5\n0.2,3.25\n0.3,3.0\n0.2,2.75\n0.1,2.5\n"
+    ));
+    assert!(is_read("lr,loss\n0.1,3.5\n0.01,3.25\n0.001,3.0\n"));
+}
+
+#[test]
+fn evaluations_alone_are_no_curve() {
+    let names = Names::default();
+    let is_read = |table: &str| read_all(table.as_bytes(), &names).is_ok();
+    let folds = "val_loss,test_loss,auc\n0.42,0.25,0.88\n0.03,0.02,0.01\n0.02,0.01,0.009\n";
+    let why = crate::format::diagnose(&Sample::whole(folds.as_bytes()), &names);
+    assert!(!is_read(folds) && why.contains("on test data"), "{why}");
+    assert!(!is_read(&format!(",{folds}").replace("\n0", "\n1,0")));
+    for curve in [
+        folds.replace("auc", "train_loss"),
+        folds
+            .replace("auc", "epoch")
+            .replace("0.88", "1")
+            .replace("0.01\n", "2\n")
+            .replace("0.009", "3"),
+        folds.replace("test_loss", "test_auc"),
+    ] {
+        assert!(is_read(&curve), "{curve}");
+    }
+}
+
+#[test]
 fn a_loss_alone_is_a_table_of_numbers() {
     assert_eq!(
         rows("train_loss\n3.5\n2.5\n1.5\n"),
