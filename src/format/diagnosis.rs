@@ -40,6 +40,9 @@ pub fn diagnose(sample: &Sample, names: &Names) -> String {
         };
         return format!("{kind} with {}{more}, but without {missing}", list.join(", "));
     }
+    if let Some(hint) = unnamed(sample) {
+        return hint;
+    }
     let engine = [sample.head, sample.tail].iter().any(|part| {
         memchr::memmem::find(part, b"[logging.py:").is_some()
             || memchr::memmem::find(part, b"OVERFLOW!").is_some()
@@ -57,6 +60,23 @@ pub fn diagnose(sample: &Sample, names: &Names) -> String {
     }
     "no line has a step and a loss that a built-in format knows; describe its lines with [[format]] in losscast.toml"
         .to_owned()
+}
+
+/// How to name what a file of nothing but numbers holds.
+fn unnamed(sample: &Sample) -> Option<String> {
+    if let Some(found) = delimited::Unnamed::of(sample.head) {
+        let step = found.counter.map(|step| format!("--step {step} "));
+        let flags = format!("{}--loss {}", step.unwrap_or_default(), found.loss);
+        return Some(format!(
+            "numbers without a name; where they are losses, {flags} says so"
+        ));
+    }
+    let (columns, first) = delimited::numbered_columns(sample).filter(|(columns, _)| *columns > 1)?;
+    let (second, last) = (first + 1, first + columns - 1);
+    Some(format!(
+        "columns without names, which are known by their numbers from {first} to {last}: \
+         --loss {second} says that the second is the loss, --step {first} that the first counts"
+    ))
 }
 
 /// The names of a file that is made of rows, and what kind of file it is.

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::format::delimited::Unnamed;
 use crate::format::exported_scalar;
 use crate::metric::{
     Names, Quantity, Role, SPLIT_FOLDERS, TEST_WORDS, VALIDATION_WORDS, canonical, is_one_of,
@@ -29,7 +30,32 @@ pub fn names_in<'a>(names: &'a Names, head: &[u8], path: &Path) -> Cow<'a, Names
     {
         names.to_mut().declare(loss, Role::of(quantity));
     }
+    if let Some(loss) = loss_of_the_name(names.as_ref(), path)
+        && let Some(unnamed) = Unnamed::of(head)
+    {
+        let names = names.to_mut();
+        if let Some(counter) = unnamed.counter {
+            names.declare(counter, Role::Step);
+        }
+        names.declare(unnamed.loss, loss);
+    }
     names
+}
+
+/// The loss that a file is named for, `train_loss.csv` or `losses_train.csv`, or the end of its name.
+fn loss_of_the_name(names: &Names, path: &Path) -> Option<Role> {
+    let stem = path.file_stem()?.to_str()?.to_lowercase();
+    if !stem.contains("loss") {
+        return None;
+    }
+    let stem = stem.replace("losses", "loss");
+    let ends = stem
+        .match_indices(['_', '-'])
+        .filter_map(|(at, _)| stem.get(at + 1..));
+    let mut roles = std::iter::once(stem.as_str())
+        .chain(ends)
+        .filter_map(|name| Some(names.role_of(name)?.role));
+    roles.find(|role| role.is_loss())
 }
 
 /// The tables of `CatBoost`.
@@ -276,6 +302,25 @@ fn is_held_out(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_names_may_be_in_a_file_named_for_its_loss() {
+        let told = |content: &str, file: &str, column: &str| {
+            let names = Names::default();
+            let names = names_in(&names, content.as_bytes(), Path::new(file)).into_owned();
+            names.role_of(column).map(|fit| fit.role.name())
+        };
+        let counted = "0,3.5\n10,2.5\n20,2.25\n30,2.0\n";
+        assert_eq!(told(counted, "runs/losses_train.csv", "2"), Some("train_loss"));
+        assert_eq!(told(counted, "exp1_val_loss.csv", "2"), Some("eval_loss"));
+        assert_eq!(told("3.5\n2.5\n2.25\n", "loss.txt", "1"), Some("train_loss"));
+        for (content, file) in [
+            (counted, "rewards.csv"),
+            ("0,3.5\n10,2.5\n15,2.25\n", "train_loss.csv"),
+        ] {
+            assert_eq!(told(content, file, "2"), None, "{file}");
+        }
+    }
 
     #[test]
     fn catboost_measures_more_than_its_loss() {

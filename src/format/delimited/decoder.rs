@@ -274,7 +274,7 @@ impl DelimitedDecoder {
     }
 
     fn finish(&mut self, number: u64, draft: &Draft, line: &[u8], out: &mut Decoded) {
-        if draft.is_empty() {
+        if draft.is_empty() || self.header.numbers.as_deref() == Some(line) {
             return out.ignored += 1;
         }
         self.counts |= draft.step.is_some() || draft.has(Quantity::Epoch);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::cells::{BLANKS, Cells, DELIMITERS, unframed, wide_columns};
 use super::sample::{has_numbers_only, is_value, lines, rows};
+use super::unnamed::grows_evenly;
 use crate::format::counters::total_grows;
 use crate::format::data_words::{is_split, of_the_first_set};
 use crate::format::encoding::without_mark;
@@ -45,6 +46,8 @@ pub(super) struct Header {
     pub(super) index_counts: bool,
     /// Other lines stand before it.
     pub(super) behind_a_title: bool,
+    /// The line of it, where its names are numbers, as those that pandas gives.
+    pub(super) numbers: Option<Box<[u8]>>,
 }
 
 impl Header {
@@ -57,6 +60,10 @@ impl Header {
         let line = without_mark(line);
         if line.starts_with(b"{") {
             return None;
+        }
+        if let Some(header) = Header::of_numbers(line, sample, names) {
+            let index_counts = header.index_counts(sample);
+            return Some(header.with_counting_index(index_counts));
         }
         let delimited = DELIMITERS
             .into_iter()
@@ -116,7 +123,6 @@ impl Header {
     /// True when nothing else counts, and the index grows from row to row by the same, which is more than one.
     fn index_counts(&self, sample: &Sample) -> bool {
         const LOOKED_AT: usize = 64;
-        const ENOUGH: usize = 3;
         if self.indexed
             || self.columns.iter().flatten().any(|role| role.counts())
             || self.index_name().is_none()
@@ -126,11 +132,8 @@ impl Header {
         let mut cells = Cells::new(self.delimiter);
         let index = |line| cells.split(line)?.first()?.parse().ok();
         let numbers: Vec<u64> = rows(sample).take(LOOKED_AT).map_while(index).collect();
-        let apart = |pair: &[u64]| pair.last()?.checked_sub(*pair.first()?);
-        let first = numbers.windows(2).next().and_then(apart);
-        numbers.len() >= ENOUGH
-            && first.is_some_and(|first| first > 1)
-            && numbers.windows(2).all(|pair| apart(pair) == first)
+        let by_more_than_one = |pair: &[u64]| pair.first().map(|first| first + 1) < pair.last().copied();
+        grows_evenly(&numbers) && numbers.windows(2).all(by_more_than_one)
     }
 
     /// The index as the step, where it counts.
@@ -275,6 +278,7 @@ impl Header {
             total_grows: false,
             index_counts: false,
             behind_a_title: false,
+            numbers: None,
         })
     }
 

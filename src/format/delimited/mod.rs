@@ -8,6 +8,7 @@ mod results;
 mod sample;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 
 use super::records::Decoded;
 use super::roles::Roles;
@@ -21,6 +22,8 @@ pub(super) use header::header_names;
 pub(super) use results::no_curve;
 pub(super) use sample::{is_table, told_losses};
 use sample::{lines, rows};
+pub use unnamed::Unnamed;
+pub(super) use unnamed::{list_of_numbers, numbered_columns};
 
 /// The format.
 pub struct Delimited;
@@ -89,6 +92,7 @@ impl Format for Delimited {
             total_grows: false,
             index_counts: false,
             behind_a_title: false,
+            numbers: None,
         });
         Decoder::Lines(Box::new(DelimitedDecoder::new(header)))
     }

@@ -1,6 +1,7 @@
 //! A log that is one JSON document: rows in an array, columns in an object of arrays
 //! (exports of W&B runs), or series as maps from step to value (Megatron's golden values).
 
+mod arrays;
 mod names;
 mod results;
 mod rows;
@@ -12,6 +13,7 @@ mod text;
 use serde_json::{Map, Value};
 
 use super::data_words::of_the_first_set;
+use super::delimited::list_of_numbers;
 use super::hints::Hints;
 use super::json_lines::visit;
 use super::records::Decoded;
@@ -54,7 +56,8 @@ impl Format for JsonDocument {
         let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let one_row = serde_json::from_slice::<Value>(first_line).is_ok();
         let closed = matches!(sample.tail.trim_ascii_end().last(), Some(b'}' | b']'));
-        (!one_row && closed && has_losses(sample.head)).then_some(Claim {
+        let bare = list_of_numbers(head) && names.declares(BARE);
+        (!one_row && closed && (bare || has_losses(sample.head))).then_some(Claim {
             records: 1,
             ..Claim::default()
         })
@@ -68,6 +71,9 @@ impl Format for JsonDocument {
 pub(super) struct JsonDocumentDecoder {
     roles: Roles,
 }
+
+/// What a list of numbers without a name is called, as the first column of a table without names is.
+const BARE: &str = "1";
 
 /// Objects nested deeper than this are not looked into.
 const DEPTH: usize = 5;
@@ -101,6 +107,7 @@ impl JsonDocumentDecoder {
         match value {
             Value::Array(rows) if self.long_form(rows, points, out) => {}
             Value::Array(rows) if self.exported_scalar(rows, out) => {}
+            Value::Array(values) if path.is_empty() && self.bare_list(values, points, out) => {}
             Value::Array(rows) if results(rows, self.roles.names()).is_some() => {}
             Value::Array(rows) => self.rows(path, rows.iter().map(|row| (None, row)), points, out),
             Value::Object(fields) => {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::arrays::columns_beside;
 use super::names::{is_loss, qualified};
-use super::{JsonDocumentDecoder, is_scalar};
+use super::{BARE, JsonDocumentDecoder, is_scalar};
 use crate::format::json_lines::singular;
 use crate::format::records::Decoded;
 use crate::format::roles::{Draft, whole};
@@ -82,6 +83,17 @@ impl JsonDocumentDecoder {
         true
     }
 
+    /// `[2.5, 2.25, 2.0]`, where it was declared what that is.
+    pub(super) fn bare_list(&mut self, values: &[Value], points: &mut Points, out: &mut Decoded) -> bool {
+        let is_list = values.len() >= SHORTEST_UNCOUNTED && values.iter().all(is_scalar);
+        if !is_list || !self.roles.names().declares(BARE) {
+            return false;
+        }
+        let values = values.iter().map(number::of_json).enumerate();
+        let found = values.filter_map(|(step, value)| Some((step as u64, value?)));
+        self.take_series(&[], BARE, found.collect(), points, out)
+    }
+
     /// An object of equally long arrays, one of them the step or the epoch, or without one
     /// when there is a loss: histories of Keras and of scripts of one's own. A shorter one of a loss that
     /// comes after every so many of the others is `val_losses` of every fifth epoch, see [`every_so_many`].
@@ -92,11 +104,16 @@ impl JsonDocumentDecoder {
         points: &mut Points,
         out: &mut Decoded,
     ) -> bool {
+        let beside = columns_beside(path, fields, self.roles.names());
         let arrays: Vec<(&String, &Vec<Value>)> = fields
             .iter()
             .filter_map(|(name, value)| Some((name, value.as_array()?)))
+            .chain(beside.iter().map(|(name, values)| (name, values)))
             .filter(|(_, values)| values.len() >= SHORTEST_SERIES && values.iter().all(is_scalar))
             .collect();
+        if self.columns_of_parts(path, &arrays, points, out) {
+            return true;
+        }
         let counter = arrays
             .iter()
             .filter_map(|(name, values)| {
@@ -244,7 +261,7 @@ impl JsonDocumentDecoder {
     /// Takes the steps and values of what has a name within the tables around it. Where the same name was
     /// told of the same steps already, these are of something else, and all the tables around it are part
     /// of its name.
-    fn take_series(
+    pub(super) fn take_series(
         &mut self,
         path: &[&str],
         name: &str,

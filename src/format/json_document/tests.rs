@@ -126,6 +126,45 @@ fn steps_and_values_in_pairs() {
 }
 
 #[test]
+fn rows_beside_as_many_losses_tell_their_steps() {
+    let content = r#"{"config": {"lr": 0.5}, "loss": [2.5, 2.25, 2.0],
+        "stats": [{"step": 10, "lr": 0.125}, {"step": 20, "lr": 0.25}, {"step": 30, "lr": 0.5}]}"#;
+    assert_eq!(
+        points(content, Quantity::TrainLoss),
+        [(10, 2.5), (20, 2.25), (30, 2.0)]
+    );
+    assert_eq!(
+        points(content, Quantity::LearningRate),
+        [(10, 0.125), (20, 0.25), (30, 0.5)]
+    );
+    // Steps that begin again in each epoch do not count the run, but the rates are told all the same.
+    let again = content.replace("\"step\": 30", "\"step\": 10");
+    assert_eq!(
+        points(&again, Quantity::TrainLoss),
+        [(0, 2.5), (1, 2.25), (2, 2.0)]
+    );
+    assert_eq!(points(&again, Quantity::LearningRate)[2], (2, 0.5));
+    // More rows than losses are about something else.
+    let others = content.replace("[2.5, 2.25, 2.0]", "[2.5, 2.25, 2.0, 1.75]");
+    assert_eq!(points(&others, Quantity::TrainLoss)[3], (3, 1.75));
+}
+
+#[test]
+fn each_part_of_the_data_has_its_counter() {
+    let content = r#"{"step_train": [0, 5, 10, 15], "loss_train": [2.5, 2.25, 2.0, 1.75],
+        "lr": [0.5, 0.25, 0.125, 0.0625], "step_val": [5, 10, 15], "loss_val": [2.75, 2.5, 2.25]}"#;
+    assert_eq!(
+        points(content, Quantity::TrainLoss),
+        [(0, 2.5), (5, 2.25), (10, 2.0), (15, 1.75)]
+    );
+    assert_eq!(
+        points(content, Quantity::EvalLoss),
+        [(5, 2.75), (10, 2.5), (15, 2.25)]
+    );
+    assert_eq!(points(content, Quantity::LearningRate)[3], (15, 0.0625));
+}
+
+#[test]
 fn results_of_several_runs_are_no_points_of_one() {
     let named = r#"[{"name": "a", "val_loss": 1.25, "lr": 0.1}, {"name": "b", "val_loss": 1.5, "lr": 0.01},
             {"name": "c", "val_loss": 1.0, "lr": 0.3}]"#;
