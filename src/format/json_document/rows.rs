@@ -13,7 +13,7 @@ use crate::format::records::Decoded;
 use crate::format::roles::Draft;
 use crate::format::stand_in::are_nearly_all;
 use crate::format::{long_form, number};
-use crate::metric::{Quantity, Role};
+use crate::metric::{Names, Quantity, Role, canonical};
 
 /// The rows of `{"1": {"loss": 2.5}, "2": {"loss": 2.4}}` with their numbers.
 pub(super) fn rows_by_number(fields: &Map<String, Value>) -> Option<Vec<(Option<u64>, &Value)>> {
@@ -40,6 +40,35 @@ pub(super) fn rows_of_table(fields: &Map<String, Value>) -> Option<Vec<Value>> {
         )
     };
     list("data")?.iter().map(row).collect()
+}
+
+/// The name of the number of epochs that all rows repeat: so many are planned, or were made each time, and it is
+/// no place in the run.
+fn planned_epochs<'a>(rows: &[(Option<u64>, &'a Value)]) -> Option<&'a str> {
+    let (_, first) = rows.first().filter(|_| rows.len() > 1)?;
+    let mut fields = first.as_object()?.iter();
+    let stays = |name: &str, value: &Value| rows.iter().all(|(_, row)| row.get(name) == Some(value));
+    let found = fields.find(|(name, value)| canonical(name) == "epochs" && stays(name, value));
+    found.map(|(name, _)| name.as_str())
+}
+
+/// The rounds of rows, where these go on from row to row and nothing else counts: a model that is trained in many
+/// places is put together once a round.
+fn rounds(rows: &[(Option<u64>, &Value)], planned: Option<&str>, names: &Names) -> Vec<u64> {
+    const ROUNDS: [&str; 4] = ["round", "rounds", "communication_round", "server_round"];
+    let fields = rows.first().and_then(|(_, row)| row.as_object());
+    let names_of = || fields.into_iter().flat_map(Map::keys);
+    let Some(round) = names_of().find(|name| ROUNDS.contains(&canonical(name).as_str())) else {
+        return Vec::new();
+    };
+    let counts = |name: &String| {
+        let fit = names.role_of(name);
+        planned != Some(name) && fit.is_some_and(|fit| fit.role.counts())
+    };
+    let found: Option<Vec<u64>> = rows.iter().map(|(_, row)| row.get(round)?.as_u64()).collect();
+    let found =
+        found.filter(|found| !names_of().any(counts) && found.is_sorted_by(|before, after| before < after));
+    found.unwrap_or_default()
 }
 
 impl JsonDocumentDecoder {
@@ -72,7 +101,11 @@ impl JsonDocumentDecoder {
     ) {
         let split = split_of(path);
         let mut counter = RowCounter::default();
+        let rows: Vec<(Option<u64>, &Value)> = rows.into_iter().collect();
+        let planned = planned_epochs(&rows);
+        let mut rounds = rounds(&rows, planned, self.roles.names()).into_iter();
         for (number, row) in rows {
+            let number = number.or_else(|| rounds.next());
             let Some(fields) = row.as_object() else {
                 return; // An array of something else.
             };
@@ -80,6 +113,9 @@ impl JsonDocumentDecoder {
             let mut draft = Draft::default();
             let roles = &mut self.roles;
             visit(fields, "", DEPTH, &mut |name, value| {
+                if planned == Some(name) {
+                    return;
+                }
                 let counts = || roles.names().role_of(name).is_some_and(|fit| fit.role.counts());
                 let name = match split {
                     Some(_) if !counts() => Cow::Owned(qualified(path, name)),

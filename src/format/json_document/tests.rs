@@ -165,6 +165,26 @@ fn each_part_of_the_data_has_its_counter() {
 }
 
 #[test]
+fn a_number_of_epochs_that_never_changes_is_no_place() {
+    let rounds = r#"[{"round": 1, "epochs": 10, "avg_loss": 2.5}, {"round": 2, "epochs": 10, "avg_loss": 1.75},
+        {"round": 3, "epochs": 10, "avg_loss": 1.25}]"#;
+    assert_eq!(
+        points(rounds, Quantity::TrainLoss),
+        [(1, 2.5), (2, 1.75), (3, 1.25)]
+    );
+    let counted = rounds.replace("round", "unknown");
+    assert_eq!(
+        points(&counted, Quantity::TrainLoss),
+        [(0, 2.5), (1, 1.75), (2, 1.25)]
+    );
+    let growing = r#"[{"epochs": 1, "loss": 2.5}, {"epochs": 2, "loss": 1.75}, {"epochs": 3, "loss": 1.25}]"#;
+    assert_eq!(
+        points(growing, Quantity::TrainLoss),
+        [(1, 2.5), (2, 1.75), (3, 1.25)]
+    );
+}
+
+#[test]
 fn results_of_several_runs_are_no_points_of_one() {
     let named = r#"[{"name": "a", "val_loss": 1.25, "lr": 0.1}, {"name": "b", "val_loss": 1.5, "lr": 0.01},
             {"name": "c", "val_loss": 1.0, "lr": 0.3}]"#;
