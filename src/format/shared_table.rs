@@ -18,7 +18,7 @@ const RUN_AND_METRIC: &str = " - ";
 /// Columns of a panel that are no metric: the range of what was averaged into a point.
 const RANGE: [&str; 2] = ["__MIN", "__MAX"];
 /// Columns that tell whose a row is.
-const RUN_COLUMNS: [&str; 20] = [
+const RUN_COLUMNS: [&str; 22] = [
     "run",
     "run_id",
     "run_name",
@@ -39,6 +39,8 @@ const RUN_COLUMNS: [&str; 20] = [
     "optimizer",
     "seed",
     "fold",
+    "client",
+    "client_id",
 ];
 /// Rows that a run of its own has at least; tables of results have one for each.
 const LEAST_ROWS: usize = 3;
@@ -329,6 +331,17 @@ mod tests {
         let table = format!("model,epoch,loss\n{}{}", rows("vgg"), rows("resnet"));
         let of = |run: &str| (run.to_owned(), format!("model,epoch,loss\n{}", rows(run)));
         assert_eq!(shares(&table), [of("vgg"), of("resnet")]);
+        // Clients that train in turns, round by round.
+        let turns = |client: u32, round: u32| format!("{round},{client},{client}.5\n");
+        let in_turns: String = (1..=3)
+            .flat_map(|round| [7, 9].map(|client| turns(client, round)))
+            .collect();
+        let clients = shares(&format!("epoch,client_id,loss\n{in_turns}"));
+        let of = |client| {
+            let rows: String = (1..=3).map(|round| turns(client, round)).collect();
+            (client.to_string(), format!("epoch,client_id,loss\n{rows}"))
+        };
+        assert_eq!(clients, [of(7), of(9)]);
         // Its first column may have no name.
         let indexed = |table: &str| {
             table
