@@ -314,8 +314,9 @@ pub fn sample(path: &Path, each: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     }
     if size > 2 * each as u64 {
         // An even place: UTF-16 is cut between its units.
-        file.seek(SeekFrom::Start((size - each as u64) & !1))?;
-        file.take(each as u64).read_to_end(&mut tail)?;
+        let start = (size - each as u64) & !1;
+        file.seek(SeekFrom::Start(start))?;
+        file.take(size - start).read_to_end(&mut tail)?;
     } else if size > each as u64 {
         file.take(each as u64).read_to_end(&mut head)?;
     }
@@ -370,6 +371,17 @@ mod tests {
     fn append(path: &Path, text: &str) {
         let mut file = File::options().create(true).append(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_sample_of_a_file_has_its_last_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.json");
+        for size in [100, 101] {
+            std::fs::write(&path, format!("{}]", "1".repeat(size - 1))).unwrap();
+            let (head, tail) = sample(&path, 40).unwrap();
+            assert_eq!((head.len(), tail.last()), (40, Some(&b']')), "{size}");
+        }
     }
 
     #[test]
