@@ -154,6 +154,8 @@ struct MllogDecoder {
     epoch: Option<f64>,
     /// Iterations are counted beside them.
     steps_are_epochs: bool,
+    /// What is called a step is a number of samples; unknown before the first train loss.
+    steps_are_samples: Option<bool>,
     benchmark: Option<String>,
     /// What `eval_accuracy` was taken for.
     accuracy_is_loss: Option<bool>,
@@ -172,6 +174,7 @@ impl MllogDecoder {
             length: None,
             epoch: None,
             steps_are_epochs: false,
+            steps_are_samples: None,
             benchmark: None,
             accuracy_is_loss: None,
             others,
@@ -309,11 +312,17 @@ impl MllogDecoder {
             return number::of_json(iteration).and_then(whole);
         }
         let get = |name: &str| metadata.get(name).and_then(number::of_json);
-        let samples = get("samples_count").or_else(|| get("epoch_num").filter(|count| *count > 1000.0));
+        let mut samples = get("samples_count").or_else(|| get("epoch_num").filter(|count| *count > 1000.0));
+        let step = get("step").or_else(|| get("step_num"));
+        if let Some(step) = step.filter(|_| samples.is_none())
+            && self.is_of_samples(step, draft, out)
+        {
+            samples = Some(step);
+        }
         if let Some(samples) = samples {
             draft.put(Quantity::Samples, samples);
         }
-        if let Some(step) = get("step").or_else(|| get("step_num")) {
+        if let Some(step) = step.filter(|_| !self.steps_are_samples.unwrap_or_default()) {
             if self.steps_are_epochs {
                 draft.remove(Quantity::TrainLoss);
                 return whole(step * self.epoch? / self.batch?);
@@ -330,6 +339,22 @@ impl MllogDecoder {
             batch
         };
         whole(samples / unit)
+    }
+
+    /// True where steps count samples: NVIDIA's Llama 3.1 405B logs the loss of every step, and the first of them is
+    /// as many as a batch has samples. So must all others be batches.
+    fn is_of_samples(&mut self, step: f64, draft: &Draft, out: &mut Decoded) -> bool {
+        let Some(batch) = self.batch.filter(|batch| *batch > 1.0) else {
+            return false;
+        };
+        let is_of_samples = match self.steps_are_samples {
+            None if draft.has(Quantity::TrainLoss) => step == batch,
+            None => return false,
+            Some(known) => known && step % batch == 0.0,
+        };
+        out.remapped |= self.steps_are_samples == Some(true) && !is_of_samples;
+        self.steps_are_samples = Some(is_of_samples);
+        is_of_samples
     }
 }
 
@@ -436,6 +461,32 @@ mod tests {
         assert_eq!(read.decoded.records.value(0, Quantity::TrainLoss), Some(8.16));
         assert_eq!(read.decoded.records.value(1, Quantity::EvalLoss), Some(5.28));
         assert_eq!(read.decoded.hints.warm_up_steps(), Some(16));
+    }
+
+    #[test]
+    fn steps_of_whole_batches_are_samples() {
+        let log = |batch: u32, steps: &[u32]| {
+            let loss = |step: &u32| {
+                format!(
+                    ":::MLLOG {{\"key\": \"tracked_stats\", \"value\": {{\"train_step_time\": 19.4, \"reduced_train_loss\": 7.5}}, \"metadata\": {{\"step\": {step}.0}}}}\n"
+                )
+            };
+            let last = steps.last().copied().unwrap_or_default();
+            format!(
+                ":::MLLOG {{\"key\": \"submission_benchmark\", \"value\": \"llama31_405b\", \"metadata\": {{}}}}\n:::MLLOG {{\"key\": \"global_batch_size\", \"value\": {batch}, \"metadata\": {{}}}}\n"
+            ) + &steps.iter().map(loss).collect::<String>()
+                + &format!(
+                    ":::MLLOG {{\"key\": \"eval_accuracy\", \"value\": 5.5, \"metadata\": {{\"samples_count\": {last}}}}}\n"
+                )
+        };
+        let read = |content: String| {
+            let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+            read.decoded.records.steps().to_vec()
+        };
+        assert_eq!(read(log(896, &[896, 1792, 2688])), [1, 2, 3, 3]);
+        // Others log every 96th step, with as many samples in a batch, and one of them begins so.
+        assert_eq!(read(log(96, &[50, 100, 150]))[..3], [50, 100, 150]);
+        assert_eq!(read(log(96, &[96, 100, 150]))[..3], [96, 100, 150]);
     }
 
     #[test]
