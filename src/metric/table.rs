@@ -107,6 +107,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "reduced_llm_loss",
             "train_loss_step",
             "loss",
+            "loss_function",
             "train_loss",
             "training_loss",
             "loss_train",

@@ -551,3 +551,20 @@ fn a_smooth_distance_is_the_loss_where_nothing_is_called_one() {
         TRAIN_ONLY
     );
 }
+
+#[test]
+fn the_loss_function_goes_before_the_average_of_all_so_far() {
+    // NVIDIA's SSD: the average begins with a thousandth of the loss, and so climbs.
+    let line = |iteration: u32, loss: f64, average: f64| {
+        format!(
+            "Iteration: {iteration:6}, Loss function: {loss:.3}, Average Loss: {average:.3}, avg. samples / sec: 4564.58\n"
+        )
+    };
+    let content = line(0, 22.981, 0.023)
+        + &line(20, 20.534, 0.446)
+        + &line(40, 19.165, 0.837)
+        + &line(60, 13.82, 1.108);
+    let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+    let points: Vec<_> = read.decoded.records.points(Quantity::TrainLoss).collect();
+    assert_eq!(points, [(0, 22.981), (20, 20.534), (40, 19.165), (60, 13.82)]);
+}
