@@ -1,5 +1,6 @@
 //! YOLO on the console, from version 5 on: a header, then a bar that is redrawn until the
-//! epoch ends. What counts is the full bar.
+//! epoch ends. What counts is the full bar, or where what captured the console has lost that, the last one before
+//! the next header: its losses are means of the epoch so far.
 //!
 //! ```text
 //!       Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size
@@ -24,8 +25,18 @@ pub struct Ultralytics {
     columns: Vec<Option<&'static str>>,
     /// The last epoch whose end was seen, and how many of its losses.
     ended: Option<(u64, usize)>,
+    /// The last drawing of a bar that has not come to its end.
+    drawn: Option<Drawn>,
     /// Epochs count from 0 and go to a last index.
     from_zero: bool,
+}
+
+/// A bar before its end, but behind the middle of its epoch.
+#[derive(Debug)]
+struct Drawn {
+    epoch: u64,
+    epochs: u64,
+    losses: Vec<(&'static str, f64)>,
 }
 
 /// The losses as its `results.csv` names them, by the words of the header.
@@ -54,23 +65,42 @@ impl Grammar for Ultralytics {
                 .skip(1)
                 .map(column)
                 .collect();
-            if columns.iter().any(Option::is_some) {
-                self.columns = columns;
+            if columns.iter().all(Option::is_none) {
+                return Match::No;
             }
-            return Match::No;
+            self.columns = columns;
+            return self.hand_out_the_drawn(fields);
+        }
+        if line.starts_with("Starting training for") {
+            self.drawn = None;
         }
         // A launcher may have put something before it.
         let Some((epoch, of)) = words.by_ref().find_map(number::counts) else {
             return Match::No;
         };
-        if self.columns.is_empty() || !is_full(line) {
+        let Some((done, batches)) = batches(line).filter(|_| !self.columns.is_empty()) else {
+            return Match::No;
+        };
+        let columns = self.columns.iter().zip(words);
+        let losses = columns
+            .filter_map(|(name, word)| -> Option<(&'static str, f64)> { (*name).zip(number::parse(word)) });
+        if done < batches {
+            let is_new = self.ended.is_none_or(|(ended, _)| ended != epoch);
+            if is_new && done >= batches - done {
+                let losses = Vec::from_iter(losses);
+                // The bar of the validation has none.
+                if !losses.is_empty() {
+                    self.drawn = Some(Drawn {
+                        epoch,
+                        epochs: of,
+                        losses,
+                    });
+                }
+            }
             return Match::No;
         }
-        self.from_zero |= epoch == 0;
-        for (name, word) in self.columns.iter().zip(words) {
-            if let (Some(name), Some(value)) = (name, number::parse(word)) {
-                fields.values.push((name, value));
-            }
+        for (name, value) in losses {
+            fields.values.push((name, value));
         }
         // What the bar has told before, and all of it where it is that of an evaluation.
         let known = self.ended.filter(|(ended, _)| *ended == epoch);
@@ -79,9 +109,26 @@ impl Grammar for Ultralytics {
             return Match::No;
         }
         self.ended = Some((epoch, fields.values.len()));
+        self.drawn = None;
         fields.values.drain(..known);
+        self.record(epoch, of, fields)
+    }
+}
+
+impl Ultralytics {
+    /// The epoch of a bar whose end is not in the log, now that the next one begins.
+    fn hand_out_the_drawn(&mut self, fields: &mut Fields) -> Match {
+        let Some(drawn) = self.drawn.take() else {
+            return Match::No;
+        };
+        fields.values.extend(drawn.losses);
+        self.record(drawn.epoch, drawn.epochs, fields)
+    }
+
+    fn record(&mut self, epoch: u64, epochs: u64, fields: &mut Fields) -> Match {
+        self.from_zero |= epoch == 0;
         fields.step = Some(epoch);
-        fields.total = of.checked_add(u64::from(self.from_zero));
+        fields.total = epochs.checked_add(u64::from(self.from_zero));
         fields.record()
     }
 }
@@ -140,15 +187,19 @@ fn column(heading: &str) -> Option<&'static str> {
     Some(name)
 }
 
-/// The bar behind the columns has come to its end.
-fn is_full(line: &str) -> bool {
-    let Some((_, bar)) = line.split_once(": ") else {
-        return false;
-    };
+/// How many batches the bar behind the columns says are done, and of how many. Of several counts the last: the first
+/// that is whole, or the others would hide it.
+fn batches(line: &str) -> Option<(u64, u64)> {
+    let (_, bar) = line.split_once(": ")?;
     let words = bar.split(|letter: char| letter.is_ascii_whitespace() || letter == '|');
-    words
-        .filter_map(number::counts)
-        .any(|(done, of)| done == of && of > 0)
+    let mut counts = words.filter_map(number::counts).filter(|(_, of)| *of > 0);
+    let first = counts.next()?;
+    Some(
+        std::iter::once(first)
+            .chain(counts)
+            .find(|(done, of)| done == of)
+            .unwrap_or(first),
+    )
 }
 
 #[cfg(test)]
@@ -191,6 +242,35 @@ mod tests {
             (read.format, points),
             ("ultralytics", vec![(0, 0.1138), (1, 0.1098)])
         );
+    }
+
+    #[test]
+    fn a_bar_whose_end_was_lost_counts_when_the_next_epoch_begins() {
+        let header = "     Epoch   gpu_mem       box       obj       cls     total    labels  img_size\n";
+        let bar = |epoch: u64, total: f64, done: u64| {
+            format!(
+                "      {epoch}/9     6.89G   0.04488   0.02574  0.006214   {total}       774       640:  50%|███▌   | {done}/14 [00:03<00:03,  2.27it/s]\n"
+            )
+        };
+        let validation = "               Class      Images      Labels           P           R      mAP@.5:  50%|█████     | 1/2 [00:00<00:00,  2.3it/s]\n";
+        let epochs = [
+            header.to_owned() + &bar(0, 0.5, 14) + validation,
+            header.to_owned() + &bar(1, 0.45, 3) + &bar(1, 0.4, 12) + validation,
+            // Too little of an epoch says nothing of it.
+            header.to_owned() + &bar(2, 0.35, 3) + validation,
+            header.to_owned() + &bar(3, 0.3, 12) + &bar(3, 0.25, 14) + &bar(3, 0.25, 14),
+            // The last one goes on.
+            header.to_owned() + &bar(4, 0.2, 12),
+        ];
+        let read = read_all(epochs.concat().as_bytes(), &Names::default()).unwrap();
+        let points: Vec<_> = read.decoded.records.points(Quantity::TrainLoss).collect();
+        assert_eq!((read.format, read.decoded.total_steps), ("ultralytics", Some(10)));
+        assert_eq!(points, [(0, 0.5), (1, 0.4), (3, 0.25)]);
+        // What was cut off is no epoch of the training that starts then.
+        let start = "Starting training for 10 epochs...\n".to_owned() + header + &bar(0, 0.5, 14);
+        let read = read_all((epochs.concat() + &start).as_bytes(), &Names::default()).unwrap();
+        let points: Vec<_> = read.decoded.records.points(Quantity::TrainLoss).collect();
+        assert_eq!(points, [(0, 0.5), (1, 0.4), (3, 0.25), (0, 0.5)]);
     }
 
     #[test]
