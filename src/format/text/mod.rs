@@ -137,6 +137,11 @@ pub trait Grammar: Send {
         Match::No
     }
 
+    /// How many lines it has read of which it makes a record only when it knows what follows them.
+    fn held_back(&self) -> usize {
+        0
+    }
+
     /// One that has learnt what this one has, at the start of the same file.
     fn learnt(&self) -> Option<Box<dyn Grammar>> {
         None
@@ -293,7 +298,13 @@ impl Format for TextFormat {
             .filter(|row| believed_at_once || row.has(Quantity::TrainLoss) || row.has(Quantity::EvalLoss))
             .map(|row| row.step())
             .collect();
-        let records = steps.len();
+        // Where nothing is told of the training they are no log of one.
+        let held_back = if steps.is_empty() {
+            0
+        } else {
+            decoder.grammar.held_back()
+        };
+        let records = steps.len() + held_back;
         let trains = decoded.records.has(Quantity::TrainLoss);
         if !believed_at_once {
             // A further training in the same log starts as the first did.
@@ -301,7 +312,7 @@ impl Format for TextFormat {
                 .windows(2)
                 .filter(|pair| pair.first() <= pair.last() || pair.last() == steps.first())
                 .count();
-            if records < FALLBACK_RECORDS || growing * 10 < (records - 1) * 8 {
+            if records < FALLBACK_RECORDS || growing * 10 < (steps.len() - 1) * 8 {
                 return None;
             }
         }

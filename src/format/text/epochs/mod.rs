@@ -31,6 +31,8 @@ pub struct EpochGrammar {
     begins: Begins,
     /// Passes over held-out data, which count batches of their own.
     held_out: RunningMeans,
+    /// Lines about batches of such data.
+    held_back: usize,
 }
 
 /// What the counters of a log begin with.
@@ -78,6 +80,7 @@ impl EpochGrammar {
             counter: EpochCounter::from(base),
             begins: Begins::default(),
             held_out,
+            held_back: 0,
         }
     }
 
@@ -109,6 +112,7 @@ impl EpochGrammar {
     fn told<'a>(&mut self, line: &'a str, fields: &mut Fields<'a>) -> Match {
         if let Some((data, count, rest)) = batch_of_held_out(line) {
             let mean = self.evaluation(rest).and_then(|(_, mean)| mean);
+            self.held_back += usize::from(mean.is_some());
             return evaluation(
                 mean.and_then(|mean| self.held_out.batch(data, count, mean)),
                 fields,
@@ -146,6 +150,10 @@ impl Grammar for EpochGrammar {
 
     fn epoch_length(&self) -> Option<u64> {
         self.counter.length()
+    }
+
+    fn held_back(&self) -> usize {
+        self.held_back
     }
 }
 

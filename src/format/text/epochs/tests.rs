@@ -98,6 +98,26 @@ fn evaluations_of_the_metric_logger() {
 }
 
 #[test]
+fn a_pass_over_held_out_data_that_is_going_on_is_no_evaluation() {
+    // One line of training, and ten of the first evaluation, whose parts have names of their own.
+    let test = |batch: u32| {
+        format!(
+            "Test:  [{batch:3}/483]  eta: 0:13:07  class_error: 100.00  loss: 48.25 (48.5)  loss_ce: 4.75 (4.5)  time: 1.63  max mem: 5209\n"
+        )
+    };
+    let content = "Epoch: [0]  [   0/1154]  eta: 0:26:39  lr: 0.000100  class_error: 88.89  loss: 41.75 (41.75)  loss_ce: 4.25 (4.25)  time: 1.38  data: 0.63  max mem: 1925\n"
+        .to_owned()
+        + &(0..10).map(|tens| test(10 * tens)).collect::<String>();
+    let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+    let points = |quantity| read.decoded.records.points(quantity).collect::<Vec<_>>();
+    assert_eq!(
+        (read.format, points(Quantity::TrainLoss)),
+        ("metric-logger", vec![(0, 41.75)])
+    );
+    assert!(points(Quantity::EvalLoss).is_empty());
+}
+
+#[test]
 fn lavis_tells_the_length_of_an_epoch_in_the_first_one() {
     let line = |batch: u64| {
         format!(
