@@ -129,6 +129,9 @@ pub const FORMATS: &[&dyn Format] = &[
     &TextFormat::specific("supcontrast", &["Train: [", "/"], |sample| {
         Box::new(EpochGrammar::new(&epochs::SUPCONTRAST, sample))
     }),
+    &TextFormat::specific("gnmt", &["TRAIN [", "Loss/tok"], |sample| {
+        Box::new(EpochGrammar::new(&epochs::GNMT, sample))
+    }),
     &TextFormat::specific("metric-logger", &["poch: ["], |sample| {
         Box::new(EpochGrammar::new(&epochs::METRIC_LOGGER, sample))
     }),

@@ -128,6 +128,7 @@ const NAMES: &[(Role, &[&str])] = &[
             "loss_train_total",
             "train_nll_loss",
             "nll_loss",
+            "loss_tok",
             "metrics_train_languagecrossentropy",
             "train_languagecrossentropy",
             "learning_loss",

@@ -15,7 +15,7 @@ use super::scan::{NameFinder, named_numbers, push_value};
 use super::{Fields, Grammar, Match, Sample};
 use crate::format::counters::{EpochCounter, Place};
 use crate::metric::Role;
-pub use language::MINIMIND;
+pub use language::{GNMT, MINIMIND};
 pub use speech::{ESPNET, ICEFALL, WENET};
 use style::Counted;
 pub use style::Style;

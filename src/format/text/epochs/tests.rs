@@ -118,6 +118,30 @@ fn a_pass_over_held_out_data_that_is_going_on_is_no_evaluation() {
 }
 
 #[test]
+fn gnmt_counts_the_loss_of_a_token() {
+    let batch = |data: &str, epoch: u32, batch: u32, of: u32, loss: f64| {
+        format!(
+            "0: {data} [{epoch}][{batch}/{of}]\tTime 0.144 (0.162)\tData 2.20e-04 (2.48e-02)\tTok/s 102633 (92412)\tLoss/tok {loss} (9.5)\tLR 3.607e-05\n"
+        )
+    };
+    let content = batch("TRAIN", 0, 0, 20, 10.5)
+        + &batch("TRAIN", 0, 10, 20, 9.5)
+        + &batch("VALIDATION", 0, 0, 2, 9.25)
+        + "0: Summary: Epoch: 0\tTraining Loss: 9.7512\tValidation Loss: 9.25\tTest BLEU: 1.12\n"
+        + &batch("TRAIN", 1, 0, 20, 9.0);
+    let read = read_all(content.as_bytes(), &Names::default()).unwrap();
+    let records = &read.decoded.records;
+    let points = |quantity| records.points(quantity).collect::<Vec<_>>();
+    assert_eq!(
+        (read.format, points(Quantity::TrainLoss)),
+        ("gnmt", vec![(0, 10.5), (10, 9.5), (20, 9.0)])
+    );
+    assert_eq!(points(Quantity::EvalLoss), [(10, 9.25)]);
+    let rates: Vec<_> = records.points(Quantity::LearningRate).collect();
+    assert_eq!(rates.last(), Some(&(20, 3.607e-5)));
+}
+
+#[test]
 fn lavis_tells_the_length_of_an_epoch_in_the_first_one() {
     let line = |batch: u64| {
         format!(
