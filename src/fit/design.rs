@@ -8,7 +8,7 @@
 //! | 0 | asymptote |
 //! | 1 | reducible loss at the reference progress |
 //! | 2-5 | gains of the four bands |
-//! | 6 | what learning the data by heart has changed by the reference progress |
+//! | 6 | what learning the data by heart has changed by the reference progress, or one step of it |
 //! | 7-9 | what the companion (train for eval, eval for train) has more of the first, second and the gains |
 //!
 //! The regressors of all exponents and powers stand side by side, so that one matrix
@@ -19,6 +19,7 @@ use nalgebra::{DMatrix, SMatrix, SVector};
 use super::FitPoint;
 use super::discrepancy::{Wander, Whitener};
 use crate::law::relaxation::{BANDS, POWERS, PROGRESS_POWERS, Progress, Relaxed, SHARES, Standing};
+use crate::law::repeats::Repeats;
 
 /// Number of amplitudes.
 pub const SIZE: usize = 6 + BANDS;
@@ -102,6 +103,16 @@ pub struct Design {
     scales_log: f64,
     reference: Progress,
     gains: [f64; BANDS],
+    heart: Heart,
+}
+
+/// When what is learnt by heart shows.
+#[derive(Clone, Copy)]
+enum Heart {
+    /// It grows with every step of the weights.
+    Always,
+    /// At the ends of epochs; counted from the last observation.
+    AtEnds { epochs: Repeats, last: f64 },
 }
 
 /// The normal equations of all cells under one wander.
@@ -125,9 +136,16 @@ pub struct CellEquations {
 
 impl Design {
     /// Lays out the regressors. `reference` is the progress at which the reducible loss is
-    /// counted, `gains` (nats) what the gains of the bands are multiples of. The
-    /// observations ascend.
-    pub fn new(observations: &[Observation], reference: Progress, gains: [f64; BANDS]) -> Design {
+    /// counted, `gains` (nats) what the gains of the bands are multiples of, `epochs` those at whose
+    /// ends shows what is learnt by heart. The observations ascend.
+    pub fn new(
+        observations: &[Observation],
+        reference: Progress,
+        gains: [f64; BANDS],
+        epochs: Option<Repeats>,
+    ) -> Design {
+        let last = observations.last().map_or(0.0, |last| last.point.step);
+        let heart = epochs.map_or(Heart::Always, |epochs| Heart::AtEnds { epochs, last });
         let damping: Vec<f64> = observations
             .iter()
             .map(|observation| {
@@ -155,7 +173,7 @@ impl Design {
                 at[FORWARD + index] = scale * value;
             }
             if !observation.companion {
-                at[BY_HEART] = scale * by_heart(&shares);
+                at[BY_HEART] = scale * heart.learnt(observation.point.step, &shares);
                 continue;
             }
             at[OTHER] = scale;
@@ -185,6 +203,7 @@ impl Design {
             regressors,
             reference,
             gains,
+            heart,
         }
     }
 
@@ -206,7 +225,7 @@ impl Design {
         let shares = shares(&standing.progress, &self.reference);
         Ahead {
             falling: shares.map(falling),
-            by_heart: by_heart(&shares),
+            by_heart: self.heart.learnt(standing.step, &shares),
             relaxed: standing.relaxed,
             gains: self.gains,
         }
@@ -218,10 +237,18 @@ fn shares(progress: &Progress, reference: &Progress) -> Progress {
     std::array::from_fn(|index| progress[index] / reference[index])
 }
 
-/// What is learnt by heart grows with every step of the weights: with S1.
-fn by_heart(shares: &Progress) -> f64 {
-    let [.., nearest_to_s1] = shares;
-    *nearest_to_s1
+impl Heart {
+    /// What is learnt by heart by a step where progress is `shares`, as a multiple of its amplitude: the
+    /// level of now is that of the other amplitudes.
+    fn learnt(self, step: f64, shares: &Progress) -> f64 {
+        // With every step of the weights: with S1.
+        let [.., nearest_to_s1] = shares;
+        match self {
+            Heart::Always => *nearest_to_s1,
+            Heart::AtEnds { epochs, last } if step <= last => epochs.made(step, last),
+            Heart::AtEnds { epochs, last } => -epochs.to_come(last, step),
+        }
+    }
 }
 
 /// Progress in multiples of the reference, to minus every exponent of the grid.

@@ -94,7 +94,7 @@ impl Evidence {
         {
             return None;
         }
-        let design = Design::new(&observations, reference, prior.gains());
+        let design = Design::new(&observations, reference, prior.gains(), prior.epochs);
         let wanders: Vec<NormalEquations> = WANDERS
             .iter()
             .map(|share| {

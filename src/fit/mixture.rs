@@ -108,6 +108,18 @@ impl Mixture {
         }
     }
 
+    /// The same, lower by so much.
+    pub fn lower_by(&self, fall: f64) -> Mixture {
+        let lower = self.parts.iter().map(|part| Part {
+            mean: part.mean - fall,
+            ..*part
+        });
+        Mixture {
+            parts: lower.collect(),
+            floor: self.floor,
+        }
+    }
+
     /// The same about its mean, but as many times as wide as one of these factors says: all are
     /// as likely.
     pub fn widened(&self, factors: &[f64]) -> Mixture {

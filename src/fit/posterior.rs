@@ -198,6 +198,12 @@ impl<'a> Posterior<'a> {
         (MISFIT_OF_DROP * (now - then)).powi(2) + (self.evidence.prior.misfit * then).powi(2)
     }
 
+    /// The amplitude of what is learnt by heart (nats): its mean.
+    pub fn by_heart(&self) -> f64 {
+        let parts = self.cells.iter().map(|cell| cell.weight * cell.mean[SHARED]);
+        parts.sum()
+    }
+
     /// How much of what the prior left open about the annealing from now to then is
     /// still open: the ratio of the standard deviations, 1 when the run says nothing.
     pub fn openness(&self, now: &Standing, then: &Standing) -> f64 {
@@ -251,8 +257,8 @@ fn candidates(evidence: &Evidence, beliefs: impl Iterator<Item = (usize, Informa
             });
         }
     }
-    // A loss that rises by itself is not this law.
-    if rising > top + FAR_LIKELIER {
+    // A loss that rises by itself is not this law, unless it falls at the ends of epochs.
+    if rising > top + FAR_LIKELIER && evidence.prior.epochs.is_none() {
         return Vec::new();
     }
     candidates.retain(|candidate| candidate.weight > top - CUT);

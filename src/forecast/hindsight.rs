@@ -11,8 +11,9 @@
 //! et al., Bayesian Data Analysis, section 2.6). What is not known of the width makes the tails heavy:
 //! a normal distribution becomes a Student's t, as the errors of real forecasts are distributed.
 
-use super::Task;
+use super::epochs::Now;
 use super::view::pool;
+use super::{Task, latest};
 use crate::fit::{Evidence, Posterior};
 
 /// Degrees of freedom of the multiple before any error is known.
@@ -109,8 +110,17 @@ fn error(task: &Task, evidence: &Evidence, share: f64, learns: bool) -> Option<f
         return None;
     }
     let pool = if learns { pool(task, &earlier) } else { None };
-    let forecast = Posterior::new(&earlier, pool.as_ref())?.at(earlier.now()?, then);
-    let error = (forecast.mean() - last.loss) / forecast.sd().hypot(last.variance.sqrt());
+    let posterior = Posterior::new(&earlier, pool.as_ref())?;
+    let forecast = posterior.at(earlier.now()?, then);
+    let here = Now {
+        step,
+        level: latest(&task.points, step)?.loss,
+    };
+    // What ends of epochs did that were still to come is no error of the law.
+    let step_seen = task.steps_seen(step).map(|_| posterior.by_heart());
+    let (fall, variance) = task.at_ends_of_epochs(here, last.step, step_seen);
+    let sd = (forecast.sd().powi(2) + last.variance + variance).sqrt();
+    let error = (forecast.mean() - fall - last.loss) / sd;
     error.is_finite().then_some(error)
 }
 

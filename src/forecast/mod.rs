@@ -5,8 +5,8 @@
 pub mod cohort;
 pub mod contest;
 pub mod decay_now;
+mod epochs;
 mod hindsight;
-pub mod repeats;
 pub mod scenario;
 mod unlogged;
 mod view;
@@ -16,12 +16,13 @@ use std::sync::Arc;
 
 use cohort::Member;
 use decay_now::DecayNow;
-use repeats::Repeats;
+use epochs::Now;
 use scenario::{Scenario, scenarios};
 use view::{Sight, View};
 
 use crate::fit::mixture::Floor;
 use crate::fit::{Evidence, FitError, FitOptions, FitPoint, Huber, Mixture, Tabulated, best_fit, solver};
+use crate::law::repeats::Repeats;
 use crate::law::{LawView, Prior};
 use crate::precision;
 use crate::schedule::{LearningRateCurve, Plan, ScheduleSource};
@@ -181,6 +182,9 @@ impl Task {
         const HALF: f64 = 0.5;
         let prior = Prior::at(level, self.curve().peak()).after(step);
         let prior = self.fall(step).map_or(prior, |fall| prior.falling(fall));
+        if let Some((epochs, level)) = self.steps_seen(step) {
+            return prior.stepping(epochs, level);
+        }
         if !self.learns_by_heart() {
             return prior;
         }
@@ -245,6 +249,7 @@ impl Task {
             points: self.companion.clone(),
             companion: self.points.clone(),
             smoothed: self.companion.last().map_or(self.smoothed, |point| point.loss),
+            repeats: None,
             ..self.clone()
         }
     }
@@ -253,18 +258,13 @@ impl Task {
     /// which no law foresees.
     fn unforeseen(&self, step: f64, end: f64) -> f64 {
         let now = self.last_step as f64;
-        // What an epoch to come takes off the loss of data that was seen before.
-        let repeats = self.repeats.filter(|_| step > now);
-        let repeats = repeats.map_or(0.0, |repeats| repeats.variance(self.smoothed, now, step));
         // Data that are no longer augmented are easier.
         let plain_from = self.augmented_share.map(|share| share * end);
-        let is_plain = plain_from.is_some_and(|from| from > now && step >= from);
-        let plain = if is_plain {
+        if plain_from.is_some_and(|from| from > now && step >= from) {
             (PLAIN_DATA * self.smoothed).powi(2)
         } else {
             0.0
-        };
-        repeats + plain
+        }
     }
 
     /// What the points say; `None` when they say nothing.
@@ -347,6 +347,11 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         .map(|view| view.probability * view.missed_now())
         .sum();
     let unforeseen = |step: f64| task.unforeseen(step, end) + missed;
+    let here = Now {
+        step: now,
+        level: task.smoothed,
+    };
+    let step_seen = task.steps_seen(now).map(|_| view.step_by_heart());
     let projected = |(index, step): (usize, &f64)| {
         let points = views.iter().zip(&seen);
         let points: Vec<(f64, ProjectionPoint)> = points
@@ -357,10 +362,11 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
             .iter()
             .map(|(share, point)| share * (point.sd.powi(2) + (point.mean - mean).powi(2)))
             .sum();
+        let (fall, of_epochs) = task.at_ends_of_epochs(here, *step, step_seen);
         ProjectionPoint {
             step: *step,
-            mean: task.floor().kept_above(mean),
-            sd: (variance + unforeseen(*step)).sqrt(),
+            mean: task.floor().kept_above(mean - fall),
+            sd: (variance + unforeseen(*step) + of_epochs).sqrt(),
         }
     };
     outcome.projection = steps.iter().enumerate().map(projected).collect();
@@ -376,8 +382,16 @@ fn project(task: &Task, evidence: Option<&Evidence>, before: Option<&Outcome>) -
         };
         outcome.scenarios = likeliest.map(under).collect();
     }
-    outcome.decay_now = task.decay_now(view, unforeseen(end));
+    let (fall, of_epochs) = task.at_ends_of_epochs(here, end, step_seen);
+    outcome.decay_now = task.decay_now(view, unforeseen(end) + of_epochs);
     let distribution = Mixture::any_of(&ends).blurred(unforeseen(end));
+    let distribution = match task.first_steps(here, end) {
+        Some(habits) => {
+            let under = |(share, fall, variance)| (share, distribution.lower_by(fall).blurred(variance));
+            Mixture::any_of(&habits.map(under))
+        }
+        None => distribution.lower_by(fall).blurred(of_epochs),
+    };
     let prior_based = view.openness(end) > OPEN;
     outcome.forecast = Some(forecast(
         &distribution,

@@ -158,6 +158,11 @@ impl<'a> View<'a> {
         ((fitted.mean() - last.loss).powi(2) - MISSED.powi(2) * chance).max(0.0)
     }
 
+    /// The first step of the loss (nats) at the end of an epoch, or what else is learnt by heart.
+    pub fn step_by_heart(&self) -> f64 {
+        self.posterior.by_heart()
+    }
+
     /// How much of what the prior left open about the annealing from now to the end is still open;
     /// nothing where the schedule has nothing left to anneal.
     pub fn openness(&self, end: f64) -> f64 {

@@ -3,6 +3,7 @@
 pub mod annealing;
 pub mod prior;
 pub mod relaxation;
+pub mod repeats;
 
 pub use annealing::{AnnealingLaw, LawView};
 pub use prior::Prior;

@@ -16,6 +16,7 @@
 //! on all of these.
 
 use super::relaxation::{BANDS, SHARES};
+use super::repeats::Repeats;
 
 /// A normal prior for one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +60,11 @@ pub struct Prior {
     pub companion_amplitude: f64,
     /// The same: gain of a full anneal, as a share of it.
     pub companion_gain: f64,
-    /// What learning the data by heart has changed by now (nats), up or down: standard deviation.
+    /// What learning the data by heart has changed by now (nats), up or down: standard deviation; where it
+    /// shows at the ends of epochs, that of the first of its steps.
     pub by_heart: f64,
+    /// The epochs at whose ends it shows; elsewhere it grows with every step of the run.
+    pub epochs: Option<Repeats>,
     /// Standard deviation of what no law of this kind explains at the last step, as a
     /// share of the loss.
     pub misfit: f64,
@@ -199,6 +203,7 @@ impl Prior {
             companion_amplitude: COMPANION_FALL * COMPANION_L0 * level,
             companion_gain: 0.15,
             by_heart: 0.0,
+            epochs: None,
             known,
             doubt,
             misfit: MISFIT * (peak / 1e-3).sqrt().clamp(0.4, 1.5),
@@ -244,6 +249,15 @@ impl Prior {
         }
     }
 
+    /// The same for a run whose loss, about `level` in the beginning, has stepped down where its epochs ended.
+    pub fn stepping(self, epochs: Repeats, level: f64) -> Prior {
+        Prior {
+            by_heart: Repeats::spread(level.abs()),
+            epochs: Some(epochs),
+            ..self
+        }
+    }
+
     /// The same for a loss that is now about `level` beside a companion that is about `other`: what
     /// they have in common is the less, the further they lie apart.
     pub fn beside(self, level: f64, other: f64) -> Prior {
@@ -281,7 +295,7 @@ fn knowledge(away: f64, reach: f64) -> f64 {
 }
 
 /// The less of two positive numbers, without a corner where they are the same.
-fn smooth_minimum(one: f64, other: f64) -> f64 {
+pub(super) fn smooth_minimum(one: f64, other: f64) -> f64 {
     one * other / (one.powi(3) + other.powi(3)).cbrt()
 }
 
