@@ -243,6 +243,7 @@ impl FitJob {
             points: gather(&self.series),
             siblings,
             companion: self.companion.as_deref().map(gather).unwrap_or_default(),
+            low_in_warm_up: points::lowest_before(&self.series, plan.warm_up_end),
             smoothed: self.smoothed,
             smoothed_sd: self.smoothed_sd,
             last_step: self.last_step,

@@ -83,6 +83,13 @@ fn doubt_outliers(points: &mut [FitPoint]) {
     }
 }
 
+/// The lowest mean of a series before `until`.
+pub fn lowest_before(series: &Series, until: u64) -> Option<f64> {
+    let early = |point: &FitPoint| point.step < until as f64;
+    let points = gather(series, 0).into_iter().filter(early);
+    points.map(|point| point.loss).min_by(f64::total_cmp)
+}
+
 /// Gathers a series from `from` on into at most a few hundred points.
 pub fn gather(series: &Series, from: u64) -> Vec<FitPoint> {
     let last = series.last_step().unwrap_or(from) as f64;
@@ -183,6 +190,23 @@ mod tests {
             .map(|point| point.step)
             .collect();
         assert_eq!(doubted, [3000.0]);
+    }
+
+    #[test]
+    fn the_lowest_loss_of_the_warm_up_is_that_before_its_end() {
+        let mut series = Series::new(4096);
+        for step in (0..4000u64).step_by(250) {
+            series.push(
+                step,
+                if step == 500 {
+                    2.0
+                } else {
+                    3.0 - 1e-3 * step as f64
+                },
+            );
+        }
+        assert_eq!(lowest_before(&series, 1000), Some(2.0));
+        assert_eq!(lowest_before(&series, 0), None);
     }
 
     #[test]

@@ -142,6 +142,7 @@ mod tests {
             smoothed: points.last().map_or(3.0, |point| point.loss),
             points,
             companion: Vec::new(),
+            low_in_warm_up: None,
             smoothed_sd: 1e-3,
             last_step: now,
             plan: Plan::known(&rates, now, 1000),

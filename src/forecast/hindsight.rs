@@ -152,6 +152,7 @@ mod tests {
                 points: vec![own(8)],
                 companion,
                 smoothed: 3.2,
+                low_in_warm_up: None,
                 smoothed_sd: 1e-3,
                 last_step: 1000,
                 plan: Plan::known(&rates, 1000, 2000),

@@ -7,6 +7,7 @@ pub mod contest;
 pub mod decay_now;
 mod epochs;
 mod hindsight;
+mod regained;
 pub mod scenario;
 mod unlogged;
 mod view;
@@ -81,6 +82,8 @@ pub struct Task {
     pub points: Vec<FitPoint>,
     /// The same of the other loss of the run, whose shape this one borrows.
     pub companion: Vec<FitPoint>,
+    /// The lowest mean of the loss in warm-up, at lower rates.
+    pub low_in_warm_up: Option<f64>,
     /// Recent mean of the loss.
     pub smoothed: f64,
     /// Standard error of `smoothed`.
@@ -182,6 +185,9 @@ impl Task {
         const HALF: f64 = 0.5;
         let prior = Prior::at(level, self.curve().peak()).after(step);
         let prior = self.fall(step).map_or(prior, |fall| prior.falling(fall));
+        let prior = self
+            .low_before(step)
+            .map_or(prior, |low| prior.regaining(level - low));
         if let Some((epochs, level)) = self.steps_seen(step) {
             return prior.stepping(epochs, level);
         }
@@ -250,6 +256,7 @@ impl Task {
             companion: self.points.clone(),
             smoothed: self.companion.last().map_or(self.smoothed, |point| point.loss),
             repeats: None,
+            low_in_warm_up: None,
             ..self.clone()
         }
     }

@@ -112,6 +112,8 @@ const DROP_PER_FALL: f64 = 8.0;
 /// Of what this bound takes off, this share is left as a standard deviation: a loss that a large
 /// learning rate keeps from falling at all may gain much.
 const DOUBT_OF_THE_FALL: f64 = 0.3;
+/// What the rate of a run has taken of the loss comes back with this standard deviation, as a share of it.
+const DOUBT_OF_THE_LOST: f64 = 0.5;
 /// Misfit at a peak of 1e-3 as a share of the loss; it grows with the root of the peak
 /// (joint fits leave 0.002 nats at 5e-4 to 2e-3).
 const MISFIT: f64 = 3e-4;
@@ -232,6 +234,25 @@ impl Prior {
         }
     }
 
+    /// The same for a run whose loss is `lost` (nats) above what it was at lower rates, in its warm-up: so much, at
+    /// least, comes back when the rate falls again.
+    pub fn regaining(self, lost: f64) -> Prior {
+        let lost = lost.max(0.0);
+        let share = 1.0 + lost / self.drop.mean;
+        Prior {
+            drop: Normal {
+                mean: share * self.drop.mean,
+                sd: self.drop.sd.hypot(DOUBT_OF_THE_LOST * lost),
+            },
+            bands: self.bands.map(|band| Normal {
+                mean: share * band.mean,
+                sd: share * band.sd,
+            }),
+            gain_share: share * self.gain_share,
+            ..self
+        }
+    }
+
     /// The same for a run that has made so many steps.
     pub fn after(self, steps: f64) -> Prior {
         let early = (EARLY / steps.max(1.0)).powi(2).min(MOST_EARLY_DOUBT);
@@ -330,6 +351,17 @@ mod tests {
         }
         // Multiples of the usual peaks, and pixels rather than words.
         assert!(Prior::at(3.0, 0.05).known < 0.01 && Prior::at(0.2, 1e-3).known < 0.01);
+    }
+
+    #[test]
+    fn what_a_rate_has_taken_comes_back_and_more() {
+        let prior = Prior::at(4.5, 0.1);
+        let regaining = prior.regaining(2.0);
+        assert!((regaining.drop.mean - prior.drop.mean - 2.0).abs() < 1e-9);
+        assert!(regaining.drop.sd > 1.0);
+        let bands: f64 = regaining.bands.iter().map(|band| band.mean).sum();
+        assert!((bands - regaining.drop.mean).abs() < 1e-9);
+        assert_eq!(prior.regaining(-1.0).drop, prior.drop);
     }
 
     #[test]
