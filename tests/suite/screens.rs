@@ -351,7 +351,7 @@ fn on_a_terminal_of_ascii_nothing_else_is_written() {
     }
     let app = App::new("runs".to_owned(), &DARK, Symbols::Ascii);
     let screen = text(&draw(&app, &snapshot, 80, 24));
-    assert!(screen.contains("3.075+-.016"), "{screen}");
+    assert!(screen.contains("3.074+-.016"), "{screen}");
 }
 
 #[test]
