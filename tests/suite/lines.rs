@@ -46,6 +46,7 @@ pub const LOGS: &[(&str, &[&str])] = &[
     ("pytorch-example", &["Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.300039", "Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.213470", "Test set: Average loss: 0.2013, Accuracy: 9396/10000 (94%)"]),
     ("clu", &["I0315 20:56:21.411760 140544972699392 logging_writer.py:48] [100] global_step=100, grad_norm=10.3496, loss=11.6913", "I0315 20:57:21.411760 140544972699392 logging_writer.py:48] [200] global_step=200, grad_norm=10.3496, loss=10.6913"]),
     ("wenet", &["DEBUG TRAIN Batch 0/100 loss 5.97 acc 0.1 lr 0.001 grad_norm 1.04 rank 0", "DEBUG TRAIN Batch 0/200 loss 5.74 acc 0.1 lr 0.001 grad_norm 0.48 rank 0", "DEBUG CV Batch 0/100 loss 5.38 acc 0.1  rank 0", "INFO Epoch 0 Step 201 CV info lr 0.001 cv_loss 5.12 rank 0"]),
+    ("gnmt", &["0: TRAIN [0][0/1885]\tTime 0.343 (0.343)\tData 2.71e-01 (2.71e-01)\tTok/s 13212 (13212)\tLoss/tok 10.6042 (10.6042)\tLR 2.865e-05", "0: TRAIN [0][10/1885]\tTime 0.144 (0.162)\tData 2.20e-04 (2.48e-02)\tTok/s 102633 (92412)\tLoss/tok 9.5620 (10.0079)\tLR 3.607e-05"]),
     ("supcontrast", &["Train: [1][10/100]\tBT 0.212 (0.312)\tDT 0.012 (0.112)\tloss 6.312 (6.401)", "Train: [1][20/100]\tBT 0.212 (0.312)\tDT 0.012 (0.112)\tloss 6.212 (6.301)"]),
     ("spacy-losses", &["Epoch 1/3, Losses: {'ner': 123.4}", "Epoch 2/3, Losses: {'ner': 113.4}", "Epoch 3/3, Losses: {'ner': 103.4}"]),
     ("olmo", &["[step=1/1000,epoch=0]", "    optim/total_grad_norm=0.35", "    train/CrossEntropyLoss=2.345", "[step=2/1000,epoch=0]", "    optim/total_grad_norm=0.35", "    train/CrossEntropyLoss=2.245"]),
