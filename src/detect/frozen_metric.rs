@@ -109,15 +109,10 @@ impl Detector for FrozenMetric {
         else {
             return false;
         };
-        let gradients = match stretch.held(Quantity::GradNorm) {
-            Held::Everywhere(gradients) => gradients,
-            Held::Nowhere => &[],
-            Held::HereAndThere => return false,
-        };
-        let rates = match stretch.held(Quantity::LearningRate) {
-            Held::Everywhere(rates) => rates,
-            Held::Nowhere => &[],
-            Held::HereAndThere => return false,
+        let gradients = stretch.held(Quantity::GradNorm).alike();
+        let rates = stretch.held(Quantity::LearningRate).alike();
+        let (Some(gradients), Some(rates)) = (gradients, rates) else {
+            return false;
         };
         let is_open = alerts.open(KIND).is_some() || alerts.open(LOSS_KIND).is_some();
         let moves = has_no_repeats(self.still.loss, losses) && has_no_repeats(self.gradient, gradients);

@@ -120,10 +120,10 @@ macro_rules! detectors {
             /// The same, with no stretch that is passed.
             #[cfg(test)]
             fn observe_each(&mut self, records: &Records, context: &Context, alerts: &mut AlertLog) {
-                for row in records.rows() {
+                for (index, row) in records.rows().enumerate() {
+                    let alone = records.stretch(index..index + 1);
                     $(
-                        let is_meant = !<$detector>::EXPECTS_THE_LOSS_TO_FALL || !context.loss_may_rise;
-                        if is_meant && row.present() & <$detector>::MASK != 0 {
+                        if <$detector>::is_told_by(&alone, context) {
                             self.$name.observe(&row, context, alerts);
                         }
                     )*

@@ -90,16 +90,13 @@ impl Detector for NonFinite {
         let Held::Everywhere(losses) = stretch.held(Quantity::TrainLoss) else {
             return false;
         };
-        let gradients = match stretch.held(Quantity::GradNorm) {
-            Held::Everywhere(gradients) => gradients,
-            Held::Nowhere => &[],
-            Held::HereAndThere => return false,
+        let gradients = stretch.held(Quantity::GradNorm).alike();
+        let rates = stretch.held(Quantity::LearningRate).alike();
+        let (Some(gradients), Some(rates)) = (gradients, rates) else {
+            return false;
         };
-        let of_training = match stretch.held(Quantity::LearningRate) {
-            Held::HereAndThere => return false,
-            Held::Everywhere(_) => gradients.len() as u32,
-            Held::Nowhere => 0,
-        };
+        // See `is_train_record`.
+        let of_training = gradients.len().min(rates.len()) as u32;
         let is_calm = self.first_bad.is_none() && alerts.open(GRADIENT_KIND).is_none();
         let is_good = losses.iter().all(|loss| loss.is_finite() && *loss != 0.0)
             && gradients.iter().all(|gradient| gradient.is_finite());

@@ -143,9 +143,8 @@ impl Detector for Overfitting {
     }
 
     fn pass(&mut self, stretch: &Stretch<'_>, _alerts: &AlertLog) -> bool {
-        let Held::Everywhere(losses) = stretch.held(Quantity::TrainLoss) else {
-            return stretch.held(Quantity::TrainLoss) == Held::Nowhere
-                && stretch.held(Quantity::EvalLoss) == Held::Nowhere;
+        let Some(losses) = stretch.held(Quantity::TrainLoss).alike() else {
+            return false;
         };
         let is_finite = losses.iter().all(|loss| loss.is_finite());
         if stretch.held(Quantity::EvalLoss) != Held::Nowhere || !is_finite {

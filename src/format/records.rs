@@ -242,6 +242,17 @@ pub enum Held<'a> {
     HereAndThere,
 }
 
+impl<'a> Held<'a> {
+    /// The values, of which there are none where no record holds any; `None` where only some do.
+    pub fn alike(self) -> Option<&'a [f64]> {
+        match self {
+            Held::Everywhere(values) => Some(values),
+            Held::Nowhere => Some(&[]),
+            Held::HereAndThere => None,
+        }
+    }
+}
+
 impl<'a> Stretch<'a> {
     /// The step of each record, of which there is one at least.
     pub fn steps(&self) -> &'a [u64] {
